@@ -1,0 +1,3 @@
+import { packageConfig } from "../../scripts/tsup-config.ts";
+
+export default packageConfig(import.meta.url);

@@ -1,0 +1,58 @@
+// The tsup configuration of every package, derived from the package's own `exports`: what is exported is what is built.
+import { readFileSync, readdirSync } from "node:fs";
+import { relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Options } from "tsup";
+
+type Exports = Record<string, string | { "@tessera/source": string; types: string; default: string }>;
+
+/** All files below `folder`, as paths with forward slashes relative to `root`. */
+const filesBelow = (root: string, folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, `${entry.parentPath}/${entry.name}`).split(sep).join("/"));
+
+// An export `"./ops/*": { "@tessera/source": "./src/ops/*/*.ts", default: "./dist/ops/*.js" }` and a file
+// `src/ops/softmax/softmax.ts` give the entry `{ "ops/softmax": "src/ops/softmax/softmax.ts" }`.
+const entriesOf = (root: string, exports: Exports): Record<string, string> => {
+  const files = filesBelow(root, `${root}/src`);
+  const entries: Record<string, string> = {};
+  for (const target of Object.values(exports)) {
+    if (typeof target === "string") continue;
+    // The first star captures, the others repeat it, as in Node's resolution of patterns.
+    let stars = 0;
+    const pattern = target["@tessera/source"]
+      .replace("./", "")
+      .replace(/[.*]/g, (c) => (c === "." ? "\\." : stars++ === 0 ? "([^/]+)" : "\\1"));
+    for (const file of files) {
+      const match = new RegExp(`^${pattern}$`).exec(file);
+      if (!match || /\.(test|as)\.ts$/.test(file)) continue;
+      const dist = target.default.replace("./dist/", "").replace(/\.js$/, "").replace("*", match[1] ?? "");
+      entries[dist] = file;
+    }
+  }
+  return entries;
+};
+
+/**
+ * @param configUrl `import.meta.url` of the package's tsup.config.ts
+ * @param extra entries that are built but not exported, such as workers: `{ "worker": "src/worker.ts" }`
+ */
+export const packageConfig = (configUrl: string, extra: Record<string, string> = {}): Options => {
+  const root = fileURLToPath(new URL(".", configUrl));
+  const { exports } = JSON.parse(readFileSync(`${root}/package.json`, "utf8")) as { exports?: Exports };
+  return {
+    entry: { ...(exports ? entriesOf(root, exports) : {}), ...extra },
+    format: "esm",
+    target: "es2022",
+    // Libraries run in Node and in browsers; what only Node has is imported on demand, by its `node:` name.
+    platform: exports ? "neutral" : "node",
+    external: [/^node:/],
+    removeNodeProtocol: false,
+    dts: exports !== undefined,
+    sourcemap: true,
+    splitting: true,
+    clean: true,
+    silent: true,
+  };
+};
