@@ -1,55 +1,43 @@
-// Compiles a package's AssemblyScript kernels: `node ../../scripts/build-wasm.mjs` from the package's folder, or with the
-// folder as argument.
+// Compiles the AssemblyScript kernels of packages: `node ../../scripts/build-wasm.mjs` in a package's folder, or with
+// folders as arguments. Nothing is compiled when no input has changed.
 //
 // In:   src/kernels.as.ts, the one entry; it says `export * from "./ops/softmax/softmax.as";` for every family.
-// Out:  src/generated/wasm.ts, git-ignored, with `baseWasm` and `relaxedWasm` as base64: no loader, no fetch, no file at run time.
-//       Two variants come from one source: `if (ASC_FEATURE_RELAXED_SIMD) … else …` is decided by the compiler.
+// Out:  src/generated/wasm.ts, git-ignored, with `baseWasm` and `relaxedWasm` as base64: no loader, no file, no fetch when
+//       the package runs. Two variants come from one source: `ASC_FEATURE_RELAXED_SIMD` is known to the compiler.
 //
-// Imports: "./dot.as" is relative, without `.ts`. "@tessera/tensor/assembly/simd.as" is packages/tensor/src/assembly/simd.as.ts,
-// the same path that the package's `exports` give to others.
+// Imports: "./dot.as" is relative, without `.ts`. "@tessera/tensor/assembly/simd.as" is
+// packages/tensor/src/assembly/simd.as.ts, by the path that the package's `exports` give to everyone.
 //
-// Memory: one shared linear memory serves all modules. Bytes below 65536 belong to the backend; then each package has one
-// slot for its static data, `memoryBase` in the table below, and the heap starts above all slots. The bound is checked.
+// Memory: one shared linear memory serves all modules. Bytes below 65536 belong to the backend; then comes one slot of
+// static data for each package (`memoryBases`), and the heap starts above all slots. That data fits its slot is checked.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { basename, join, relative, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const slotBytes = 65536;
 const memoryBases = { tensor: 65536, sparse: 131072 };
-/** Pages that a module declares at least: room for every slot. The backend creates the memory with no fewer. */
-const initialPages = 16;
-
-const { version } = createRequire(import.meta.url)("assemblyscript/package.json");
-const root = fileURLToPath(new URL("..", import.meta.url));
-const folder = resolve(process.argv[2] ?? ".");
-const name = basename(folder);
-const memoryBase = memoryBases[name];
-const entry = join(folder, "src/kernels.as.ts");
-const output = join(folder, "src/generated/wasm.ts");
-const assemblyPrefix = "node_modules/@tessera/tensor/assembly/";
+/** What a module asks of the memory that it imports: room for every slot. The backend creates it with no fewer pages. */
+const pages = { initial: 16, maximum: 65536 };
 
 const flags = [
   ...["--runtime", "stub", "--noAssert", "-O3", "--converge"],
-  ...["--importMemory", "--noExportMemory", "--sharedMemory", "--initialMemory", `${initialPages}`, "--maximumMemory", "65536"],
-  ...["--memoryBase", `${memoryBase}`, "--enable", "simd", "--enable", "threads"],
+  ...["--importMemory", "--noExportMemory", "--sharedMemory"],
+  ...["--initialMemory", `${pages.initial}`, "--maximumMemory", `${pages.maximum}`],
+  ...["--enable", "simd", "--enable", "threads"],
 ];
 const variants = { baseWasm: [], relaxedWasm: ["--enable", "relaxed-simd"] };
 
-/** Reads for the compiler, and resolves the one package name that kernels may import. */
-const readFile = (file, baseDir) => {
-  const path = file.startsWith(assemblyPrefix)
-    ? join(root, "packages/tensor/src/assembly", file.slice(assemblyPrefix.length))
-    : resolve(baseDir, file);
-  return existsSync(path) ? readFileSync(path, "utf8") : null;
-};
+const script = fileURLToPath(import.meta.url);
+const packages = fileURLToPath(new URL("../packages", import.meta.url));
+const assemblyPrefix = "node_modules/@tessera/tensor/assembly/";
+const { version } = createRequire(import.meta.url)("assemblyscript/package.json");
 
-/** All sources that the result can depend on, this script included. */
-const inputHash = () => {
-  const hash = createHash("sha256").update(version).update(readFileSync(fileURLToPath(import.meta.url)));
-  const folders = [join(root, "packages/tensor/src"), join(folder, "src")];
-  for (const source of new Set(folders)) {
+/** Hash of all that the result can depend on, this script and the compiler included. */
+const inputHash = (folder) => {
+  const hash = createHash("sha256").update(version).update(readFileSync(script));
+  for (const source of new Set([join(packages, "tensor/src"), join(folder, "src")])) {
     const files = readdirSync(source, { recursive: true }).filter((file) => file.endsWith(".as.ts"));
     for (const file of files.sort()) hash.update(file).update(readFileSync(join(source, file)));
   }
@@ -58,46 +46,69 @@ const inputHash = () => {
 
 /** End of the last data segment, from the text format: `(data $0 (i32.const 65536) "…")`. */
 const dataEnd = (text) => {
-  let end = memoryBase;
+  let end = 0;
   for (const [, offset, bytes] of text.matchAll(/\(data \$\S+ \(i32\.const (\d+)\) "((?:[^"\\]|\\.)*)"\)/g))
     end = Math.max(end, Number(offset) + bytes.replace(/\\(?:[0-9a-f]{2}|.)/g, "x").length);
   return end;
 };
 
-const compile = async (asc, variant, extraFlags) => {
+/** The bytes of one variant. */
+const compile = async (folder, memoryBase, extraFlags) => {
+  // Loading the compiler takes longer than finding out that it is not needed.
+  const { default: asc } = await import("assemblyscript/asc");
   const out = {};
   const stderr = asc.createMemoryStream();
-  const { error } = await asc.main(
-    [relative(root, entry), "--outFile", "out.wasm", "--textFile", "out.wat", ...flags, ...extraFlags],
-    {
-      readFile: (file) => readFile(file, root),
-      writeFile: (file, contents) => void (out[file] = contents),
-      listFiles: () => null,
-      stderr,
+  const io = {
+    readFile(file) {
+      const path = file.startsWith(assemblyPrefix)
+        ? join(packages, "tensor/src/assembly", file.slice(assemblyPrefix.length))
+        : resolve(folder, file);
+      return existsSync(path) ? readFileSync(path, "utf8") : null;
     },
-  );
+    writeFile: (file, contents) => void (out[file] = contents),
+    listFiles: () => null,
+    stderr,
+  };
+  const files = ["src/kernels.as.ts", "--outFile", "out.wasm", "--textFile", "out.wat"];
+  const { error } = await asc.main([...files, ...flags, "--memoryBase", `${memoryBase}`, ...extraFlags], io);
   const said = stderr.toString().trim();
   if (said !== "") console.error(said);
-  if (error) throw new Error(`${name}, ${variant}: ${error.message}`);
+  if (error) throw error;
   const end = dataEnd(out["out.wat"]);
   if (end > memoryBase + slotBytes)
-    throw new Error(`${name}, ${variant}: static data ends at ${end}, past its slot's end ${memoryBase + slotBytes}`);
+    throw new Error(
+      `static data ends at ${end}, past its slot's end ${memoryBase + slotBytes}; add slots or shrink tables`,
+    );
   return out["out.wasm"];
 };
 
-if (existsSync(entry)) {
-  if (memoryBase === undefined) throw new Error(`${name} has kernels but no memoryBase; give it one in scripts/build-wasm.mjs`);
-  const stamp = `// Generated by scripts/build-wasm.mjs from inputs ${inputHash()}.`;
-  if (!existsSync(output) || !readFileSync(output, "utf8").startsWith(stamp)) {
-    // Loading the compiler takes longer than finding out that it is not needed.
-    const { default: asc } = await import("assemblyscript/asc");
-    let text = `${stamp}\n`;
-    for (const [variant, extraFlags] of Object.entries(variants)) {
-      const wasm = await compile(asc, variant, extraFlags);
-      text += `/** ${wasm.length} bytes of WebAssembly. */\nexport const ${variant} =\n  "${Buffer.from(wasm).toString("base64")}";\n`;
-      console.log(`${name}: ${variant} ${wasm.length} bytes`);
-    }
-    mkdirSync(join(folder, "src/generated"), { recursive: true });
-    writeFileSync(output, text);
+const build = async (folder) => {
+  if (!existsSync(join(folder, "src/kernels.as.ts"))) return;
+  const name = basename(folder);
+  const memoryBase = memoryBases[name];
+  if (memoryBase === undefined) throw new Error("no memoryBase; add one to memoryBases in scripts/build-wasm.mjs");
+
+  const output = join(folder, "src/generated/wasm.ts");
+  const stamp = `// Generated by scripts/build-wasm.mjs from inputs ${inputHash(folder)}.`;
+  if (existsSync(output) && readFileSync(output, "utf8").startsWith(stamp)) return;
+
+  let text = `${stamp}\n`;
+  for (const [variant, extraFlags] of Object.entries(variants)) {
+    const wasm = await compile(folder, memoryBase, extraFlags);
+    const base64 = Buffer.from(wasm).toString("base64");
+    text += `\n/** ${wasm.length} bytes of WebAssembly. */\nexport const ${variant} =\n  "${base64}";\n`;
+    console.log(`${name}: ${variant}, ${wasm.length} bytes`);
+  }
+  mkdirSync(join(folder, "src/generated"), { recursive: true });
+  writeFileSync(output, text);
+};
+
+const folders = process.argv.length > 2 ? process.argv.slice(2) : ["."];
+for (const folder of folders.map((path) => resolve(path))) {
+  try {
+    await build(folder);
+  } catch (error) {
+    console.error(`build-wasm: ${basename(folder)}: ${error.message}`);
+    process.exitCode = 1;
   }
 }

@@ -27,7 +27,10 @@ const entriesOf = (root: string, exports: Exports): Record<string, string> => {
     for (const file of files) {
       const match = new RegExp(`^${pattern}$`).exec(file);
       if (!match || /\.(test|as)\.ts$/.test(file)) continue;
-      const dist = target.default.replace("./dist/", "").replace(/\.js$/, "").replace("*", match[1] ?? "");
+      const dist = target.default
+        .replace("./dist/", "")
+        .replace(/\.js$/, "")
+        .replace("*", match[1] ?? "");
       entries[dist] = file;
     }
   }

@@ -1,0 +1,77 @@
+import js from "@eslint/js";
+import { defineConfig, globalIgnores } from "eslint/config";
+import tseslint from "typescript-eslint";
+import { arrow, deepPatterns, layerPatterns } from "./scripts/layers.mjs";
+
+/** The rule about imports. ESLint takes the last one that matches a file, so each says all that holds there. */
+const imports = (patterns) => ({ "@typescript-eslint/no-restricted-imports": ["error", { patterns }] });
+
+const noNode = {
+  regex: "^node:",
+  allowTypeImports: true,
+  message:
+    'a library file that imports node: does not load in a browser; write `await import("node:…")` where it is used, ' +
+    "or put the code into a *.node.ts file that is itself imported that way",
+};
+
+export default defineConfig(
+  globalIgnores([
+    "**/dist/",
+    "**/build/",
+    "**/coverage/",
+    "**/runs/",
+    "**/generated/",
+    "**/.turbo/",
+    "goldens/",
+    "**/*.as.ts",
+  ]),
+  js.configs.recommended,
+  { linterOptions: { reportUnusedDisableDirectives: "error" } },
+  {
+    files: ["**/*.ts"],
+    extends: [tseslint.configs.recommendedTypeChecked],
+    languageOptions: { parserOptions: { project: "./tsconfig.json", tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      // An import that only types need vanishes from the output, and says so.
+      "@typescript-eslint/consistent-type-imports": ["error", { fixStyle: "separate-type-imports" }],
+      "@typescript-eslint/no-import-type-side-effects": "error",
+      "@typescript-eslint/no-explicit-any": "error",
+      "@typescript-eslint/no-floating-promises": "error",
+      "@typescript-eslint/no-misused-promises": "error",
+      "@typescript-eslint/switch-exhaustiveness-check": "error",
+      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
+      // Numbers in messages are what our errors are made of.
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
+      // An async function without await turns a throw into a rejection, which is what its caller expects.
+      "@typescript-eslint/require-await": "off",
+      eqeqeq: ["error", "always"],
+      "no-restricted-syntax": [
+        "error",
+        { selector: "ExportDefaultDeclaration", message: "export by name: one main export, named like the file" },
+        { selector: "TSEnumDeclaration", message: "use a union of string literals: it erases, and prints as itself" },
+      ],
+      ...imports(deepPatterns),
+    },
+  },
+  arrow.map((name) => ({
+    files: [`packages/${name}/src/**/*.ts`],
+    rules: { "no-console": "error", ...imports([...layerPatterns(name), noNode]) },
+  })),
+  arrow.map((name) => ({
+    files: [`packages/${name}/src/**/*.{test,node}.ts`],
+    rules: imports(layerPatterns(name)),
+  })),
+  // Tools read configurations by their default export.
+  { files: ["**/*.config.ts"], rules: { "no-restricted-syntax": "off" } },
+  {
+    files: ["**/*.mjs"],
+    languageOptions: {
+      globals: Object.fromEntries(
+        ["process", "console", "URL", "Buffer", "performance", "setTimeout", "WebAssembly"].map((name) => [
+          name,
+          "readonly",
+        ]),
+      ),
+    },
+  },
+);

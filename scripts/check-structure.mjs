@@ -1,0 +1,73 @@
+// What no other tool checks: file sizes, file names, and that each package.json lists exactly the packages that are imported.
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { join, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import { arrow, mayImport, whyNot } from "./layers.mjs";
+
+const warnLines = 300;
+const maxLines = 500;
+const emptyNames = /^(utils?|helpers?|common|misc|manager|impl)$/i;
+const skipped = /^(node_modules|dist|build|coverage|runs|generated|goldens|\..*)$/;
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const problems = [];
+const warnings = [];
+
+/** Paths of all files below `folder`, relative to the root, with forward slashes. */
+const filesBelow = (folder) =>
+  readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (skipped.test(entry.name)) return [];
+    return entry.isDirectory() ? filesBelow(path) : [path.split(sep).join("/")];
+  });
+
+const sources = filesBelow(".").filter((path) => /\.(ts|tsx|mts|mjs)$/.test(path));
+
+for (const path of sources) {
+  const lines = readFileSync(join(root, path), "utf8").split("\n").length - 1;
+  if (lines > maxLines) problems.push(`${path}: ${lines} lines, at most ${maxLines}; split it along its ideas`);
+  else if (lines > warnLines) warnings.push(`${path}: ${lines} lines, aim at ${warnLines}`);
+
+  for (const part of path.split("/")) {
+    const word = part.split(".")[0];
+    if (emptyNames.test(word)) problems.push(`${path}: "${word}" says nothing about what is in it; name the idea`);
+  }
+  const file = path.split("/").at(-1);
+  if (file !== file.toLowerCase()) problems.push(`${path}: file names are kebab-case`);
+}
+
+/** Packages of ours that a source file imports, types included. */
+const importsOf = (path) =>
+  ts
+    .preProcessFile(readFileSync(join(root, path), "utf8"), true, true)
+    .importedFiles.map(({ fileName }) => /^@tessera\/([^/]+)/.exec(fileName)?.[1])
+    .filter((name) => name !== undefined);
+
+for (const name of arrow) {
+  const manifest = JSON.parse(readFileSync(join(root, `packages/${name}/package.json`), "utf8"));
+  const listed = Object.keys(manifest.dependencies ?? {});
+  const used = new Set();
+  for (const path of sources) {
+    if (!path.startsWith(`packages/${name}/src/`) || path.endsWith(".as.ts")) continue;
+    for (const other of importsOf(path)) {
+      used.add(`@tessera/${other}`);
+      if (!mayImport(name).includes(other)) problems.push(`${path}: ${whyNot(name, other)}`);
+    }
+  }
+  for (const other of used)
+    if (!listed.includes(other))
+      problems.push(`packages/${name}/package.json does not list ${other}, which it imports`);
+  for (const other of listed) {
+    if (!other.startsWith("@tessera/")) {
+      if (name !== "models")
+        problems.push(`packages/${name}/package.json: ${other} is a runtime dependency from outside`);
+    } else if (!used.has(other))
+      problems.push(`packages/${name}/package.json lists ${other}, which it does not import`);
+  }
+  if (!existsSync(join(root, `packages/${name}/README.md`))) problems.push(`packages/${name} has no README.md`);
+}
+
+for (const warning of warnings) console.log(`warning: ${warning}`);
+for (const problem of problems) console.log(problem);
+process.exitCode = problems.length > 0 ? 1 : 0;
