@@ -52,6 +52,10 @@ export const packageConfig = (configUrl: string, extra: Record<string, string> =
     platform: exports ? "neutral" : "node",
     external: [/^node:/],
     removeNodeProtocol: false,
+    // A file imported for its effect alone must be named in `sideEffects`, or bundlers drop it without a word.
+    esbuildOptions: (options) => {
+      options.logOverride = { "ignored-bare-import": "error" };
+    },
     dts: exports !== undefined,
     sourcemap: true,
     splitting: true,

@@ -1,0 +1,193 @@
+// Every package as its users get it: packed, installed from the tarball into an empty project, imported alone.
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+interface Manifest {
+  name: string;
+  version: string;
+  exports: Record<string, string | Record<string, string>>;
+  dependencies?: Record<string, string>;
+}
+interface Result {
+  code: number;
+  output: string;
+}
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const names = ["tensor", "autograd", "nn", "sparse", "models"] as const;
+type Name = (typeof names)[number];
+const { resolve } = createRequire(import.meta.url);
+const tsc = resolve("typescript/bin/tsc");
+const attw = join(root, "node_modules/@arethetypeswrong/cli/dist/index.js");
+const temp = mkdtempSync(join(tmpdir(), "tessera-packages-"));
+
+const readManifest = (file: string): Manifest => JSON.parse(readFileSync(file, "utf8")) as Manifest;
+const manifests = new Map<Name, Manifest>(
+  names.map((name) => [name, readManifest(join(root, "packages", name, "package.json"))]),
+);
+const manifestOf = (name: Name): Manifest => manifests.get(name) ?? expect.fail(name);
+const tarballOf = (name: Name): string => join(temp, `tessera-${name}-${manifestOf(name).version}.tgz`);
+
+/** Runs Node; the project's own npm and conditions must not leak in. */
+const node = (args: string[], cwd: string): Promise<Result> =>
+  new Promise((done) => {
+    const env = Object.fromEntries(
+      Object.entries(process.env).filter(([key]) => !/^(npm_|NODE_OPTIONS|VITEST)/i.test(key)),
+    );
+    execFile(process.execPath, args, { cwd, env, maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
+      done({ code: error ? Number(error.code ?? 1) : 0, output: `${stdout}${stderr}`.trim() });
+    });
+  });
+
+/** npm's entry file: what started us, or else the npm beside this Node. */
+const npmCli = (): string => {
+  const beside = [
+    process.env["npm_execpath"],
+    join(process.execPath, "../../lib/node_modules/npm/bin/npm-cli.js"),
+    join(process.execPath, "../../share/nodejs/npm/bin/npm-cli.js"),
+    join(process.execPath, "../node_modules/npm/bin/npm-cli.js"),
+  ].find((file) => file !== undefined && /npm-cli\.js$/.test(file) && existsSync(file));
+  return beside ?? expect.fail("npm was not found; start the tests by `npm test`");
+};
+const npm = async (args: string[], cwd: string): Promise<string> => {
+  const { code, output } = await node([npmCli(), ...args], cwd);
+  if (code !== 0) throw new Error(`npm ${args.join(" ")} failed:\n${output}`);
+  return output;
+};
+
+/** The package and all of ours that it stands on. */
+const closure = (name: Name): Name[] => {
+  const below = names.filter((other) => manifestOf(name).dependencies?.[`@tessera/${other}`] !== undefined);
+  return [...new Set([name, ...below.flatMap(closure)])];
+};
+
+/** Dependencies from outside, as links to what the monorepo has installed: no network. */
+const outside = (name: Name): [string, string][] =>
+  Object.keys(manifestOf(name).dependencies ?? {})
+    .filter((dependency) => !dependency.startsWith("@tessera/"))
+    .map((dependency) => [dependency, `file:${join(root, "node_modules", dependency)}`]);
+
+/** An empty project, named like the package, with its tarball and those it stands on installed. */
+const install = async (name: Name): Promise<void> => {
+  const project = join(temp, name);
+  mkdirSync(project);
+  const dependencies = Object.fromEntries(
+    closure(name).flatMap((each) => [
+      [`@tessera/${each}`, `file:${tarballOf(each)}`] as [string, string],
+      ...outside(each),
+    ]),
+  );
+  writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module", dependencies }));
+  await npm(["install", "--offline", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"], project);
+};
+
+/** Import specifiers of everything a package exports, patterns expanded over the files of the installed tarball. */
+const specifiersOf = (project: string, name: Name): string[] => {
+  const folder = join(project, "node_modules/@tessera", name);
+  const { exports } = readManifest(join(folder, "package.json"));
+  return Object.entries(exports).flatMap(([path, target]) => {
+    if (typeof target === "string") return [];
+    const specifier = `@tessera/${name}${path.slice(1)}`;
+    if (!path.includes("*")) return [specifier];
+    const [before = "", after = ""] = (target["default"] ?? "").split("*");
+    if (!existsSync(join(folder, before))) return [];
+    return readdirSync(join(folder, before))
+      .filter((file) => file.endsWith(after) && !file.startsWith("chunk-"))
+      .map((file) => specifier.replace("*", file.slice(0, -after.length)));
+  });
+};
+
+beforeAll(async () => {
+  for (const name of names)
+    if (!existsSync(join(root, "packages", name, "dist/index.js")))
+      throw new Error(`packages/${name} is not built; run \`npm run build\` first`);
+  const workspaces = names.flatMap((name) => ["--workspace", `packages/${name}`]);
+  await npm(["pack", ...workspaces, "--pack-destination", temp, "--ignore-scripts"], root);
+  for (const name of names) await install(name);
+}, 300_000);
+
+afterAll(() => {
+  rmSync(temp, { recursive: true, force: true });
+});
+
+describe.each(names)("@tessera/%s", { timeout: 60_000 }, (name) => {
+  const project = join(temp, name);
+
+  test("installs nothing but the packages it names", () => {
+    expect(readdirSync(join(project, "node_modules/@tessera")).sort()).toEqual(closure(name).sort());
+    const others = readdirSync(join(project, "node_modules")).filter((entry) => !/^(\.|@tessera$)/.test(entry));
+    const wanted = closure(name).flatMap(outside);
+    expect(others.sort()).toEqual([...new Set(wanted.map(([dependency]) => dependency.split("/")[0]))].sort());
+    if (name === "tensor") expect(wanted).toEqual([]);
+  });
+
+  test("imports alone, by every path that it exports", async () => {
+    for (const specifier of specifiersOf(project, name)) {
+      const program = `const m = await import(${JSON.stringify(specifier)}); if (typeof m !== "object") process.exit(3);`;
+      expect(await node(["--input-type=module", "-e", program], project), specifier).toEqual({ code: 0, output: "" });
+    }
+  });
+
+  test("ships code, types, sources and licence, and no tests", () => {
+    const folder = join(project, "node_modules/@tessera", name);
+    const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
+    expect(files).toEqual(expect.arrayContaining(["LICENSE", "README.md", "package.json"]));
+    expect(files.filter((file) => /\.test\.|tsconfig|\.turbo/.test(file))).toEqual([]);
+  });
+
+  test("is clean by publint", async () => {
+    const manifest = readManifest(join(root, "packages", name, "package.json"));
+    const tarball = readFileSync(tarballOf(name));
+    const bytes = tarball.buffer.slice(tarball.byteOffset, tarball.byteOffset + tarball.byteLength);
+    const { messages } = await publint({ pack: { tarball: bytes }, level: "suggestion" });
+    expect(messages.map((message) => formatMessage(message, manifest))).toEqual([]);
+  });
+
+  test("is clean by are-the-types-wrong", async () => {
+    const excluded = Object.entries(manifestOf(name).exports)
+      .filter(([, target]) => typeof target === "string")
+      .map(([path]) => path.slice(2));
+    const exclude = excluded.length > 0 ? ["--exclude-entrypoints", ...excluded] : [];
+    const args = [attw, tarballOf(name), "--profile", "esm-only", "--no-color", "--no-emoji", ...exclude];
+    const { code, output } = await node(args, temp);
+    expect(code, output).toBe(0);
+  });
+});
+
+// In a project with tensor alone, and in the one that has them all: each compilation reads the whole DOM library.
+describe.each(["tensor", "models"] as const)(
+  "the types of @tessera/%s and all below it",
+  { timeout: 60_000 },
+  (name) => {
+    test.each([
+      ["nodenext", "nodenext"],
+      ["bundler", "esnext"],
+    ])("resolve and check under moduleResolution %s", async (moduleResolution, module) => {
+      const project = join(temp, name);
+      const specifiers = closure(name).flatMap((each) => specifiersOf(project, each));
+      const lines = specifiers.map((specifier, i) => `export * as m${i} from "${specifier}";\n`);
+      writeFileSync(join(project, `${moduleResolution}.ts`), lines.join(""));
+      // No ambient types and no skipLibCheck: our declarations must stand on their own.
+      const lib = ["es2023", "dom", "dom.iterable"];
+      const compilerOptions = {
+        strict: true,
+        noEmit: true,
+        target: "es2022",
+        lib,
+        types: [],
+        module,
+        moduleResolution,
+      };
+      const tsconfig = { compilerOptions, files: [`${moduleResolution}.ts`] };
+      writeFileSync(join(project, `${moduleResolution}.json`), JSON.stringify(tsconfig));
+      expect(await node([tsc, "--project", `${moduleResolution}.json`], project)).toEqual({ code: 0, output: "" });
+    });
+  },
+);
