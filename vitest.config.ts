@@ -8,6 +8,7 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
+    globalSetup: "./scripts/vitest-setup.mjs",
     reporters: ["default", "./scripts/totals-reporter.mjs"],
     projects: [
       {

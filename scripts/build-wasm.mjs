@@ -11,7 +11,7 @@
 // Memory: one shared linear memory serves all modules. Bytes below 65536 belong to the backend; then comes one slot of
 // static data for each package (`memoryBases`), and the heap starts above all slots. That data fits its slot is checked.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -100,7 +100,10 @@ const build = async (folder) => {
     console.log(`${name}: ${variant}, ${wasm.length} bytes`);
   }
   mkdirSync(join(folder, "src/generated"), { recursive: true });
-  writeFileSync(output, text);
+  // Whoever imports it meanwhile sees the old file or the new one, never half of it.
+  const partial = `${output}.${process.pid}`;
+  writeFileSync(partial, text);
+  renameSync(partial, output);
 };
 
 const folders = process.argv.length > 2 ? process.argv.slice(2) : ["."];
