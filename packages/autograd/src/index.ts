@@ -1,1 +1,10 @@
-export {};
+import "./rules.ts";
+
+export { checkpoint } from "./checkpoint.ts";
+export * from "./define-vjps.ts";
+export * from "./grad.ts";
+export { GradientError } from "./gradient-error.ts";
+export { Gradients } from "./gradients.ts";
+export { Tape } from "./tape.ts";
+export { unbroadcast } from "./unbroadcast.ts";
+export { stopGradient } from "@tessera/tensor";

@@ -1,0 +1,187 @@
+import { add, scope, Tensor, zeros, type Layout, type Recorded, type Recorder, type Storage } from "@tessera/tensor";
+import { notDifferentiable, onceDifferentiable, ruleOf, type AnyVjp } from "./define-vjps.ts";
+import { GradientError } from "./gradient-error.ts";
+import { unbroadcast } from "./unbroadcast.ts";
+
+/** A tensor kept for a rule: its memory and layout, without a handle that a scope could drop. */
+class Saved {
+  private readonly storage: Storage;
+  private readonly layout: Layout;
+  private readonly origin: string;
+  private readonly id: number;
+
+  constructor(tensor: Tensor) {
+    this.storage = tensor.storage.retain();
+    this.storage.saves++;
+    const { shape, dtype, strides, offset } = tensor;
+    this.layout = { shape, dtype, strides, offset };
+    this.origin = tensor.origin;
+    this.id = tensor.id;
+  }
+
+  /** A handle again, in the scope that is open; the tape lets go of its count. */
+  restore(): Tensor {
+    this.storage.saves--;
+    return new Tensor(this.storage, this.layout, this.origin, this.id);
+  }
+
+  release(): void {
+    this.storage.saves--;
+    this.storage.release();
+  }
+}
+
+/** How gradients pass one step back: from those of its outputs to those of its inputs. */
+interface Entry {
+  readonly inputIds: readonly (number | null)[];
+  readonly needs: readonly boolean[];
+  readonly shapes: readonly (readonly number[] | null)[];
+  readonly outputIds: readonly (number | null)[];
+  /** What a zero gradient for an output looks like; `null` where the output has none. */
+  readonly zeros: readonly ((() => Tensor) | null)[];
+  pull(dy: readonly (Tensor | null)[]): readonly (Tensor | null)[];
+  release(): void;
+}
+
+/**
+ * The ops that ran on the way from some sources to a loss, with what their rules will read. It records only what depends on
+ * a source, and walks back once, letting go of each step as it passes.
+ */
+export class Tape implements Recorder {
+  private readonly entries: Entry[] = [];
+  private readonly tracked = new Set<number>();
+  private readonly stops = new Set<string>();
+
+  constructor(sources: Iterable<Tensor>) {
+    for (const source of sources) this.tracked.add(source.id);
+  }
+
+  tracks(tensor: Tensor): boolean {
+    return this.tracked.has(tensor.id);
+  }
+
+  wants(inputs: readonly (Tensor | null)[]): boolean {
+    return inputs.some((input) => input !== null && this.tracked.has(input.id));
+  }
+
+  record(call: Recorded): void {
+    const { op, outputs } = call;
+    const rule = ruleOf(op);
+    if (rule === undefined)
+      throw new GradientError(`${op.name}: has no gradient rule; teach it with defineVjps, or pass its input through stopGradient`);
+    if (rule === onceDifferentiable)
+      throw new GradientError(`${op.name}: has no second derivative; build the first one from differentiable ops, or stopGradient it`);
+    if (rule === notDifferentiable) {
+      this.stops.add(op.name);
+      return;
+    }
+    this.entries.push(this.entry(call, rule));
+    const visible = outputs.length - (op.extras ?? 0);
+    for (const [i, output] of outputs.entries()) if (output && i < visible && output.dtype === "float32") this.tracked.add(output.id);
+  }
+
+  /** Records a step whose way back is given, for `checkpoint`. */
+  recordStep(inputs: readonly Tensor[], outputs: readonly Tensor[], pull: Entry["pull"], release: Entry["release"]): void {
+    this.entries.push({ ...this.ends(inputs, outputs, outputs.length), pull, release });
+    for (const output of outputs) this.tracked.add(output.id);
+  }
+
+  /** dL/d source for each source, given dL/d output for some outputs. Sources that were not reached get zeros. */
+  pullback(outputs: readonly (readonly [output: Tensor, dy: Tensor])[], sources: readonly Tensor[]): Tensor[] {
+    return scope(() => {
+      const grads = new Map<number, Tensor>();
+      for (const [output, dy] of outputs) if (this.tracks(output)) accumulate(grads, output.id, dy.alias());
+      const wanted = new Set(sources.map((source) => source.id));
+      for (let entry = this.entries.pop(); entry; entry = this.entries.pop()) {
+        const dy = entry.outputIds.map((id) => (id === null ? undefined : grads.get(id)));
+        if (dy.every((one) => one === undefined)) {
+          entry.release();
+          continue;
+        }
+        for (const [id, gradient] of this.step(entry, dy)) accumulate(grads, id, gradient);
+        for (const id of entry.outputIds) if (id !== null && !wanted.has(id)) take(grads, id)?.dispose();
+      }
+      return sources.map((source) => grads.get(source.id)?.alias() ?? zeros(source.shape, { device: source.device }));
+    });
+  }
+
+  /** Why a loss may not depend on any source, for a message. */
+  explain(): string {
+    return this.stops.size > 0 ? `it passed through ${[...this.stops].join(", ")}, which ${this.stops.size > 1 ? "are" : "is"} not differentiable` : "no differentiable op used them";
+  }
+
+  /** Lets go of everything. */
+  release(): void {
+    for (const entry of this.entries) entry.release();
+    this.entries.length = 0;
+  }
+
+  /** One step back, in a scope of its own: only the gradients come out. */
+  private step(entry: Entry, dy: readonly (Tensor | undefined)[]): [id: number, gradient: Tensor][] {
+    return scope(() => {
+      const filled = dy.map((one, i) => one ?? entry.zeros[i]?.() ?? null);
+      const gradients = entry.pull(filled);
+      const out: [number, Tensor][] = [];
+      for (const [i, gradient] of gradients.entries()) {
+        const id = entry.inputIds[i];
+        if (!gradient || !entry.needs[i] || id === null || id === undefined) continue;
+        // A rule may hand back dy itself, or one tensor for two inputs: each gradient gets a handle of its own.
+        out.push([id, unbroadcast(gradient, entry.shapes[i]!).alias()]);
+      }
+      return out;
+    });
+  }
+
+  private entry({ op, inputs, outputs, attrs, scalars }: Recorded, rule: AnyVjp): Entry {
+    const ends = this.ends(inputs, outputs, outputs.length - (op.extras ?? 0));
+    const keep = (wanted: boolean, tensors: readonly (Tensor | null)[]): (Saved | null)[] =>
+      wanted ? tensors.map((tensor) => tensor && new Saved(tensor)) : [];
+    const savedInputs = keep(rule.saves === "inputs" || rule.saves === "both", inputs);
+    const savedOutputs = keep(rule.saves === "outputs" || rule.saves === "both", outputs);
+    const restore = (saved: readonly (Saved | null)[]) => saved.map((one) => one?.restore() ?? null);
+    return {
+      ...ends,
+      pull: (dy) =>
+        rule.vjp(dy, {
+          attrs,
+          scalars,
+          needs: ends.needs,
+          shapes: ends.shapes,
+          inputs: restore(savedInputs),
+          outputs: restore(savedOutputs),
+        }),
+      release: () => {
+        for (const saved of [...savedInputs, ...savedOutputs]) saved?.release();
+      },
+    };
+  }
+
+  private ends(inputs: readonly (Tensor | null)[], outputs: readonly (Tensor | null)[], visible: number) {
+    return {
+      inputIds: inputs.map((input) => input && input.id),
+      needs: inputs.map((input) => input !== null && this.tracked.has(input.id)),
+      shapes: inputs.map((input) => input && input.shape),
+      outputIds: outputs.map((output, i) => (output && i < visible ? output.id : null)),
+      zeros: outputs.map((output, i) => {
+        if (!output || i >= visible) return null;
+        const { shape, device } = output;
+        return () => zeros(shape, { device });
+      }),
+    };
+  }
+}
+
+const accumulate = (grads: Map<number, Tensor>, id: number, gradient: Tensor): void => {
+  const before = grads.get(id);
+  grads.set(id, before ? add(before, gradient) : gradient);
+  if (before) {
+    before.dispose();
+    gradient.dispose();
+  }
+};
+
+const take = (grads: Map<number, Tensor>, id: number): Tensor | undefined => {
+  const gradient = grads.get(id);
+  grads.delete(id);
+  return gradient;
+};

@@ -1,0 +1,148 @@
+import type { Backend, Buffer, Launch } from "../../backend.ts";
+import { bytesPerElement, hostView, type DType, type TypedArray } from "../../dtype.ts";
+import { DeviceError, IndexError } from "../../error.ts";
+import type { CpuArgument, CpuStep, Op, Signature, WasmModule } from "../../op.ts";
+import type { Layout } from "../../shape.ts";
+import { dataOf } from "../reference/reference-backend.ts";
+import { FAULT, LinearMemory, WORDS } from "./linear-memory.ts";
+import { compile, type KernelExports } from "./wasm-module.ts";
+
+interface LinearBuffer extends Buffer {
+  readonly address: number;
+}
+
+/** The addresses of one launch, and where the next list of words goes. */
+interface Frame {
+  readonly launch: Launch;
+  readonly scratch: readonly number[];
+  wordsAt: number;
+}
+
+/** WebAssembly SIMD kernels over one linear memory. */
+export class CpuBackend implements Backend {
+  readonly name = "cpu";
+  /** How often a kernel of each kind was launched, for tests and profiles. */
+  readonly launches = { wasm: 0, reference: 0 };
+  private linear: LinearMemory | null = null;
+  private readonly instances = new Map<WasmModule, KernelExports>();
+
+  alloc(dtype: DType, length: number): LinearBuffer {
+    const bytes = length * bytesPerElement[dtype];
+    return { bytes, address: this.memory().heap.alloc(bytes) };
+  }
+
+  free(buffer: Buffer): void {
+    this.memory().heap.release((buffer as LinearBuffer).address, buffer.bytes);
+  }
+
+  write(buffer: Buffer, data: TypedArray): void {
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    new Uint8Array(this.memory().memory.buffer).set(bytes, (buffer as LinearBuffer).address);
+  }
+
+  readSync(buffer: Buffer, dtype: DType, offset: number, length: number): TypedArray {
+    const start = (buffer as LinearBuffer).address + offset * bytesPerElement[dtype];
+    // A copy on the ordinary heap: the view would see later writes.
+    const view = hostView(dtype, this.memory().memory.buffer, start, length);
+    return view instanceof Float32Array ? new Float32Array(view) : view instanceof Int32Array ? new Int32Array(view) : new Uint8Array(view);
+  }
+
+  read(buffer: Buffer, dtype: DType, offset: number, length: number): Promise<TypedArray> {
+    return Promise.resolve(this.readSync(buffer, dtype, offset, length));
+  }
+
+  launch(launch: Launch): void {
+    const { kernels } = launch.op;
+    if ("view" in kernels) return;
+    if (kernels.cpu === "reference") return this.launchReference(launch);
+    this.launches.wasm++;
+    const { steps, scratchBytes = [] } = kernels.cpu.plan(launch.call, {});
+    const { heap } = this.memory();
+    const scratch: number[] = [];
+    try {
+      for (const bytes of scratchBytes) scratch.push(heap.alloc(bytes));
+      for (const step of steps) this.runStep(step, { launch, scratch, wordsAt: WORDS.start });
+    } finally {
+      for (const [i, address] of scratch.entries()) heap.release(address, scratchBytes[i]!);
+    }
+  }
+
+  readsViews({ kernels }: Op<Signature>): readonly number[] | "all" | undefined {
+    return "view" in kernels || kernels.cpu === "reference" ? undefined : kernels.cpu.strided;
+  }
+
+  sync(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {
+    this.instances.clear();
+    this.linear = null;
+  }
+
+  private memory(): LinearMemory {
+    return (this.linear ??= new LinearMemory());
+  }
+
+  private runStep(step: CpuStep, frame: Frame): void {
+    const kernel = this.exportsOf(step.wasm)[step.fn];
+    if (!kernel) throw new DeviceError(`${frame.launch.op.name}: its module has no kernel "${step.fn}"; build the kernels again`);
+    const args = step.args.map((argument) => this.resolve(argument, frame));
+    if (!step.fault) {
+      for (let task = 0; task < step.tasks; task++) kernel(task, ...args);
+      return;
+    }
+    const fault = new Int32Array(this.memory().memory.buffer, FAULT, 2);
+    fault[0] = 0;
+    for (let task = 0; task < step.tasks; task++) kernel(task, ...args);
+    if (fault[0] !== 0) throw new IndexError(step.fault(fault[1]!));
+  }
+
+  private resolve(argument: CpuArgument, frame: Frame): number {
+    if (typeof argument === "number") return argument;
+    const { call, inputs, outputs, scalars } = frame.launch;
+    if ("in" in argument) return addressOf(call.inputs[argument.in], inputs[argument.in]);
+    if ("out" in argument) return addressOf(call.outputs[argument.out], outputs[argument.out]);
+    if ("scratch" in argument) return frame.scratch[argument.scratch]!;
+    if ("scalar" in argument) return scalars[argument.scalar]!;
+    return this.putWords(argument.words, frame);
+  }
+
+  private putWords(words: readonly number[], frame: Frame): number {
+    const at = frame.wordsAt;
+    frame.wordsAt += Math.ceil(words.length / 4) * 16;
+    if (frame.wordsAt > WORDS.end)
+      throw new DeviceError(`${frame.launch.op.name}: ${words.length} words are more than one launch may list; split it`);
+    new Int32Array(this.memory().memory.buffer, at, words.length).set(words);
+    return at;
+  }
+
+  private exportsOf(wasm: WasmModule): KernelExports {
+    let exports = this.instances.get(wasm);
+    if (!exports) {
+      const instance = new WebAssembly.Instance(compile(wasm), { env: { memory: this.memory().memory } });
+      this.instances.set(wasm, (exports = instance.exports as KernelExports));
+    }
+    return exports;
+  }
+
+  /** For ops of other packages that say `cpu: "reference"`: their plain kernel, over linear memory. */
+  private launchReference({ op, call, inputs, outputs, scalars }: Launch): void {
+    if ("view" in op.kernels) return;
+    this.launches.reference++;
+    const { buffer } = this.memory().memory;
+    const data = (layout: Layout | null, at: Buffer | null | undefined) =>
+      layout && dataOf(layout, buffer, (at as LinearBuffer).address);
+    op.kernels.reference(
+      call.inputs.map((layout, i) => data(layout, inputs[i])),
+      call.outputs.map((layout, i) => data(layout, outputs[i])),
+      call.attrs,
+      scalars,
+    );
+  }
+}
+
+/** Where a view starts in linear memory; 0 for a tensor that is not there. */
+const addressOf = (layout: Layout | null | undefined, buffer: Buffer | null | undefined): number =>
+  layout && buffer ? (buffer as LinearBuffer).address + layout.offset * bytesPerElement[layout.dtype] : 0;
+

@@ -1,0 +1,63 @@
+import { DeviceError } from "../../error.ts";
+import { Allocator } from "./allocator.ts";
+
+const PAGE = 65536;
+
+/**
+ * Low memory that belongs to the backend; kernels' own tables follow at their module's memory base.
+ *
+ * | bytes | use |
+ * |---|---|
+ * | 64 | fault: a flag and the offending value, both int32 |
+ * | 1024 – 65535 | words: lists of sizes and strides for the launch under way |
+ * | 65536 – 131071 | tables of @tessera/tensor's kernels |
+ * | 131072 – 196607 | tables of @tessera/sparse's kernels |
+ * | 196608 – 1048575 | tables of other packages' kernels |
+ */
+export const FAULT = 64;
+export const WORDS = { start: 1024, end: PAGE };
+const HEAP = 16 * PAGE;
+
+/**
+ * The one WebAssembly memory that all kernels share. It is reserved at its maximum and touched as it grows: growing gives
+ * a new `buffer` object, so views are made when they are needed and never kept.
+ */
+export class LinearMemory {
+  readonly memory: WebAssembly.Memory;
+  readonly heap: Allocator;
+
+  constructor() {
+    const { memory, pages } = reserve();
+    this.memory = memory;
+    this.heap = new Allocator(HEAP, pages * PAGE, (end) => this.growTo(end));
+  }
+
+  private growTo(end: number): boolean {
+    const missing = Math.ceil((end - this.memory.buffer.byteLength) / PAGE);
+    if (missing <= 0) return true;
+    try {
+      // A little more than asked, so that growth costs few calls.
+      const spare = Math.min(256, 65536 - this.memory.buffer.byteLength / PAGE - missing);
+      this.memory.grow(missing + Math.max(spare, 0));
+    } catch {
+      try {
+        this.memory.grow(missing);
+      } catch {
+        return false;
+      }
+    }
+    return true;
+  }
+}
+
+/** 4 GiB of address space; less where the system does not give that much. */
+const reserve = (): { memory: WebAssembly.Memory; pages: number } => {
+  for (let pages = 65536; pages >= 4096; pages /= 2) {
+    try {
+      return { memory: new WebAssembly.Memory({ initial: 16, maximum: pages, shared: true }), pages };
+    } catch {
+      // Try half.
+    }
+  }
+  throw new DeviceError("cpu: a shared WebAssembly memory could not be reserved; allow at least 256 MiB of address space");
+};

@@ -1,0 +1,50 @@
+import { DeviceError } from "../../error.ts";
+import type { WasmModule } from "../../op.ts";
+
+/**
+ * Kernels compiled from AssemblyScript, as base64: portable, and a variant whose multiply-adds are fused where the
+ * machine can (relaxed SIMD). Each package compiles its kernels to a memory base of its own, see linear-memory.ts.
+ *
+ * @example
+ * const wasm = wasmModule(baseWasm, relaxedWasm);
+ * // then in a planner: { steps: [{ wasm, fn: "scale_f32", args: [{ in: 0 }, { out: 0 }, n], tasks: 1 }] }
+ */
+export const wasmModule = (base64: string, relaxedBase64: string = base64): WasmModule => ({ base64, relaxedBase64 });
+
+type Kernel = (task: number, ...args: readonly number[]) => void;
+export type KernelExports = { readonly [name: string]: Kernel | undefined };
+
+const decode = (base64: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+
+/** `(module (func (result v128) three constants; f32x4.relaxed_madd))`: whether the engine has relaxed SIMD. */
+const probe = Uint8Array.from(
+  // prettier-ignore
+  [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0, 65, 1, 253, 17, 65, 1, 253, 17, 65, 1, 253, 17, 253, 133, 2, 11],
+);
+
+let fused: boolean | undefined;
+
+/**
+ * Whether kernels fuse multiply and add, which changes the last bits of results. It follows from the engine alone: Node 20
+ * has relaxed SIMD behind a flag that is set here; `TESSERA_WASM=base` in the environment leaves it out.
+ */
+export const fusesMultiplyAdd = (): boolean => (fused ??= detect());
+
+const detect = (): boolean => {
+  const node = (globalThis as { process?: NodeJS.Process }).process;
+  if (node?.env["TESSERA_WASM"] === "base") return false;
+  if (node?.versions?.node.startsWith("20."))
+    node.getBuiltinModule("node:v8").setFlagsFromString("--experimental-wasm-relaxed-simd");
+  return WebAssembly.validate(probe);
+};
+
+/** Compiles a module for this engine. @throws DeviceError when the engine or the page's policy refuses. */
+export const compile = (wasm: WasmModule): WebAssembly.Module => {
+  try {
+    return new WebAssembly.Module(decode(fusesMultiplyAdd() ? wasm.relaxedBase64 : wasm.base64));
+  } catch (error) {
+    throw new DeviceError(
+      `cpu: the engine refused the kernels (${(error as Error).message}); WebAssembly with SIMD and threads is needed, and a content-security-policy must allow 'wasm-unsafe-eval'`,
+    );
+  }
+};

@@ -1,0 +1,255 @@
+import { defaultDevice, type Backend } from "./backend.ts";
+import type { TypedArray } from "./dtype.ts";
+import { DeviceError, ShapeError } from "./error.ts";
+import { copyCpu } from "./ops/move/copy.cpu.ts";
+import { copyReference } from "./ops/move/copy.reference.ts";
+import { isContiguous, numel, showShape, type Layout, type TensorSpec } from "./shape.ts";
+import { Tensor } from "./tensor.ts";
+
+/** A number that may change without a new plan: a learning rate, a seed. A cell is read at every launch. */
+export type Scalar = number | { readonly value: number };
+
+/** Labelled tuples. `| null`: an optional input, or a trailing output that only gradients read. */
+export interface Signature {
+  readonly inputs: readonly (Tensor | null)[];
+  readonly outputs: readonly (Tensor | null)[];
+  readonly attrs?: object;
+  readonly scalars?: { readonly [name: string]: Scalar };
+}
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- "no attributes" is exactly the empty object
+export type Attrs<S extends Signature> = S extends { attrs: infer A extends object } ? A : {};
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- likewise
+export type Scalars<S extends Signature> = S extends { scalars: infer X extends object } ? X : {};
+/** Each tensor of a tuple replaced by `U`; optional ones stay optional. */
+export type Each<T extends readonly (Tensor | null)[], U> = { readonly [I in keyof T]: null extends T[I] ? U | null : U };
+type AllPresent<T extends readonly (Tensor | null)[]> = { readonly [I in keyof T]: TensorSpec };
+
+/** One launch, without its data: what a plan may depend on. */
+export interface Call<S extends Signature> {
+  readonly inputs: Each<S["inputs"], Layout>;
+  readonly outputs: Each<S["outputs"], Layout>;
+  readonly attrs: Attrs<S>;
+}
+
+/** A tensor or a scratch region of the launch, in a step's arguments. */
+export type Slot = { readonly in: number } | { readonly out: number } | { readonly scratch: number };
+
+/** A WebAssembly module of kernels, as `wasmModule` made it. */
+export interface WasmModule {
+  readonly base64: string;
+  readonly relaxedBase64: string;
+}
+
+/** What a `cpu` kernel is called with, after the task number: addresses, numbers, scalars, or the address of a list of int32s. */
+export type CpuArgument = Slot | number | { readonly scalar: string } | { readonly words: readonly number[] };
+
+/** Calls `fn(task, ...args)` once for each task, in any order, on any thread. */
+export interface CpuStep {
+  readonly wasm: WasmModule;
+  readonly fn: string;
+  readonly args: readonly CpuArgument[];
+  readonly tasks: number;
+  /** What to say when the kernel finds an index that it cannot use. */
+  readonly fault?: (value: number) => string;
+}
+
+/** How one launch runs: steps in order, and the scratch memory that they share. */
+export interface Plan<Step> {
+  readonly steps: readonly Step[];
+  readonly scratchBytes?: readonly number[];
+}
+
+export interface Planner<S extends Signature, Step> {
+  /** Inputs read as views; `run` makes the others contiguous first. */
+  readonly strided?: readonly number[] | "all";
+  /** Pure: equal calls give equal plans. */
+  plan(call: Call<S>, limits: { readonly [name: string]: number }): Plan<Step>;
+}
+
+/** A tensor as a reference kernel sees it: its elements in row-major order, from `values[0]` on. */
+export interface Data {
+  readonly layout: Layout;
+  readonly values: TypedArray;
+}
+
+/**
+ * Plain loops with float64 sums: the specification that every other backend must agree with. Inputs are contiguous.
+ * Declared as a method, so that ops of all signatures fit one list.
+ */
+export type ReferenceKernel<S extends Signature> = {
+  kernel(
+    inputs: Each<S["inputs"], Data>,
+    outputs: Each<S["outputs"], Data>,
+    attrs: Attrs<S>,
+    scalars: { readonly [K in keyof Scalars<S>]: number },
+  ): void;
+}["kernel"];
+
+export interface Kernels<S extends Signature> {
+  readonly reference: ReferenceKernel<S>;
+  /** `"reference"` is for ops of other packages than ours that come without AssemblyScript. */
+  readonly cpu: Planner<S, CpuStep> | "reference";
+}
+
+/** One op: what it computes, its shape rule and one kernel for each backend. */
+export interface Op<S extends Signature> {
+  readonly name: string;
+  /** Specs of all outputs, extras included, never from data. Throws ShapeError or DTypeError. */
+  infer(inputs: Each<S["inputs"], TensorSpec>, attrs: Attrs<S>): AllPresent<S["outputs"]>;
+  /** Trailing outputs made only while something records. */
+  readonly extras?: number;
+  /** Inputs written in place. */
+  mutates?(input: number): boolean;
+  /** A missing kernel does not compile. Views have a layout rule instead; `null`: copy first. */
+  readonly kernels: Kernels<S> | { view(input: Layout, attrs: Attrs<S>): Layout | null };
+}
+
+export const defineOp = <S extends Signature>(op: Op<S>): Op<S> => op;
+
+/** One op that ran, as a recorder sees it. */
+export interface Recorded {
+  readonly op: Op<Signature>;
+  readonly inputs: readonly (Tensor | null)[];
+  readonly outputs: readonly (Tensor | null)[];
+  readonly attrs: object;
+  readonly scalars: { readonly [name: string]: Scalar };
+}
+
+export interface Recorder {
+  /** Whether an op on these inputs is worth recording. */
+  wants(inputs: readonly (Tensor | null)[]): boolean;
+  record(call: Recorded): void;
+}
+
+let recorders: readonly Recorder[] = [];
+
+/** Runs `fn` while `recorder` sees every op that it wants; with `null`, while nothing is recorded. Recorders nest. */
+export const withRecorder = <T>(recorder: Recorder | null, fn: () => T): T => {
+  const before = recorders;
+  recorders = recorder ? [...before, recorder] : [];
+  try {
+    return fn();
+  } finally {
+    recorders = before;
+  }
+};
+
+/** The recorders that watch now, innermost last. */
+export const activeRecorders = (): readonly Recorder[] => recorders;
+
+type Rest<S extends Signature> = keyof Scalars<S> extends never
+  ? keyof Attrs<S> extends never
+    ? []
+    : [attrs: Attrs<S>]
+  : [attrs: Attrs<S>, scalars: Scalars<S>];
+
+const none: { readonly [name: string]: never } = {};
+
+/**
+ * Runs an op: checks it, makes the outputs on the inputs' device, launches, and tells the recorders.
+ * An op without inputs runs on `attrs.device`, or on the default device.
+ */
+export const run = <S extends Signature>(op: Op<S>, inputs: S["inputs"], ...rest: Rest<S>): S["outputs"] => {
+  const [attrs = none, scalars = none] = rest as [Attrs<S>?, Scalars<S>?];
+  const call: Recorded = { op, inputs, outputs: [], attrs, scalars };
+  return runRecorded(call);
+};
+
+const runRecorded = ({ op, inputs, attrs, scalars }: Recorded): readonly (Tensor | null)[] => {
+  const device = commonDevice(op.name, inputs, attrs);
+  const specs = op.infer(inputs, attrs);
+  const watching = recorders.filter((recorder) => recorder.wants(inputs));
+  const outputs =
+    "view" in op.kernels
+      ? [view(op, inputs[0]!, op.kernels.view, attrs)]
+      : compute(op, device, inputs, specs, watching.length > 0, attrs, scalars);
+  for (const recorder of watching) recorder.record({ op, inputs, outputs, attrs, scalars });
+  return outputs;
+};
+
+/** Shares the storage where the layout rule allows, else copies into row-major order first. */
+const view = (op: Op<Signature>, input: Tensor, rule: (input: Layout, attrs: object) => Layout | null, attrs: object): Tensor => {
+  const direct = rule(input, attrs);
+  if (direct) return new Tensor(input.storage.retain(), direct, op.name);
+  const copied = contiguousCopy(input);
+  const layout = rule(copied, attrs);
+  if (!layout) throw new ShapeError(`${op.name}: its layout rule refused a contiguous ${showShape(input.shape)} tensor`);
+  const out = new Tensor(copied.storage.retain(), layout, op.name);
+  copied.dispose();
+  return out;
+};
+
+const compute = (
+  op: Op<Signature>,
+  device: Backend,
+  inputs: readonly (Tensor | null)[],
+  specs: readonly TensorSpec[],
+  recording: boolean,
+  attrs: object,
+  scalars: { readonly [name: string]: Scalar },
+): readonly (Tensor | null)[] => {
+  const strided = device.readsViews(op);
+  const copies: Tensor[] = [];
+  const ready = inputs.map((input, i) => {
+    if (!input) return null;
+    const mutated = op.mutates?.(i) ?? false;
+    if (mutated) input.storage.mutate(op.name);
+    if (strided === "all" || strided?.includes(i) || isContiguous(input)) return input;
+    if (mutated)
+      throw new ShapeError(`${op.name}: input ${i} is written in place and must be contiguous, got a strided view of ${showShape(input.shape)}`);
+    const copied = contiguousCopy(input);
+    copies.push(copied);
+    return copied;
+  });
+  const outputs: (Tensor | null)[] = [];
+  try {
+    const shown = specs.length - (recording ? 0 : (op.extras ?? 0));
+    for (const [i, spec] of specs.entries())
+      outputs.push(i < shown ? Tensor.empty(spec.shape, spec.dtype, device, op.name) : null);
+    if (op.mutates || outputs.some((output) => output && numel(output.shape) > 0))
+      device.launch({
+        op,
+        call: { inputs: ready, outputs, attrs },
+        inputs: ready.map((input) => input && input.storage.buffer),
+        outputs: outputs.map((output) => output && output.storage.buffer),
+        scalars: readScalars(scalars),
+      });
+  } catch (error) {
+    for (const output of outputs) output?.dispose();
+    throw error;
+  } finally {
+    for (const copied of copies) copied.dispose();
+  }
+  return outputs;
+};
+
+const readScalars = (scalars: { readonly [name: string]: Scalar }): { readonly [name: string]: number } => {
+  const values: { [name: string]: number } = {};
+  for (const name in scalars) {
+    const scalar = scalars[name]!;
+    values[name] = typeof scalar === "number" ? scalar : scalar.value;
+  }
+  return values;
+};
+
+const commonDevice = (op: string, inputs: readonly (Tensor | null)[], attrs: object): Backend => {
+  let first: Tensor | null = null;
+  for (const input of inputs) {
+    if (!input) continue;
+    if (!first) first = input;
+    else if (input.device !== first.device)
+      throw new DeviceError(
+        `${op}: tensors on one device expected, got ${first.device.name} and ${input.device.name}; move one with await x.to("${first.device.name}")`,
+      );
+  }
+  return first?.device ?? (attrs as { device?: Backend }).device ?? defaultDevice();
+};
+
+/** Row-major copy of a view. Lives here because `run` needs it for inputs that a kernel cannot read in place. */
+export const copyOp = defineOp<{ inputs: [x: Tensor]; outputs: [y: Tensor] }>({
+  name: "copy",
+  infer: ([x]) => [{ shape: x.shape, dtype: x.dtype }],
+  kernels: { reference: copyReference, cpu: copyCpu },
+});
+
+const contiguousCopy = (x: Tensor): Tensor => withRecorder(null, () => run(copyOp, [x])[0]);

@@ -1,0 +1,9 @@
+/** Ops made of other ops, one file each: they have no kernels, and their gradients follow from those of their parts. */
+export * from "./logsumexp.ts";
+export * from "./mean.ts";
+export * from "./roll.ts";
+export * from "./stack.ts";
+export * from "./tile.ts";
+export * from "./triangle.ts";
+export * from "./variance.ts";
+export * from "./vector-norm.ts";

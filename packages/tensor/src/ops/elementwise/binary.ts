@@ -1,0 +1,139 @@
+import { DTypeError } from "../../error.ts";
+import { run } from "../../op.ts";
+import { Tensor } from "../../tensor.ts";
+import { binary, ternary } from "./rows.ts";
+import { erf } from "./special.ts";
+import type { GeluApproximation } from "./unary.ts";
+
+const both = (name: string) => ({ float32: `${name}_f32`, int32: `${name}_i32` });
+const all = (name: string) => ({ ...both(name), bool: `${name}_bool` });
+const f32 = (fn: string) => ({ float32: fn });
+const or = (x: number, y: number): number => (Number.isNaN(x) || Number.isNaN(y) ? NaN : 0);
+
+export const addOp = binary("add", { reference: (x, y) => x + y, cpu: both("add") });
+export const subOp = binary("sub", { reference: (x, y) => x - y, cpu: both("sub") });
+export const mulOp = binary("mul", { reference: (x, y) => x * y, cpu: both("mul") });
+export const divOp = binary("div", { reference: (x, y) => x / y, cpu: f32("div_f32") });
+export const maximumOp = binary("maximum", { reference: (x, y) => (x > y ? x : y) + or(x, y), cpu: both("maximum") });
+export const minimumOp = binary("minimum", { reference: (x, y) => (x < y ? x : y) + or(x, y), cpu: both("minimum") });
+export const powOp = binary("pow", { reference: (x, y) => (x === 1 ? 1 : x ** y), cpu: f32("pow_f32") });
+export const eqOp = binary("eq", { reference: (x, y) => +(x === y), cpu: all("eq"), out: "bool" });
+export const neOp = binary("ne", { reference: (x, y) => +(x !== y), cpu: all("ne"), out: "bool" });
+export const ltOp = binary("lt", { reference: (x, y) => +(x < y), cpu: both("lt"), out: "bool" });
+export const leOp = binary("le", { reference: (x, y) => +(x <= y), cpu: both("le"), out: "bool" });
+export const gtOp = binary("gt", { reference: (x, y) => +(x > y), cpu: both("gt"), out: "bool" });
+export const geOp = binary("ge", { reference: (x, y) => +(x >= y), cpu: both("ge"), out: "bool" });
+export const logicalAndOp = binary("logicalAnd", { reference: (x, y) => x & y, cpu: { bool: "and_bool" } });
+export const logicalOrOp = binary("logicalOr", { reference: (x, y) => x | y, cpu: { bool: "or_bool" } });
+export const whereOp = ternary("where", { float32: "where_f32", int32: "where_i32", bool: "where_bool" });
+
+const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
+
+export const tanhBackwardOp = binary("tanhBackward", { reference: (dy, y) => dy * (1 - y * y), cpu: f32("tanh_backward_f32") });
+export const sigmoidBackwardOp = binary("sigmoidBackward", { reference: (dy, y) => dy * y * (1 - y), cpu: f32("sigmoid_backward_f32") });
+export const geluBackwardOp = binary<{ approximate: GeluApproximation }>("geluBackward", {
+  reference: (dy, x, { approximate }) => dy * (approximate === "tanh" ? geluTanhSlope(x) : geluSlope(x)),
+  cpu: ({ approximate }) => f32(approximate === "tanh" ? "gelu_tanh_backward_f32" : "gelu_backward_f32"),
+});
+
+/** d/dx x/2·(1 + tanh u) with u = √(2/π)(x + 0.044715x³); far out the slope of tanh is 0, not 0·∞. */
+const geluTanhSlope = (x: number): number => {
+  const t = Math.tanh(SQRT_2_OVER_PI * (x + 0.044715 * x ** 3));
+  const bend = 1 - t * t;
+  return 0.5 * (1 + t) + (bend === 0 ? 0 : 0.5 * x * bend * SQRT_2_OVER_PI * (1 + 3 * 0.044715 * x * x));
+};
+
+const geluSlope = (x: number): number => {
+  const density = Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
+  return 0.5 * (1 + erf(x * Math.SQRT1_2)) + (density === 0 ? 0 : x * density);
+};
+
+/** A number beside a tensor becomes a 0-d tensor of its dtype and device. */
+const operand = (op: string, value: Tensor | number, like: Tensor): Tensor => {
+  if (typeof value !== "number") return value;
+  if (like.dtype === "float32") return Tensor.fromHost(Float32Array.of(value), [], "float32", like.device, op);
+  if (!Number.isInteger(value))
+    throw new DTypeError(`${op}: a whole number expected beside ${like.dtype}, got ${value}; cast(x, "float32") first?`);
+  return like.dtype === "int32"
+    ? Tensor.fromHost(Int32Array.of(value), [], "int32", like.device, op)
+    : Tensor.fromHost(Uint8Array.of(value === 0 ? 0 : 1), [], "bool", like.device, op);
+};
+
+/** Runs a binary op and frees the 0-d tensor that stood for a number. */
+const apply = (op: typeof addOp, x: Tensor, y: Tensor | number): Tensor => {
+  const right = operand(op.name, y, x);
+  const z = run(op, [x, right])[0];
+  if (right !== y) right.dispose();
+  return z;
+};
+
+/**
+ * x + y, after broadcasting.
+ *
+ * Shape: any two that broadcast → their common shape. {@link https://docs.pytorch.org/docs/stable/generated/torch.add.html torch.add}
+ *
+ * @throws ShapeError when the shapes do not broadcast, DTypeError when the dtypes differ.
+ * @example
+ * await add(tensor([1, 2]), 10).data(); // [11, 12]
+ */
+export const add = (x: Tensor, y: Tensor | number): Tensor => apply(addOp, x, y);
+/** x − y, after broadcasting. {@link https://docs.pytorch.org/docs/stable/generated/torch.sub.html torch.sub} */
+export const sub = (x: Tensor, y: Tensor | number): Tensor => apply(subOp, x, y);
+/** x · y element by element, after broadcasting. {@link https://docs.pytorch.org/docs/stable/generated/torch.mul.html torch.mul} */
+export const mul = (x: Tensor, y: Tensor | number): Tensor => apply(mulOp, x, y);
+/** x / y, after broadcasting; float32 only. {@link https://docs.pytorch.org/docs/stable/generated/torch.div.html torch.div} */
+export const div = (x: Tensor, y: Tensor | number): Tensor => apply(divOp, x, y);
+/** The larger of x and y; NaN wins, and equal elements share the gradient. {@link https://docs.pytorch.org/docs/stable/generated/torch.maximum.html torch.maximum} */
+export const maximum = (x: Tensor, y: Tensor | number): Tensor => apply(maximumOp, x, y);
+/** The smaller of x and y; NaN wins, and equal elements share the gradient. {@link https://docs.pytorch.org/docs/stable/generated/torch.minimum.html torch.minimum} */
+export const minimum = (x: Tensor, y: Tensor | number): Tensor => apply(minimumOp, x, y);
+/** x to the power y; NaN for a negative x and a fractional y. {@link https://docs.pytorch.org/docs/stable/generated/torch.pow.html torch.pow} */
+export const pow = (x: Tensor, y: Tensor | number): Tensor => apply(powOp, x, y);
+/** Whether x = y, as bool. Not differentiable. {@link https://docs.pytorch.org/docs/stable/generated/torch.eq.html torch.eq} */
+export const eq = (x: Tensor, y: Tensor | number): Tensor => apply(eqOp, x, y);
+/** Whether x ≠ y, as bool. Not differentiable. {@link https://docs.pytorch.org/docs/stable/generated/torch.ne.html torch.ne} */
+export const ne = (x: Tensor, y: Tensor | number): Tensor => apply(neOp, x, y);
+/** Whether x < y, as bool. Not differentiable. {@link https://docs.pytorch.org/docs/stable/generated/torch.lt.html torch.lt} */
+export const lt = (x: Tensor, y: Tensor | number): Tensor => apply(ltOp, x, y);
+/** Whether x ≤ y, as bool. Not differentiable. {@link https://docs.pytorch.org/docs/stable/generated/torch.le.html torch.le} */
+export const le = (x: Tensor, y: Tensor | number): Tensor => apply(leOp, x, y);
+/** Whether x > y, as bool. Not differentiable. {@link https://docs.pytorch.org/docs/stable/generated/torch.gt.html torch.gt} */
+export const gt = (x: Tensor, y: Tensor | number): Tensor => apply(gtOp, x, y);
+/** Whether x ≥ y, as bool. Not differentiable. {@link https://docs.pytorch.org/docs/stable/generated/torch.ge.html torch.ge} */
+export const ge = (x: Tensor, y: Tensor | number): Tensor => apply(geOp, x, y);
+/** x and y, on bool tensors. {@link https://docs.pytorch.org/docs/stable/generated/torch.logical_and.html torch.logical_and} */
+export const logicalAnd = (x: Tensor, y: Tensor): Tensor => run(logicalAndOp, [x, y])[0];
+/** x or y, on bool tensors. {@link https://docs.pytorch.org/docs/stable/generated/torch.logical_or.html torch.logical_or} */
+export const logicalOr = (x: Tensor, y: Tensor): Tensor => run(logicalOrOp, [x, y])[0];
+
+/**
+ * a where the condition holds, b elsewhere; all three broadcast.
+ *
+ * {@link https://docs.pytorch.org/docs/stable/generated/torch.where.html torch.where}
+ *
+ * @throws DTypeError unless the condition is bool and the branches share a dtype.
+ * @example
+ * const x = tensor([-1, 2]);
+ * await where(gt(x, 0), x, mul(x, 0.1)).data(); // [-0.1, 2]
+ */
+export const where = (condition: Tensor, a: Tensor, b: Tensor): Tensor => run(whereOp, [condition, a, b])[0];
+
+/**
+ * x with `value` where the mask holds; both broadcast.
+ *
+ * {@link https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_fill.html torch.Tensor.masked_fill}
+ */
+export const maskedFill = (x: Tensor, mask: Tensor, value: number): Tensor => {
+  const fill = operand("maskedFill", value, x);
+  const y = run(whereOp, [mask, fill, x])[0];
+  fill.dispose();
+  return y;
+};
+
+/** dx = dy · (1 − y²), for y = tanh x. */
+export const tanhBackward = (dy: Tensor, y: Tensor): Tensor => run(tanhBackwardOp, [dy, y])[0];
+/** dx = dy · y · (1 − y), for y = sigmoid x. */
+export const sigmoidBackward = (dy: Tensor, y: Tensor): Tensor => run(sigmoidBackwardOp, [dy, y])[0];
+/** dx = dy · d gelu(x)/dx. */
+export const geluBackward = (dy: Tensor, x: Tensor, approximate: GeluApproximation = "none"): Tensor =>
+  run(geluBackwardOp, [dy, x], { approximate })[0];

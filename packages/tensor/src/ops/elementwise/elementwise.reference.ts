@@ -1,0 +1,39 @@
+import type { Data, ReferenceKernel } from "../../op.ts";
+import { broadcastStrides, contiguousStrides, type Shape } from "../../shape.ts";
+import { forEachElement } from "../move/copy.reference.ts";
+import type { BinarySignature, TernarySignature, UnarySignature } from "./rows.ts";
+
+type Unary<A extends object> = (x: number, attrs: A) => number;
+
+/** y[i] = f(x[i]). */
+export const unaryReference =
+  <A extends object>(f: Unary<A>): ReferenceKernel<UnarySignature<A>> =>
+  ([x], [y], attrs) => {
+    for (let i = 0; i < y.values.length; i++) y.values[i] = f(x.values[i]!, attrs);
+  };
+
+/** z[i] = f(x[i], y[i]), both broadcast to the shape of z. */
+export const binaryReference =
+  <A extends object>(f: (x: number, y: number, attrs: A) => number): ReferenceKernel<BinarySignature<A>> =>
+  ([x, y], [z], attrs) => {
+    const at = broadcastIndex(z.layout.shape, [x, y]);
+    for (let i = 0; i < z.values.length; i++) z.values[i] = f(x.values[at[0]![i]!]!, y.values[at[1]![i]!]!, attrs);
+  };
+
+/** y[i] = condition[i] ? a[i] : b[i], all three broadcast to the shape of y. */
+export const whereReference: ReferenceKernel<TernarySignature> = ([condition, a, b], [y]) => {
+  const at = broadcastIndex(y.layout.shape, [condition, a, b]);
+  for (let i = 0; i < y.values.length; i++)
+    y.values[i] = condition.values[at[0]![i]!] ? a.values[at[1]![i]!]! : b.values[at[2]![i]!]!;
+};
+
+/** For each operand, which of its elements goes into element i of the output. */
+const broadcastIndex = (shape: Shape, operands: readonly Data[]): Int32Array[] =>
+  operands.map(({ layout }) => {
+    const strides = broadcastStrides({ shape: layout.shape, strides: contiguousStrides(layout.shape) }, shape);
+    const index = new Int32Array(shape.reduce((n, size) => n * size, 1));
+    forEachElement({ shape, strides, offset: 0, dtype: layout.dtype }, (i, at) => {
+      index[i] = at;
+    });
+    return index;
+  });

@@ -1,0 +1,101 @@
+import type { DType } from "../../dtype.ts";
+import { DTypeError } from "../../error.ts";
+import { defineOp, type Attrs, type Op, type Signature } from "../../op.ts";
+import { broadcastShapes, type Layout } from "../../shape.ts";
+import type { Tensor } from "../../tensor.ts";
+import { elementwiseCpu } from "./elementwise.cpu.ts";
+import { binaryReference, unaryReference, whereReference } from "./elementwise.reference.ts";
+
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- "no attributes" is exactly the empty object
+type None = {};
+export interface UnarySignature<A extends object = None> extends Signature {
+  inputs: [x: Tensor];
+  outputs: [y: Tensor];
+  attrs: A;
+}
+export interface BinarySignature<A extends object = None> extends Signature {
+  inputs: [x: Tensor, y: Tensor];
+  outputs: [z: Tensor];
+  attrs: A;
+}
+export interface TernarySignature extends Signature {
+  inputs: [condition: Tensor, a: Tensor, b: Tensor];
+  outputs: [y: Tensor];
+}
+
+/** The `cpu` kernel for each input dtype that the op takes; the others are refused. */
+export type KernelNames = { readonly [D in DType]?: string };
+
+interface UnaryRow<A extends object> {
+  readonly reference: (x: number, attrs: A) => number;
+  readonly cpu: KernelNames | ((attrs: A) => KernelNames);
+  /** Default: that of the input. */
+  readonly out?: (input: DType, attrs: A) => DType;
+  /** Passed to the kernel after the tensors. */
+  readonly args?: (attrs: A) => readonly number[];
+}
+
+interface BinaryRow<A extends object> {
+  readonly reference: (x: number, y: number, attrs: A) => number;
+  readonly cpu: KernelNames | ((attrs: A) => KernelNames);
+  readonly out?: DType;
+}
+
+/** An op y = f(x) on every element. */
+export const unary = <A extends object = None>(name: string, row: UnaryRow<A>): Op<UnarySignature<A>> => {
+  const names = (attrs: A): KernelNames => (typeof row.cpu === "function" ? row.cpu(attrs) : row.cpu);
+  return defineOp<UnarySignature<A>>({
+    name,
+    infer: ([x], attrs) => {
+      checkDType(name, x.dtype, names(attrs as A));
+      return [{ shape: x.shape, dtype: row.out?.(x.dtype, attrs as A) ?? x.dtype }];
+    },
+    kernels: {
+      reference: unaryReference<A>(row.reference),
+      cpu: elementwiseCpu<UnarySignature<A>>((inputs, attrs) => names(attrs as A)[inputs[0]!.dtype]!, (attrs) => row.args?.(attrs as A) ?? []),
+    },
+  });
+};
+
+/** An op z = f(x, y) on every pair of elements, after broadcasting. */
+export const binary = <A extends object = None>(name: string, row: BinaryRow<A>): Op<BinarySignature<A>> => {
+  const names = (attrs: A): KernelNames => (typeof row.cpu === "function" ? row.cpu(attrs) : row.cpu);
+  return defineOp<BinarySignature<A>>({
+    name,
+    infer: ([x, y], attrs) => {
+      checkSameDType(name, x.dtype, y.dtype);
+      checkDType(name, x.dtype, names(attrs as A));
+      return [{ shape: broadcastShapes(name, x.shape, y.shape), dtype: row.out ?? x.dtype }];
+    },
+    kernels: {
+      reference: binaryReference<A>(row.reference),
+      cpu: elementwiseCpu<BinarySignature<A>>((inputs, attrs) => names(attrs as A)[inputs[0]!.dtype]!),
+    },
+  });
+};
+
+/** The op behind `where`: the condition is bool, the branches share a dtype. */
+export const ternary = (name: string, cpu: Required<KernelNames>): Op<TernarySignature> =>
+  defineOp<TernarySignature>({
+    name,
+    infer: ([condition, a, b]) => {
+      if (condition.dtype !== "bool")
+        throw new DTypeError(`${name}: the condition is bool, got ${condition.dtype}; compare first, as in gt(x, 0)`);
+      checkSameDType(name, a.dtype, b.dtype);
+      return [{ shape: broadcastShapes(name, condition.shape, a.shape, b.shape), dtype: a.dtype }];
+    },
+    kernels: { reference: whereReference, cpu: elementwiseCpu<TernarySignature>((inputs) => cpu[inputs[1]!.dtype]) },
+  });
+
+const checkDType = (op: string, dtype: DType, names: KernelNames): void => {
+  if (!names[dtype])
+    throw new DTypeError(`${op}: expected ${Object.keys(names).join(" or ")}, got ${dtype}; cast(x, "float32") first?`);
+};
+
+/** Nothing is promoted silently. */
+export const checkSameDType = (op: string, a: DType, b: DType): void => {
+  if (a !== b) throw new DTypeError(`${op}: dtypes differ, ${a} and ${b}; cast one side`);
+};
+
+/** Which kernel a launch calls. */
+export type PickKernel<S extends Signature> = (inputs: readonly Layout[], attrs: Attrs<S>) => string;

@@ -1,0 +1,136 @@
+import type { DType } from "../../dtype.ts";
+import { run } from "../../op.ts";
+import type { Tensor } from "../../tensor.ts";
+import { erf as erfReference } from "./special.ts";
+import { unary } from "./rows.ts";
+
+/** Which form of GELU: the exact one with erf, or the tanh approximation. */
+export type GeluApproximation = "none" | "tanh";
+
+const SQRT_HALF = Math.SQRT1_2;
+const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
+const f32 = (fn: string) => ({ float32: fn });
+
+export const negOp = unary("neg", { reference: (x) => -x, cpu: { float32: "neg_f32", int32: "neg_i32" } });
+export const expOp = unary("exp", { reference: Math.exp, cpu: f32("exp_f32") });
+export const logOp = unary("log", { reference: Math.log, cpu: f32("log_f32") });
+export const sqrtOp = unary("sqrt", { reference: Math.sqrt, cpu: f32("sqrt_f32") });
+export const rsqrtOp = unary("rsqrt", { reference: (x) => 1 / Math.sqrt(x), cpu: f32("rsqrt_f32") });
+export const absOp = unary("abs", { reference: Math.abs, cpu: { float32: "abs_f32", int32: "abs_i32" } });
+export const tanhOp = unary("tanh", { reference: Math.tanh, cpu: f32("tanh_f32") });
+export const sigmoidOp = unary("sigmoid", { reference: (x) => 1 / (1 + Math.exp(-x)), cpu: f32("sigmoid_f32") });
+// Written so that NaN passes through.
+export const reluOp = unary("relu", { reference: (x) => (x <= 0 ? 0 : x), cpu: f32("relu_f32") });
+export const erfOp = unary("erf", { reference: erfReference, cpu: f32("erf_f32") });
+export const sinOp = unary("sin", { reference: Math.sin, cpu: f32("sin_f32") });
+export const cosOp = unary("cos", { reference: Math.cos, cpu: f32("cos_f32") });
+export const squareOp = unary("square", { reference: (x) => x * x, cpu: f32("square_f32") });
+export const reciprocalOp = unary("reciprocal", { reference: (x) => 1 / x, cpu: f32("reciprocal_f32") });
+export const siluOp = unary("silu", { reference: (x) => x / (1 + Math.exp(-x)), cpu: f32("silu_f32") });
+export const softplusOp = unary("softplus", {
+  // log(1 + eˣ) = max(x, 0) + log1p(e^−|x|), which cannot overflow.
+  reference: (x) => (x > 0 ? x : 0) + Math.log1p(Math.exp(-Math.abs(x))) + (Number.isNaN(x) ? NaN : 0),
+  cpu: f32("softplus_f32"),
+});
+export const signOp = unary("sign", { reference: Math.sign, cpu: { float32: "sign_f32", int32: "sign_i32" } });
+export const floorOp = unary("floor", { reference: Math.floor, cpu: f32("floor_f32") });
+export const geluOp = unary<{ approximate: GeluApproximation }>("gelu", {
+  reference: (x, { approximate }) =>
+    approximate === "tanh"
+      ? 0.5 * x * (1 + Math.tanh(SQRT_2_OVER_PI * (x + 0.044715 * x ** 3)))
+      : 0.5 * x * (1 + erfReference(x * SQRT_HALF)),
+  cpu: ({ approximate }) => f32(approximate === "tanh" ? "gelu_tanh_f32" : "gelu_f32"),
+});
+export const clampOp = unary<{ min: number; max: number }>("clamp", {
+  // Comparisons, not Math.min: NaN passes through.
+  reference: (x, { min, max }) => (x > max ? max : x < min ? min : x),
+  cpu: f32("clamp_f32"),
+  args: ({ min, max }) => [min, max],
+});
+export const logicalNotOp = unary("logicalNot", { reference: (x) => (x ? 0 : 1), cpu: { bool: "not_bool" } });
+
+const suffix: { readonly [D in DType]: string } = { float32: "f32", int32: "i32", bool: "bool" };
+const castNames = (to: DType) => ({
+  float32: `cast_f32_${suffix[to]}`,
+  int32: `cast_i32_${suffix[to]}`,
+  bool: `cast_bool_${suffix[to]}`,
+});
+export const castOp = unary<{ dtype: DType }>("cast", {
+  reference: (x, { dtype }) => (dtype === "bool" ? (x !== 0 ? 1 : 0) : dtype === "int32" ? Math.trunc(x) : x),
+  cpu: ({ dtype }) => castNames(dtype),
+  out: (_, { dtype }) => dtype,
+});
+
+/** The negative, −x. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.neg.html torch.neg} */
+export const neg = (x: Tensor): Tensor => run(negOp, [x])[0];
+/** The exponential, eˣ. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.exp.html torch.exp} */
+export const exp = (x: Tensor): Tensor => run(expOp, [x])[0];
+/** The natural logarithm, ln x; NaN below zero. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.log.html torch.log} */
+export const log = (x: Tensor): Tensor => run(logOp, [x])[0];
+/** The square root, √x; NaN below zero. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.sqrt.html torch.sqrt} */
+export const sqrt = (x: Tensor): Tensor => run(sqrtOp, [x])[0];
+/** The reciprocal square root, 1/√x. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.rsqrt.html torch.rsqrt} */
+export const rsqrt = (x: Tensor): Tensor => run(rsqrtOp, [x])[0];
+/** The absolute value, |x|. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.abs.html torch.abs} */
+export const abs = (x: Tensor): Tensor => run(absOp, [x])[0];
+/** The hyperbolic tangent. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.tanh.html torch.tanh} */
+export const tanh = (x: Tensor): Tensor => run(tanhOp, [x])[0];
+/** The logistic function, 1/(1 + e⁻ˣ). Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.sigmoid.html torch.sigmoid} */
+export const sigmoid = (x: Tensor): Tensor => run(sigmoidOp, [x])[0];
+/** The rectifier, max(x, 0). Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.relu.html torch.relu} */
+export const relu = (x: Tensor): Tensor => run(reluOp, [x])[0];
+/** The error function, 2/√π ∫₀ˣ e^(−t²) dt. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/special.html#torch.special.erf torch.erf} */
+export const erf = (x: Tensor): Tensor => run(erfOp, [x])[0];
+/** The sine of an angle in radians. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.sin.html torch.sin} */
+export const sin = (x: Tensor): Tensor => run(sinOp, [x])[0];
+/** The cosine of an angle in radians. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.cos.html torch.cos} */
+export const cos = (x: Tensor): Tensor => run(cosOp, [x])[0];
+/** The square, x². Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.square.html torch.square} */
+export const square = (x: Tensor): Tensor => run(squareOp, [x])[0];
+/** The reciprocal, 1/x. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.reciprocal.html torch.reciprocal} */
+export const reciprocal = (x: Tensor): Tensor => run(reciprocalOp, [x])[0];
+/** The swish, x·sigmoid(x). Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.silu.html torch.silu} */
+export const silu = (x: Tensor): Tensor => run(siluOp, [x])[0];
+/** The smooth rectifier, ln(1 + eˣ). Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html torch.softplus} */
+export const softplus = (x: Tensor): Tensor => run(softplusOp, [x])[0];
+/** −1, 0 or 1, with gradient zero. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.sign.html torch.sign} */
+export const sign = (x: Tensor): Tensor => run(signOp, [x])[0];
+/** The largest whole number ≤ x, with gradient zero. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.floor.html torch.floor} */
+export const floor = (x: Tensor): Tensor => run(floorOp, [x])[0];
+
+/**
+ * The Gaussian error linear unit, x·Φ(x) = x/2·(1 + erf(x/√2)); with `approximate: "tanh"`,
+ * x/2·(1 + tanh(√(2/π)(x + 0.044715x³))).
+ *
+ * Shape: any → same. See {@link https://arxiv.org/abs/1606.08415 Hendrycks and Gimpel 2016} and
+ * {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html torch's page}.
+ *
+ * @throws DTypeError unless `x` is float32.
+ * @example
+ * await gelu(tensor([-1, 0, 1])).data(); // [-0.1587, 0, 0.8413]
+ */
+export const gelu = (x: Tensor, { approximate = "none" }: { approximate?: GeluApproximation } = {}): Tensor =>
+  run(geluOp, [x], { approximate })[0];
+
+/**
+ * Every element limited to [min, max]. Its gradient is 1 inside and 0 outside.
+ *
+ * Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.clamp.html torch.clamp}
+ *
+ * @example
+ * await clamp(tensor([-2, 0.5, 3]), -1, 1).data(); // [-1, 0.5, 1]
+ */
+export const clamp = (x: Tensor, min = -Infinity, max = Infinity): Tensor => run(clampOp, [x], { min, max })[0];
+
+/** True where x is false. Shape: any bool → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.logical_not.html torch.logical_not} */
+export const logicalNot = (x: Tensor): Tensor => run(logicalNotOp, [x])[0];
+
+/**
+ * Another dtype: to int32 towards zero, to bool by x ≠ 0. Gradients pass between float32 tensors only.
+ *
+ * Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html torch.Tensor.to}
+ *
+ * @example
+ * await cast(tensor([1.7, -1.7]), "int32").data(); // Int32Array [1, -1]
+ */
+export const cast = (x: Tensor, dtype: DType): Tensor => (x.dtype === dtype ? x : run(castOp, [x], { dtype })[0]);

@@ -1,0 +1,22 @@
+import { scope } from "../scope.ts";
+import type { Tensor } from "../tensor.ts";
+import { abs, add, exp, eq, log, maskedFill, sub } from "./elementwise/elementwise.ts";
+import { reshape, stopGradient } from "./move/move.ts";
+import { amax, sum, type ReduceOptions } from "./reduce/reduce.ts";
+
+/**
+ * ln Σ eˣ over some dims, or over all of them, without overflow: m + ln Σ e^(x − m) with m = max x. Shapes as `sum`.
+ *
+ * {@link https://docs.pytorch.org/docs/stable/generated/torch.logsumexp.html torch.logsumexp}
+ *
+ * @example
+ * await logsumexp(tensor([1000, 1000])).item(); // 1000.693
+ */
+export const logsumexp = (x: Tensor, options: ReduceOptions = {}): Tensor =>
+  scope(() => {
+    const largest = stopGradient(amax(x, { ...options, keepdim: true }));
+    // ∞ − ∞ would be NaN; with 0 in its place the sum itself becomes ∞ or 0, and its logarithm is right.
+    const shift = maskedFill(largest, eq(abs(largest), Infinity), 0);
+    const total = sum(exp(sub(x, shift)), options);
+    return add(log(total), reshape(shift, total.shape));
+  });

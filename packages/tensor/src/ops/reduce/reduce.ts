@@ -1,0 +1,108 @@
+import type { DType } from "../../dtype.ts";
+import { DTypeError, ShapeError } from "../../error.ts";
+import { defineOp, run } from "../../op.ts";
+import { normalizeDim, normalizeDims, showShape, type Dims, type Shape, type TensorSpec } from "../../shape.ts";
+import type { Tensor } from "../../tensor.ts";
+import { amaxCpu, aminCpu, argmaxCpu, cumsumCpu, sumCpu } from "./reduce.cpu.ts";
+import { amaxReference, aminReference, argmaxReference, cumsumReference, sumReference } from "./reduce.reference.ts";
+
+/** `dims` are sorted and counted from the front. */
+export interface ReduceAttrs {
+  readonly dims: readonly number[];
+  readonly keepdim: boolean;
+}
+type Reduce = { inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: ReduceAttrs };
+
+/** How a reduction is called: over which dims, and whether they stay with size 1. */
+export interface ReduceOptions {
+  dim?: Dims;
+  keepdim?: boolean;
+}
+
+const reducedShape = (shape: Shape, { dims, keepdim }: ReduceAttrs): number[] =>
+  keepdim ? shape.map((size, d) => (dims.includes(d) ? 1 : size)) : shape.filter((_, d) => !dims.includes(d));
+
+const takes = (op: string, dtype: DType, ...allowed: readonly DType[]): void => {
+  if (!allowed.includes(dtype)) throw new DTypeError(`${op}: expected ${allowed.join(" or ")}, got ${dtype}; cast it first`);
+};
+
+/** The maximum of nothing does not exist. */
+const notEmpty = (op: string, x: TensorSpec, dims: readonly number[]): void => {
+  if (dims.some((d) => x.shape[d] === 0))
+    throw new ShapeError(`${op}: expected at least one element to choose from, got shape ${showShape(x.shape)}`);
+};
+
+export const sumOp = defineOp<Reduce>({
+  name: "sum",
+  infer: ([x], attrs) => [{ shape: reducedShape(x.shape, attrs), dtype: x.dtype === "bool" ? "int32" : x.dtype }],
+  kernels: { reference: sumReference, cpu: sumCpu },
+});
+
+const extreme = (name: string, kernels: { reference: typeof amaxReference; cpu: typeof amaxCpu }) =>
+  defineOp<Reduce>({
+    name,
+    infer: ([x], attrs) => {
+      takes(name, x.dtype, "float32", "int32");
+      notEmpty(name, x, attrs.dims);
+      return [{ shape: reducedShape(x.shape, attrs), dtype: x.dtype }];
+    },
+    kernels,
+  });
+export const amaxOp = extreme("amax", { reference: amaxReference, cpu: amaxCpu });
+export const aminOp = extreme("amin", { reference: aminReference, cpu: aminCpu });
+
+export const argmaxOp = defineOp<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { dim: number; keepdim: boolean } }>({
+  name: "argmax",
+  infer: ([x], { dim, keepdim }) => {
+    const dims = x.shape.length === 0 ? [] : [dim];
+    takes("argmax", x.dtype, "float32", "int32");
+    notEmpty("argmax", x, dims);
+    return [{ shape: reducedShape(x.shape, { dims, keepdim }), dtype: "int32" }];
+  },
+  kernels: { reference: argmaxReference, cpu: argmaxCpu },
+});
+
+export const cumsumOp = defineOp<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { dim: number } }>({
+  name: "cumsum",
+  infer: ([x]) => {
+    takes("cumsum", x.dtype, "float32", "int32");
+    return [{ shape: x.shape, dtype: x.dtype }];
+  },
+  kernels: { reference: cumsumReference, cpu: cumsumCpu },
+});
+
+const attrsOf = (op: string, x: Tensor, { dim = null, keepdim = false }: ReduceOptions): ReduceAttrs => ({
+  dims: normalizeDims(op, dim, x.shape),
+  keepdim,
+});
+
+/**
+ * Σ x over some dims, or over all of them. bool counts as int32; the sum of nothing is 0.
+ *
+ * Shape: any → without the dims, or with 1 in their place when `keepdim`.
+ * {@link https://docs.pytorch.org/docs/stable/generated/torch.sum.html torch.sum}
+ *
+ * @throws ShapeError when a dim is outside or named twice.
+ * @example
+ * await sum(tensor([[1, 2], [3, 4]]), { dim: 0 }).data(); // [4, 6]
+ */
+export const sum = (x: Tensor, options: ReduceOptions = {}): Tensor => run(sumOp, [x], attrsOf("sum", x, options))[0];
+
+/** The largest element over some dims; NaN wins, and equal elements share the gradient. Shapes as `sum`. {@link https://docs.pytorch.org/docs/stable/generated/torch.amax.html torch.amax} */
+export const amax = (x: Tensor, options: ReduceOptions = {}): Tensor => run(amaxOp, [x], attrsOf("amax", x, options))[0];
+
+/** The smallest element over some dims; NaN wins, and equal elements share the gradient. Shapes as `sum`. {@link https://docs.pytorch.org/docs/stable/generated/torch.amin.html torch.amin} */
+export const amin = (x: Tensor, options: ReduceOptions = {}): Tensor => run(aminOp, [x], attrsOf("amin", x, options))[0];
+
+/**
+ * Where the largest element is along a dim, as int32: the first of equal ones. Not differentiable.
+ *
+ * Shape: as `sum` with one dim. {@link https://docs.pytorch.org/docs/stable/generated/torch.argmax.html torch.argmax}
+ *
+ * @throws ShapeError when the dim is outside, or empty.
+ */
+export const argmax = (x: Tensor, dim = -1, { keepdim = false }: { keepdim?: boolean } = {}): Tensor =>
+  run(argmaxOp, [x], { dim: normalizeDim("argmax", dim, x.shape), keepdim })[0];
+
+/** Running sums along a dim: y_j = Σ_{k ≤ j} x_k. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.cumsum.html torch.cumsum} */
+export const cumsum = (x: Tensor, dim: number): Tensor => run(cumsumOp, [x], { dim: normalizeDim("cumsum", dim, x.shape) })[0];

@@ -1,0 +1,34 @@
+import { ArgumentError } from "../error.ts";
+import { scope } from "../scope.ts";
+import type { Tensor } from "../tensor.ts";
+import { abs, add, cast, eq, mul, ne, pow, sqrt, square } from "./elementwise/elementwise.ts";
+import { amax, sum, type ReduceOptions } from "./reduce/reduce.ts";
+
+export interface VectorNormOptions extends ReduceOptions {
+  /** Order of the norm: 2 (Euclid), 1, Infinity, 0 (how many are not zero), or any positive number. */
+  p?: number;
+}
+
+/**
+ * The p-norm of a vector, (Σ|x|ᵖ)^(1/p), over some dims or over all of them. Shapes as `sum`.
+ *
+ * The gradient of the 2-norm at zero is zero, as in torch.
+ * {@link https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html torch.linalg.vector_norm}
+ *
+ * @throws ArgumentError when p is negative.
+ * @example
+ * await vectorNorm(tensor([3, 4])).item(); // 5
+ */
+export const vectorNorm = (x: Tensor, { p = 2, ...options }: VectorNormOptions = {}): Tensor =>
+  scope(() => {
+    if (!(p >= 0)) throw new ArgumentError(`vectorNorm: p is 0 or more, got ${p}`);
+    if (p === 0) return sum(cast(ne(x, 0), "float32"), options);
+    if (p === 1) return sum(abs(x), options);
+    if (p === Infinity) return amax(abs(x), options);
+    const total = p === 2 ? sum(square(x), options) : sum(pow(abs(x), p), options);
+    // 1 is added where the sum is 0, and the root multiplied by 0: the slope there is 0 and not 0 · ∞.
+    const zero = cast(eq(total, 0), "float32");
+    const safe = add(total, zero);
+    const root = p === 2 ? sqrt(safe) : pow(safe, 1 / p);
+    return mul(root, cast(ne(total, 0), "float32"));
+  });

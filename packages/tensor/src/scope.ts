@@ -1,0 +1,67 @@
+import { TesseraError } from "./error.ts";
+import { Tensor } from "./tensor.ts";
+
+/** How an object of ours (gradients, an output class) shows the tensors in it to a scope that returns it. */
+export const tensorsIn: unique symbol = Symbol.for("tessera.tensorsIn");
+
+/**
+ * Runs `fn` and frees every tensor handle made inside, except those it returns (in arrays, maps, plain objects too) and
+ * those given to `keep`. Scopes nest: what an inner scope returns belongs to the outer one.
+ *
+ * A scope is synchronous. While an async function awaits, tensors of other code would fall into it, so one is refused
+ * by type and at run time: await outside, and scope the parts between.
+ *
+ * @throws TesseraError when `fn` returns a promise.
+ * @example
+ * const total = scope(() => {
+ *   const squares = square(tensor([1, 2, 3])); // freed at the end
+ *   return sum(squares);
+ * });
+ */
+export const scope = <T>(fn: () => T extends PromiseLike<unknown> ? never : T): T => {
+  const outer = Tensor.frame;
+  const frame = new Set<Tensor>();
+  Tensor.frame = frame;
+  let result: T | undefined;
+  try {
+    result = fn() as T;
+    if (typeof (result as { then?: unknown } | null | undefined)?.then === "function")
+      throw new TesseraError("scope: expected a synchronous function, got a promise; await outside and scope the parts between");
+    for (const tensor of tensorsOf(result)) if (frame.has(tensor)) tensor.moveTo(outer);
+    return result;
+  } finally {
+    Tensor.frame = outer;
+    for (const tensor of frame) tensor.dispose();
+  }
+};
+
+/**
+ * Takes tensors out of every scope: they live until `dispose()`. Returns its argument.
+ *
+ * @example
+ * let best: Tensor;
+ * scope(() => { best = keep(sum(tensor([1, 2]))); });
+ */
+export const keep = <T>(value: T): T => {
+  for (const tensor of tensorsOf(value)) tensor.moveTo(null);
+  return value;
+};
+
+/** Frees every tensor in a value: a tensor, or arrays, maps and plain objects of them. */
+export const dispose = (value: unknown): void => {
+  for (const tensor of tensorsOf(value)) tensor.dispose();
+};
+
+/** The tensors in a value, looked for in arrays, maps, sets, plain objects and whatever has `[tensorsIn]()`. */
+export function* tensorsOf(value: unknown): Generator<Tensor> {
+  if (typeof value !== "object" || value === null) return;
+  if (value instanceof Tensor) yield value;
+  else if (tensorsIn in value) yield* (value as { [tensorsIn](): Iterable<Tensor> })[tensorsIn]();
+  else if (Array.isArray(value) || value instanceof Set) for (const item of value) yield* tensorsOf(item);
+  else if (value instanceof Map) for (const item of value.values()) yield* tensorsOf(item);
+  else {
+    const prototype: unknown = Object.getPrototypeOf(value);
+    if (prototype === Object.prototype || prototype === null)
+      for (const item of Object.values(value)) yield* tensorsOf(item);
+  }
+}

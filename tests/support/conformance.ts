@@ -1,0 +1,170 @@
+import { GradientError, vjp } from "@tessera/autograd";
+import { dispose, scope, Tensor, tensor, type Backend } from "@tessera/tensor";
+import { describe, expect, it } from "vitest";
+import { difference, valuesOf, type Values } from "./close.ts";
+import { devices, oracle } from "./devices.ts";
+import { Gen, normal, uniform } from "./generate.ts";
+import { withoutLeaks } from "./leaks.ts";
+import type { Sample, Tolerance } from "./sample.ts";
+
+type AnyFunction = (...args: readonly unknown[]) => unknown;
+type AnySample = Sample<AnyFunction>;
+
+/** What a family's samples are compared with, where a sample does not say. */
+export interface FamilyTolerance {
+  readonly forward: Tolerance;
+  readonly gradient: Tolerance;
+}
+
+/** Every sample of a family on every device: forward and gradients against the reference, which finite differences check. */
+export const conformance = (family: string, functions: object, table: object, tolerance: FamilyTolerance): void => {
+  describe(family, () => {
+    for (const [name, samples] of Object.entries(table) as [string, readonly AnySample[]][]) {
+      const call = (functions as { readonly [name: string]: AnyFunction })[name]!;
+      if (samples.length === 0) it(`${name} has a sample`, () => expect(samples.length).toBeGreaterThan(0));
+      for (const [i, sample] of samples.entries()) {
+        const title = `${name} ${sample.note ?? ""} #${i}`;
+        if (sample.throws) rejects(title, call, sample, sample.throws);
+        else agrees(title, call, sample, tolerance, hash(`${name}${i}`));
+      }
+    }
+  });
+};
+
+const hash = (text: string): number => [...text].reduce((h, char) => Math.imul(h ^ char.charCodeAt(0), 16777619) >>> 0, 2166136261);
+
+const rejects = (title: string, call: AnyFunction, sample: AnySample, message: RegExp): void => {
+  for (const device of [oracle, ...devices])
+    it(`${title} is refused on ${device.name}`, () =>
+      withoutLeaks(() => {
+        scope((): void => {
+          const { args } = build(sample, 1, device);
+          expect(() => call(...args)).toThrow(message);
+        });
+      }));
+};
+
+const agrees = (title: string, call: AnyFunction, sample: AnySample, tolerance: FamilyTolerance, seed: number): void => {
+  for (const device of devices)
+    it(`${title} agrees with the reference on ${device.name}`, () =>
+      withoutLeaks(async () => {
+        const [want, got] = [await evaluate(call, sample, seed, oracle), await evaluate(call, sample, seed, device)];
+        expect(got.outputs.length).toBe(want.outputs.length);
+        for (const [i, output] of want.outputs.entries())
+          expect(difference(got.outputs[i]!, output, sample.within ?? tolerance.forward), `output ${i}`).toBeNull();
+        expect(got.gradients.length).toBe(want.gradients.length);
+        for (const [i, gradient] of want.gradients.entries())
+          if (gradient) expect(difference(got.gradients[i]!, gradient, tolerance.gradient), `gradient ${i}`).toBeNull();
+      }));
+  if (!sample.noGradient)
+    it(`${title} has the gradient of finite differences`, () => withoutLeaks(() => checkGradient(call, sample, seed)));
+};
+
+interface Built {
+  readonly args: readonly unknown[];
+  /** The float32 tensors among the arguments, in order. */
+  readonly tensors: readonly Tensor[];
+  /** The arguments again, around other tensors. */
+  rebuild(tensors: readonly Tensor[]): readonly unknown[];
+}
+
+/** Makes a sample's arguments on a device. */
+const build = (sample: AnySample, seed: number, device: Backend): Built => {
+  const tensors: Tensor[] = [];
+  const places: ((from: readonly Tensor[]) => unknown)[] = [];
+  let next = seed;
+  const visit = (arg: unknown): ((from: readonly Tensor[]) => unknown) => {
+    if (arg instanceof Gen) {
+      const made = arg.make(next++, device);
+      if (made.dtype !== "float32") return () => made;
+      const at = tensors.push(made) - 1;
+      return (from) => from[at]!;
+    }
+    if (Array.isArray(arg)) {
+      const items = arg.map(visit);
+      return (from) => items.map((item) => item(from));
+    }
+    if (typeof arg === "object" && arg !== null && Object.getPrototypeOf(arg) === Object.prototype) {
+      const items = Object.entries(arg).map(([key, value]) => [key, visit(value)] as const);
+      return (from) => Object.fromEntries(items.map(([key, item]) => [key, item(from)]));
+    }
+    // A generator of random numbers starts at the same place in every run.
+    return () => (typeof arg === "function" ? (arg as () => unknown)() : arg);
+  };
+  for (const arg of sample.args as readonly unknown[]) places.push(visit(arg));
+  const rebuild = (from: readonly Tensor[]) => places.map((place) => place(from));
+  return { args: rebuild(tensors), tensors, rebuild };
+};
+
+const outputsOf = (result: unknown): Tensor[] => (Array.isArray(result) ? (result as Tensor[]) : [result as Tensor]);
+const isFloat = (x: Tensor): boolean => x.dtype === "float32";
+
+interface Evaluated {
+  readonly outputs: readonly Values[];
+  readonly gradients: readonly (Values | null)[];
+}
+
+/** Outputs and gradients on one device, for fixed cotangents. */
+const evaluate = async (call: AnyFunction, sample: AnySample, seed: number, device: Backend): Promise<Evaluated> => {
+  const { outputs, gradients } = scope(() => {
+    const built = build(sample, seed, device);
+    const outputs = outputsOf(call(...built.args));
+    const differentiable = built.tensors.length > 0 && outputs.some(isFloat) && sample.noGradient !== "not differentiable";
+    if (!differentiable) return { outputs, gradients: [] };
+    const pulled = vjp((...xs: Tensor[]) => outputsOf(call(...built.rebuild(xs))).filter(isFloat), ...built.tensors);
+    const gradients = pulled.pullback(pulled.value.map((y, i) => normal(...y.shape).make(seed + 100 + i, device)));
+    return { outputs, gradients };
+  });
+  const read = {
+    outputs: await Promise.all(outputs.map(valuesOf)),
+    gradients: await Promise.all(gradients.map(async (gradient) => gradient && (await valuesOf(gradient)))),
+  };
+  dispose([outputs, gradients]);
+  return read;
+};
+
+/** Step of the differences: its fourth-order error and float32 rounding are about equal here. */
+const STEP = 0.02;
+
+/** ⟨u, J v⟩ by the tape against (8(f(h) − f(−h)) − (f(2h) − f(−2h))) / 12h along a random direction v. */
+const checkGradient = (call: AnyFunction, sample: AnySample, seed: number): void => {
+  scope((): void => {
+    const { tensors, rebuild, args } = build(sample, seed, oracle);
+    const probe = outputsOf(call(...args));
+    if (tensors.length === 0 || !probe.some(isFloat)) return;
+    const f = (...xs: Tensor[]): Tensor[] => outputsOf(call(...rebuild(xs))).filter(isFloat);
+    compareDirections(f, tensors, seed, "first");
+    // The gradient, for fixed cotangents, is a function of the inputs like any other.
+    const cotangents = probe.filter(isFloat).map((y, i) => normal(...y.shape).make(seed + 100 + i, oracle));
+    const slope = (...xs: Tensor[]): Tensor[] => vjp(f, ...xs).pullback(cotangents).map((gradient) => gradient!);
+    try {
+      compareDirections(slope, tensors, seed + 1, "second");
+    } catch (error) {
+      if (!(error instanceof GradientError && /second derivative|does not depend/.test(error.message))) throw error;
+    }
+  });
+};
+
+const compareDirections = (f: (...xs: Tensor[]) => Tensor[], xs: readonly Tensor[], seed: number, order: string): void => {
+  // Bounded, so that a step stays clear of the corners that samples keep away from.
+  const directions = xs.map((x, i) => uniform(-1, 1, ...x.shape).values(seed + 200 + i));
+  const bases = xs.map((x) => x.dataSync());
+  const weights = scope(() => f(...xs).map((y, i) => normal(...y.shape).values(seed + 300 + i)));
+  /** Σ u·f(x + t v), in float64. */
+  const along = (t: number): number =>
+    scope(() => {
+      const moved = bases.map((base, i) => tensor(Float32Array.from(base, (value, j) => value + t * directions[i]![j]!), xs[i]!.shape, { device: oracle }));
+      return f(...moved).reduce((total, y, i) => Array.from(y.dataSync()).reduce((dot, value, j) => dot + value * weights[i]![j]!, total), 0);
+    });
+  const numeric = (8 * (along(STEP) - along(-STEP)) - (along(2 * STEP) - along(-2 * STEP))) / (12 * STEP);
+  const [analytic, size] = scope(() => {
+    const { value, pullback } = vjp(f, ...xs);
+    const magnitude = value.reduce((total, y, i) => Array.from(y.dataSync()).reduce((sum, one, j) => sum + Math.abs(one * weights[i]![j]!), total), 0);
+    const gradients = pullback(value.map((y, i) => tensor(Float32Array.from(weights[i]!), y.shape, { device: oracle })));
+    const dot = gradients.reduce((total, gradient, i) => Array.from(gradient!.dataSync()).reduce((sum, one, j) => sum + one * directions[i]![j]!, total), 0);
+    return [dot, magnitude] as const;
+  });
+  const allowed = 2e-3 * Math.max(Math.abs(numeric), Math.abs(analytic)) + (3e-7 * size) / STEP + 1e-4;
+  expect(Math.abs(numeric - analytic), `${order} derivative: tape ${analytic}, differences ${numeric}`).toBeLessThanOrEqual(allowed);
+};
+

@@ -1,0 +1,23 @@
+import type { Tensor } from "@tessera/tensor";
+import type { Gen } from "./generate.ts";
+
+type Arg<T> = T extends Tensor ? Gen : T extends readonly Tensor[] ? readonly Gen[] : T extends object ? { readonly [K in keyof T]: Arg<T[K]> } : T;
+type Args<P extends readonly unknown[]> = { readonly [I in keyof P]: Arg<P[I]> };
+
+/** One call of a public function: it drives conformance, gradient checks, benches and the table of support. */
+export interface Sample<F> {
+  readonly args: F extends (...args: infer P) => unknown ? Args<P> : never;
+  /** The call fails with this message. */
+  readonly throws?: RegExp;
+  readonly note?: string;
+  /** `"equal"` for moves and integers; else the error allowed relative to the largest value, or per element. */
+  readonly within?: Tolerance;
+  /** Not checked by finite differences, with the reason: a corner, a constant. */
+  readonly noGradient?: string;
+}
+
+/** `relative`: |a − b| ≤ t·max(max|b|, 1e-3). `each`: |a − b| ≤ t·|b| + t/10. */
+export type Tolerance = "equal" | { readonly relative: number } | { readonly each: number };
+
+/** A row of samples for each public function of a module. */
+export type SampleTable<M> = { readonly [K in keyof M as K extends `${string}Op` ? never : M[K] extends (...args: never[]) => unknown ? K : never]: readonly Sample<M[K]>[] };
