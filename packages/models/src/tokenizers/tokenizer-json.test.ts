@@ -1,0 +1,189 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { ByteLevelBpeTokenizer } from "./byte-level-bpe-tokenizer.ts";
+import { trainBpe } from "./train-bpe.ts";
+
+const golden = (file: string): string =>
+  readFileSync(new URL(`../../../../goldens/tokenizer/${file}`, import.meta.url), "utf8");
+
+const trained = ByteLevelBpeTokenizer.fromJSON(golden("tokenizer.json"));
+const roberta = ByteLevelBpeTokenizer.fromFiles(golden("vocab.json"), golden("merges.txt"));
+
+type Json = ReturnType<ByteLevelBpeTokenizer["toJSON"]>;
+const broken = (change: (json: Json) => unknown): (() => ByteLevelBpeTokenizer) => {
+  const json = structuredClone(trained.toJSON());
+  return () => ByteLevelBpeTokenizer.fromJSON(change(json) ?? json);
+};
+
+test("merges are read as strings and as pairs", () => {
+  const json = trained.toJSON();
+  const strings = { ...json, model: { ...json.model, merges: json.model.merges.map((pair) => pair.join(" ")) } };
+  expect(ByteLevelBpeTokenizer.fromJSON(strings).toJSON()).toEqual(json);
+});
+
+test("RoBERTa's own form: RobertaProcessing, ByteLevel, <mask> with lstrip", () => {
+  const { added_tokens: added, post_processor, pre_tokenizer, decoder } = roberta.toJSON();
+  expect(post_processor).toEqual({
+    type: "RobertaProcessing",
+    sep: ["</s>", 2],
+    cls: ["<s>", 0],
+    trim_offsets: true,
+    add_prefix_space: false,
+  });
+  expect(pre_tokenizer).toEqual({ type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true });
+  expect(decoder.type).toBe("ByteLevel");
+  expect(added.map(({ content, lstrip }) => [content, lstrip])).toEqual([
+    ["<s>", false],
+    ["<pad>", false],
+    ["</s>", false],
+    ["<unk>", false],
+    ["<mask>", true],
+  ]);
+  const files = roberta.toFiles();
+  expect(ByteLevelBpeTokenizer.fromJSON(files["tokenizer.json"]).toFiles()).toEqual(files);
+});
+
+test.each<[string, () => unknown, string]>([
+  ["no JSON", () => ByteLevelBpeTokenizer.fromJSON("{"), 'tokenizer.json: expected JSON, got "{"'],
+  ["an array", broken(() => []), "tokenizer.json: expected an object, got []"],
+  ["no model", broken((j) => ({ ...j, model: undefined })), "model: expected an object, got undefined"],
+  [
+    "WordPiece",
+    broken((j) => ({ ...j, model: { ...j.model, type: "WordPiece" } })),
+    'model.type: expected "BPE", got "WordPiece"; only byte-level BPE',
+  ],
+  [
+    "byte fallback",
+    broken((j) => ({ ...j, model: { ...j.model, byte_fallback: true } })),
+    "model.byte_fallback: expected false, got true",
+  ],
+  ["dropout", broken((j) => ({ ...j, model: { ...j.model, dropout: 0.1 } })), "model.dropout: expected null, got 0.1"],
+  [
+    "a normalizer",
+    broken((j) => ({ ...j, normalizer: { type: "NFC" } })),
+    'normalizer: expected null, got {"type":"NFC"}',
+  ],
+  [
+    "Whitespace",
+    broken((j) => ({ ...j, pre_tokenizer: { type: "Whitespace" } })),
+    'pre_tokenizer: expected type "ByteLevel", got {"type":"Whitespace"}',
+  ],
+  [
+    "no pattern",
+    broken((j) => ((j.pre_tokenizer.use_regex = false), undefined)),
+    "pre_tokenizer.use_regex: expected true, got false",
+  ],
+  [
+    "a flag as text",
+    broken((j) => ({ ...j, pre_tokenizer: { type: "ByteLevel", add_prefix_space: "no" } })),
+    'pre_tokenizer.add_prefix_space: expected true or false, got "no"',
+  ],
+  ["no decoder", broken((j) => ({ ...j, decoder: null })), 'decoder: expected type "ByteLevel", got null'],
+  [
+    "BertProcessing",
+    broken((j) => ({ ...j, post_processor: { type: "BertProcessing" } })),
+    'post_processor: expected type "RobertaProcessing", "ByteLevel" or null',
+  ],
+  [
+    "a wrong sep",
+    broken((j) => ({ ...j, post_processor: { type: "RobertaProcessing", sep: ["</s>", 7], cls: ["<s>", 0] } })),
+    'post_processor: expected the id of "</s>" to be 2, got 7',
+  ],
+  [
+    "vocab as a list",
+    broken((j) => ({ ...j, model: { ...j.model, vocab: [] } })),
+    "model.vocab: expected an object, got []",
+  ],
+  [
+    "an id as text",
+    broken((j) => ((j.model.vocab.a = "5" as unknown as number), undefined)),
+    'model.vocab["a"]: expected an integer ≥ 0, got "5"',
+  ],
+  [
+    "an id twice",
+    broken((j) => ((j.model.vocab.a = 5), undefined)),
+    'vocab: expected the ids of 1000 tokens to be 0 … 999, got 5 twice, for "!" too',
+  ],
+  [
+    "a hole",
+    broken((j) => ((j.model.vocab["Ġthe"] = 1000), undefined)),
+    'vocab: expected the ids of 1000 tokens to be 0 … 999, got 1000 ("Ġthe")',
+  ],
+  [
+    "merges as text",
+    broken((j) => ({ ...j, model: { ...j.model, merges: "a b" } })),
+    'model.merges: expected an array, got "a b"',
+  ],
+  [
+    "three parts",
+    broken((j) => ({ ...j, model: { ...j.model, merges: ["a b", "a b c"] } })),
+    'model.merges[1]: expected two tokens, "a b" or ["a", "b"], got "a b c"',
+  ],
+  [
+    "an unknown part",
+    broken((j) => ((j.model.merges = [["a", "nope"]]), undefined)),
+    'merges[0]: expected tokens of the vocabulary, got "nope" in "a nope"',
+  ],
+  [
+    "an unknown result",
+    broken((j) => ((j.model.merges = [["Q", "Z"]]), undefined)),
+    'merges[0]: expected tokens of the vocabulary, got "QZ" in "Q Z"',
+  ],
+  [
+    "a merge twice",
+    broken((j) => void j.model.merges.push(["e", "r"])),
+    'merges[739]: expected each pair once, got "e r" again',
+  ],
+  [
+    "an added token elsewhere",
+    broken((j) => ((j.added_tokens[0]!.id = 9), undefined)),
+    'added_tokens: expected "<s>" to have the vocabulary\'s id 0, got 9',
+  ],
+  [
+    "an empty added token",
+    broken((j) => void j.added_tokens.push({ ...j.added_tokens[0]!, content: "", id: 1000 })),
+    "added_tokens: expected non-empty contents, got an empty one",
+  ],
+  [
+    "an unknown unk",
+    broken((j) => ({ ...j, model: { ...j.model, unk_token: "[UNK]" } })),
+    'tokenizer: expected an unk token "[UNK]", got a vocabulary without it',
+  ],
+  ["vocab.json cut off", () => ByteLevelBpeTokenizer.fromFiles('{"a": 1', ""), "vocab.json: expected JSON"],
+  [
+    "merges.txt with three words",
+    () => ByteLevelBpeTokenizer.fromFiles(golden("vocab.json"), "#version: 0.2\na b\na b c\n"),
+    'merges.txt: line 3: expected two tokens, "a b", got "a b c"',
+  ],
+  [
+    "merges.txt with a blank line",
+    () => ByteLevelBpeTokenizer.fromFiles(golden("vocab.json"), "e r\n\ni n\n"),
+    'merges.txt: line 2: expected two tokens, "a b", got ""',
+  ],
+  [
+    "no special tokens",
+    () => ByteLevelBpeTokenizer.fromFiles({ a: 0 }, ""),
+    'vocab: expected the special token "<s>", got none of that name; train with it or name yours in specialTokens',
+  ],
+])("%s is refused, and the error says where", (_, read, message) => {
+  expect(read).toThrow(
+    expect.objectContaining({ name: "TokenizerError", message: expect.stringContaining(message) as string }),
+  );
+});
+
+test("Windows line ends in merges.txt are read", () => {
+  const merges = golden("merges.txt").replaceAll("\n", "\r\n");
+  expect(ByteLevelBpeTokenizer.fromFiles(golden("vocab.json"), merges).toFiles()).toEqual(roberta.toFiles());
+});
+
+test("other names for the special tokens", () => {
+  const names = { bos: "[CLS]", pad: "[PAD]", eos: "[SEP]", unk: "[UNK]", mask: "[MASK]" };
+  const model = trainBpe(["some text"], { vocabSize: 262, specialTokens: Object.values(names) });
+  const tokenizer = ByteLevelBpeTokenizer.fromModel(model, { specialTokens: names });
+  expect(tokenizer.encode("a [MASK]").tokens).toEqual(["[CLS]", "a", "[MASK]", "[SEP]"]);
+  const json = tokenizer.toFiles()["tokenizer.json"];
+  expect(ByteLevelBpeTokenizer.fromJSON(json, { specialTokens: names }).padTokenId).toBe(1);
+  expect(() => ByteLevelBpeTokenizer.fromJSON(json).padTokenId).toThrow(
+    'tokenizer: expected a pad token "<pad>", got a vocabulary without it; name yours in specialTokens',
+  );
+});
