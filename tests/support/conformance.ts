@@ -1,6 +1,6 @@
 import { GradientError, vjp } from "@tessera/autograd";
-import { dispose, scope, Tensor, tensor, type Backend } from "@tessera/tensor";
-import { describe, expect, it } from "vitest";
+import { cpu, dispose, Generator, scope, setDefaultDevice, Tensor, tensor, type Backend } from "@tessera/tensor";
+import { afterEach, describe, expect, it } from "vitest";
 import { difference, valuesOf, type Values } from "./close.ts";
 import { devices, oracle } from "./devices.ts";
 import { Gen, normal, uniform } from "./generate.ts";
@@ -19,6 +19,7 @@ export interface FamilyTolerance {
 /** Every sample of a family on every device: forward and gradients against the reference, which finite differences check. */
 export const conformance = (family: string, functions: object, table: object, tolerance: FamilyTolerance): void => {
   describe(family, () => {
+    afterEach(() => setDefaultDevice(cpu));
     for (const [name, samples] of Object.entries(table) as [string, readonly AnySample[]][]) {
       const call = (functions as { readonly [name: string]: AnyFunction })[name]!;
       if (samples.length === 0) it(`${name} has a sample`, () => expect(samples.length).toBeGreaterThan(0));
@@ -70,6 +71,8 @@ interface Built {
 
 /** Makes a sample's arguments on a device. */
 const build = (sample: AnySample, seed: number, device: Backend): Built => {
+  // Creators without inputs make their tensors there too.
+  setDefaultDevice(device);
   const tensors: Tensor[] = [];
   const places: ((from: readonly Tensor[]) => unknown)[] = [];
   let next = seed;
@@ -88,8 +91,12 @@ const build = (sample: AnySample, seed: number, device: Backend): Built => {
       const items = Object.entries(arg).map(([key, value]) => [key, visit(value)] as const);
       return (from) => Object.fromEntries(items.map(([key, item]) => [key, item(from)]));
     }
-    // A generator of random numbers starts at the same place in every run.
-    return () => (typeof arg === "function" ? (arg as () => unknown)() : arg);
+    // Random numbers start at the same place in every run.
+    if (arg instanceof Generator) {
+      const { seed } = arg.state();
+      return () => new Generator(seed);
+    }
+    return () => arg;
   };
   for (const arg of sample.args as readonly unknown[]) places.push(visit(arg));
   const rebuild = (from: readonly Tensor[]) => places.map((place) => place(from));

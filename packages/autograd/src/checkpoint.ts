@@ -11,7 +11,7 @@ class Reads implements Recorder {
   }
 
   record({ inputs, outputs }: Recorded): void {
-    for (const input of inputs) if (input && !this.inside.has(input.id) && !this.outside.has(input.id)) this.outside.set(input.id, input.alias());
+    for (const input of inputs) if (input && !this.inside.has(input.id) && !this.outside.has(input.id)) this.outside.set(input.id, keep(input.alias()));
     for (const output of outputs) if (output) this.inside.add(output.id);
   }
 }
@@ -34,10 +34,16 @@ export const checkpoint =
     return scope(() => {
       const reads = new Reads();
       const drawn = defaultGenerator.state();
-      const output = withRecorder(null, () => withRecorder(reads, () => scope(() => f(...args))));
-      const inputs = [...reads.outside.values()].filter((input) => tapes.some((tape) => tape.tracks(input)));
+      let output: Tensor;
+      try {
+        output = withRecorder(null, () => withRecorder(reads, () => scope(() => f(...args))));
+      } catch (error) {
+        dispose(reads.outside);
+        throw error;
+      }
       for (const tape of tapes) {
-        if (!tape.wants(inputs)) continue;
+        const inputs = [...reads.outside.values()].filter((input) => tape.tracks(input));
+        if (inputs.length === 0) continue;
         // What f was given may be freed by its scope before the backward pass.
         const held = keep(inputs.map((input) => input.alias()));
         const again = keep(args.map((arg) => (arg instanceof Tensor ? arg.alias() : arg))) as readonly unknown[] as A;
@@ -57,6 +63,7 @@ export const checkpoint =
         };
         tape.recordStep(inputs, [output], pull, release);
       }
+      dispose(reads.outside);
       return output;
     });
   };

@@ -1,11 +1,20 @@
 import * as elementwise from "@tessera/tensor/ops/elementwise";
+import * as index from "@tessera/tensor/ops/index";
 import * as move from "@tessera/tensor/ops/move";
+import * as random from "@tessera/tensor/ops/random";
 import * as reduce from "@tessera/tensor/ops/reduce";
+import * as update from "@tessera/tensor/ops/update";
 import { defineVjps } from "./define-vjps.ts";
 import { elementwiseVjps } from "./vjps/elementwise.ts";
+import { indexVjps } from "./vjps/index.ts";
 import { moveVjps } from "./vjps/move.ts";
+import { randomVjps } from "./vjps/random.ts";
 import { reduceVjps } from "./vjps/reduce.ts";
+import { updateVjps } from "./vjps/update.ts";
 
 defineVjps(elementwise, elementwiseVjps);
+defineVjps(index, indexVjps);
 defineVjps(move, moveVjps);
 defineVjps(reduce, reduceVjps);
+defineVjps(random, randomVjps);
+defineVjps(update, updateVjps);

@@ -1,5 +1,6 @@
 import * as composed from "./ops/composed.ts";
 import * as elementwise from "./ops/elementwise/elementwise.ts";
+import * as index from "./ops/index/index.ts";
 import * as move from "./ops/move/move.ts";
 import * as reduce from "./ops/reduce/reduce.ts";
 import { show } from "./print.ts";
@@ -16,6 +17,7 @@ const methodNames = [
   ...["sum", "amax", "amin", "argmax", "cumsum", "mean", "std", "variance", "logsumexp"],
   ...["reshape", "flatten", "permute", "transpose", "expand", "unsqueeze", "squeeze", "narrow", "slice", "select"],
   ...["chunk", "split", "pad", "clone", "contiguous"],
+  ...["indexSelect", "indexAdd", "gather", "scatterAdd"],
 ] as const;
 
 type MethodName = (typeof methodNames)[number];
@@ -25,13 +27,13 @@ type Methods<M> = { [K in keyof M as K extends MethodName ? K : never]: Method<M
 
 declare module "./tensor.ts" {
   interface Tensor
-    extends Methods<typeof elementwise>, Methods<typeof reduce>, Methods<typeof move>, Methods<typeof composed> {
+    extends Methods<typeof elementwise>, Methods<typeof index>, Methods<typeof reduce>, Methods<typeof move>, Methods<typeof composed> {
     /** Values, shape and dtype in torch's form. On a device that answers only later: shape and dtype. */
     toString(): string;
   }
 }
 
-const families: { readonly [name: string]: unknown } = { ...elementwise, ...reduce, ...move, ...composed };
+const families: { readonly [name: string]: unknown } = { ...elementwise, ...index, ...reduce, ...move, ...composed };
 
 for (const name of methodNames) {
   const call = families[name] as (x: Tensor, ...rest: readonly unknown[]) => unknown;

@@ -5,10 +5,24 @@ import type { CpuArgument, CpuStep, Op, Signature, WasmModule } from "../../op.t
 import type { Layout } from "../../shape.ts";
 import { dataOf } from "../reference/reference-backend.ts";
 import { FAULT, LinearMemory, WORDS } from "./linear-memory.ts";
-import { compile, type KernelExports } from "./wasm-module.ts";
+import { kernels as ownKernels } from "../../kernels.ts";
+import { ThreadPool } from "./thread-pool.ts";
+import { compile, type Kernel } from "./wasm-module.ts";
 
 interface LinearBuffer extends Buffer {
   readonly address: number;
+}
+
+/** A kernel that can run here, and its number for other threads. */
+interface Callable {
+  readonly run: Kernel;
+  readonly id: number;
+}
+
+/** What exists from the first launch on. */
+interface Machine {
+  readonly linear: LinearMemory;
+  readonly pool: ThreadPool;
 }
 
 /** The addresses of one launch, and where the next list of words goes. */
@@ -23,8 +37,8 @@ export class CpuBackend implements Backend {
   readonly name = "cpu";
   /** How often a kernel of each kind was launched, for tests and profiles. */
   readonly launches = { wasm: 0, reference: 0 };
-  private linear: LinearMemory | null = null;
-  private readonly instances = new Map<WasmModule, KernelExports>();
+  private machine: Machine | null = null;
+  private readonly instances = new Map<WasmModule, ReadonlyMap<string, Callable>>();
 
   alloc(dtype: DType, length: number): LinearBuffer {
     const bytes = length * bytesPerElement[dtype];
@@ -76,25 +90,47 @@ export class CpuBackend implements Backend {
   }
 
   close(): void {
+    this.machine?.pool.close();
     this.instances.clear();
-    this.linear = null;
+    this.machine = null;
+  }
+
+  /** Threads that kernels run on, the caller's included: the machine's number unless `setThreads` said otherwise. */
+  get threads(): number {
+    return this.open().pool.size;
+  }
+
+  /**
+   * Runs kernels on `count` threads from now on. Results do not depend on it, to the last bit.
+   *
+   * @throws ArgumentError unless `count` is a whole number from 1 to 256.
+   */
+  setThreads(count: number): void {
+    this.open().pool.resize(count);
+  }
+
+  private open(): Machine {
+    if (this.machine) return this.machine;
+    const linear = new LinearMemory();
+    this.machine = { linear, pool: new ThreadPool(linear.memory) };
+    // The pool's own functions come with this package's kernels, which must be the first module.
+    this.kernelsOf(ownKernels);
+    return this.machine;
   }
 
   private memory(): LinearMemory {
-    return (this.linear ??= new LinearMemory());
+    return this.open().linear;
   }
 
   private runStep(step: CpuStep, frame: Frame): void {
-    const kernel = this.exportsOf(step.wasm)[step.fn];
+    const kernel = this.kernelsOf(step.wasm).get(step.fn);
     if (!kernel) throw new DeviceError(`${frame.launch.op.name}: its module has no kernel "${step.fn}"; build the kernels again`);
     const args = step.args.map((argument) => this.resolve(argument, frame));
-    if (!step.fault) {
-      for (let task = 0; task < step.tasks; task++) kernel(task, ...args);
-      return;
-    }
+    const { pool } = this.open();
+    if (!step.fault) return pool.run(kernel.run, kernel.id, args, step.tasks);
     const fault = new Int32Array(this.memory().memory.buffer, FAULT, 2);
     fault[0] = 0;
-    for (let task = 0; task < step.tasks; task++) kernel(task, ...args);
+    pool.run(kernel.run, kernel.id, args, step.tasks);
     if (fault[0] !== 0) throw new IndexError(step.fault(fault[1]!));
   }
 
@@ -117,13 +153,22 @@ export class CpuBackend implements Backend {
     return at;
   }
 
-  private exportsOf(wasm: WasmModule): KernelExports {
-    let exports = this.instances.get(wasm);
-    if (!exports) {
-      const instance = new WebAssembly.Instance(compile(wasm), { env: { memory: this.memory().memory } });
-      this.instances.set(wasm, (exports = instance.exports as KernelExports));
-    }
-    return exports;
+  private kernelsOf(wasm: WasmModule): ReadonlyMap<string, Callable> {
+    const known = this.instances.get(wasm);
+    if (known) return known;
+    const { linear, pool } = this.open();
+    const { module, bytes } = compile(wasm);
+    const { exports } = new WebAssembly.Instance(module, { env: { memory: linear.memory } });
+    const first = pool.add(module, exports, bytes, (content) => {
+      const address = linear.heap.alloc(content.byteLength);
+      new Uint8Array(linear.memory.buffer).set(content, address);
+      return address;
+    });
+    const callables = new Map(
+      WebAssembly.Module.exports(module).map(({ name }, i) => [name, { run: exports[name] as Kernel, id: first + i }]),
+    );
+    this.instances.set(wasm, callables);
+    return callables;
   }
 
   /** For ops of other packages that say `cpu: "reference"`: their plain kernel, over linear memory. */

@@ -11,8 +11,8 @@ import type { WasmModule } from "../../op.ts";
  */
 export const wasmModule = (base64: string, relaxedBase64: string = base64): WasmModule => ({ base64, relaxedBase64 });
 
-type Kernel = (task: number, ...args: readonly number[]) => void;
-export type KernelExports = { readonly [name: string]: Kernel | undefined };
+/** One kernel: it runs a task of a launch. */
+export type Kernel = (task: number, ...args: readonly number[]) => void;
 
 const decode = (base64: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
 
@@ -39,9 +39,10 @@ const detect = (): boolean => {
 };
 
 /** Compiles a module for this engine. @throws DeviceError when the engine or the page's policy refuses. */
-export const compile = (wasm: WasmModule): WebAssembly.Module => {
+export const compile = (wasm: WasmModule): { module: WebAssembly.Module; bytes: Uint8Array } => {
+  const bytes = decode(fusesMultiplyAdd() ? wasm.relaxedBase64 : wasm.base64);
   try {
-    return new WebAssembly.Module(decode(fusesMultiplyAdd() ? wasm.relaxedBase64 : wasm.base64));
+    return { module: new WebAssembly.Module(bytes), bytes };
   } catch (error) {
     throw new DeviceError(
       `cpu: the engine refused the kernels (${(error as Error).message}); WebAssembly with SIMD and threads is needed, and a content-security-policy must allow 'wasm-unsafe-eval'`,

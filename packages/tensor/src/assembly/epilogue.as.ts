@@ -1,0 +1,94 @@
+/**
+ * What follows a matrix product, on a block of C that is still in cache:
+ *
+ *   pre = C + bias,  C = f(pre)        C [rows, columns] with rows `ldc` bytes apart, bias [columns], pre laid out like C
+ *
+ * `bias` and `pre` may be 0: no bias, and the pre-activation is not wanted. Activations: 0 none, 1 relu, 2 gelu, 3 gelu with
+ * tanh. Four vectors a round, so that the constants of an activation are loaded once for 16 elements.
+ */
+import { gelu4, geluTanh4 } from "./math.as";
+import { loadLanes, storeLanes } from "./simd.as";
+
+// @ts-ignore: decorator
+@inline const NONE: i32 = 0;
+// @ts-ignore: decorator
+@inline const RELU: i32 = 1;
+// @ts-ignore: decorator
+@inline const GELU: i32 = 2;
+// @ts-ignore: decorator
+@inline const GELU_TANH: i32 = 3;
+
+// @ts-ignore: decorator
+@inline function activate(x: v128, activation: i32): v128 {
+  if (activation == RELU) return f32x4.max(x, i32x4.splat(0));
+  if (activation == GELU) return gelu4(x);
+  if (activation == GELU_TANH) return geluTanh4(x);
+  return x;
+}
+
+// @ts-ignore: decorator
+@inline function row(c: usize, pre: usize, bias: usize, columns: i32, activation: i32): void {
+  for (; columns >= 16; columns -= 16) {
+    const x = v128.load(c), y = v128.load(c, 16), z = v128.load(c, 32), w = v128.load(c, 48);
+    let x1 = x, y1 = y, z1 = z, w1 = w;
+    if (bias) {
+      x1 = f32x4.add(x, v128.load(bias));
+      y1 = f32x4.add(y, v128.load(bias, 16));
+      z1 = f32x4.add(z, v128.load(bias, 32));
+      w1 = f32x4.add(w, v128.load(bias, 48));
+      bias += 64;
+    }
+    if (pre) {
+      v128.store(pre, x1);
+      v128.store(pre, y1, 16);
+      v128.store(pre, z1, 32);
+      v128.store(pre, w1, 48);
+      pre += 64;
+    }
+    v128.store(c, activate(x1, activation));
+    v128.store(c, activate(y1, activation), 16);
+    v128.store(c, activate(z1, activation), 32);
+    v128.store(c, activate(w1, activation), 48);
+    c += 64;
+  }
+  for (; columns > 0; columns -= 4) {
+    const n = min(columns, 4);
+    let x = loadLanes(c, 4, n);
+    if (bias) {
+      x = f32x4.add(x, loadLanes(bias, 4, n));
+      bias += 16;
+    }
+    if (pre) {
+      storeLanes(pre, x, 4, n);
+      pre += 16;
+    }
+    storeLanes(c, activate(x, activation), 4, n);
+    c += 16;
+  }
+}
+
+function finishNone(c: usize, pre: usize, bias: usize, columns: i32): void {
+  row(c, pre, bias, columns, NONE);
+}
+function finishRelu(c: usize, pre: usize, bias: usize, columns: i32): void {
+  row(c, pre, bias, columns, RELU);
+}
+function finishGelu(c: usize, pre: usize, bias: usize, columns: i32): void {
+  row(c, pre, bias, columns, GELU);
+}
+function finishGeluTanh(c: usize, pre: usize, bias: usize, columns: i32): void {
+  row(c, pre, bias, columns, GELU_TANH);
+}
+
+/** Finishes the block at `c`; `pre` points to the same block of its own matrix, `bias` to the block's first column. */
+export function finish(c: usize, pre: usize, ldc: usize, rows: i32, columns: i32, bias: usize, activation: i32): void {
+  if (!bias && !pre && activation == NONE) return;
+  for (let i = 0; i < rows; i++) {
+    if (activation == NONE) finishNone(c, pre, bias, columns);
+    else if (activation == RELU) finishRelu(c, pre, bias, columns);
+    else if (activation == GELU) finishGelu(c, pre, bias, columns);
+    else finishGeluTanh(c, pre, bias, columns);
+    c += ldc;
+    if (pre) pre += ldc;
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * Micro-kernels of the matrix products: one small tile of C (+)= A · B, with A and B in panels (see panels.as.ts).
+ *
+ *   A panel [depth][R]: R rows of A side by side for each k     B panel [depth][8]: 8 columns of B side by side for each k
+ *   C tile: R rows of 8 floats, `ldc` bytes apart; `accumulate` goes on from what is there
+ *
+ * Every sum runs over all k in order in one float32, whatever the blocks and tiles: a value depends on its inputs alone.
+ * V8 has 15 usable vector registers: 6 x 8 with fma takes 12 + 2 + 1, 4 x 8 with a product 8 + 2 + 1 + 1; more would spill.
+ * One k for each iteration, one flat loop, and nothing but stores after it: TurboFan reorders an unrolled body, and spills
+ * accumulators that live on into branches (half the speed). Hence `accumulate` is settled before the loop.
+ * After Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008.
+ */
+import { madd } from "./simd.as";
+
+/** Rows of A in a tile of `tile`. */
+// @ts-ignore: decorator
+@inline export const ROWS: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 4;
+/** Columns of B in a tile. */
+// @ts-ignore: decorator
+@inline export const COLUMNS: i32 = 8;
+/** A multiple of `ROWS` in either variant: what planners round to. */
+// @ts-ignore: decorator
+@inline export const ROUND: i32 = 12;
+/** Bytes of the scratch for one tile at an edge of C. */
+// @ts-ignore: decorator
+@inline export const TILE_BYTES: usize = 384;
+
+/** ROWS x 8: the tile of dense products. */
+// @ts-ignore: decorator
+@inline export function tile(depth: i32, a: usize, b: usize, c: usize, ldc: usize, accumulate: bool): void {
+  if (ASC_FEATURE_RELAXED_SIMD) tile6x8(depth, a, b, c, ldc, accumulate);
+  else tile4x8(depth, a, b, c, ldc, accumulate);
+}
+
+export function tile6x8(depth: i32, a: usize, b: usize, c: usize, ldc: usize, accumulate: bool): void {
+  let c00 = f32x4.splat(0), c01 = f32x4.splat(0);
+  let c10 = f32x4.splat(0), c11 = f32x4.splat(0);
+  let c20 = f32x4.splat(0), c21 = f32x4.splat(0);
+  let c30 = f32x4.splat(0), c31 = f32x4.splat(0);
+  let c40 = f32x4.splat(0), c41 = f32x4.splat(0);
+  let c50 = f32x4.splat(0), c51 = f32x4.splat(0);
+  if (accumulate) {
+    let from = c;
+    c00 = v128.load(from); c01 = v128.load(from, 16); from += ldc;
+    c10 = v128.load(from); c11 = v128.load(from, 16); from += ldc;
+    c20 = v128.load(from); c21 = v128.load(from, 16); from += ldc;
+    c30 = v128.load(from); c31 = v128.load(from, 16); from += ldc;
+    c40 = v128.load(from); c41 = v128.load(from, 16); from += ldc;
+    c50 = v128.load(from); c51 = v128.load(from, 16);
+  }
+  const end = b + <usize>depth * 32;
+  while (b != end) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16);
+    const a0 = v128.load_splat<f32>(a);
+    c00 = madd(a0, b0, c00); c01 = madd(a0, b1, c01);
+    const a1 = v128.load_splat<f32>(a, 4);
+    c10 = madd(a1, b0, c10); c11 = madd(a1, b1, c11);
+    const a2 = v128.load_splat<f32>(a, 8);
+    c20 = madd(a2, b0, c20); c21 = madd(a2, b1, c21);
+    const a3 = v128.load_splat<f32>(a, 12);
+    c30 = madd(a3, b0, c30); c31 = madd(a3, b1, c31);
+    const a4 = v128.load_splat<f32>(a, 16);
+    c40 = madd(a4, b0, c40); c41 = madd(a4, b1, c41);
+    const a5 = v128.load_splat<f32>(a, 20);
+    c50 = madd(a5, b0, c50); c51 = madd(a5, b1, c51);
+    a += 24;
+    b += 32;
+  }
+  v128.store(c, c00); v128.store(c, c01, 16); c += ldc;
+  v128.store(c, c10); v128.store(c, c11, 16); c += ldc;
+  v128.store(c, c20); v128.store(c, c21, 16); c += ldc;
+  v128.store(c, c30); v128.store(c, c31, 16); c += ldc;
+  v128.store(c, c40); v128.store(c, c41, 16); c += ldc;
+  v128.store(c, c50); v128.store(c, c51, 16);
+}
+
+export function tile4x8(depth: i32, a: usize, b: usize, c: usize, ldc: usize, accumulate: bool): void {
+  let c00 = f32x4.splat(0), c01 = f32x4.splat(0);
+  let c10 = f32x4.splat(0), c11 = f32x4.splat(0);
+  let c20 = f32x4.splat(0), c21 = f32x4.splat(0);
+  let c30 = f32x4.splat(0), c31 = f32x4.splat(0);
+  if (accumulate) {
+    let from = c;
+    c00 = v128.load(from); c01 = v128.load(from, 16); from += ldc;
+    c10 = v128.load(from); c11 = v128.load(from, 16); from += ldc;
+    c20 = v128.load(from); c21 = v128.load(from, 16); from += ldc;
+    c30 = v128.load(from); c31 = v128.load(from, 16);
+  }
+  const end = b + <usize>depth * 32;
+  while (b != end) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16);
+    const a0 = v128.load_splat<f32>(a);
+    c00 = madd(a0, b0, c00); c01 = madd(a0, b1, c01);
+    const a1 = v128.load_splat<f32>(a, 4);
+    c10 = madd(a1, b0, c10); c11 = madd(a1, b1, c11);
+    const a2 = v128.load_splat<f32>(a, 8);
+    c20 = madd(a2, b0, c20); c21 = madd(a2, b1, c21);
+    const a3 = v128.load_splat<f32>(a, 12);
+    c30 = madd(a3, b0, c30); c31 = madd(a3, b1, c31);
+    a += 16;
+    b += 32;
+  }
+  v128.store(c, c00); v128.store(c, c01, 16); c += ldc;
+  v128.store(c, c10); v128.store(c, c11, 16); c += ldc;
+  v128.store(c, c20); v128.store(c, c21, 16); c += ldc;
+  v128.store(c, c30); v128.store(c, c31, 16);
+}
+
+/** A tile at the edge of C: its valid part goes through `scratch`, ROWS x 8 floats. */
+function edgeTile(
+  depth: i32, a: usize, b: usize, c: usize, ldc: usize, accumulate: bool, rows: i32, columns: i32, scratch: usize,
+): void {
+  if (accumulate)
+    for (let i = 0; i < rows; i++) memory.copy(scratch + (<usize>i << 5), c + <usize>i * ldc, <usize>columns << 2);
+  tile(depth, a, b, scratch, 32, accumulate);
+  for (let i = 0; i < rows; i++) memory.copy(c + <usize>i * ldc, scratch + (<usize>i << 5), <usize>columns << 2);
+}
+
+/**
+ * C [rows, columns] (+)= A · B over one block of `depth`: panels of A [rows / ROWS][depth][ROWS], panels of B
+ * [columns / 8][depth][8]. A panel of B stays in L1 while the panels of A stream from L2.
+ */
+export function multiplyPanels(
+  rows: i32, columns: i32, depth: i32, a: usize, b: usize, c: usize, ldc: usize, accumulate: bool, scratch: usize,
+): void {
+  const stepA = <usize>depth * <usize>(ROWS << 2);
+  const stepB = <usize>depth * 32;
+  for (let j = 0; j < columns; j += COLUMNS) {
+    const width = min(columns - j, COLUMNS);
+    let panel = a;
+    let to = c + (<usize>j << 2);
+    for (let i = 0; i < rows; i += ROWS) {
+      const height = min(rows - i, ROWS);
+      if (height == ROWS && width == COLUMNS) tile(depth, panel, b, to, ldc, accumulate);
+      else edgeTile(depth, panel, b, to, ldc, accumulate, height, width, scratch);
+      panel += stepA;
+      to += <usize>ROWS * ldc;
+    }
+    b += stepB;
+  }
+}
+
+/** Like `tile4x8`, for blocks whose size is no multiple of 8. */
+export function tile4x4(depth: i32, a: usize, b: usize, c: usize, ldc: usize, accumulate: bool): void {
+  let c0 = f32x4.splat(0), c1 = f32x4.splat(0), c2 = f32x4.splat(0), c3 = f32x4.splat(0);
+  if (accumulate) {
+    c0 = v128.load(c); c1 = v128.load(c + ldc); c2 = v128.load(c + 2 * ldc); c3 = v128.load(c + 3 * ldc);
+  }
+  const end = b + <usize>depth * 16;
+  while (b != end) {
+    const b0 = v128.load(b);
+    c0 = madd(v128.load_splat<f32>(a), b0, c0);
+    c1 = madd(v128.load_splat<f32>(a, 4), b0, c1);
+    c2 = madd(v128.load_splat<f32>(a, 8), b0, c2);
+    c3 = madd(v128.load_splat<f32>(a, 12), b0, c3);
+    a += 16;
+    b += 16;
+  }
+  v128.store(c, c0); v128.store(c + ldc, c1); v128.store(c + 2 * ldc, c2); v128.store(c + 3 * ldc, c3);
+}

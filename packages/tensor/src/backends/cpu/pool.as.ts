@@ -1,0 +1,61 @@
+/**
+ * The thread pool's words in low memory (see linear-memory.ts), and what must be atomic on them.
+ *
+ * A job is numbered. Its ticket holds the job's number in the upper and the next task in the lower 32 bits: a thread claims a
+ * task by raising the whole ticket, which fails when the job is over, however long the thread slept. A job ends when all its tasks
+ * are done, so whoever claims one has read the arguments of that job and no other.
+ */
+const TICKET: usize = 128;
+const JOB: usize = 132; // the upper half of the ticket
+const DONE: usize = 136;
+const TASKS: usize = 140;
+const SLEEPERS: usize = 144;
+
+/** Starts job `job` of `tasks` tasks; everything it needs is in memory. Wakes the threads that sleep. */
+export function pool_start(job: i32, tasks: i32): void {
+  store<i32>(TASKS, tasks);
+  store<i32>(DONE, 0);
+  atomic.store<i64>(TICKET, (<i64>job) << 32);
+  if (atomic.load<i32>(SLEEPERS) > 0) atomic.notify(JOB, -1);
+}
+
+/** The next task of the job, or -1 when there is none left or the job is over. */
+export function pool_claim(job: i32): i32 {
+  while (true) {
+    const ticket = atomic.load<i64>(TICKET);
+    const task = <i32>ticket;
+    if (<i32>(ticket >> 32) != job || task >= load<i32>(TASKS)) return -1;
+    if (atomic.cmpxchg<i64>(TICKET, ticket, ticket + 1) == ticket) return task;
+  }
+}
+
+/** Notes that a task is done; the last one wakes the thread that waits for the job. */
+export function pool_finish(): void {
+  if (atomic.add<i32>(DONE, 1) + 1 == load<i32>(TASKS)) atomic.notify(DONE, 1);
+}
+
+/** Waits for a job other than `job`: looks `spins` times, then sleeps. Returns its number. */
+export function pool_next(job: i32, spins: i32): i32 {
+  for (let i = 0; i < spins; i++) {
+    const now = atomic.load<i32>(JOB);
+    if (now != job) return now;
+  }
+  atomic.add<i32>(SLEEPERS, 1);
+  while (atomic.load<i32>(JOB) == job) atomic.wait<i32>(JOB, job, -1);
+  atomic.sub<i32>(SLEEPERS, 1);
+  return atomic.load<i32>(JOB);
+}
+
+/**
+ * Waits until all tasks of the job are done: looks `spins` times, then sleeps where the thread may (`patience` in nanoseconds
+ * at a time). Returns how many are done; fewer than all means that none was finished for `patience`.
+ */
+export function pool_wait(spins: i32, patience: i64): i32 {
+  const tasks = load<i32>(TASKS);
+  for (let i = 0; i < spins; i++) if (atomic.load<i32>(DONE) == tasks) return tasks;
+  while (true) {
+    const done = atomic.load<i32>(DONE);
+    if (done == tasks) return done;
+    if (patience > 0 && atomic.wait<i32>(DONE, done, patience) == 2) return atomic.load<i32>(DONE);
+  }
+}

@@ -1,0 +1,332 @@
+/**
+ * Elementwise kernels: y = f(x), z = f(x, y) and y = c ? a : b on operands of any strides, broadcast to a contiguous result.
+ *
+ * One task computes `chunk` elements of the result (see assembly/map.as.ts for the words and the order of work). An op is one
+ * class and one line in `apply1`, `apply2` or `apply3`; the exports at the end name it. float32 throughout; error bounds stand at
+ * each function in assembly/math.as.ts, everything else is correctly rounded. NaN and infinities behave as in torch.
+ * bool is a byte, 0 or 1: it is read as four int32 lanes, and written from the lanes of a mask.
+ */
+import { constant, madd } from "../../assembly/simd.as";
+import {
+  cos4, erf4, exp4, gelu4, geluSlope4, geluTanh4, geluTanhSlope4, log4, pow4, sigmoid4, silu4, siluSlope4, sin4, softplus4, tanh4,
+} from "../../assembly/math.as";
+import {
+  CHUNK, INNER, TOTAL, innerStride, read, read4, rowOffset, splat, write, write4,
+} from "../../assembly/map.as";
+
+// The ops, as types: the compiler then leaves out all other rows before it inlines one.
+class Neg {} class Exp {} class Log {} class Sqrt {} class Rsqrt {} class Abs {} class Tanh {} class Sigmoid {}
+class Relu {} class Erf {} class Sin {} class Cos {} class Square {} class Reciprocal {} class Silu {}
+class Softplus {} class Sign {} class Floor {} class Gelu {} class GeluTanh {} class Clamp {} class NegI {}
+class AbsI {} class SignI {} class Not {} class F32ToI32 {} class F32ToBool {} class I32ToF32 {} class I32ToBool {}
+class Copy {} class Add {} class Sub {} class Mul {} class Div {} class Maximum {} class Minimum {} class Pow {}
+class Eq {} class Ne {} class Lt {} class Le {} class Gt {} class Ge {} class AddI {} class SubI {} class MulI {}
+class MaximumI {} class MinimumI {} class EqI {} class NeI {} class LtI {} class LeI {} class GtI {} class GeI {}
+class And {} class Or {} class TanhBackward {} class SigmoidBackward {} class GeluBackward {}
+class GeluTanhBackward {} class SiluBackward {} class SoftplusBackward {} class Where {} class WhereBool {}
+
+// @ts-ignore: decorator
+@inline function is<A, B>(): bool {
+  return idof<A>() == idof<B>();
+}
+
+const ONE: usize = memory.data<f32>([1]);
+
+/** (x > 0) - (x < 0), or x itself when it is 0 or NaN. */
+// @ts-ignore: decorator
+@inline function sign4(x: v128): v128 {
+  const zero = i32x4.splat(0);
+  const signed = v128.or(v128.and(x, i32x4.splat(0x80000000)), constant(ONE, 0));
+  return v128.bitselect(signed, x, f32x4.gt(f32x4.abs(x), zero));
+}
+
+/** f(x); p and q are the attributes of the op, in all lanes. */
+// @ts-ignore: decorator
+@inline function apply1<F>(x: v128, p: v128, q: v128): v128 {
+  const zero = i32x4.splat(0);
+  if (is<F, Neg>()) return f32x4.neg(x);
+  if (is<F, Exp>()) return exp4(x);
+  if (is<F, Log>()) return log4(x);
+  if (is<F, Sqrt>()) return f32x4.sqrt(x);
+  if (is<F, Rsqrt>()) return f32x4.div(constant(ONE, 0), f32x4.sqrt(x));
+  if (is<F, Abs>()) return f32x4.abs(x);
+  if (is<F, Tanh>()) return tanh4(x);
+  if (is<F, Sigmoid>()) return sigmoid4(x);
+  if (is<F, Relu>()) return f32x4.pmax(x, zero);
+  if (is<F, Erf>()) return erf4(x);
+  if (is<F, Sin>()) return sin4(x);
+  if (is<F, Cos>()) return cos4(x);
+  if (is<F, Square>()) return f32x4.mul(x, x);
+  if (is<F, Reciprocal>()) return f32x4.div(constant(ONE, 0), x);
+  if (is<F, Silu>()) return silu4(x);
+  if (is<F, Softplus>()) return softplus4(x);
+  if (is<F, Sign>()) return sign4(x);
+  if (is<F, Floor>()) return f32x4.floor(x);
+  if (is<F, Gelu>()) return gelu4(x);
+  if (is<F, GeluTanh>()) return geluTanh4(x);
+  if (is<F, Clamp>()) return f32x4.pmin(f32x4.pmax(x, p), q);
+  if (is<F, NegI>()) return i32x4.neg(x);
+  if (is<F, AbsI>()) return i32x4.abs(x);
+  if (is<F, SignI>()) return i32x4.sub(i32x4.lt_s(x, zero), i32x4.gt_s(x, zero));
+  if (is<F, Not>()) return i32x4.eq(x, zero);
+  if (is<F, F32ToI32>()) return i32x4.trunc_sat_f32x4_s(x);
+  if (is<F, F32ToBool>()) return f32x4.ne(x, zero);
+  if (is<F, I32ToF32>()) return f32x4.convert_i32x4_s(x);
+  if (is<F, I32ToBool>()) return i32x4.ne(x, zero);
+  return x;
+}
+
+/** f(x, y). The backward ops take dy first, then what their forward saved. */
+// @ts-ignore: decorator
+@inline function apply2<F>(x: v128, y: v128): v128 {
+  if (is<F, Add>()) return f32x4.add(x, y);
+  if (is<F, Sub>()) return f32x4.sub(x, y);
+  if (is<F, Mul>()) return f32x4.mul(x, y);
+  if (is<F, Div>()) return f32x4.div(x, y);
+  if (is<F, Maximum>()) return f32x4.max(x, y);
+  if (is<F, Minimum>()) return f32x4.min(x, y);
+  if (is<F, Pow>()) return pow4(x, y);
+  if (is<F, Eq>()) return f32x4.eq(x, y);
+  if (is<F, Ne>()) return f32x4.ne(x, y);
+  if (is<F, Lt>()) return f32x4.lt(x, y);
+  if (is<F, Le>()) return f32x4.le(x, y);
+  if (is<F, Gt>()) return f32x4.gt(x, y);
+  if (is<F, Ge>()) return f32x4.ge(x, y);
+  if (is<F, AddI>()) return i32x4.add(x, y);
+  if (is<F, SubI>()) return i32x4.sub(x, y);
+  if (is<F, MulI>()) return i32x4.mul(x, y);
+  if (is<F, MaximumI>()) return i32x4.max_s(x, y);
+  if (is<F, MinimumI>()) return i32x4.min_s(x, y);
+  if (is<F, EqI>()) return i32x4.eq(x, y);
+  if (is<F, NeI>()) return i32x4.ne(x, y);
+  if (is<F, LtI>()) return i32x4.lt_s(x, y);
+  if (is<F, LeI>()) return i32x4.le_s(x, y);
+  if (is<F, GtI>()) return i32x4.gt_s(x, y);
+  if (is<F, GeI>()) return i32x4.ge_s(x, y);
+  if (is<F, And>()) return i32x4.gt_s(v128.and(x, y), i32x4.splat(0));
+  if (is<F, Or>()) return i32x4.gt_s(v128.or(x, y), i32x4.splat(0));
+  if (is<F, TanhBackward>()) return f32x4.mul(x, f32x4.sub(constant(ONE, 0), f32x4.mul(y, y)));
+  if (is<F, SigmoidBackward>()) return f32x4.mul(f32x4.mul(x, y), f32x4.sub(constant(ONE, 0), y));
+  if (is<F, GeluBackward>()) return f32x4.mul(x, geluSlope4(y));
+  if (is<F, GeluTanhBackward>()) return f32x4.mul(x, geluTanhSlope4(y));
+  if (is<F, SiluBackward>()) return f32x4.mul(x, siluSlope4(y));
+  if (is<F, SoftplusBackward>()) return f32x4.mul(x, sigmoid4(y));
+  return x;
+}
+
+/** c ? a : b, where c is a byte. */
+// @ts-ignore: decorator
+@inline function apply3<F>(c: v128, a: v128, b: v128): v128 {
+  const y = v128.bitselect(a, b, i32x4.gt_s(c, i32x4.splat(0)));
+  if (is<F, WhereBool>()) return i32x4.gt_s(y, i32x4.splat(0));
+  return y;
+}
+
+// @ts-ignore: decorator
+@inline function unary<F, X, Y>(task: i32, x: usize, y: usize, words: usize, p: f32 = 0, q: f32 = 0): void {
+  const inner = load<i32>(words + INNER), chunk = load<i32>(words + CHUNK);
+  const p4 = f32x4.splat(p), q4 = f32x4.splat(q);
+  const step = <isize>innerStride(words, 0) * sizeof<X>();
+  let i = task * chunk;
+  const end = min(i + chunk, load<i32>(words + TOTAL));
+  let row = i / inner, column = i % inner;
+  y += <usize>i * sizeof<Y>();
+  while (i < end) {
+    let n = min(inner - column, end - i);
+    let from = x + rowOffset(words, row, 0) * sizeof<X>() + <isize>column * step;
+    i += n;
+    row++;
+    column = 0;
+    if (step == sizeof<X>())
+      while (n >= 16) {
+        const a = apply1<F>(read4<X>(from, 0), p4, q4), b = apply1<F>(read4<X>(from, 4), p4, q4);
+        const c = apply1<F>(read4<X>(from, 8), p4, q4), d = apply1<F>(read4<X>(from, 12), p4, q4);
+        write4<Y>(y, a, 0);
+        write4<Y>(y, b, 4);
+        write4<Y>(y, c, 8);
+        write4<Y>(y, d, 12);
+        from += 16 * sizeof<X>();
+        y += 16 * sizeof<Y>();
+        n -= 16;
+      }
+    while (n > 0) {
+      const lanes = min(n, 4);
+      write<Y>(y, apply1<F>(read<X>(from, step, lanes), p4, q4), lanes);
+      from += <isize>lanes * step;
+      y += <usize>lanes * sizeof<Y>();
+      n -= lanes;
+    }
+  }
+}
+
+/** Sixteen elements a round, where an operand has stride 1 or, if `splatX` or `splatY`, stride 0. Returns how many it did. */
+// @ts-ignore: decorator
+@inline function blocks<F, X, Z>(splatX: bool, splatY: bool, x: usize, y: usize, z: usize, n: i32): i32 {
+  let x4 = i32x4.splat(0), y4 = i32x4.splat(0);
+  if (splatX) x4 = splat<X>(x);
+  if (splatY) y4 = splat<X>(y);
+  const done = n & ~15;
+  const end = z + <usize>done * sizeof<Z>();
+  while (z != end) {
+    const a = apply2<F>(splatX ? x4 : read4<X>(x, 0), splatY ? y4 : read4<X>(y, 0));
+    const b = apply2<F>(splatX ? x4 : read4<X>(x, 4), splatY ? y4 : read4<X>(y, 4));
+    const c = apply2<F>(splatX ? x4 : read4<X>(x, 8), splatY ? y4 : read4<X>(y, 8));
+    const d = apply2<F>(splatX ? x4 : read4<X>(x, 12), splatY ? y4 : read4<X>(y, 12));
+    write4<Z>(z, a, 0);
+    write4<Z>(z, b, 4);
+    write4<Z>(z, c, 8);
+    write4<Z>(z, d, 12);
+    if (!splatX) x += 16 * sizeof<X>();
+    if (!splatY) y += 16 * sizeof<X>();
+    z += 16 * sizeof<Z>();
+  }
+  return done;
+}
+
+/** `speed`: 0 plain, 1 blocks of sixteen for operands in rows, 2 for a broadcast operand too. Code size is what they cost. */
+// @ts-ignore: decorator
+@inline function binary<F, X, Z>(speed: i32, task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  const inner = load<i32>(words + INNER), chunk = load<i32>(words + CHUNK);
+  const stepX = <isize>innerStride(words, 0) * sizeof<X>(), stepY = <isize>innerStride(words, 1) * sizeof<X>();
+  const one: isize = sizeof<X>();
+  let i = task * chunk;
+  const end = min(i + chunk, load<i32>(words + TOTAL));
+  let row = i / inner, column = i % inner;
+  z += <usize>i * sizeof<Z>();
+  while (i < end) {
+    let n = min(inner - column, end - i);
+    let fromX = x + rowOffset(words, row, 0) * sizeof<X>() + <isize>column * stepX;
+    let fromY = y + rowOffset(words, row, 1) * sizeof<X>() + <isize>column * stepY;
+    i += n;
+    row++;
+    column = 0;
+    if (speed > 0) {
+      let done = 0;
+      if (stepX == one && stepY == one) done = blocks<F, X, Z>(false, false, fromX, fromY, z, n);
+      if (speed > 1 && stepX == one && stepY == 0) done = blocks<F, X, Z>(false, true, fromX, fromY, z, n);
+      if (speed > 1 && stepX == 0 && stepY == one) done = blocks<F, X, Z>(true, false, fromX, fromY, z, n);
+      fromX += <isize>done * stepX;
+      fromY += <isize>done * stepY;
+      z += <usize>done * sizeof<Z>();
+      n -= done;
+    }
+    while (n > 0) {
+      const lanes = min(n, 4);
+      write<Z>(z, apply2<F>(read<X>(fromX, stepX, lanes), read<X>(fromY, stepY, lanes)), lanes);
+      fromX += <isize>lanes * stepX;
+      fromY += <isize>lanes * stepY;
+      z += <usize>lanes * sizeof<Z>();
+      n -= lanes;
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline function ternary<F, X>(task: i32, c: usize, a: usize, b: usize, y: usize, words: usize): void {
+  const inner = load<i32>(words + INNER), chunk = load<i32>(words + CHUNK);
+  const stepC = <isize>innerStride(words, 0);
+  const stepA = <isize>innerStride(words, 1) * sizeof<X>(), stepB = <isize>innerStride(words, 2) * sizeof<X>();
+  let i = task * chunk;
+  const end = min(i + chunk, load<i32>(words + TOTAL));
+  let row = i / inner, column = i % inner;
+  y += <usize>i * sizeof<X>();
+  while (i < end) {
+    let n = min(inner - column, end - i);
+    let fromC = c + rowOffset(words, row, 0) + <isize>column * stepC;
+    let fromA = a + rowOffset(words, row, 1) * sizeof<X>() + <isize>column * stepA;
+    let fromB = b + rowOffset(words, row, 2) * sizeof<X>() + <isize>column * stepB;
+    i += n;
+    row++;
+    column = 0;
+    while (n > 0) {
+      const lanes = min(n, 4);
+      const v = apply3<F>(read<u8>(fromC, stepC, lanes), read<X>(fromA, stepA, lanes), read<X>(fromB, stepB, lanes));
+      write<X>(y, v, lanes);
+      fromC += <isize>lanes * stepC;
+      fromA += <isize>lanes * stepA;
+      fromB += <isize>lanes * stepB;
+      y += <usize>lanes * sizeof<X>();
+      n -= lanes;
+    }
+  }
+}
+
+// y = f(x)
+export function neg_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Neg, f32, f32>(task, x, y, words); }
+export function exp_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Exp, f32, f32>(task, x, y, words); }
+export function log_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Log, f32, f32>(task, x, y, words); }
+export function sqrt_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Sqrt, f32, f32>(task, x, y, words); }
+export function rsqrt_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Rsqrt, f32, f32>(task, x, y, words); }
+export function abs_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Abs, f32, f32>(task, x, y, words); }
+export function tanh_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Tanh, f32, f32>(task, x, y, words); }
+export function sigmoid_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Sigmoid, f32, f32>(task, x, y, words); }
+export function relu_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Relu, f32, f32>(task, x, y, words); }
+export function erf_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Erf, f32, f32>(task, x, y, words); }
+export function sin_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Sin, f32, f32>(task, x, y, words); }
+export function cos_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Cos, f32, f32>(task, x, y, words); }
+export function square_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Square, f32, f32>(task, x, y, words); }
+export function reciprocal_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Reciprocal, f32, f32>(task, x, y, words); }
+export function silu_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Silu, f32, f32>(task, x, y, words); }
+export function softplus_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Softplus, f32, f32>(task, x, y, words); }
+export function sign_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Sign, f32, f32>(task, x, y, words); }
+export function floor_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Floor, f32, f32>(task, x, y, words); }
+export function gelu_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Gelu, f32, f32>(task, x, y, words); }
+export function gelu_tanh_f32(task: i32, x: usize, y: usize, words: usize): void { unary<GeluTanh, f32, f32>(task, x, y, words); }
+export function clamp_f32(task: i32, x: usize, y: usize, words: usize, least: f32, most: f32): void {
+  unary<Clamp, f32, f32>(task, x, y, words, least, most);
+}
+export function neg_i32(task: i32, x: usize, y: usize, words: usize): void { unary<NegI, i32, i32>(task, x, y, words); }
+export function abs_i32(task: i32, x: usize, y: usize, words: usize): void { unary<AbsI, i32, i32>(task, x, y, words); }
+export function sign_i32(task: i32, x: usize, y: usize, words: usize): void { unary<SignI, i32, i32>(task, x, y, words); }
+export function not_bool(task: i32, x: usize, y: usize, words: usize): void { unary<Not, u8, u8>(task, x, y, words); }
+
+// Casts. To int32 towards zero; NaN gives 0 and what is too large the nearest int32.
+export function cast_f32_i32(task: i32, x: usize, y: usize, words: usize): void { unary<F32ToI32, f32, i32>(task, x, y, words); }
+export function cast_f32_bool(task: i32, x: usize, y: usize, words: usize): void { unary<F32ToBool, f32, u8>(task, x, y, words); }
+export function cast_i32_f32(task: i32, x: usize, y: usize, words: usize): void { unary<I32ToF32, i32, f32>(task, x, y, words); }
+export function cast_i32_bool(task: i32, x: usize, y: usize, words: usize): void { unary<I32ToBool, i32, u8>(task, x, y, words); }
+export function cast_bool_f32(task: i32, x: usize, y: usize, words: usize): void { unary<I32ToF32, u8, f32>(task, x, y, words); }
+export function cast_bool_i32(task: i32, x: usize, y: usize, words: usize): void { unary<Copy, u8, i32>(task, x, y, words); }
+
+// z = f(x, y)
+export function add_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<Add, f32, f32>(2, task, x, y, z, words); }
+export function sub_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<Sub, f32, f32>(2, task, x, y, z, words); }
+export function mul_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<Mul, f32, f32>(2, task, x, y, z, words); }
+export function div_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<Div, f32, f32>(2, task, x, y, z, words); }
+export function maximum_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<Maximum, f32, f32>(1, task, x, y, z, words); }
+export function minimum_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<Minimum, f32, f32>(1, task, x, y, z, words); }
+export function pow_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<Pow, f32, f32>(0, task, x, y, z, words); }
+export function eq_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<Eq, f32, u8>(0, task, x, y, z, words); }
+export function ne_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<Ne, f32, u8>(0, task, x, y, z, words); }
+export function lt_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<Lt, f32, u8>(0, task, x, y, z, words); }
+export function le_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<Le, f32, u8>(0, task, x, y, z, words); }
+export function gt_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<Gt, f32, u8>(0, task, x, y, z, words); }
+export function ge_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<Ge, f32, u8>(0, task, x, y, z, words); }
+export function add_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<AddI, i32, i32>(0, task, x, y, z, words); }
+export function sub_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<SubI, i32, i32>(0, task, x, y, z, words); }
+export function mul_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<MulI, i32, i32>(0, task, x, y, z, words); }
+export function maximum_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<MaximumI, i32, i32>(0, task, x, y, z, words); }
+export function minimum_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<MinimumI, i32, i32>(0, task, x, y, z, words); }
+export function eq_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<EqI, i32, u8>(0, task, x, y, z, words); }
+export function ne_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<NeI, i32, u8>(0, task, x, y, z, words); }
+export function lt_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<LtI, i32, u8>(0, task, x, y, z, words); }
+export function le_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<LeI, i32, u8>(0, task, x, y, z, words); }
+export function gt_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<GtI, i32, u8>(0, task, x, y, z, words); }
+export function ge_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<GeI, i32, u8>(0, task, x, y, z, words); }
+export function eq_bool(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<EqI, u8, u8>(0, task, x, y, z, words); }
+export function ne_bool(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<NeI, u8, u8>(0, task, x, y, z, words); }
+export function and_bool(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<And, u8, u8>(0, task, x, y, z, words); }
+export function or_bool(task: i32, x: usize, y: usize, z: usize, words: usize): void { binary<Or, u8, u8>(0, task, x, y, z, words); }
+
+// dx = dy · f'(…), given y or x
+export function tanh_backward_f32(task: i32, dy: usize, y: usize, dx: usize, words: usize): void { binary<TanhBackward, f32, f32>(1, task, dy, y, dx, words); }
+export function sigmoid_backward_f32(task: i32, dy: usize, y: usize, dx: usize, words: usize): void { binary<SigmoidBackward, f32, f32>(1, task, dy, y, dx, words); }
+export function gelu_backward_f32(task: i32, dy: usize, x: usize, dx: usize, words: usize): void { binary<GeluBackward, f32, f32>(1, task, dy, x, dx, words); }
+export function gelu_tanh_backward_f32(task: i32, dy: usize, x: usize, dx: usize, words: usize): void { binary<GeluTanhBackward, f32, f32>(1, task, dy, x, dx, words); }
+export function silu_backward_f32(task: i32, dy: usize, x: usize, dx: usize, words: usize): void { binary<SiluBackward, f32, f32>(1, task, dy, x, dx, words); }
+export function softplus_backward_f32(task: i32, dy: usize, x: usize, dx: usize, words: usize): void { binary<SoftplusBackward, f32, f32>(1, task, dy, x, dx, words); }
+
+// y = c ? a : b
+export function where_f32(task: i32, c: usize, a: usize, b: usize, y: usize, words: usize): void { ternary<Where, f32>(task, c, a, b, y, words); }
+export function where_i32(task: i32, c: usize, a: usize, b: usize, y: usize, words: usize): void { ternary<Where, i32>(task, c, a, b, y, words); }
+export function where_bool(task: i32, c: usize, a: usize, b: usize, y: usize, words: usize): void { ternary<WhereBool, u8>(task, c, a, b, y, words); }

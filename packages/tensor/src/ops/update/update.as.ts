@@ -1,0 +1,120 @@
+/**
+ * Optimiser steps in place, and what clipping needs.
+ *
+ *   g ← scale · gradient
+ *   adam   decoupled: p ← p (1 − lr λ), else g ← g + λ p;   m ← m + (1 − β1)(g − m),  v ← β2 v + (1 − β2) g²
+ *          p ← p − lr / (1 − β1^k) · m / (√v / √(1 − β2^k) + ε),   k = step + 1
+ *   sgd    g ← g + λ p;   b ← g at step 0, else μ b + (1 − d) g;   p ← p − lr (g + μ b with nesterov, else b)
+ *   norm   √ Σ_tensors Σ x²  in float64;     clip scale = min(1, most / (norm + 1e-6)), NaN when the norm is not finite
+ *
+ * `scale` is a tensor of one float: when it is not finite nothing changes. `step` is a tensor of one int32, the steps taken so
+ * far; `advance` counts it up afterwards, so that all tasks of a step read the same. Coefficients are float64, elements float32;
+ * a task does `chunk` elements. Kingma and Ba 2015, Loshchilov and Hutter 2019, torch.optim.Adam, AdamW, SGD.
+ */
+import { high64, loadLanes, low64, madd, nmadd, storeLanes, sum64 } from "../../assembly/simd.as";
+
+// @ts-ignore: decorator
+@inline function finite(x: f32): bool {
+  return abs<f32>(x) < Infinity;
+}
+
+export function adam_f32(
+  task: i32, p: usize, gradient: usize, m: usize, v: usize, scale: usize, step: usize, total: i32, chunk: i32, decoupled: i32,
+  lr: f64, beta1: f64, beta2: f64, eps: f64, weightDecay: f64,
+): void {
+  const factor = load<f32>(scale);
+  if (!finite(factor)) return;
+  const k = <f64>load<i32>(step) + 1;
+  const scale4 = f32x4.splat(factor);
+  const keep4 = f32x4.splat(decoupled ? <f32>(1 - lr * weightDecay) : 1), decay4 = f32x4.splat(decoupled ? 0 : <f32>weightDecay);
+  const rest1 = f32x4.splat(<f32>(1 - beta1)), beta24 = f32x4.splat(<f32>beta2), rest2 = f32x4.splat(<f32>(1 - beta2));
+  const root = f32x4.splat(<f32>(1 / sqrt<f64>(1 - NativeMath.pow(beta2, k)))), eps4 = f32x4.splat(<f32>eps);
+  const size = f32x4.splat(<f32>(lr / (1 - NativeMath.pow(beta1, k))));
+  const end = min((task + 1) * chunk, total);
+  for (let i = task * chunk; i < end; i += 4) {
+    const at = <usize>i << 2, lanes = min(end - i, 4);
+    const whole = lanes == 4;
+    const p4 = whole ? v128.load(p + at) : loadLanes(p + at, 4, lanes);
+    let g4 = f32x4.mul(whole ? v128.load(gradient + at) : loadLanes(gradient + at, 4, lanes), scale4);
+    g4 = madd(p4, decay4, g4);
+    let m4 = whole ? v128.load(m + at) : loadLanes(m + at, 4, lanes);
+    let v4 = whole ? v128.load(v + at) : loadLanes(v + at, 4, lanes);
+    m4 = madd(f32x4.sub(g4, m4), rest1, m4);
+    v4 = madd(f32x4.mul(g4, g4), rest2, f32x4.mul(v4, beta24));
+    const denominator = madd(f32x4.sqrt(v4), root, eps4);
+    const next = nmadd(f32x4.div(m4, denominator), size, f32x4.mul(p4, keep4));
+    if (whole) {
+      v128.store(m + at, m4);
+      v128.store(v + at, v4);
+      v128.store(p + at, next);
+    } else {
+      storeLanes(m + at, m4, 4, lanes);
+      storeLanes(v + at, v4, 4, lanes);
+      storeLanes(p + at, next, 4, lanes);
+    }
+  }
+}
+
+/** `buffer` is 0 without momentum; then `step` is not read. */
+export function sgd_f32(
+  task: i32, p: usize, gradient: usize, buffer: usize, scale: usize, step: usize, total: i32, chunk: i32, nesterov: i32,
+  lr: f64, momentum: f64, dampening: f64, weightDecay: f64,
+): void {
+  const factor = load<f32>(scale);
+  if (!finite(factor)) return;
+  const first = buffer != 0 && load<i32>(step) == 0;
+  const scale4 = f32x4.splat(factor), decay4 = f32x4.splat(<f32>weightDecay), lr4 = f32x4.splat(<f32>lr);
+  const momentum4 = f32x4.splat(<f32>momentum), rest4 = f32x4.splat(<f32>(1 - dampening));
+  const end = min((task + 1) * chunk, total);
+  for (let i = task * chunk; i < end; i += 4) {
+    const at = <usize>i << 2, lanes = min(end - i, 4);
+    const p4 = loadLanes(p + at, 4, lanes);
+    let g4 = madd(p4, decay4, f32x4.mul(loadLanes(gradient + at, 4, lanes), scale4));
+    if (buffer) {
+      const b4 = first ? g4 : madd(loadLanes(buffer + at, 4, lanes), momentum4, f32x4.mul(g4, rest4));
+      storeLanes(buffer + at, b4, 4, lanes);
+      g4 = nesterov ? madd(b4, momentum4, g4) : b4;
+    }
+    storeLanes(p + at, nmadd(g4, lr4, p4), 4, lanes);
+  }
+}
+
+/** step ← step + 1, unless the step was skipped. */
+export function advance_i32(task: i32, scale: usize, step: usize): void {
+  if (finite(load<f32>(scale))) store<i32>(step, load<i32>(step) + 1);
+}
+
+/** partials[first + task] = Σ x² over one chunk, in float64. */
+export function sum_squares_f32(task: i32, x: usize, partials: usize, first: i32, total: i32, chunk: i32): void {
+  let at = x + (<usize>task * <usize>chunk << 2);
+  let n = min(chunk, total - task * chunk);
+  let a = f64x2.splat(0), b = a;
+  while (n >= 4) {
+    const v = v128.load(at);
+    const low = low64(v), high = high64(v);
+    a = f64x2.add(a, f64x2.mul(low, low));
+    b = f64x2.add(b, f64x2.mul(high, high));
+    at += 16;
+    n -= 4;
+  }
+  let sum = sum64(f64x2.add(a, b));
+  while (n > 0) {
+    const v = <f64>load<f32>(at);
+    sum += v * v;
+    at += 4;
+    n--;
+  }
+  store<f64>(partials + (<usize>(first + task) << 3), sum);
+}
+
+/** norm = √ Σ partials, in order. */
+export function norm_f32(task: i32, partials: usize, norm: usize, count: i32): void {
+  let sum: f64 = 0;
+  for (let i = 0; i < count; i++) sum += load<f64>(partials + (<usize>i << 3));
+  store<f32>(norm, <f32>sqrt<f64>(sum));
+}
+
+export function clip_scale_f32(task: i32, norm: usize, scale: usize, most: f64): void {
+  const value = load<f32>(norm);
+  store<f32>(scale, finite(value) ? <f32>min<f64>(1, most / (<f64>value + 1e-6)) : NaN);
+}

@@ -1,0 +1,67 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { cpu, resolveDevice, setDefaultDevice, TesseraError } from "@tessera/tensor";
+import { GoldenFolder } from "./folder.ts";
+import { checkOps } from "./ops.ts";
+import { checkOptimisers } from "./optim.ts";
+import type { CaseResult } from "./result.ts";
+import { checkRoberta } from "./roberta.ts";
+import { checkTokenizer } from "./tokenizer.ts";
+
+const USAGE = "usage: npm run goldens -- DIR [--device reference|cpu]";
+const ROBERTA = ["roberta-mlm", "roberta-mlm-sparse", "roberta-classification", "roberta-classification-sparse"];
+
+/** Every case of the folder that is there. */
+async function* casesOf(path: string): AsyncGenerator<CaseResult> {
+  const device = resolveDevice(undefined);
+  const has = (name: string): boolean => existsSync(join(path, name));
+  if (has("ops.json")) yield* checkOps(new GoldenFolder(path), device);
+  if (has("optim.json")) yield* checkOptimisers(new GoldenFolder(path), device);
+  for (const name of ROBERTA)
+    if (has(name))
+      for (const { case: part, failures } of await checkRoberta(join(path, name), device)) yield { id: `${name}/${part}`, failures };
+  if (has("tokenizer")) yield* checkTokenizer(join(path, "tokenizer"));
+}
+
+const main = async (): Promise<number> => {
+  const { positionals, values } = parseArgs({ allowPositionals: true, options: { device: { type: "string", default: "cpu" } } });
+  const [path] = positionals;
+  if (!path || positionals.length > 1 || !existsSync(path)) {
+    console.error(path && positionals.length === 1 ? `goldens: ${path} does not exist\n${USAGE}` : USAGE);
+    return 2;
+  }
+  setDefaultDevice(values.device);
+  let [passed, failed] = [0, 0];
+  const missing: string[] = [];
+  for await (const result of casesOf(path)) {
+    if ("missing" in result) missing.push(result.missing);
+    else if (result.failures.length === 0) passed++;
+    else {
+      failed++;
+      console.log(`${result.id} failed`);
+      for (const failure of result.failures) console.log(`  ${failure}`);
+    }
+  }
+  if (passed + failed + missing.length === 0) {
+    console.error(`goldens: ${path} holds none of ops.json, optim.json, ${ROBERTA.join(", ")}, tokenizer`);
+    return 2;
+  }
+  console.log(`${missing.length} missing${missing.length > 0 ? `: ${[...new Set(missing)].join(" ")}` : ""}`);
+  if (values.device === "cpu") {
+    console.log(`${cpu.launches.wasm} kernel launches, ${cpu.launches.reference} of them reference kernels`);
+    if (cpu.launches.reference > 0) failed++;
+  }
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed > 0 ? 1 : 0;
+};
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    console.error(error instanceof TesseraError ? `goldens: ${error.message}\n${USAGE}` : error);
+    process.exitCode = 2;
+  },
+);

@@ -1,0 +1,65 @@
+import { vjp } from "@tessera/autograd";
+import { dispose, scope, tensor, type Backend, type Tensor } from "@tessera/tensor";
+import { difference, valuesOf } from "../support/close.ts";
+import { GoldenFolder, upload, type GoldenTensors } from "./folder.ts";
+import { goldenOps, type GoldenOp } from "./op-table.ts";
+import type { CaseResult } from "./result.ts";
+
+interface OpCase {
+  readonly id: string;
+  readonly op: string;
+  readonly attrs: { readonly [name: string]: unknown };
+  readonly inputs: readonly (readonly number[])[];
+  readonly dtypes: readonly string[];
+  readonly outputs: readonly (readonly number[])[];
+  readonly grads: readonly number[];
+}
+
+/** Every entry of ops.json: outputs, and the gradients of Σ output · cotangent. */
+export async function* checkOps(folder: GoldenFolder, device: Backend): AsyncGenerator<CaseResult> {
+  const { cases } = folder.json<{ cases: readonly OpCase[] }>("ops.json");
+  const stored = folder.tensors("ops.safetensors");
+  for (const one of cases) {
+    const row = goldenOps[one.op];
+    if (!row) yield { id: one.id, missing: one.op };
+    else yield { id: one.id, failures: await failuresOf(one, row, stored, device) };
+  }
+}
+
+const failuresOf = async (one: OpCase, row: GoldenOp, stored: GoldenTensors, device: Backend): Promise<string[]> => {
+  try {
+    const { outputs, gradients } = scope(() => evaluate(one, row, stored, device));
+    const failures: string[] = [];
+    const compare = async (got: Tensor | null | undefined, name: string, shape: readonly number[], within: GoldenOp["forward"]): Promise<void> => {
+      if (!got) return void failures.push(`${name}: no such tensor came out`);
+      const want = stored.get(`${one.id}/${name}`, shape);
+      const values = await valuesOf(got);
+      // Booleans are stored as bytes.
+      const dtype = want.dtype === "int32" && values.dtype === "bool" ? "bool" : want.dtype;
+      const why = difference(values, { shape, dtype, values: want.data }, within);
+      if (why) failures.push(`${name}: ${why}`);
+    };
+    for (const [i, shape] of one.outputs.entries()) await compare(outputs[i], `out${i}`, shape, row.forward);
+    if (outputs.length !== one.outputs.length) failures.push(`${outputs.length} outputs, expected ${one.outputs.length}`);
+    for (const i of one.grads) await compare(gradients[i], `grad${i}`, one.inputs[i]!, row.gradient);
+    dispose([outputs, gradients]);
+    return failures;
+  } catch (error) {
+    return [`${(error as Error).name}: ${(error as Error).message}`];
+  }
+};
+
+const evaluate = (one: OpCase, row: GoldenOp, stored: GoldenTensors, device: Backend) => {
+  const inputs = one.inputs.map((shape, i) => upload(stored.get(`${one.id}/in${i}`, shape, one.dtypes[i]), one.dtypes[i]!, device));
+  const call = (...xs: Tensor[]): Tensor[] => {
+    const result = row.call(xs, one.attrs);
+    return Array.isArray(result) ? result : [result];
+  };
+  if (one.grads.length === 0) return { outputs: call(...inputs), gradients: [] };
+  const { value, pullback } = vjp(call, ...inputs);
+  const cotangents = value.map((output, i) => {
+    const { data } = stored.get(`${one.id}/cotangent${i}`, output.shape);
+    return tensor(data, output.shape, { device });
+  });
+  return { outputs: value, gradients: pullback(cotangents) };
+};
