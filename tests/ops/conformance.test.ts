@@ -1,10 +1,12 @@
 import * as elementwise from "@tessera/tensor/ops/elementwise";
 import * as index from "@tessera/tensor/ops/index";
+import * as loss from "@tessera/tensor/ops/loss";
 import * as move from "@tessera/tensor/ops/move";
 import * as random from "@tessera/tensor/ops/random";
 import * as reduce from "@tessera/tensor/ops/reduce";
 import { elementwiseSamples } from "../samples/elementwise.ts";
 import { indexSamples } from "../samples/index.ts";
+import { lossSamples } from "../samples/loss.ts";
 import { moveSamples } from "../samples/move.ts";
 import { randomSamples } from "../samples/random.ts";
 import { reduceSamples } from "../samples/reduce.ts";
@@ -20,3 +22,4 @@ conformance("reduce", reduce, reduceSamples, sums);
 conformance("move", move, moveSamples, exact);
 conformance("random", random, randomSamples, each);
 conformance("index", index, indexSamples, sums);
+conformance("loss", loss, lossSamples, sums);

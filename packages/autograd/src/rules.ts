@@ -1,5 +1,6 @@
 import * as elementwise from "@tessera/tensor/ops/elementwise";
 import * as index from "@tessera/tensor/ops/index";
+import * as loss from "@tessera/tensor/ops/loss";
 import * as move from "@tessera/tensor/ops/move";
 import * as random from "@tessera/tensor/ops/random";
 import * as reduce from "@tessera/tensor/ops/reduce";
@@ -7,6 +8,7 @@ import * as update from "@tessera/tensor/ops/update";
 import { defineVjps } from "./define-vjps.ts";
 import { elementwiseVjps } from "./vjps/elementwise.ts";
 import { indexVjps } from "./vjps/index.ts";
+import { lossVjps } from "./vjps/loss.ts";
 import { moveVjps } from "./vjps/move.ts";
 import { randomVjps } from "./vjps/random.ts";
 import { reduceVjps } from "./vjps/reduce.ts";
@@ -14,6 +16,7 @@ import { updateVjps } from "./vjps/update.ts";
 
 defineVjps(elementwise, elementwiseVjps);
 defineVjps(index, indexVjps);
+defineVjps(loss, lossVjps);
 defineVjps(move, moveVjps);
 defineVjps(reduce, reduceVjps);
 defineVjps(random, randomVjps);

@@ -32,10 +32,9 @@ export class Generator {
   }
 
   /** The scalars of one random op; the stream moves on. */
-  draw(): { seedLow: number; seedHigh: number; drawLow: number; drawHigh: number } {
-    const { seed, counter } = this;
-    this.counter++;
-    return { seedLow: seed >>> 0, seedHigh: high(seed), drawLow: counter >>> 0, drawHigh: high(counter) };
+  draw(): { seedLow: number; seedHigh: number; counter: number } {
+    const { seed } = this;
+    return { seedLow: seed >>> 0, seedHigh: Math.floor(seed / 2 ** 32), counter: this.counter++ };
   }
 
   state(): GeneratorState {
@@ -49,8 +48,6 @@ export class Generator {
     return this;
   }
 }
-
-const high = (value: number): number => Math.floor(value / 2 ** 32);
 
 /** The generator that random ops use when they are given none. It starts at seed 0. */
 export const defaultGenerator = new Generator();

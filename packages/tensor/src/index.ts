@@ -10,6 +10,14 @@ export const reference: ReferenceBackend = new ReferenceBackend();
 registerDevice(cpu);
 registerDevice(reference);
 
+/**
+ * Runs `cpu` kernels on `count` threads from now on; at first it is as many as the machine runs at once. Results do not
+ * depend on it, to the last bit.
+ *
+ * @throws ArgumentError unless `count` is a whole number from 1 to 256.
+ */
+export const setThreads = (count: number): void => cpu.setThreads(count);
+
 export * from "./backend.ts";
 export { CpuBackend } from "./backends/cpu/cpu-backend.ts";
 export { fusesMultiplyAdd, wasmModule } from "./backends/cpu/wasm-module.ts";
@@ -21,12 +29,16 @@ export * from "./generator.ts";
 export * from "./io/safetensors.ts";
 export { memory, resetPeakMemory, type DeviceMemory } from "./memory.ts";
 export * from "./op.ts";
+export * from "./ops/attention/attention.ts";
 export * from "./ops/composed.ts";
 export * from "./ops/elementwise/elementwise.ts";
 export * from "./ops/index/index.ts";
+export * from "./ops/loss/loss.ts";
+export * from "./ops/matmul/matmul.ts";
 export * from "./ops/move/move.ts";
 export * from "./ops/random/random.ts";
 export * from "./ops/reduce/reduce.ts";
+export * from "./ops/softmax/softmax.ts";
 export * from "./ops/update/update.ts";
 export { Parameter } from "./parameter.ts";
 export * from "./scope.ts";

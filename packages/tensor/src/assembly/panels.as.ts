@@ -53,6 +53,14 @@ function packLanes(width: i32, dst: usize, src: usize, across: usize, along: usi
   }
 }
 
+/** One k of one panel, lanes side by side in `src`. */
+// @ts-ignore: decorator
+@inline function copyLanes(width: i32, dst: usize, src: usize): void {
+  v128.store(dst, v128.load(src));
+  if (width == 6) store<f64>(dst, load<f64>(src, 16), 16);
+  if (width == 8) v128.store(dst, v128.load(src, 16), 16);
+}
+
 /** One full panel; strides in bytes. */
 // @ts-ignore: decorator
 @inline function packPanel(width: i32, dst: usize, src: usize, across: usize, along: usize, depth: i32): void {
@@ -60,9 +68,7 @@ function packLanes(width: i32, dst: usize, src: usize, across: usize, along: usi
   if (across == 4) {
     const end = dst + <usize>depth * step;
     while (dst != end) {
-      v128.store(dst, v128.load(src));
-      if (width == 6) store<f64>(dst, load<f64>(src, 16), 16);
-      if (width == 8) v128.store(dst, v128.load(src, 16), 16);
+      copyLanes(width, dst, src);
       src += along;
       dst += step;
     }
@@ -81,10 +87,32 @@ function packLanes(width: i32, dst: usize, src: usize, across: usize, along: usi
   } else packLanes(width, dst, src, across, along, width, depth);
 }
 
+/** Four full panels whose lanes lie side by side in `src`: whole cache lines, which rows far apart would evict. */
+// @ts-ignore: decorator
+@inline function packFourPanels(width: i32, dst: usize, step: usize, src: usize, along: usize, depth: i32): void {
+  const bytes = <usize>width << 2;
+  const end = dst + <usize>depth * bytes;
+  while (dst != end) {
+    copyLanes(width, dst, src);
+    copyLanes(width, dst + step, src + bytes);
+    copyLanes(width, dst + 2 * step, src + 2 * bytes);
+    copyLanes(width, dst + 3 * step, src + 3 * bytes);
+    src += along;
+    dst += bytes;
+  }
+}
+
 // @ts-ignore: decorator
 @inline function pack(width: i32, dst: usize, step: usize, src: usize, across: i32, along: i32, count: i32, depth: i32): void {
   const acrossBytes = <usize>across << 2;
   const alongBytes = <usize>along << 2;
+  if (across == 1)
+    while (count >= 4 * width) {
+      packFourPanels(width, dst, step, src, alongBytes, depth);
+      src += <usize>width << 4;
+      dst += 4 * step;
+      count -= 4 * width;
+    }
   while (count >= width) {
     packPanel(width, dst, src, acrossBytes, alongBytes, depth);
     src += <usize>width * acrossBytes;

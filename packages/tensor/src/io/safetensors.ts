@@ -118,8 +118,8 @@ export const readSafetensors = (bytes: Uint8Array): SafetensorsFile => {
 const readEntry = (bytes: Uint8Array, start: number, name: string, { dtype: kindName, shape, data_offsets: [from, to] }: Entry): HostTensor => {
   const kind = KINDS[kindName]!;
   const { dtype } = kind;
-  // A copy, aligned for its type; most files need no conversion.
-  const raw = bytes.slice(start + from, start + to);
+  // A copy, aligned for its type; most files need no conversion. (A Node Buffer's own slice would be a view.)
+  const raw = Uint8Array.prototype.slice.call(bytes, start + from, start + to);
   if (kindName === "F32") return { shape, dtype, data: new Float32Array(raw.buffer) };
   if (kindName === "I32") return { shape, dtype, data: new Int32Array(raw.buffer) };
   const view = new DataView(raw.buffer);

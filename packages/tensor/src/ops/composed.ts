@@ -1,4 +1,6 @@
 /** Ops made of other ops, one file each: they have no kernels, and their gradients follow from those of their parts. */
+export * from "./einsum.ts";
+export * from "./flip.ts";
 export * from "./logsumexp.ts";
 export * from "./mean.ts";
 export * from "./roll.ts";

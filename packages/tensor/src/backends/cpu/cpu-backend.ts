@@ -109,6 +109,11 @@ export class CpuBackend implements Backend {
     this.open().pool.resize(count);
   }
 
+  /** Threads that have started and taken their place; the others join in the background. */
+  get threadsJoined(): number {
+    return this.open().pool.joined;
+  }
+
   private open(): Machine {
     if (this.machine) return this.machine;
     const linear = new LinearMemory();

@@ -18,9 +18,6 @@ import { constant, loadLanes, madd, storeLanes } from "../../assembly/simd.as";
 const PHILOX: usize = memory.data<u32>([0xd2511f53, 0xcd9e8d57, 0x9e3779b9, 0xbb67ae85]);
 const LANES: usize = memory.data<i32>([0, 1, 2, 3]);
 
-// The four counters' words, one vector for each of the four. Inlined functions cannot return four vectors, so rounds are
-// written over a frame of locals: `philox` below is the one place that runs them.
-
 /** The low 32 bits of a · m in each lane. */
 // @ts-ignore: decorator
 @inline function low32(a: v128, m: v128): v128 {
@@ -34,9 +31,11 @@ const LANES: usize = memory.data<i32>([0, 1, 2, 3]);
   return v128.shuffle<i32>(even, odd, 1, 3, 5, 7);
 }
 
-/** Words of the counters block … block + 3, in element order, as one of three kinds. `kind`: 0 uniform, 1 normal, 2 dropout. */
+/** The n <= 16 elements of the counters block … block + 3. `kind`: 0 uniform, 1 normal, 2 dropout. */
 // @ts-ignore: decorator
-@inline function sixteen(kind: i32, block: i32, drawLow: i32, drawHigh: i32, seedLow: i32, seedHigh: i32, x: usize, y: usize, n: i32, p: v128, scale: v128): void {
+@inline function sixteen(
+  kind: i32, block: i32, drawLow: i32, drawHigh: i32, seedLow: i32, seedHigh: i32, x: usize, y: usize, n: i32, p: v128, scale: v128,
+): void {
   const m0 = constant(PHILOX, 0), m1 = constant(PHILOX, 1);
   const step0 = constant(PHILOX, 2), step1 = constant(PHILOX, 3);
   let c0 = i32x4.add(i32x4.splat(block), v128.load(LANES)), c1 = i32x4.splat(0);

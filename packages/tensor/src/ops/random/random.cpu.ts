@@ -8,18 +8,16 @@ import type { Draw } from "./random.ts";
 /** Elements of one task: a multiple of the 16 that Philox makes at once. */
 const CHUNK = 16384;
 
-const draw: readonly CpuArgument[] = [{ scalar: "seedLow" }, { scalar: "seedHigh" }, { scalar: "drawLow" }, { scalar: "drawHigh" }];
+const draw: readonly CpuArgument[] = [{ scalar: "seedLow" }, { scalar: "seedHigh" }, { scalar: "counter" }];
 
-const fill = (fn: string, before: readonly CpuArgument[], total: number, after: readonly CpuArgument[] = []): Plan<CpuStep> => {
-  const tasks = Math.ceil(total / CHUNK);
-  const args = [...before, { out: 0 }, { scratch: 0 }, total, CHUNK, ...after, ...draw];
-  return tasks === 0 ? { steps: [] } : { steps: [{ wasm, fn, args, tasks }], scratchBytes: [tasks * 64] };
-};
+const fill = (fn: string, before: readonly CpuArgument[], total: number, after: readonly CpuArgument[] = []): Plan<CpuStep> => ({
+  steps: [{ wasm, fn, args: [...before, { out: 0 }, total, CHUNK, ...after, ...draw], tasks: Math.ceil(total / CHUNK) }],
+});
 
 type Filling = Planner<{ inputs: []; outputs: [y: Tensor]; attrs: { device: Backend; shape: Shape }; scalars: Draw }, CpuStep>;
-export const uniformCpu: Filling = { plan: ({ outputs: [y] }) => fill("uniform_f32", [], numel(y.shape)) };
-export const normalCpu: Filling = { plan: ({ outputs: [y] }) => fill("normal_f32", [], numel(y.shape)) };
+export const uniformCpu: Filling = { plan: ({ outputs: [y] }) => fill("rand_f32", [], numel(y.shape)) };
+export const normalCpu: Filling = { plan: ({ outputs: [y] }) => fill("randn_f32", [], numel(y.shape)) };
 
 export const dropoutCpu: Planner<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { p: number }; scalars: Draw }, CpuStep> = {
-  plan: ({ outputs: [y], attrs: { p } }) => fill("dropout_f32", [{ in: 0 }], numel(y.shape), [p]),
+  plan: ({ outputs: [y], attrs: { p } }) => fill("dropout_f32", [{ in: 0 }], numel(y.shape), [p, 1 / (1 - Math.fround(p))]),
 };

@@ -15,11 +15,11 @@ const mulHigh = (a: number, b: number): number => {
 };
 
 /**
- * Philox 4x32-10 (Salmon et al. 2011): the four words of counter (block, 0, draw) under the key of the seed. Word w belongs
+ * Philox 4x32-10 (Salmon et al. 2011): the four words of counter (block, 0, draw low, draw high) under the key of the seed. Word w belongs
  * to element 4·block + w.
  */
-export const philox = (block: number, { seedLow, seedHigh, drawLow, drawHigh }: Numbers): [number, number, number, number] => {
-  let [c0, c1, c2, c3] = [block >>> 0, 0, drawLow >>> 0, drawHigh >>> 0];
+export const philox = (block: number, { seedLow, seedHigh, counter }: Numbers): [number, number, number, number] => {
+  let [c0, c1, c2, c3] = [block >>> 0, 0, counter >>> 0, Math.floor(counter / 2 ** 32)];
   let [k0, k1] = [seedLow >>> 0, seedHigh >>> 0];
   for (let round = 0; round < 10; round++) {
     const [high0, low0] = [mulHigh(0xd2511f53, c0), Math.imul(0xd2511f53, c0) >>> 0];

@@ -10,13 +10,12 @@ import { add, cast, floor, lt, mul } from "../elementwise/elementwise.ts";
 import { dropoutCpu, normalCpu, uniformCpu } from "./random.cpu.ts";
 import { dropoutReference, normalReference, uniformReference } from "./random.reference.ts";
 
-/** Which draw of which seed, in 32-bit halves: with it an op makes the same numbers again. */
+/** Which draw of which seed (in 32-bit halves): with it an op makes the same numbers again. */
 export interface Draw {
   readonly [name: string]: Scalar;
   readonly seedLow: Scalar;
   readonly seedHigh: Scalar;
-  readonly drawLow: Scalar;
-  readonly drawHigh: Scalar;
+  readonly counter: Scalar;
 }
 
 type Filling = { inputs: []; outputs: [y: Tensor]; attrs: { device: Backend; shape: Shape }; scalars: Draw };

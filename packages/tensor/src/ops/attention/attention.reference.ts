@@ -1,0 +1,93 @@
+import type { TypedArray } from "../../dtype.ts";
+import type { Data, ReferenceKernel } from "../../op.ts";
+import { broadcastStrides, contiguousStrides, type Shape } from "../../shape.ts";
+import type { AttentionAttrs, AttentionBackwardSignature, AttentionSignature } from "./attention.ts";
+
+/** Finds the features of token t of a head in a contiguous [B, T, H, D] array. */
+const rowsOf = <A extends { subarray(start: number, end: number): A }>(shape: Shape, values: A): ((b: number, t: number, h: number) => A) => {
+  const [, tokens, heads, width] = shape as [number, number, number, number];
+  return (b, t, h) => {
+    const start = ((b * tokens + t) * heads + h) * width;
+    return values.subarray(start, start + width);
+  };
+};
+
+const rows = ({ layout, values }: Data) => rowsOf<TypedArray>(layout.shape, values);
+
+const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
+  let total = 0;
+  for (let i = 0; i < a.length; i++) total += a[i]! * b[i]!;
+  return total;
+};
+
+/** to += factor · from. */
+const addScaled = (to: Float64Array, factor: number, from: ArrayLike<number>): void => {
+  for (let i = 0; i < to.length; i++) to[i]! += factor * from[i]!;
+};
+
+/**
+ * Calls `visit` for each query with the probabilities of its keys, P = softmax(scale · q Kᵀ + mask), and with
+ * lse = log Σ exp of those scores. A query that may attend to no key has P = 0 and lse = −∞.
+ */
+const forEachQuery = (
+  q: Data,
+  k: Data,
+  mask: Data | null,
+  { scale, causal }: AttentionAttrs,
+  visit: (b: number, h: number, t: number, p: Float64Array, lse: number) => void,
+): void => {
+  const [batch, queries, heads] = q.layout.shape as [number, number, number];
+  const keys = k.layout.shape[1]!;
+  const [qRow, kRow] = [rows(q), rows(k)];
+  const maskStrides = mask
+    ? broadcastStrides({ shape: mask.layout.shape, strides: contiguousStrides(mask.layout.shape) }, [batch, heads, queries, keys])
+    : [];
+  for (let b = 0; b < batch; b++)
+    for (let h = 0; h < heads; h++)
+      for (let t = 0; t < queries; t++) {
+        const scores = new Float64Array(keys);
+        for (let j = 0; j < keys; j++) {
+          scores[j] = causal && j > t ? -Infinity : scale * dot(qRow(b, t, h), kRow(b, j, h));
+          if (!mask) continue;
+          const value = mask.values[[b, h, t, j].reduce((at, index, d) => at + index * maskStrides[d]!, 0)]!;
+          scores[j]! += mask.layout.dtype === "bool" ? (value ? 0 : -Infinity) : value;
+        }
+        const max = scores.reduce((a, x) => Math.max(a, x), -Infinity);
+        const p = max === -Infinity ? new Float64Array(keys) : scores.map((x) => Math.exp(x - max));
+        const total = p.reduce((a, x) => a + x, 0);
+        visit(b, h, t, total === 0 ? p : p.map((x) => x / total), max === -Infinity ? max : max + Math.log(total));
+      }
+};
+
+/** y = P v. */
+export const attentionReference: ReferenceKernel<AttentionSignature> = ([q, k, v, mask], [y, lse], attrs) => {
+  const [, queries, heads] = q.layout.shape as [number, number, number];
+  const [vRow, yRow] = [rows(v), rows(y)];
+  forEachQuery(q, k, mask, attrs, (b, h, t, p, logSum) => {
+    const out = new Float64Array(v.layout.shape[3]!);
+    for (const [j, share] of p.entries()) addScaled(out, share, vRow(b, j, h));
+    yRow(b, t, h).set(out);
+    if (lse) lse.values[(b * heads + h) * queries + t] = logSum;
+  });
+};
+
+/** dV = Pᵀ dY,  dS = P ⊙ (dY Vᵀ − Σ dY ⊙ Y),  dQ = scale · dS K,  dK = scale · dSᵀ Q. P is computed anew, lse not needed. */
+export const attentionBackwardReference: ReferenceKernel<AttentionBackwardSignature> = (
+  [dy, q, k, v, mask, y],
+  [dq, dk, dv],
+  attrs,
+) => {
+  const [qRow, kRow, vRow, yRow, dyRow] = [rows(q), rows(k), rows(v), rows(y), rows(dy)];
+  const gradients = [dq, dk, dv].map(({ values }) => new Float64Array(values.length));
+  const [dqRow, dkRow, dvRow] = [dq, dk, dv].map(({ layout }, i) => rowsOf(layout.shape, gradients[i]!));
+  forEachQuery(q, k, mask, attrs, (b, h, t, p) => {
+    const delta = dot(dyRow(b, t, h), yRow(b, t, h));
+    for (const [j, share] of p.entries()) {
+      const ds = share * (dot(dyRow(b, t, h), vRow(b, j, h)) - delta) * attrs.scale;
+      addScaled(dvRow!(b, j, h), share, dyRow(b, t, h));
+      addScaled(dqRow!(b, t, h), ds, kRow(b, j, h));
+      addScaled(dkRow!(b, j, h), ds, qRow(b, t, h));
+    }
+  });
+  for (const [i, { values }] of [dq, dk, dv].entries()) values.set(gradients[i]!);
+};

@@ -1,0 +1,123 @@
+import { DTypeError, ShapeError } from "../../error.ts";
+import { defineOp, run } from "../../op.ts";
+import { scope } from "../../scope.ts";
+import { broadcastShapes, numel, sameShape, showShape, type Shape, type TensorSpec } from "../../shape.ts";
+import type { Tensor } from "../../tensor.ts";
+import { expand, permute, reshape, unsqueeze } from "../move/move.ts";
+import { attentionBackwardCpu, attentionCpu } from "./attention.cpu.ts";
+import { attentionBackwardReference, attentionReference } from "./attention.reference.ts";
+
+export interface AttentionAttrs {
+  readonly scale: number;
+  readonly causal: boolean;
+}
+/** q, y [B, Tq, H, D], k, v [B, Tk, H, D], mask broadcast to [B, H, Tq, Tk]; lse [B, H, Tq] is what the backward reads. */
+export interface AttentionSignature {
+  inputs: [q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null];
+  outputs: [y: Tensor, lse: Tensor | null];
+  attrs: AttentionAttrs;
+}
+export interface AttentionBackwardSignature {
+  inputs: [dy: Tensor, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null, y: Tensor, lse: Tensor];
+  outputs: [dq: Tensor, dk: Tensor, dv: Tensor];
+  attrs: AttentionAttrs;
+}
+
+const float = (shape: Shape): TensorSpec => ({ shape, dtype: "float32" });
+
+/** y = softmax(scale · q kᵀ + mask) v, heads next to features: what a projection gives and takes, without a copy. */
+export const attentionOp = defineOp<AttentionSignature>({
+  name: "attention",
+  infer: ([q, k, v, mask]) => {
+    checkOperands(q, k, v, mask);
+    const [batch, queries, heads] = q.shape as [number, number, number];
+    return [float([batch, queries, heads, v.shape[3]!]), float([batch, heads, queries])];
+  },
+  extras: 1,
+  kernels: { reference: attentionReference, cpu: attentionCpu },
+});
+
+/** dq, dk and dv of `attentionOp`. The probabilities are computed again, so nothing of size Tq · Tk is kept. */
+export const attentionBackwardOp = defineOp<AttentionBackwardSignature>({
+  name: "attentionBackward",
+  infer: ([, q, k, v]) => [float(q.shape), float(k.shape), float(v.shape)],
+  kernels: { reference: attentionBackwardReference, cpu: attentionBackwardCpu },
+});
+
+const checkOperands = (q: TensorSpec, k: TensorSpec, v: TensorSpec, mask: TensorSpec | null): void => {
+  const refuse = (expected: string, got: string): never => {
+    throw new ShapeError(`attention: expected ${expected}, got ${got}; transpose or reshape`);
+  };
+  const [batch, queries, heads, width] = q.shape;
+  for (const [name, { shape, dtype }] of Object.entries({ q, k, v })) {
+    if (dtype !== "float32") throw new DTypeError(`attention: ${name} is float32, got ${dtype}; cast(${name}, "float32") first?`);
+    if (shape.length !== 4 || shape[0] !== batch || shape[2] !== heads) refuse("q, k, v [B, T, H, D] of equal B and H", `${name} ${showShape(shape)}`);
+  }
+  if (k.shape[3] !== width) refuse(`k as wide as q (${width})`, `width ${k.shape[3]}`);
+  if (v.shape[1] !== k.shape[1]) refuse(`as many values as keys (${k.shape[1]})`, `${v.shape[1]}`);
+  if (!mask) return;
+  if (mask.dtype === "int32") throw new DTypeError(`attention: the mask is bool (true = attend) or float32 (added), got int32; compare or cast it`);
+  const full = [batch!, heads!, queries!, k.shape[1]!];
+  if (!sameShape(broadcastShapes("attention", mask.shape, full), full))
+    refuse(`a mask that stretches to [..., queries, keys] ${showShape(full)}`, showShape(mask.shape));
+};
+
+export interface AttentionOptions {
+  /** bool: true where a query may attend to a key. float32: added to the scores. Broadcast to `[…, Tq, Tk]`. */
+  attnMask?: Tensor | null;
+  /** Query t attends to keys 0 … t only, on top of the mask. */
+  isCausal?: boolean;
+  /** Factor of the scores; 1/√D by default. */
+  scale?: number;
+}
+
+/**
+ * Scaled dot-product attention, `softmax(scale · q kᵀ + mask) v`.
+ *
+ * Leading dims broadcast; views, such as heads permuted out of a projection, are read in place. A query that may attend to
+ * no key gets zeros, where torch gives NaN.
+ *
+ * Shape: q `[…, Tq, D]`, k `[…, Tk, D]`, v `[…, Tk, Dv]` → `[…, Tq, Dv]`. float32 only.
+ * {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html torch's page}
+ *
+ * @throws ShapeError when the sizes do not fit together. @throws DTypeError for an int32 mask.
+ * @example
+ * const q = randn([2, 4, 16, 8]); // batch, heads, tokens, features
+ * scaledDotProductAttention(q, q, q, { isCausal: true }).shape; // [2, 4, 16, 8]
+ */
+export const scaledDotProductAttention = (
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  { attnMask = null, isCausal = false, scale }: AttentionOptions = {},
+): Tensor => {
+  for (const x of [q, k, v])
+    if (x.ndim < 2) throw new ShapeError(`attention: expected q, k, v [..., tokens, features], got ${[q, k, v].map(({ shape }) => showShape(shape)).join(", ")}`);
+  return scope(() => {
+    const lead = broadcastShapes("attention", ...[q, k, v].map(({ shape }) => shape.slice(0, -2)));
+    const headed = [q, k, v].map((x) => headsInside(stretch(x, lead), lead)) as [Tensor, Tensor, Tensor];
+    const mask = attnMask && lead.length !== 2 && attnMask.ndim > 2 ? maskOf(attnMask, lead, [q.size(-2), k.size(-2)]) : attnMask;
+    const attrs = { scale: scale ?? 1 / Math.sqrt(q.size(-1)), causal: isCausal };
+    const y = run(attentionOp, [...headed, mask], attrs)[0];
+    return reshape(permute(y, [0, 2, 1, 3]), [...lead, y.size(1), y.size(3)]);
+  });
+};
+
+/** B and H for any leading dims: the last is H when there are two or more. */
+const batchAndHeads = (lead: Shape): [number, number] =>
+  lead.length < 2 ? [numel(lead), 1] : [numel(lead.slice(0, -1)), lead.at(-1)!];
+
+const stretch = (x: Tensor, lead: Shape): Tensor =>
+  sameShape(x.shape.slice(0, -2), lead) ? x : expand(x, [...lead, x.size(-2), x.size(-1)]);
+
+/** […, T, D] seen as [B, T, H, D]. */
+const headsInside = (x: Tensor, lead: Shape): Tensor => {
+  const four = lead.length === 2 ? x : lead.length === 1 ? unsqueeze(x, 1) : reshape(x, [...batchAndHeads(lead), x.size(-2), x.size(-1)]);
+  return permute(four, [0, 2, 1, 3]);
+};
+
+/** A mask with leading dims of its own, seen as [B, H, Tq, Tk]. */
+const maskOf = (mask: Tensor, lead: Shape, [queries, keys]: readonly [number, number]): Tensor => {
+  if (lead.length === 1) return unsqueeze(mask, 1);
+  return reshape(expand(mask, [...lead, queries, keys]), [...batchAndHeads(lead), queries, keys]);
+};

@@ -1,0 +1,204 @@
+import { kernels } from "../../kernels.ts";
+import type { CpuStep, Plan, Planner, Slot } from "../../op.ts";
+import { broadcastStrides, numel, type Layout } from "../../shape.ts";
+import type { Activation, ActivatedLinearSignature, LinearSignature, MatmulSignature } from "./matmul.ts";
+
+/** One operand: strides in elements from row to row of A (column to column of B), from k to k, and of the batch dims. */
+interface Operand {
+  readonly slot: Slot;
+  readonly across: number;
+  readonly along: number;
+  readonly batch: readonly number[];
+}
+
+/** C[batch] = f(A[batch] · B[batch] + bias), C contiguous. 0 stands for a tensor that is not there. */
+interface Product {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly batch: readonly number[];
+  readonly a: Operand;
+  readonly b: Operand;
+  readonly bias: Slot | 0;
+  readonly pre: Slot | 0;
+  readonly activation: number;
+}
+
+// Tile sizes, see matmul.as.ts.
+const KC = 512;
+const MC = 48;
+const COLUMNS = 8;
+const ROUND = 12;
+const TILE_BYTES = 384;
+/** Up to here, packing B would cost more than reading it in place for each row. */
+const FEW_ROWS = 3;
+/** Tasks that a product is cut into, where its tasks stay worth their start. */
+const ENOUGH_TASKS = 16;
+const LEAST_COLUMNS = 128;
+const MULTIPLY_ADDS_PER_TASK = 1 << 19;
+const PACKED_PER_TASK = 1 << 15;
+const READ_PER_TASK = 1 << 16;
+
+const activationCodes: { readonly [A in Activation]: number } = { relu: 1, gelu: 2, geluTanh: 3 };
+
+const words = (sizes: readonly number[], ...strides: readonly (readonly number[])[]) => ({
+  words: [sizes.length, ...sizes, ...strides.flat()],
+});
+
+/** `size` cut into equal parts of at most `most`, rounded up to a multiple of `multiple`. */
+const evenPart = (size: number, most: number, multiple: number): number =>
+  Math.ceil(size / Math.ceil(size / most) / multiple) * multiple;
+
+/**
+ * The same product with as few batch dims as possible. Sizes of 1 go, neighbours merge where both operands step evenly
+ * through them, and the innermost dim becomes part of M where B does not depend on it.
+ */
+const folded = (product: Product): Product => {
+  let { m } = product;
+  let { across } = product.a;
+  const kept: { size: number; a: number; b: number }[] = [];
+  for (const [d, size] of product.batch.entries()) {
+    const dim = { size, a: product.a.batch[d]!, b: product.b.batch[d]! };
+    const last = kept.at(-1);
+    if (size === 1) continue;
+    if (last && last.a === dim.a * size && last.b === dim.b * size) kept[kept.length - 1] = { ...dim, size: last.size * size };
+    else kept.push(dim);
+  }
+  for (let dim = kept.at(-1); dim?.b === 0 && (m === 1 || dim.a === m * across); dim = kept.at(-1)) {
+    if (m === 1) across = dim.a;
+    m *= dim.size;
+    kept.pop();
+  }
+  return {
+    ...product,
+    m,
+    batch: kept.map(({ size }) => size),
+    a: { ...product.a, across, batch: kept.map(({ a }) => a) },
+    b: { ...product.b, batch: kept.map(({ b }) => b) },
+  };
+};
+
+/** (AB)ᵀ = BᵀAᵀ: a matrix times a column is a row times a matrix, and both results look the same in memory. */
+const columnAsRow = (product: Product): Product =>
+  product.n === 1 && product.m > FEW_ROWS && !product.bias
+    ? { ...product, m: 1, n: product.m, a: product.b, b: product.a }
+    : product;
+
+/** Strides that are never stepped through take the values that the fast paths look for. */
+const withUnitStrides = (product: Product): Product => {
+  const along = (operand: Operand): Operand => (product.k === 1 ? { ...operand, along: 1 } : operand);
+  const b = along(product.b);
+  return { ...product, a: along(product.a), b: product.n === 1 && b.along === 1 ? { ...b, across: 0 } : b };
+};
+
+const planProduct = (given: Product): Plan<CpuStep> => {
+  const product = withUnitStrides(columnAsRow(folded(given)));
+  const { m, k, a, b } = product;
+  const inPlace = b.across === 1 || (b.along === 1 && a.along === 1);
+  return k === 0 || (m <= FEW_ROWS && inPlace) ? planRows(product) : planBlocks(product);
+};
+
+/** B is read in place; a task takes some columns of one matrix. */
+const planRows = ({ m, n, k, batch, a, b, bias, pre, activation }: Product): Plan<CpuStep> => {
+  const columns = Math.min(n, Math.max(16, evenPart(READ_PER_TASK / Math.max(k, 1), READ_PER_TASK, 16)));
+  const args = [a.slot, b.slot, bias, { out: 0 }, pre, m, n, k, a.across, a.along, b.across, b.along, columns, activation];
+  return {
+    steps: [
+      {
+        wasm: kernels,
+        fn: "matmul_rows_f32",
+        args: [...args, words(batch, a.batch, b.batch)],
+        tasks: numel(batch) * Math.ceil(n / columns),
+      },
+    ],
+  };
+};
+
+/** All of B is packed first; then a task packs a block of rows of A, and multiplies it with some or all columns. */
+const planBlocks = ({ m, n, k, batch, a, b, bias, pre, activation }: Product): Plan<CpuStep> => {
+  const kc = evenPart(k, KC, 1);
+  const mc = evenPart(m, MC, ROUND);
+  const rowBlocks = Math.ceil(m / mc);
+  const entries = numel(batch);
+  const panels = Math.ceil(n / COLUMNS);
+  let chunks = Math.ceil(ENOUGH_TASKS / (entries * rowBlocks));
+  chunks = Math.max(1, Math.min(chunks, Math.floor(n / LEAST_COLUMNS), Math.ceil((mc * n * k) / MULTIPLY_ADDS_PER_TASK)));
+  const nc = Math.ceil(panels / chunks) * COLUMNS;
+  const group = rowBlocks === 1 && chunks === 1 ? Math.max(1, Math.floor(MULTIPLY_ADDS_PER_TASK / (m * n * k))) : 1;
+  const tasks = Math.ceil(entries / group) * rowBlocks * Math.ceil(n / nc);
+
+  // A matrix of B that several batch entries share is packed once.
+  const own = batch.map((size, d) => (b.batch[d] === 0 ? 1 : size));
+  const ownStrides = own.map((_, d) => (b.batch[d] === 0 ? 0 : numel(own.slice(d + 1))));
+  const panelsPerTask = Math.max(1, Math.min(panels, Math.floor(PACKED_PER_TASK / (kc * COLUMNS))));
+  const packTasks = numel(own) * Math.ceil(k / kc) * Math.ceil(panels / panelsPerTask);
+
+  const packed = { scratch: 0 };
+  return {
+    scratchBytes: [numel(own) * panels * COLUMNS * k * 4, tasks * (Math.ceil(mc / ROUND) * ROUND * kc * 4 + TILE_BYTES)],
+    steps: [
+      {
+        wasm: kernels,
+        fn: "matmul_pack_f32",
+        args: [b.slot, packed, n, k, b.across, b.along, kc, panelsPerTask, words(own, b.batch)],
+        tasks: packTasks,
+      },
+      {
+        wasm: kernels,
+        fn: "matmul_f32",
+        args: [
+          ...[a.slot, packed, bias, { out: 0 }, pre, { scratch: 1 }, m, n, k, a.across, a.along],
+          ...[kc, mc, nc, group, entries, activation, words(batch, a.batch, ownStrides)],
+        ],
+        tasks,
+      },
+    ],
+  };
+};
+
+export const matmulCpu: Planner<MatmulSignature, CpuStep> = {
+  strided: "all",
+  plan: ({ inputs: [a, b], outputs: [c] }) => {
+    const batch = c.shape.slice(0, -2);
+    const leading = ({ shape, strides }: Layout) =>
+      broadcastStrides({ shape: shape.slice(0, -2), strides: strides.slice(0, -2) }, batch);
+    return planProduct({
+      m: a.shape.at(-2)!,
+      n: b.shape.at(-1)!,
+      k: a.shape.at(-1)!,
+      batch,
+      a: { slot: { in: 0 }, across: a.strides.at(-2)!, along: a.strides.at(-1)!, batch: leading(a) },
+      b: { slot: { in: 1 }, across: b.strides.at(-1)!, along: b.strides.at(-2)!, batch: leading(b) },
+      bias: 0,
+      pre: 0,
+      activation: 0,
+    });
+  },
+};
+
+/** The weight is Bᵀ: its rows are B's columns. All leading dims of x count as batch dims, and mostly fold into M. */
+const planLinear = (x: Layout, weight: Layout, bias: Layout | null, pre: Layout | null, activation: number): Plan<CpuStep> => {
+  const batch = x.shape.slice(0, -1);
+  return planProduct({
+    m: 1,
+    n: weight.shape[0]!,
+    k: weight.shape[1]!,
+    batch,
+    a: { slot: { in: 0 }, across: 0, along: x.strides.at(-1)!, batch: x.strides.slice(0, -1) },
+    b: { slot: { in: 1 }, across: weight.strides[0]!, along: weight.strides[1]!, batch: batch.map(() => 0) },
+    bias: bias ? { in: 2 } : 0,
+    pre: pre ? { out: 1 } : 0,
+    activation,
+  });
+};
+
+export const linearCpu: Planner<LinearSignature, CpuStep> = {
+  strided: [0, 1],
+  plan: ({ inputs: [x, weight, bias] }) => planLinear(x, weight, bias, null, 0),
+};
+
+export const activatedLinearCpu: Planner<ActivatedLinearSignature, CpuStep> = {
+  strided: [0, 1],
+  plan: ({ inputs: [x, weight, bias], outputs: [, pre], attrs: { activation } }) =>
+    planLinear(x, weight, bias, pre, activationCodes[activation]),
+};

@@ -1,0 +1,125 @@
+import { DTypeError, ShapeError } from "../../error.ts";
+import { defineOp, run } from "../../op.ts";
+import { scope } from "../../scope.ts";
+import { broadcastShapes, showShape, type Shape, type TensorSpec } from "../../shape.ts";
+import type { Tensor } from "../../tensor.ts";
+import { reshape, unsqueeze } from "../move/move.ts";
+import { activatedLinearCpu, linearCpu, matmulCpu } from "./matmul.cpu.ts";
+import { activatedLinearReference, linearReference, matmulReference } from "./matmul.reference.ts";
+
+/** What `linear` applies to its sum. "geluTanh" is GELU's tanh approximation. */
+export type Activation = "relu" | "gelu" | "geluTanh";
+
+export interface MatmulSignature {
+  inputs: [a: Tensor, b: Tensor];
+  outputs: [c: Tensor];
+}
+export interface LinearSignature {
+  inputs: [x: Tensor, weight: Tensor, bias: Tensor | null];
+  outputs: [y: Tensor];
+}
+/** `pre` is the value before the activation: only the backward reads it. */
+export interface ActivatedLinearSignature {
+  inputs: [x: Tensor, weight: Tensor, bias: Tensor | null];
+  outputs: [y: Tensor, pre: Tensor | null];
+  attrs: { activation: Activation };
+}
+
+const checkFloat = (op: string, ...inputs: readonly (TensorSpec | null)[]): void => {
+  for (const input of inputs)
+    if (input && input.dtype !== "float32")
+      throw new DTypeError(`${op}: expected float32, got ${input.dtype}; cast(x, "float32") first?`);
+};
+
+const productShape = (a: Shape, b: Shape): number[] => {
+  const [m, inner] = a.slice(-2) as [number, number];
+  const [k, n] = b.slice(-2) as [number, number];
+  if (inner !== k)
+    throw new ShapeError(`matmul: inner sizes differ, ${showShape(a)} @ ${showShape(b)} (${inner} ≠ ${k}); transpose the right side?`);
+  return [...broadcastShapes("matmul", a.slice(0, -2), b.slice(0, -2)), m, n];
+};
+
+const linearShape = (x: TensorSpec, weight: TensorSpec, bias: TensorSpec | null): number[] => {
+  checkFloat("linear", x, weight, bias);
+  if (weight.shape.length !== 2)
+    throw new ShapeError(`linear: expected a weight [out, in], got shape ${showShape(weight.shape)}; reshape it`);
+  const [outputs, inputs] = weight.shape as [number, number];
+  const width = x.shape.at(-1);
+  if (width !== inputs)
+    throw new ShapeError(
+      `linear: expected x [..., ${inputs}] for the weight ${showShape(weight.shape)}, got ${showShape(x.shape)}; the weight is [out, in]`,
+    );
+  if (bias && (bias.shape.length !== 1 || bias.shape[0] !== outputs))
+    throw new ShapeError(`linear: expected a bias [${outputs}] for the weight ${showShape(weight.shape)}, got ${showShape(bias.shape)}; reshape it`);
+  return [...x.shape.slice(0, -1), outputs];
+};
+
+/** C[…] = A[…] · B[…] for operands with at least two dims. */
+export const matmulOp = defineOp<MatmulSignature>({
+  name: "matmul",
+  infer: ([a, b]) => {
+    checkFloat("matmul", a, b);
+    return [{ shape: productShape(a.shape, b.shape), dtype: "float32" }];
+  },
+  kernels: { reference: matmulReference, cpu: matmulCpu },
+});
+
+/** y = x Wᵀ + b. */
+export const linearOp = defineOp<LinearSignature>({
+  name: "linear",
+  infer: ([x, weight, bias]) => [{ shape: linearShape(x, weight, bias), dtype: "float32" }],
+  kernels: { reference: linearReference, cpu: linearCpu },
+});
+
+/** y = f(x Wᵀ + b) in one pass. An op of its own, so that the plain product keeps neither its output nor a pre-activation. */
+export const activatedLinearOp = defineOp<ActivatedLinearSignature>({
+  name: "activatedLinear",
+  infer: ([x, weight, bias]) => {
+    const out = { shape: linearShape(x, weight, bias), dtype: "float32" } as const;
+    return [out, out];
+  },
+  extras: 1,
+  kernels: { reference: activatedLinearReference, cpu: activatedLinearCpu },
+});
+
+/**
+ * The matrix product of the last two dims, `C[i, j] = Σ_k A[i, k] · B[k, j]`, with the leading dims broadcast.
+ *
+ * A 1-d operand is a row on the left and a column on the right; its dim is not in the result. Views are read in place.
+ *
+ * Shape: `[…, M, K] @ […, K, N] → […, M, N]`. float32 only.
+ * {@link https://docs.pytorch.org/docs/stable/generated/torch.matmul.html torch.matmul}
+ *
+ * @throws ShapeError when the inner sizes differ, the leading dims do not broadcast, or an operand is 0-d.
+ * @example
+ * await matmul(tensor([[1, 2], [3, 4]]), tensor([1, -1])).data(); // [-1, -1]
+ */
+export const matmul = (a: Tensor, b: Tensor): Tensor => {
+  if (a.ndim === 0 || b.ndim === 0)
+    throw new ShapeError(`matmul: expected at least 1-d operands, got ${showShape(a.shape)} @ ${showShape(b.shape)}; use mul`);
+  if (a.ndim > 1 && b.ndim > 1) return run(matmulOp, [a, b])[0];
+  return scope(() => {
+    const c = run(matmulOp, [a.ndim === 1 ? unsqueeze(a, 0) : a, b.ndim === 1 ? unsqueeze(b, 1) : b])[0];
+    const rows = a.ndim === 1 ? [] : [c.size(-2)];
+    const columns = b.ndim === 1 ? [] : [c.size(-1)];
+    return reshape(c, [...c.shape.slice(0, -2), ...rows, ...columns]);
+  });
+};
+
+/**
+ * `y = f(x Wᵀ + b)`: a dense layer, with its activation in the same pass.
+ *
+ * Shape: x `[…, in]`, weight `[out, in]`, bias `[out]` → `[…, out]`. float32 only.
+ * {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html torch.nn.functional.linear}
+ *
+ * @throws ShapeError when the sizes do not fit together.
+ * @example
+ * await linear(tensor([1, 2]), tensor([[1, 1], [0, 2]]), tensor([10, 20])).data(); // [13, 24]
+ */
+export const linear = (
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  { activation }: { activation?: Activation } = {},
+): Tensor =>
+  activation === undefined ? run(linearOp, [x, weight, bias])[0] : run(activatedLinearOp, [x, weight, bias], { activation })[0];

@@ -1,0 +1,202 @@
+/**
+ * Layer norm and RMS norm over rows of n floats, and their gradients.
+ *
+ *   layerNorm  y = (x − μ) r w + b,  r = 1 / √(σ² + eps)        rmsNorm  y = x r w,  r = 1 / √(mean x² + eps)
+ *   backward   g = dy w,  x̂ = (x − μ) r:   dx = r (g − mean g − x̂ mean(g x̂)),  dw = Σ_rows dy x̂,  db = Σ_rows dy
+ *              (rmsNorm: x̂ = x r, without mean g)
+ *
+ * The row's first element is subtracted before anything else: differences of nearby floats are exact (Sterbenz), so a large
+ * mean costs no digits. What the backward gets is therefore not μ but `shift` = μ − x_0. Two passes for the variance; sums are
+ * float64 of float32 pairs. A task does `perTask` rows. In the backward each task adds up its rows' dw and db in its own part of
+ * `partials` [tasks][2][n], and a second kernel adds the parts in order. w and b may be 0: not there.
+ * After Ba et al. 2016, Zhang and Sennrich 2019, torch.nn.functional.layer_norm and rms_norm.
+ */
+import { high64, loadLanes, low64, madd, narrow64, nmadd, storeLanes, sum64 } from "../../assembly/simd.as";
+
+/** Σ (x − a) over a row, or Σ (x − a − m)² of it. */
+// @ts-ignore: decorator
+@inline function sumDeviations(squared: bool, x: usize, n: i32, a: f32, m: f32): f64 {
+  const a4 = f32x4.splat(a), m4 = f32x4.splat(m);
+  let low = f64x2.splat(0), high = low;
+  while (n >= 8) {
+    let d = f32x4.sub(v128.load(x), a4), e = f32x4.sub(v128.load(x, 16), a4);
+    let v = f32x4.add(d, e);
+    if (squared) {
+      d = f32x4.sub(d, m4);
+      e = f32x4.sub(e, m4);
+      v = madd(e, e, f32x4.mul(d, d));
+    }
+    low = f64x2.add(low, low64(v));
+    high = f64x2.add(high, high64(v));
+    x += 32;
+    n -= 8;
+  }
+  let total = sum64(f64x2.add(low, high));
+  while (n > 0) {
+    const d = <f64>(load<f32>(x) - a);
+    total += squared ? (d - <f64>m) * (d - <f64>m) : d;
+    x += 4;
+    n--;
+  }
+  return total;
+}
+
+function sumOfDeviations(x: usize, n: i32, a: f32): f64 {
+  return sumDeviations(false, x, n, a, 0);
+}
+
+function sumOfSquares(x: usize, n: i32, a: f32, m: f32): f64 {
+  return sumDeviations(true, x, n, a, m);
+}
+
+/** x̂ = (x − a − m) r. */
+// @ts-ignore: decorator
+@inline function normalized(x: v128, a: v128, m: v128, r: v128): v128 {
+  return f32x4.mul(f32x4.sub(f32x4.sub(x, a), m), r);
+}
+
+/** y = x̂ w + b over a row. */
+function writeRow(x: usize, w: usize, b: usize, y: usize, n: i32, a: f32, m: f32, r: f32): void {
+  const a4 = f32x4.splat(a), m4 = f32x4.splat(m), r4 = f32x4.splat(r), zero = f32x4.splat(0);
+  while (n >= 8) {
+    let u = normalized(v128.load(x), a4, m4, r4), v = normalized(v128.load(x, 16), a4, m4, r4);
+    if (w) {
+      u = madd(u, v128.load(w), b ? v128.load(b) : zero);
+      v = madd(v, v128.load(w, 16), b ? v128.load(b, 16) : zero);
+      w += 32;
+    } else if (b) {
+      u = f32x4.add(u, v128.load(b));
+      v = f32x4.add(v, v128.load(b, 16));
+    }
+    if (b) b += 32;
+    v128.store(y, u);
+    v128.store(y, v, 16);
+    x += 32;
+    y += 32;
+    n -= 8;
+  }
+  while (n > 0) {
+    const lanes = min(n, 4);
+    let u = normalized(loadLanes(x, 4, lanes), a4, m4, r4);
+    if (w) {
+      u = madd(u, loadLanes(w, 4, lanes), b ? loadLanes(b, 4, lanes) : zero);
+      w += 16;
+    } else if (b) {
+      u = f32x4.add(u, loadLanes(b, 4, lanes));
+    }
+    if (b) b += 16;
+    storeLanes(y, u, 4, lanes);
+    x += 16;
+    y += 16;
+    n -= lanes;
+  }
+}
+
+/** `shift` and `rstd` [rows] are for the backward, and may be 0. */
+export function layer_norm_f32(
+  task: i32, x: usize, w: usize, b: usize, y: usize, shift: usize, rstd: usize, n: i32, rows: i32, perTask: i32, eps: f64,
+): void {
+  const end = min((task + 1) * perTask, rows);
+  for (let row = task * perTask; row < end; row++) {
+    const at = <usize>row * <usize>n << 2, i = <usize>row << 2;
+    const first = load<f32>(x + at);
+    const m = <f32>(sumOfDeviations(x + at, n, first) / <f64>n);
+    const r = <f32>(1 / sqrt<f64>(sumOfSquares(x + at, n, first, m) / <f64>n + eps));
+    writeRow(x + at, w, b, y + at, n, first, m, r);
+    if (shift) store<f32>(shift + i, m);
+    if (rstd) store<f32>(rstd + i, r);
+  }
+}
+
+/** `rstd` [rows] is for the backward, and may be 0. */
+export function rms_norm_f32(task: i32, x: usize, w: usize, y: usize, rstd: usize, n: i32, rows: i32, perTask: i32, eps: f64): void {
+  const end = min((task + 1) * perTask, rows);
+  for (let row = task * perTask; row < end; row++) {
+    const at = <usize>row * <usize>n << 2;
+    const r = <f32>(1 / sqrt<f64>(sumOfSquares(x + at, n, 0, 0) / <f64>n + eps));
+    writeRow(x + at, w, 0, y + at, n, 0, 0, r);
+    if (rstd) store<f32>(rstd + (<usize>row << 2), r);
+  }
+}
+
+/** dx of one row; adds the row's share to dw and db, which follow each other. */
+function backwardRow(
+  dy: usize, x: usize, w: usize, dx: usize, sums: usize, n: i32, a: f32, m: f32, r: f32, centred: bool,
+): void {
+  const a4 = f32x4.splat(a), m4 = f32x4.splat(m), r4 = f32x4.splat(r), one = f32x4.splat(1);
+  const bytes = <usize>n << 2, whole = bytes & ~15;
+  const rest = n & 3;
+  let g0 = f64x2.splat(0), g1 = g0, h0 = g0, h1 = g0;
+  for (let at: usize = 0; at < bytes; at += 16) {
+    const inside = at < whole;
+    const d = inside ? v128.load(dy + at) : loadLanes(dy + at, 4, rest);
+    // Past the edge dy is 0, and so is everything that is summed.
+    const h = normalized(inside ? v128.load(x + at) : loadLanes(x + at, 4, rest), a4, m4, r4);
+    const g = w ? f32x4.mul(d, inside ? v128.load(w + at) : loadLanes(w + at, 4, rest)) : d;
+    const gh = f32x4.mul(g, h);
+    g0 = f64x2.add(g0, low64(g));
+    g1 = f64x2.add(g1, high64(g));
+    h0 = f64x2.add(h0, low64(gh));
+    h1 = f64x2.add(h1, high64(gh));
+    const dw = sums + at, db = dw + bytes;
+    if (inside) {
+      v128.store(dw, madd(d, h, v128.load(dw)));
+      v128.store(db, f32x4.add(v128.load(db), d));
+    } else {
+      storeLanes(dw, madd(d, h, loadLanes(dw, 4, rest)), 4, rest);
+      storeLanes(db, f32x4.add(loadLanes(db, 4, rest), d), 4, rest);
+    }
+  }
+  const meanG = f32x4.splat(centred ? <f32>(sum64(f64x2.add(g0, g1)) / <f64>n) : 0);
+  const meanH = f32x4.splat(<f32>(sum64(f64x2.add(h0, h1)) / <f64>n));
+  for (let at: usize = 0; at < bytes; at += 16) {
+    const inside = at < whole;
+    const d = inside ? v128.load(dy + at) : loadLanes(dy + at, 4, rest);
+    const h = normalized(inside ? v128.load(x + at) : loadLanes(x + at, 4, rest), a4, m4, r4);
+    const g = f32x4.mul(d, w ? (inside ? v128.load(w + at) : loadLanes(w + at, 4, rest)) : one);
+    const v = f32x4.mul(nmadd(h, meanH, f32x4.sub(g, meanG)), r4);
+    if (inside) v128.store(dx + at, v);
+    else storeLanes(dx + at, v, 4, rest);
+  }
+}
+
+export function layer_norm_backward_f32(
+  task: i32, dy: usize, x: usize, w: usize, shift: usize, rstd: usize, dx: usize, partials: usize, n: i32, rows: i32, perTask: i32,
+): void {
+  const sums = partials + (<usize>task * <usize>n << 3);
+  memory.fill(sums, 0, <usize>n << 3);
+  const end = min((task + 1) * perTask, rows);
+  for (let row = task * perTask; row < end; row++) {
+    const at = <usize>row * <usize>n << 2, i = <usize>row << 2;
+    backwardRow(dy + at, x + at, w, dx + at, sums, n, load<f32>(x + at), load<f32>(shift + i), load<f32>(rstd + i), true);
+  }
+}
+
+export function rms_norm_backward_f32(
+  task: i32, dy: usize, x: usize, w: usize, rstd: usize, dx: usize, partials: usize, n: i32, rows: i32, perTask: i32,
+): void {
+  const sums = partials + (<usize>task * <usize>n << 3);
+  memory.fill(sums, 0, <usize>n << 3);
+  const end = min((task + 1) * perTask, rows);
+  for (let row = task * perTask; row < end; row++) {
+    const at = <usize>row * <usize>n << 2;
+    backwardRow(dy + at, x + at, w, dx + at, sums, n, 0, 0, load<f32>(rstd + (<usize>row << 2)), false);
+  }
+}
+
+/** out[c] = Σ_p partials[p][which][c] in order; a task does `columns` columns of dw (which = 0) or db (1). */
+export function norm_backward_sum_f32(task: i32, partials: usize, out: usize, which: i32, parts: i32, n: i32, columns: i32): void {
+  const end = min((task + 1) * columns, n), step = <usize>n << 3;
+  for (let c = task * columns; c < end; c += 4) {
+    const lanes = min(end - c, 4);
+    let at = partials + (<usize>(which * n + c) << 2);
+    let low = f64x2.splat(0), high = low;
+    for (let p = 0; p < parts; p++) {
+      const v = loadLanes(at, 4, lanes);
+      low = f64x2.add(low, low64(v));
+      high = f64x2.add(high, high64(v));
+      at += step;
+    }
+    storeLanes(out + (<usize>c << 2), narrow64(low, high), 4, lanes);
+  }
+}

@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto";
+import { cpu, dropout, exp, Generator, matmul, mul, randn, scope, setThreads, sum, type Tensor } from "@tessera/tensor";
+import { afterEach, describe, expect, it } from "vitest";
+import { withoutLeaks } from "../support/leaks.ts";
+
+const machine = cpu.threads;
+afterEach(() => setThreads(machine));
+
+/** Resolves when as many threads work as were asked for. */
+const joined = async (count: number, work: () => void): Promise<void> => {
+  for (let tries = 0; cpu.threadsJoined < count; tries++) {
+    if (tries > 500) throw new Error(`${cpu.threadsJoined} of ${count} threads joined`);
+    work();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+};
+
+/** Kernels with many tasks, with partial sums, and with scratch memory. */
+const results = (): string =>
+  scope(() => {
+    const generator = new Generator(3);
+    const [a, b] = [randn([300, 257], { generator }), randn([257, 190], { generator })];
+    const big = randn([200_000], { generator });
+    const all: Tensor[] = [matmul(a, b), sum(exp(big)), sum(mul(a, a), { dim: 0 }), dropout(big, { p: 0.3, generator })];
+    const hash = createHash("sha256");
+    for (const x of all) hash.update(x.dataSync());
+    return hash.digest("hex");
+  });
+
+describe("threads", () => {
+  it("do not change a bit of the results", () =>
+    withoutLeaks(async () => {
+      setThreads(1);
+      const alone = results();
+      for (const count of [2, 3, 5]) {
+        setThreads(count);
+        await joined(count, results);
+        for (let round = 0; round < 5; round++) expect(results()).toBe(alone);
+      }
+    }));
+
+  it("can be changed while tensors live, and back", () =>
+    withoutLeaks(async () => {
+      const x = randn([100_000], { generator: new Generator(1) });
+      const before = exp(x);
+      setThreads(3);
+      await joined(3, results);
+      setThreads(1);
+      setThreads(2);
+      await joined(2, results);
+      const after = exp(x);
+      expect(Buffer.compare(after.dataSync(), before.dataSync())).toBe(0);
+      for (const tensor of [x, before, after]) tensor.dispose();
+    }));
+
+  it("are refused in numbers that make no sense", () => {
+    for (const count of [0, -1, 1.5, 10_000, NaN]) expect(() => setThreads(count)).toThrow(`setThreads: a whole number from 1 to 256 expected, got ${count}`);
+    expect(cpu.threads).toBe(machine);
+  });
+});
