@@ -96,7 +96,7 @@ export const goldenOps: { readonly [torchName: string]: GoldenOp } = {
   linear: summed(([x, weight, bias]) => t.linear(x!, weight!, bias ?? null)),
   einsum: summed((inputs, { equation }) => t.einsum(equation as string, ...inputs)),
   scaled_dot_product_attention: summed(([q, k, v, mask], { is_causal }) =>
-    t.scaledDotProductAttention(q!, k!, v!, { ...(mask ? { mask } : {}), isCausal: is_causal === true }),
+    t.scaledDotProductAttention(q!, k!, v!, { attnMask: mask ?? null, isCausal: is_causal === true }),
   ),
   block_sparse_linear: summed(([x, weight, bias, mask], { block }) => {
     const [rows, columns] = mask!.shape;

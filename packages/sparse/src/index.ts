@@ -1,1 +1,23 @@
-export {};
+import "./vjps.ts";
+
+export * from "./block-index.ts";
+export * from "./block-layout.ts";
+export * from "./block-sparse-linear.ts";
+export * from "./block-sparse-matrix.ts";
+export * from "./criteria/activation-weighted.ts";
+export * from "./criteria/block-criterion.ts";
+export * from "./criteria/magnitude.ts";
+export * from "./criteria/movement.ts";
+export * from "./criteria/random.ts";
+export type { LayoutOptions } from "./layout-options.ts";
+export * from "./model-patcher.ts";
+export * from "./ops/block-copy/block-copy.ts";
+export * from "./ops/block-matmul/block-matmul.ts";
+export * from "./patch-error.ts";
+export { PatchPlan, type Change, type PlannedLayer } from "./patch-plan.ts";
+export * from "./patterns/balanced-mask.ts";
+export * from "./patterns/block-count.ts";
+export * from "./patterns/select-blocks.ts";
+export type { Replacement } from "./replace-layers.ts";
+export * from "./schedules/cubic-density.ts";
+export * from "./sparse-checkpoint.ts";

@@ -36,6 +36,7 @@ export * from "./ops/index/index.ts";
 export * from "./ops/loss/loss.ts";
 export * from "./ops/matmul/matmul.ts";
 export * from "./ops/move/move.ts";
+export * from "./ops/norm/norm.ts";
 export * from "./ops/random/random.ts";
 export * from "./ops/reduce/reduce.ts";
 export * from "./ops/softmax/softmax.ts";

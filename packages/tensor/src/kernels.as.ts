@@ -7,5 +7,7 @@ export * from "./ops/loss/loss.as";
 export * from "./ops/matmul/matmul.as";
 export * from "./ops/move/move.as";
 export * from "./ops/reduce/reduce.as";
+export * from "./ops/norm/norm.as";
 export * from "./ops/random/random.as";
+export * from "./ops/softmax/softmax.as";
 export * from "./ops/update/update.as";

@@ -4,8 +4,8 @@
  *   dst[i, j, …] = src[i, j, …]        any strides on both sides, negative ones too; elements of 4 bytes or 1
  *
  * `copy` walks rows along the last dim, which the planner has made as long as it can. `transpose` serves the case that rows
- * are not contiguous in src but some other dim is: squares of 64 x 64 elements through 4 x 4 register transposes, so that
- * every cache line is used whole on both sides. Nothing is computed: results are equal bit for bit.
+ * are not contiguous in src but some other dim is: squares of 64 x 64 elements through 4 x 4 register transposes, ordered so
+ * that every cache line is used whole on both sides while it is near. Nothing is computed: results are equal bit for bit.
  * Words as in assembly/map.as.ts, with src as operand 0 and dst as operand 1.
  */
 import { CHUNK, INNER, TOTAL, innerStride, rowOffset } from "../../assembly/map.as";
@@ -140,17 +140,25 @@ export function copy_1(task: i32, src: usize, dst: usize, dstStart: i32, words: 
   v128.store(dst + 3 * dstRow, v128.shuffle<f64>(ab1, cd1, 1, 3));
 }
 
+/** Sixteen by sixteen at a time: a cache line of each row on both sides, and few enough lines for the sets they share. */
 function transposeSquare(src: usize, srcRow: isize, dst: usize, dstRow: isize, rows: i32, columns: i32): void {
-  for (let r = 0; r < rows; r += 4) {
-    const tall = min(rows - r, 4);
-    for (let c = 0; c < columns; c += 4) {
-      const from = src + <isize>r * srcRow + (<isize>c << 2);
-      const to = dst + <isize>c * dstRow + (<isize>r << 2);
-      const wide = min(columns - c, 4);
-      if (tall == 4 && wide == 4) {
-        transpose4x4(from, srcRow, to, dstRow);
-      } else {
-        for (let i = 0; i < wide; i++) copyRow<u32>(to + <isize>i * dstRow, 4, from + (<isize>i << 2), srcRow, tall);
+  for (let c0 = 0; c0 < columns; c0 += 16) {
+    const right = min(c0 + 16, columns);
+    for (let r0 = 0; r0 < rows; r0 += 16) {
+      const bottom = min(r0 + 16, rows);
+      for (let r = r0; r < bottom; r += 4) {
+        const tall = min(bottom - r, 4);
+        let from = src + <isize>r * srcRow + (<isize>c0 << 2), to = dst + <isize>c0 * dstRow + (<isize>r << 2);
+        for (let c = c0; c < right; c += 4) {
+          const wide = min(right - c, 4);
+          if (tall == 4 && wide == 4) {
+            transpose4x4(from, srcRow, to, dstRow);
+          } else {
+            for (let i = 0; i < wide; i++) copyRow<u32>(to + <isize>i * dstRow, 4, from + (<isize>i << 2), srcRow, tall);
+          }
+          from += 16;
+          to += 4 * dstRow;
+        }
       }
     }
   }

@@ -119,44 +119,68 @@ export function rms_norm_f32(task: i32, x: usize, w: usize, y: usize, rstd: usiz
   }
 }
 
-/** dx of one row; adds the row's share to dw and db, which follow each other. */
-function backwardRow(
-  dy: usize, x: usize, w: usize, dx: usize, sums: usize, n: i32, a: f32, m: f32, r: f32, centred: bool,
+/** dx of one row; adds the row's share to dw and, when `centred`, to db, which follows it. `scaled`: there is a w. */
+// @ts-ignore: decorator
+@inline function backwardRow(
+  centred: bool, scaled: bool, dy: usize, x: usize, w: usize, dx: usize, sums: usize, n: i32, a: f32, m: f32, r: f32,
 ): void {
-  const a4 = f32x4.splat(a), m4 = f32x4.splat(m), r4 = f32x4.splat(r), one = f32x4.splat(1);
-  const bytes = <usize>n << 2, whole = bytes & ~15;
-  const rest = n & 3;
+  const a4 = f32x4.splat(a), m4 = f32x4.splat(m), r4 = f32x4.splat(r);
+  const bytes = <usize>n << 2, eights = bytes & ~31;
   let g0 = f64x2.splat(0), g1 = g0, h0 = g0, h1 = g0;
-  for (let at: usize = 0; at < bytes; at += 16) {
-    const inside = at < whole;
-    const d = inside ? v128.load(dy + at) : loadLanes(dy + at, 4, rest);
+  let dw = sums, db = sums + bytes;
+  let at: usize = 0;
+  for (; at < eights; at += 32) {
+    const d = v128.load(dy + at), e = v128.load(dy + at, 16);
+    const h = normalized(v128.load(x + at), a4, m4, r4), i = normalized(v128.load(x + at, 16), a4, m4, r4);
+    let g = d, k = e;
+    if (scaled) {
+      g = f32x4.mul(d, v128.load(w + at));
+      k = f32x4.mul(e, v128.load(w + at, 16));
+    }
+    if (centred) {
+      const sum = f32x4.add(g, k);
+      g0 = f64x2.add(g0, low64(sum));
+      g1 = f64x2.add(g1, high64(sum));
+    }
+    const dot = madd(k, i, f32x4.mul(g, h));
+    h0 = f64x2.add(h0, low64(dot));
+    h1 = f64x2.add(h1, high64(dot));
+    v128.store(dw, madd(d, h, v128.load(dw)));
+    v128.store(dw, madd(e, i, v128.load(dw, 16)), 16);
+    if (centred) {
+      v128.store(db, f32x4.add(v128.load(db), d));
+      v128.store(db, f32x4.add(v128.load(db, 16), e), 16);
+      db += 32;
+    }
+    dw += 32;
+  }
+  for (; at < bytes; at += 16) {
     // Past the edge dy is 0, and so is everything that is summed.
-    const h = normalized(inside ? v128.load(x + at) : loadLanes(x + at, 4, rest), a4, m4, r4);
-    const g = w ? f32x4.mul(d, inside ? v128.load(w + at) : loadLanes(w + at, 4, rest)) : d;
-    const gh = f32x4.mul(g, h);
+    const lanes = min(<i32>(bytes - at) >> 2, 4);
+    const d = loadLanes(dy + at, 4, lanes), h = normalized(loadLanes(x + at, 4, lanes), a4, m4, r4);
+    const g = scaled ? f32x4.mul(d, loadLanes(w + at, 4, lanes)) : d;
+    const dot = f32x4.mul(g, h);
     g0 = f64x2.add(g0, low64(g));
     g1 = f64x2.add(g1, high64(g));
-    h0 = f64x2.add(h0, low64(gh));
-    h1 = f64x2.add(h1, high64(gh));
-    const dw = sums + at, db = dw + bytes;
-    if (inside) {
-      v128.store(dw, madd(d, h, v128.load(dw)));
-      v128.store(db, f32x4.add(v128.load(db), d));
-    } else {
-      storeLanes(dw, madd(d, h, loadLanes(dw, 4, rest)), 4, rest);
-      storeLanes(db, f32x4.add(loadLanes(db, 4, rest), d), 4, rest);
-    }
+    h0 = f64x2.add(h0, low64(dot));
+    h1 = f64x2.add(h1, high64(dot));
+    storeLanes(dw, madd(d, h, loadLanes(dw, 4, lanes)), 4, lanes);
+    if (centred) storeLanes(db, f32x4.add(loadLanes(db, 4, lanes), d), 4, lanes);
+    dw += 16;
+    db += 16;
   }
-  const meanG = f32x4.splat(centred ? <f32>(sum64(f64x2.add(g0, g1)) / <f64>n) : 0);
+  const meanG = f32x4.splat(<f32>(sum64(f64x2.add(g0, g1)) / <f64>n));
   const meanH = f32x4.splat(<f32>(sum64(f64x2.add(h0, h1)) / <f64>n));
-  for (let at: usize = 0; at < bytes; at += 16) {
-    const inside = at < whole;
-    const d = inside ? v128.load(dy + at) : loadLanes(dy + at, 4, rest);
-    const h = normalized(inside ? v128.load(x + at) : loadLanes(x + at, 4, rest), a4, m4, r4);
-    const g = f32x4.mul(d, w ? (inside ? v128.load(w + at) : loadLanes(w + at, 4, rest)) : one);
-    const v = f32x4.mul(nmadd(h, meanH, f32x4.sub(g, meanG)), r4);
-    if (inside) v128.store(dx + at, v);
-    else storeLanes(dx + at, v, 4, rest);
+  for (at = 0; at < bytes; at += 16) {
+    const lanes = min(<i32>(bytes - at) >> 2, 4);
+    const whole = lanes == 4;
+    let g = whole ? v128.load(dy + at) : loadLanes(dy + at, 4, lanes);
+    if (scaled) g = f32x4.mul(g, whole ? v128.load(w + at) : loadLanes(w + at, 4, lanes));
+    if (centred) g = f32x4.sub(g, meanG);
+    const h = normalized(whole ? v128.load(x + at) : loadLanes(x + at, 4, lanes), a4, m4, r4);
+    const v = f32x4.mul(nmadd(h, meanH, g), r4);
+    if (whole) v128.store(dx + at, v);
+    else storeLanes(dx + at, v, 4, lanes);
   }
 }
 
@@ -168,7 +192,9 @@ export function layer_norm_backward_f32(
   const end = min((task + 1) * perTask, rows);
   for (let row = task * perTask; row < end; row++) {
     const at = <usize>row * <usize>n << 2, i = <usize>row << 2;
-    backwardRow(dy + at, x + at, w, dx + at, sums, n, load<f32>(x + at), load<f32>(shift + i), load<f32>(rstd + i), true);
+    const a = load<f32>(x + at), m = load<f32>(shift + i), r = load<f32>(rstd + i);
+    if (w) backwardRow(true, true, dy + at, x + at, w, dx + at, sums, n, a, m, r);
+    else backwardRow(true, false, dy + at, x + at, 0, dx + at, sums, n, a, m, r);
   }
 }
 
@@ -179,8 +205,9 @@ export function rms_norm_backward_f32(
   memory.fill(sums, 0, <usize>n << 3);
   const end = min((task + 1) * perTask, rows);
   for (let row = task * perTask; row < end; row++) {
-    const at = <usize>row * <usize>n << 2;
-    backwardRow(dy + at, x + at, w, dx + at, sums, n, 0, 0, load<f32>(rstd + (<usize>row << 2)), false);
+    const at = <usize>row * <usize>n << 2, r = load<f32>(rstd + (<usize>row << 2));
+    if (w) backwardRow(false, true, dy + at, x + at, w, dx + at, sums, n, 0, 0, r);
+    else backwardRow(false, false, dy + at, x + at, 0, dx + at, sums, n, 0, 0, r);
   }
 }
 

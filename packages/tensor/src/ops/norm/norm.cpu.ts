@@ -22,7 +22,7 @@ const optional = (layout: Layout | null, slot: Slot): CpuArgument => (layout ? s
 
 const forward = (fn: string, slots: readonly CpuArgument[], shape: Shape, dims: number, eps: number): Plan<CpuStep> => {
   const { rows, n } = sizes(shape, dims);
-  const perTask = Math.max(1, Math.floor(TASK / n));
+  const perTask = Math.max(1, Math.floor(TASK / Math.max(n, 1)));
   return { steps: [{ wasm, fn, args: [...slots, n, rows, perTask, eps], tasks: Math.ceil(rows / perTask) }] };
 };
 

@@ -8,7 +8,7 @@
  *   dropout  y_i = x_i / (1 − p) where u_i >= p, else 0
  *
  * Four counters go side by side in the lanes of a vector, then a 4 x 4 transpose puts the 16 words in order. A task computes `chunk`
- * elements, a multiple of 16. Words and uniforms are exact; normals are within 4e-7 |z| + 1e-7 of the formula (float32).
+ * elements, a multiple of 16. Words and uniforms are exact; normals are within 4e-7 |z| + 4e-7 of the formula (float32).
  * After Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011; Box and Muller, 1958.
  */
 import { log4 } from "../../assembly/math.as";
@@ -17,19 +17,6 @@ import { constant, loadLanes, madd, storeLanes } from "../../assembly/simd.as";
 // Multipliers and key steps of Philox, all lanes alike.
 const PHILOX: usize = memory.data<u32>([0xd2511f53, 0xcd9e8d57, 0x9e3779b9, 0xbb67ae85]);
 const LANES: usize = memory.data<i32>([0, 1, 2, 3]);
-
-/** The low 32 bits of a · m in each lane. */
-// @ts-ignore: decorator
-@inline function low32(a: v128, m: v128): v128 {
-  return i32x4.mul(a, m);
-}
-
-/** The high 32 bits of a · m, unsigned. */
-// @ts-ignore: decorator
-@inline function high32(a: v128, m: v128): v128 {
-  const even = i64x2.extmul_low_i32x4_u(a, m), odd = i64x2.extmul_high_i32x4_u(a, m);
-  return v128.shuffle<i32>(even, odd, 1, 3, 5, 7);
-}
 
 /** The n <= 16 elements of the counters block … block + 3. `kind`: 0 uniform, 1 normal, 2 dropout. */
 // @ts-ignore: decorator
@@ -42,20 +29,20 @@ const LANES: usize = memory.data<i32>([0, 1, 2, 3]);
   let c2 = i32x4.splat(drawLow), c3 = i32x4.splat(drawHigh);
   let k0 = i32x4.splat(seedLow), k1 = i32x4.splat(seedHigh);
   for (let round = 0; round < 10; round++) {
-    const h0 = high32(c0, m0), l0 = low32(c0, m0), h1 = high32(c2, m1), l1 = low32(c2, m1);
-    c0 = v128.xor(v128.xor(h1, c1), k0);
-    c1 = l1;
-    c2 = v128.xor(v128.xor(h0, c3), k1);
-    c3 = l0;
+    // 64-bit products of lanes 0, 1 and 2, 3; their low and high halves go apart.
+    const a = i64x2.extmul_low_i32x4_u(c0, m0), b = i64x2.extmul_high_i32x4_u(c0, m0);
+    const c = i64x2.extmul_low_i32x4_u(c2, m1), d = i64x2.extmul_high_i32x4_u(c2, m1);
+    c0 = v128.xor(v128.xor(v128.shuffle<i32>(c, d, 1, 3, 5, 7), c1), k0);
+    c1 = v128.shuffle<i32>(c, d, 0, 2, 4, 6);
+    c2 = v128.xor(v128.xor(v128.shuffle<i32>(a, b, 1, 3, 5, 7), c3), k1);
+    c3 = v128.shuffle<i32>(a, b, 0, 2, 4, 6);
     k0 = i32x4.add(k0, step0);
     k1 = i32x4.add(k1, step1);
   }
   const ab0 = v128.shuffle<i32>(c0, c1, 0, 4, 1, 5), ab1 = v128.shuffle<i32>(c0, c1, 2, 6, 3, 7);
   const cd0 = v128.shuffle<i32>(c2, c3, 0, 4, 1, 5), cd1 = v128.shuffle<i32>(c2, c3, 2, 6, 3, 7);
-  put(kind, v128.shuffle<i64>(ab0, cd0, 0, 2), x, y, n, p, scale);
-  if (n > 4) put(kind, v128.shuffle<i64>(ab0, cd0, 1, 3), x + 16, y + 16, n - 4, p, scale);
-  if (n > 8) put(kind, v128.shuffle<i64>(ab1, cd1, 0, 2), x + 32, y + 32, n - 8, p, scale);
-  if (n > 12) put(kind, v128.shuffle<i64>(ab1, cd1, 1, 3), x + 48, y + 48, n - 12, p, scale);
+  put8(kind, v128.shuffle<i64>(ab0, cd0, 0, 2), v128.shuffle<i64>(ab0, cd0, 1, 3), x, y, n, p, scale);
+  if (n > 8) put8(kind, v128.shuffle<i64>(ab1, cd1, 0, 2), v128.shuffle<i64>(ab1, cd1, 1, 3), x + 32, y + 32, n - 8, p, scale);
 }
 
 // [2^-24, 1]
@@ -67,21 +54,44 @@ const UNIFORM: usize = memory.data<f32>([5.9604644775390625e-8, 1]);
   return f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_u(words, 8)), constant(UNIFORM, 0));
 }
 
-// [-2, 4, four coefficients of sin(pi f / 2) / f, four of cos(pi f / 2), 0.5]
+// [-2, 4, four coefficients of sin(pi f / 2) / f, four of cos(pi f / 2), 1.5 · 2^23: adding it rounds]
 const CIRCLE: usize = memory.data<f32>([
-  -2, 4, -4.60167155e-3, 7.96800405e-2, -0.645963460, 1.57079632, -2.03986417e-2, 0.253594966, -1.23369667, 1, 0.5,
+  -2, 4, -4.60167155e-3, 7.96800405e-2, -0.645963460, 1.57079632, -2.03986417e-2, 0.253594966, -1.23369667, 1, 12582912,
 ]);
 
-/** Box-Muller on the pairs of words (0, 1) and (2, 3). */
+/** Eight elements, or fewer, of eight words in order. */
 // @ts-ignore: decorator
-@inline function normal4(words: v128): v128 {
-  const u = uniform4(words);
-  const radii = f32x4.add(v128.shuffle<f32>(u, u, 0, 0, 2, 2), constant(UNIFORM, 0));
-  const turns = v128.shuffle<f32>(u, u, 1, 1, 3, 3);
-  const r = f32x4.sqrt(f32x4.mul(log4(radii), constant(CIRCLE, 0)));
+@inline function put8(kind: i32, first: v128, second: v128, x: usize, y: usize, n: i32, p: v128, scale: v128): void {
+  if (kind == 1) {
+    normal8(v128.shuffle<i32>(first, second, 0, 2, 4, 6), v128.shuffle<i32>(first, second, 1, 3, 5, 7), y, n);
+  } else {
+    put4(kind, first, x, y, n, p, scale);
+    if (n > 4) put4(kind, second, x + 16, y + 16, n - 4, p, scale);
+  }
+}
+
+// @ts-ignore: decorator
+@inline function put4(kind: i32, words: v128, x: usize, y: usize, n: i32, p: v128, scale: v128): void {
+  const lanes = min(n, 4);
+  let v = uniform4(words);
+  if (kind == 2) v = v128.and(f32x4.mul(lanes == 4 ? v128.load(x) : loadLanes(x, 4, lanes), scale), f32x4.ge(v, p));
+  store4(y, v, lanes);
+}
+
+// @ts-ignore: decorator
+@inline function store4(y: usize, v: v128, lanes: i32): void {
+  if (lanes >= 4) v128.store(y, v);
+  else storeLanes(y, v, 4, lanes);
+}
+
+/** Box-Muller: lane i makes elements 2 i and 2 i + 1. */
+// @ts-ignore: decorator
+@inline function normal8(even: v128, odd: v128, y: usize, n: i32): void {
+  const r = f32x4.sqrt(f32x4.mul(log4(f32x4.add(uniform4(even), constant(UNIFORM, 0))), constant(CIRCLE, 0)));
   // A turn is q quarters and f more, -1/2 <= f <= 1/2: exact, as turns have 24 bits.
-  const quarters = f32x4.mul(turns, constant(CIRCLE, 1));
-  const q = f32x4.floor(f32x4.add(quarters, constant(CIRCLE, 10)));
+  const quarters = f32x4.mul(uniform4(odd), constant(CIRCLE, 1));
+  const shifted = f32x4.add(quarters, constant(CIRCLE, 10));
+  const q = f32x4.sub(shifted, constant(CIRCLE, 10));
   const f = f32x4.sub(quarters, q);
   const z = f32x4.mul(f, f);
   let s = madd(constant(CIRCLE, 2), z, constant(CIRCLE, 3));
@@ -90,21 +100,14 @@ const CIRCLE: usize = memory.data<f32>([
   let c = madd(constant(CIRCLE, 6), z, constant(CIRCLE, 7));
   c = madd(c, z, constant(CIRCLE, 8));
   c = madd(c, z, constant(CIRCLE, 9));
-  // Lanes 0 and 2 want the cosine of q + f quarters, lanes 1 and 3 the sine, which is the cosine one quarter before.
-  const k = i32x4.sub(i32x4.trunc_sat_f32x4_s(q), v128.and(v128.load(LANES), i32x4.splat(1)));
-  // cos((k + f) pi / 2): c, -s, -c, s for k = 0, 1, 2, 3 modulo 4.
-  const odd = i32x4.ne(v128.and(k, i32x4.splat(1)), i32x4.splat(0));
-  const negative = i32x4.shl(v128.and(i32x4.add(k, i32x4.splat(1)), i32x4.splat(2)), 30);
-  return f32x4.mul(r, v128.xor(v128.bitselect(s, c, odd), negative));
-}
-
-// @ts-ignore: decorator
-@inline function put(kind: i32, words: v128, x: usize, y: usize, n: i32, p: v128, scale: v128): void {
-  const lanes = min(n, 4);
-  let v = kind == 1 ? normal4(words) : uniform4(words);
-  if (kind == 2) v = v128.and(f32x4.mul(lanes == 4 ? v128.load(x) : loadLanes(x, 4, lanes), scale), f32x4.ge(v, p));
-  if (lanes == 4) v128.store(y, v);
-  else storeLanes(y, v, 4, lanes);
+  // cos((k + f) pi / 2): c, -s, -c, s for k = 0, 1, 2, 3; the sine is the cosine one quarter before. The low bits of `shifted` hold k.
+  const one = i32x4.splat(1), two = i32x4.splat(2);
+  const crossed = i32x4.eq(v128.and(shifted, one), one);
+  const cosine = v128.xor(v128.bitselect(s, c, crossed), i32x4.shl(v128.and(i32x4.add(shifted, one), two), 30));
+  const sine = v128.xor(v128.bitselect(c, s, crossed), i32x4.shl(v128.and(shifted, two), 30));
+  const a = f32x4.mul(r, cosine), b = f32x4.mul(r, sine);
+  store4(y, v128.shuffle<f32>(a, b, 0, 4, 1, 5), n);
+  if (n > 4) store4(y + 16, v128.shuffle<f32>(a, b, 2, 6, 3, 7), n - 4);
 }
 
 // @ts-ignore: decorator

@@ -10,8 +10,80 @@
  * but −∞, or with a NaN or +∞ in it, becomes NaN. After torch.softmax and torch.log_softmax.
  */
 import { exp4, expNegative4 } from "../../assembly/math.as";
-import { maxRow, sumExp, sumExpKept } from "../../assembly/rows.as";
-import { high64, loadLanes, low64, madd, narrow64, nmadd, storeLanes, sum64 } from "../../assembly/simd.as";
+import { high64, loadLanes, low64, madd, max4, narrow64, nmadd, storeLanes, sum64 } from "../../assembly/simd.as";
+
+/** max x over n floats in a row; NaN wins. */
+function maxRow(x: usize, n: i32): f32 {
+  let a = f32x4.splat(-Infinity), b = a, c = a, d = a;
+  while (n >= 16) {
+    a = f32x4.max(a, v128.load(x));
+    b = f32x4.max(b, v128.load(x, 16));
+    c = f32x4.max(c, v128.load(x, 32));
+    d = f32x4.max(d, v128.load(x, 48));
+    x += 64;
+    n -= 16;
+  }
+  while (n >= 4) {
+    a = f32x4.max(a, v128.load(x));
+    x += 16;
+    n -= 4;
+  }
+  let most = max4(f32x4.max(f32x4.max(a, b), f32x4.max(c, d)));
+  while (n > 0) {
+    most = max(most, load<f32>(x));
+    x += 4;
+    n--;
+  }
+  return most;
+}
+
+/** Masks of the first 0, 1, 2, 3 lanes. */
+const PREFIX: usize = memory.data<i32>([0, 0, 0, 0, -1, 0, 0, 0, -1, -1, 0, 0, -1, -1, -1, 0]);
+
+// @ts-ignore: decorator
+@inline function sumTerms(x: usize, y: usize, n: i32, m: f32, keep: bool): f64 {
+  const m4 = f32x4.splat(m);
+  let low = f64x2.splat(0), high = low;
+  while (n >= 16) {
+    const a = expNegative4(f32x4.sub(v128.load(x), m4)), b = expNegative4(f32x4.sub(v128.load(x, 16), m4));
+    const c = expNegative4(f32x4.sub(v128.load(x, 32), m4)), d = expNegative4(f32x4.sub(v128.load(x, 48), m4));
+    if (keep) {
+      v128.store(y, a);
+      v128.store(y, b, 16);
+      v128.store(y, c, 32);
+      v128.store(y, d, 48);
+      y += 64;
+    }
+    // Four terms at most 1 each: their float32 sum is as good as the terms.
+    const four = f32x4.add(f32x4.add(a, b), f32x4.add(c, d));
+    low = f64x2.add(low, low64(four));
+    high = f64x2.add(high, high64(four));
+    x += 64;
+    n -= 16;
+  }
+  while (n > 0) {
+    const lanes = min(n, 4);
+    const e = expNegative4(f32x4.sub(lanes == 4 ? v128.load(x) : loadLanes(x, 4, lanes), m4));
+    if (keep) storeLanes(y, e, 4, lanes);
+    const inside = lanes == 4 ? e : v128.and(e, v128.load(PREFIX + (<usize>lanes << 4)));
+    low = f64x2.add(low, low64(inside));
+    high = f64x2.add(high, high64(inside));
+    x += 16;
+    y += 16;
+    n -= lanes;
+  }
+  return sum64(f64x2.add(low, high));
+}
+
+/** Σ e^(x − m) over a row. */
+function sumExp(x: usize, n: i32, m: f32): f64 {
+  return sumTerms(x, 0, n, m, false);
+}
+
+/** Σ e^(x − m) over a row; the terms go to y. */
+function sumExpKept(x: usize, y: usize, n: i32, m: f32): f64 {
+  return sumTerms(x, y, n, m, true);
+}
 
 /** y = y · scale over a row. */
 function scaleRow(y: usize, n: i32, scale: f32): void {
@@ -147,20 +219,31 @@ export function log_softmax_backward_rows_f32(task: i32, dy: usize, y: usize, dx
   }
 }
 
+// @ts-ignore: decorator
+@inline function load4(at: usize, lanes: i32): v128 {
+  return lanes == 4 ? v128.load(at) : loadLanes(at, 4, lanes);
+}
+
+// @ts-ignore: decorator
+@inline function store4(at: usize, v: v128, lanes: i32): void {
+  if (lanes == 4) v128.store(at, v);
+  else storeLanes(at, v, 4, lanes);
+}
+
 /** Four columns, or fewer at the edge: lanes are columns, so nothing is summed across them. */
 // @ts-ignore: decorator
 @inline function softmaxColumns(log: bool, x: usize, y: usize, n: i32, step: usize, lanes: i32): void {
   let m = f32x4.splat(-Infinity);
   let at: usize = 0;
   for (let k = 0; k < n; k++) {
-    m = f32x4.max(m, loadLanes(x + at, 4, lanes));
+    m = f32x4.max(m, load4(x + at, lanes));
     at += step;
   }
   let low = f64x2.splat(0), high = low;
   at = 0;
   for (let k = 0; k < n; k++) {
-    const e = expNegative4(f32x4.sub(loadLanes(x + at, 4, lanes), m));
-    if (!log) storeLanes(y + at, e, 4, lanes);
+    const e = expNegative4(f32x4.sub(load4(x + at, lanes), m));
+    if (!log) store4(y + at, e, lanes);
     low = f64x2.add(low, low64(e));
     high = f64x2.add(high, high64(e));
     at += step;
@@ -171,14 +254,14 @@ export function log_softmax_backward_rows_f32(task: i32, dy: usize, y: usize, dx
     const log1 = f64x2.replace_lane(f64x2.splat(NativeMath.log(f64x2.extract_lane(high, 0))), 1, NativeMath.log(f64x2.extract_lane(high, 1)));
     const logs = narrow64(log0, log1);
     for (let k = 0; k < n; k++) {
-      storeLanes(y + at, f32x4.sub(f32x4.sub(loadLanes(x + at, 4, lanes), m), logs), 4, lanes);
+      store4(y + at, f32x4.sub(f32x4.sub(load4(x + at, lanes), m), logs), lanes);
       at += step;
     }
   } else {
     const one = f64x2.splat(1);
     const scale = narrow64(f64x2.div(one, low), f64x2.div(one, high));
     for (let k = 0; k < n; k++) {
-      storeLanes(y + at, f32x4.mul(loadLanes(y + at, 4, lanes), scale), 4, lanes);
+      store4(y + at, f32x4.mul(load4(y + at, lanes), scale), lanes);
       at += step;
     }
   }
@@ -189,8 +272,8 @@ export function log_softmax_backward_rows_f32(task: i32, dy: usize, y: usize, dx
   let low = f64x2.splat(0), high = low;
   let at: usize = 0;
   for (let k = 0; k < n; k++) {
-    let v = loadLanes(dy + at, 4, lanes);
-    if (!log) v = f32x4.mul(v, loadLanes(y + at, 4, lanes));
+    let v = load4(dy + at, lanes);
+    if (!log) v = f32x4.mul(v, load4(y + at, lanes));
     low = f64x2.add(low, low64(v));
     high = f64x2.add(high, high64(v));
     at += step;
@@ -198,8 +281,8 @@ export function log_softmax_backward_rows_f32(task: i32, dy: usize, y: usize, dx
   const s = narrow64(low, high);
   at = 0;
   for (let k = 0; k < n; k++) {
-    const d = loadLanes(dy + at, 4, lanes), v = loadLanes(y + at, 4, lanes);
-    storeLanes(dx + at, log ? nmadd(exp4(v), s, d) : f32x4.mul(v, f32x4.sub(d, s)), 4, lanes);
+    const d = load4(dy + at, lanes), v = load4(y + at, lanes);
+    store4(dx + at, log ? nmadd(exp4(v), s, d) : f32x4.mul(v, f32x4.sub(d, s)), lanes);
     at += step;
   }
 }

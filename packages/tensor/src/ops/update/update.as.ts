@@ -18,6 +18,17 @@ import { high64, loadLanes, low64, madd, nmadd, storeLanes, sum64 } from "../../
   return abs<f32>(x) < Infinity;
 }
 
+// @ts-ignore: decorator
+@inline function load4(at: usize, lanes: i32): v128 {
+  return lanes == 4 ? v128.load(at) : loadLanes(at, 4, lanes);
+}
+
+// @ts-ignore: decorator
+@inline function store4(at: usize, v: v128, lanes: i32): void {
+  if (lanes == 4) v128.store(at, v);
+  else storeLanes(at, v, 4, lanes);
+}
+
 export function adam_f32(
   task: i32, p: usize, gradient: usize, m: usize, v: usize, scale: usize, step: usize, total: i32, chunk: i32, decoupled: i32,
   lr: f64, beta1: f64, beta2: f64, eps: f64, weightDecay: f64,
@@ -33,25 +44,15 @@ export function adam_f32(
   const end = min((task + 1) * chunk, total);
   for (let i = task * chunk; i < end; i += 4) {
     const at = <usize>i << 2, lanes = min(end - i, 4);
-    const whole = lanes == 4;
-    const p4 = whole ? v128.load(p + at) : loadLanes(p + at, 4, lanes);
-    let g4 = f32x4.mul(whole ? v128.load(gradient + at) : loadLanes(gradient + at, 4, lanes), scale4);
-    g4 = madd(p4, decay4, g4);
-    let m4 = whole ? v128.load(m + at) : loadLanes(m + at, 4, lanes);
-    let v4 = whole ? v128.load(v + at) : loadLanes(v + at, 4, lanes);
-    m4 = madd(f32x4.sub(g4, m4), rest1, m4);
-    v4 = madd(f32x4.mul(g4, g4), rest2, f32x4.mul(v4, beta24));
-    const denominator = madd(f32x4.sqrt(v4), root, eps4);
-    const next = nmadd(f32x4.div(m4, denominator), size, f32x4.mul(p4, keep4));
-    if (whole) {
-      v128.store(m + at, m4);
-      v128.store(v + at, v4);
-      v128.store(p + at, next);
-    } else {
-      storeLanes(m + at, m4, 4, lanes);
-      storeLanes(v + at, v4, 4, lanes);
-      storeLanes(p + at, next, 4, lanes);
-    }
+    const p4 = load4(p + at, lanes);
+    const g4 = madd(p4, decay4, f32x4.mul(load4(gradient + at, lanes), scale4));
+    const m4 = load4(m + at, lanes), v4 = load4(v + at, lanes);
+    const nextM = madd(f32x4.sub(g4, m4), rest1, m4);
+    const nextV = madd(f32x4.mul(g4, g4), rest2, f32x4.mul(v4, beta24));
+    const denominator = madd(f32x4.sqrt(nextV), root, eps4);
+    store4(m + at, nextM, lanes);
+    store4(v + at, nextV, lanes);
+    store4(p + at, nmadd(f32x4.div(nextM, denominator), size, f32x4.mul(p4, keep4)), lanes);
   }
 }
 
@@ -68,14 +69,14 @@ export function sgd_f32(
   const end = min((task + 1) * chunk, total);
   for (let i = task * chunk; i < end; i += 4) {
     const at = <usize>i << 2, lanes = min(end - i, 4);
-    const p4 = loadLanes(p + at, 4, lanes);
-    let g4 = madd(p4, decay4, f32x4.mul(loadLanes(gradient + at, 4, lanes), scale4));
+    const p4 = load4(p + at, lanes);
+    let g4 = madd(p4, decay4, f32x4.mul(load4(gradient + at, lanes), scale4));
     if (buffer) {
-      const b4 = first ? g4 : madd(loadLanes(buffer + at, 4, lanes), momentum4, f32x4.mul(g4, rest4));
-      storeLanes(buffer + at, b4, 4, lanes);
+      const b4 = first ? g4 : madd(load4(buffer + at, lanes), momentum4, f32x4.mul(g4, rest4));
+      store4(buffer + at, b4, lanes);
       g4 = nesterov ? madd(b4, momentum4, g4) : b4;
     }
-    storeLanes(p + at, nmadd(g4, lr4, p4), 4, lanes);
+    store4(p + at, nmadd(g4, lr4, p4), lanes);
   }
 }
 

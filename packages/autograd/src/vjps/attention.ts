@@ -1,0 +1,34 @@
+import { add, arange, gt, maskedFill, matmul, mul, permute, run, softmax, sub, sum, transpose, unsqueeze, type Tensor } from "@tessera/tensor";
+import type * as family from "@tessera/tensor/ops/attention";
+import { attentionBackwardOp, type AttentionAttrs } from "@tessera/tensor/ops/attention";
+import { onceDifferentiable, type VjpTable } from "../define-vjps.ts";
+
+/** [B, T, H, D] as [B, H, T, D]. */
+const byHead = (x: Tensor): Tensor => permute(x, [0, 2, 1, 3]);
+
+/** dMask = P ⊙ (dY Vᵀ − Σ dY ⊙ Y). A learned mask is rare, so this one is built from other ops, and holds all of P. */
+const maskGradient = (
+  dy: Tensor,
+  [q, k, v, mask]: readonly [Tensor, Tensor, Tensor, Tensor],
+  y: Tensor,
+  { scale, causal }: AttentionAttrs,
+): Tensor => {
+  const scores = add(mul(matmul(byHead(q), transpose(byHead(k), -2, -1)), scale), mask);
+  const { device } = q;
+  const future = (): Tensor => gt(unsqueeze(arange(k.size(1), undefined, { device }), 0), unsqueeze(arange(q.size(1), undefined, { device }), 1));
+  const p = softmax(causal ? maskedFill(scores, future(), -Infinity) : scores);
+  const dp = matmul(byHead(dy), transpose(byHead(v), -2, -1));
+  return mul(p, sub(dp, sum(mul(byHead(dy), byHead(y)), { dim: -1, keepdim: true })));
+};
+
+/** Gradients of attention: one fused pass, which computes the probabilities again. */
+export const attentionVjps = {
+  attention: {
+    saves: "both",
+    vjp: ([dy], { inputs: [q, k, v, mask], outputs: [y, lse], attrs, needs }) => {
+      const [dq, dk, dv] = needs[0] || needs[1] || needs[2] ? run(attentionBackwardOp, [dy, q, k, v, mask, y, lse], attrs) : [null, null, null];
+      return [dq, dk, dv, mask && needs[3] ? maskGradient(dy, [q, k, v, mask], y, attrs) : null];
+    },
+  },
+  attentionBackward: onceDifferentiable,
+} satisfies VjpTable<typeof family>;

@@ -1,0 +1,48 @@
+import { activeRecorders, cast, geluBackward, gt, linear, matmul, mul, numel, reshape, sum, transpose, type Tensor } from "@tessera/tensor";
+import type * as family from "@tessera/tensor/ops/matmul";
+import type { Activation } from "@tessera/tensor/ops/matmul";
+import type { VjpTable } from "../define-vjps.ts";
+
+/** The last two dims swapped. */
+const flipped = (x: Tensor): Tensor => transpose(x, -2, -1);
+
+/** All dims but the last joined into rows. */
+const rows = (x: Tensor): Tensor => reshape(x, [numel(x.shape.slice(0, -1)), x.size(-1)]);
+
+/** Gradients of y = x Wᵀ + b: dx = dy W, dW = dyᵀ x, db = Σ dy. */
+const linearGradients = (
+  dy: Tensor,
+  [x, weight, bias]: readonly [Tensor, Tensor, Tensor | null],
+  needs: readonly (boolean | null)[],
+): [Tensor | null, Tensor | null, Tensor | null] => [
+  needs[0] ? matmul(dy, weight) : null,
+  needs[1] ? matmul(flipped(rows(dy)), rows(x)) : null,
+  bias && needs[2] ? sum(rows(dy), { dim: 0 }) : null,
+];
+
+/** dL/d pre for y = f(pre). */
+const throughActivation = (dy: Tensor, pre: Tensor, activation: Activation): Tensor =>
+  activation === "relu" ? mul(dy, cast(gt(pre, 0), "float32")) : geluBackward(dy, pre, activation === "gelu" ? "none" : "tanh");
+
+/** Gradients of the matrix products. */
+export const matmulVjps = {
+  // dA = dC Bᵀ, dB = Aᵀ dC; the tape sums over dims that were broadcast
+  matmul: {
+    saves: "inputs",
+    vjp: ([dc], { inputs: [a, b], needs }) => [
+      needs[0] ? matmul(dc, flipped(b)) : null,
+      // One B for a whole batch: the sum over the batch is part of the product.
+      needs[1] ? (b.ndim === 2 ? matmul(flipped(rows(a)), rows(dc)) : matmul(flipped(a), dc)) : null,
+    ],
+  },
+  linear: { saves: "inputs", vjp: ([dy], { inputs, needs }) => linearGradients(dy, inputs, needs) },
+  activatedLinear: {
+    saves: "both",
+    vjp: ([dy], { inputs, outputs: [, saved], attrs: { activation }, needs }) => {
+      // Second derivatives pass through the pre-activation, so an outer tape must see where it comes from.
+      const taped = activeRecorders().some((recorder) => recorder.wants(inputs));
+      const pre = taped ? linear(...inputs) : saved;
+      return linearGradients(throughActivation(dy, pre, activation), inputs, needs);
+    },
+  },
+} satisfies VjpTable<typeof family>;

@@ -1,0 +1,4 @@
+export { FileStoreError, openFolder, type FileStore, type Folder } from "./file-store.ts";
+export { loadTokenizer } from "./load-tokenizer.ts";
+export { MemoryFolder } from "./memory-folder.ts";
+export type { Pretrained, SavePretrainedOptions } from "./pretrained.ts";

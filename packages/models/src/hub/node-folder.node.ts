@@ -1,0 +1,156 @@
+import { randomUUID } from "node:crypto";
+import { constants } from "node:fs";
+import { access, appendFile, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { FileStoreError, type FileStore } from "./file-store.ts";
+
+/** Says which finished temporaries are to become which files: once it is there, the write has happened. */
+const JOURNAL = ".tessera-commit.json";
+const TEMPORARY = /^\.tessera-.*\.tmp$/;
+
+interface Move {
+  readonly from: string;
+  readonly to: string;
+}
+
+const codeOf = (error: unknown): string => (error instanceof Error && "code" in error ? String(error.code) : String(error));
+
+const failure = (message: string, cause: unknown): FileStoreError => new FileStoreError(message, { cause });
+
+/**
+ * A folder on a disk.
+ *
+ * A write goes to temporaries, is flushed to the disk, and only then renamed over the old files. With several files a journal
+ * of the renames is written first; whoever opens the folder after a crash finishes them. So a process may be killed, or
+ * the disk be full, at any moment: readers find the old files or the new ones.
+ *
+ * @example
+ * const folder = new NodeFolder("runs/pretrain");
+ */
+export class NodeFolder implements FileStore {
+  readonly name: string;
+
+  constructor(path: string) {
+    this.name = path;
+  }
+
+  async list(): Promise<string[]> {
+    await this.recover();
+    return (await this.names()).filter((file) => file !== JOURNAL && !TEMPORARY.test(file)).sort();
+  }
+
+  async exists(file: string): Promise<boolean> {
+    await this.recover();
+    return this.has(file);
+  }
+
+  async read(file: string): Promise<Uint8Array> {
+    await this.recover();
+    try {
+      return await readFile(join(this.name, file));
+    } catch (cause) {
+      throw failure(`${join(this.name, file)}: expected a file that can be read, got ${codeOf(cause)}; check the path`, cause);
+    }
+  }
+
+  async write(files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+    const moves = [...files.keys()].map((to) => ({ from: `.tessera-${to}-${randomUUID()}.tmp`, to }));
+    try {
+      await mkdir(this.name, { recursive: true });
+      await this.recover();
+      await this.clean();
+      for (const { from, to } of moves) await this.flushed(from, files.get(to)!);
+      if (moves.length > 1) {
+        const journal = `.tessera-${randomUUID()}.tmp`;
+        await this.flushed(journal, new TextEncoder().encode(JSON.stringify(moves)));
+        await rename(join(this.name, journal), join(this.name, JOURNAL));
+        await this.flushNames();
+      }
+    } catch (cause) {
+      await this.discard(moves.map(({ from }) => from));
+      const bytes = [...files.values()].reduce((total, file) => total + file.length, 0);
+      const full = codeOf(cause) === "ENOSPC" ? " (the disk is full)" : "";
+      throw failure(
+        `${this.name}: expected to write ${[...files.keys()].join(", ")} (${bytes} bytes), got ${codeOf(cause)}${full}; the files that were there are unchanged`,
+        cause,
+      );
+    }
+    await this.finish(moves);
+  }
+
+  async append(file: string, bytes: Uint8Array): Promise<void> {
+    try {
+      await mkdir(this.name, { recursive: true });
+      await appendFile(join(this.name, file), bytes);
+    } catch (cause) {
+      throw failure(`${join(this.name, file)}: expected to add ${bytes.length} bytes, got ${codeOf(cause)}; is the disk full?`, cause);
+    }
+  }
+
+  private async names(): Promise<string[]> {
+    try {
+      return await readdir(this.name);
+    } catch (cause) {
+      if (codeOf(cause) === "ENOENT") return [];
+      throw failure(`${this.name}: expected a folder that can be read, got ${codeOf(cause)}; check the path`, cause);
+    }
+  }
+
+  private async has(file: string): Promise<boolean> {
+    return access(join(this.name, file), constants.F_OK).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Writes a new file and waits until the disk has it. */
+  private async flushed(file: string, bytes: Uint8Array): Promise<void> {
+    const handle = await open(join(this.name, file), "wx");
+    try {
+      await handle.writeFile(bytes);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Makes the folder's own entries durable. Windows has no such thing, and does not need it. */
+  private async flushNames(): Promise<void> {
+    if (process.platform === "win32") return;
+    const handle = await open(this.name, "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** The renames, which may have been begun before; the journal goes when all are done. */
+  private async finish(moves: readonly Move[]): Promise<void> {
+    try {
+      for (const { from, to } of moves) if (await this.has(from)) await rename(join(this.name, from), join(this.name, to));
+      await this.flushNames();
+      await rm(join(this.name, JOURNAL), { force: true });
+    } catch (cause) {
+      const kept = moves.length > 1 ? "they are finished and will be put in place when the folder is next opened" : "the file that was there is unchanged";
+      throw failure(`${this.name}: expected to put ${moves.map(({ to }) => to).join(", ")} in place, got ${codeOf(cause)}; ${kept}`, cause);
+    }
+  }
+
+  /** Finishes a write that had been decided when its process died. */
+  private async recover(): Promise<void> {
+    if (!(await this.has(JOURNAL))) return;
+    const moves = JSON.parse(await readFile(join(this.name, JOURNAL), "utf8")) as Move[];
+    await this.finish(moves);
+  }
+
+  /** Removes what writes that were not decided left behind. */
+  private async clean(): Promise<void> {
+    await this.discard((await this.names()).filter((file) => TEMPORARY.test(file)));
+  }
+
+  /** A temporary that cannot be removed now is invisible, and goes with the next write. */
+  private async discard(temporaries: readonly string[]): Promise<void> {
+    await Promise.allSettled(temporaries.map((file) => rm(join(this.name, file), { force: true })));
+  }
+}

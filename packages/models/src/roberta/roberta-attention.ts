@@ -1,0 +1,93 @@
+import { Dropout, Module, type LayerNorm, type TensorModule } from "@tessera/nn";
+import {
+  add,
+  dropout,
+  logicalNot,
+  maskedFill,
+  matmul,
+  mul,
+  reshape,
+  scaledDotProductAttention,
+  softmax,
+  transpose,
+  type Tensor,
+} from "@tessera/tensor";
+import type { RobertaInit } from "./roberta-init.ts";
+
+/**
+ * Attention of every token to every other, in heads: `softmax(q kᵀ/√d) v`.
+ *
+ * Shape: `[batch, tokens, hidden]` → same.
+ */
+export class RobertaSelfAttention extends Module {
+  readonly query: TensorModule; // [hidden, hidden]
+  readonly key: TensorModule; // [hidden, hidden]
+  readonly value: TensorModule; // [hidden, hidden]
+  private readonly heads: number;
+  private readonly dropoutProb: number;
+
+  constructor(make: RobertaInit) {
+    super();
+    const { hiddenSize, numAttentionHeads, attentionProbsDropoutProb } = make.config;
+    this.heads = numAttentionHeads;
+    this.dropoutProb = attentionProbsDropoutProb;
+    this.query = make.linear(hiddenSize, hiddenSize);
+    this.key = make.linear(hiddenSize, hiddenSize);
+    this.value = make.linear(hiddenSize, hiddenSize);
+  }
+
+  /** @param attnMask bool, true where a token may be looked at; stretches to `[batch, heads, tokens, tokens]`. */
+  forward(x: Tensor, attnMask: Tensor | null): Tensor {
+    const [batch, tokens, hidden] = x.shape as [number, number, number];
+    // Heads are views: [batch, tokens, heads · d] seen as [batch, heads, tokens, d].
+    const heads = (y: Tensor): Tensor => transpose(reshape(y, [batch, tokens, this.heads, hidden / this.heads]), 1, 2);
+    const [q, k, v] = [this.query, this.key, this.value].map((layer) => heads(layer.forward(x))) as [Tensor, Tensor, Tensor];
+    const drops = this.training && this.dropoutProb > 0;
+    const y = drops ? attendWithDropout(q, k, v, attnMask, this.dropoutProb) : scaledDotProductAttention(q, k, v, { attnMask });
+    return reshape(transpose(y, 1, 2), [batch, tokens, hidden]);
+  }
+}
+
+/** The lowest float32. Hugging Face's mask, too: a token that may look at nothing looks at everything alike. */
+const LOWEST = -3.4028234663852886e38;
+
+/** Attention whose probabilities are dropped: they must be there for that, so nothing is fused. */
+const attendWithDropout = (q: Tensor, k: Tensor, v: Tensor, attnMask: Tensor | null, p: number): Tensor => {
+  const scores = mul(matmul(q, transpose(k, -2, -1)), 1 / Math.sqrt(q.size(-1)));
+  const masked = attnMask ? maskedFill(scores, logicalNot(attnMask), LOWEST) : scores;
+  return matmul(dropout(softmax(masked, -1), { p }), v);
+};
+
+/** `LayerNorm(dropout(x Wᵀ + b) + residual)`: how both halves of a layer end. */
+export class RobertaResidualOutput extends Module {
+  readonly dense: TensorModule;
+  readonly LayerNorm: LayerNorm;
+  readonly dropout: Dropout;
+
+  constructor(make: RobertaInit, inFeatures: number) {
+    super();
+    this.dense = make.linear(inFeatures, make.config.hiddenSize);
+    this.LayerNorm = make.layerNorm();
+    this.dropout = new Dropout(make.config.hiddenDropoutProb);
+  }
+
+  forward(x: Tensor, residual: Tensor): Tensor {
+    return this.LayerNorm.forward(add(this.dropout.forward(this.dense.forward(x)), residual));
+  }
+}
+
+/** Self-attention and its output projection. Shape: `[batch, tokens, hidden]` → same. */
+export class RobertaAttention extends Module {
+  readonly self: RobertaSelfAttention;
+  readonly output: RobertaResidualOutput;
+
+  constructor(make: RobertaInit) {
+    super();
+    this.self = new RobertaSelfAttention(make);
+    this.output = new RobertaResidualOutput(make, make.config.hiddenSize);
+  }
+
+  forward(x: Tensor, attnMask: Tensor | null): Tensor {
+    return this.output.forward(this.self.forward(x, attnMask), x);
+  }
+}

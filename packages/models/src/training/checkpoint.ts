@@ -1,0 +1,73 @@
+import type { Module, Optimizer } from "@tessera/nn";
+import { FormatError, readSafetensors, writeSafetensors, type GeneratorState, type HostTensor, type Tensor } from "@tessera/tensor";
+import type { FileStore } from "../hub/file-store.ts";
+
+/** Numbers of an evaluation, by name. */
+export type Metrics = Readonly<Record<string, number>>;
+
+/** All that a training is, beside its tensors. */
+export interface TrainingState {
+  /** Steps that were taken. */
+  step: number;
+  /** Of the steps since the last report. */
+  lossSum: number;
+  lossCount: number;
+  tokens: number;
+  /** Time spent on steps. */
+  seconds: number;
+  /** Where the source of batches stands. */
+  batches: unknown;
+  generators: Record<string, GeneratorState>;
+  schedule: unknown;
+  /** The groups of the optimiser, with their options. */
+  groups: readonly unknown[];
+  /** Whether multiply-adds were fused: going on under the other mode changes the last bits. */
+  fusesMultiplyAdd: boolean;
+  /** What a resumed training should have in common with this one. */
+  settings: Record<string, number | null>;
+  /** The last evaluation. */
+  metrics: Metrics | null;
+}
+
+/** A checkpoint as it comes back from its file. */
+export interface LoadedCheckpoint {
+  readonly state: TrainingState;
+  readonly model: ReadonlyMap<string, HostTensor>;
+  readonly optimizer: ReadonlyMap<string, HostTensor>;
+}
+
+const VERSION = "1";
+
+/** The values as they are at the time of the call. */
+const snapshot = async (prefix: string, tensors: ReadonlyMap<string, Tensor>): Promise<[string, HostTensor][]> =>
+  Promise.all(
+    [...tensors].map(async ([name, x]) => [`${prefix}${name}`, { shape: x.shape, dtype: x.dtype, data: await x.data() }] as [string, HostTensor]),
+  );
+
+/**
+ * Writes everything into one file, which is replaced as a whole: there is always one good checkpoint. Its tensors are the
+ * model's, under `model.`, and the optimiser's, under `optimizer.`; the rest is JSON in the file's metadata.
+ */
+export const writeCheckpoint = async (
+  folder: FileStore,
+  file: string,
+  { model, optimizer, state }: { model: Module; optimizer: Optimizer; state: TrainingState },
+): Promise<void> => {
+  const [weights, memory] = await Promise.all([
+    snapshot("model.", model.stateDict()),
+    snapshot("optimizer.", optimizer.stateDict().tensors),
+  ]);
+  const metadata = { tessera: VERSION, training: JSON.stringify(state) };
+  await folder.write(new Map([[file, writeSafetensors(new Map([...weights, ...memory]), metadata)]]));
+};
+
+/** @throws FormatError when the file is damaged, or no checkpoint of a training */
+export const readCheckpoint = async (folder: FileStore, file: string): Promise<LoadedCheckpoint> => {
+  const { tensors, metadata } = readSafetensors(await folder.read(file));
+  const { tessera, training } = metadata;
+  if (tessera !== VERSION || training === undefined)
+    throw new FormatError(`${folder.name}/${file}: expected a checkpoint of a training (version ${VERSION}), got ${tessera === undefined ? "another file" : `version ${tessera}`}`);
+  const part = (prefix: string): Map<string, HostTensor> =>
+    new Map([...tensors].flatMap(([name, value]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), value] as const] : [])));
+  return { state: JSON.parse(training) as TrainingState, model: part("model."), optimizer: part("optimizer.") };
+};

@@ -1,0 +1,139 @@
+import { argmax, crossEntropy, eq, indexSelect, reshape, scope, sum, type Tensor } from "@tessera/tensor";
+import type { ClassificationBatch, ClassificationCollator, EncodedExample } from "../data/classification-collator.ts";
+import { IGNORE_INDEX, type MlmBatch, type MlmCollator } from "../data/mlm-collator.ts";
+import { SeededRandom } from "../data/seeded-random.ts";
+import { takeBlocks, type TokenBlocks } from "../data/token-blocks.ts";
+import type { RobertaForMaskedLM } from "../roberta/roberta-for-masked-lm.ts";
+import type { RobertaForSequenceClassification } from "../roberta/roberta-for-sequence-classification.ts";
+import { classificationInputs, maskedLMInputs, type OnDevice } from "./collators.ts";
+import { Breather } from "./stopwatch.ts";
+
+/** What an evaluation of a classifier finds. */
+export interface ClassificationMetrics extends Record<string, number> {
+  /** Mean cross-entropy, in nats. */
+  loss: number;
+  /** The part of the texts that got their own label, in [0, 1]. */
+  accuracy: number;
+  /** How many texts there were. */
+  count: number;
+}
+
+/** What an evaluation of a masked language model finds. */
+export interface MaskedLMMetrics extends Record<string, number> {
+  /** Mean cross-entropy of the masked tokens, in nats. */
+  loss: number;
+  /** `exp(loss)`. */
+  perplexity: number;
+  /** The part of the masked tokens that were told right, in [0, 1]. */
+  accuracy: number;
+  /** How many tokens were masked. */
+  count: number;
+}
+
+/** All examples once, in their order, for an evaluation. */
+export function* classificationEpoch(options: {
+  examples: readonly EncodedExample[];
+  collator: ClassificationCollator;
+  batchSize: number;
+}): Generator<ClassificationBatch> {
+  const { examples, collator, batchSize } = options;
+  for (let start = 0; start < examples.length; start += batchSize) yield collator.collate(examples.slice(start, start + batchSize));
+}
+
+/** All blocks once, in their order, with masks that the seed decides: the same ones at every evaluation. */
+export function* maskedLMEpoch(options: { blocks: TokenBlocks; collator: MlmCollator; batchSize: number; seed: number }): Generator<MlmBatch> {
+  const { blocks, collator, batchSize, seed } = options;
+  for (let start = 0; start < blocks.count; start += batchSize) {
+    const rows = Array.from({ length: Math.min(batchSize, blocks.count - start) }, (_, i) => start + i);
+    yield collator.collate(takeBlocks(blocks, rows), new SeededRandom(seed, "evaluate", start));
+  }
+}
+
+interface Score {
+  readonly loss: Promise<number>;
+  readonly correct: Promise<number>;
+}
+
+/** Runs a model over batches in evaluation mode, and puts it back into the mode it was in. */
+const total = async <Batch>(
+  model: RobertaForMaskedLM | RobertaForSequenceClassification,
+  batches: Iterable<Batch>,
+  score: (batch: Batch) => { logits: Tensor; labels: Tensor },
+  countOf: (batch: Batch) => number,
+): Promise<{ loss: number; accuracy: number; count: number }> => {
+  const { training } = model;
+  const breather = new Breather();
+  let [loss, correct, count] = [0, 0, 0];
+  const take = async (one: Score): Promise<void> => {
+    loss += await one.loss;
+    correct += await one.correct;
+  };
+  // One batch is read while the next is computed.
+  let last: Score | null = null;
+  model.eval();
+  try {
+    for (const batch of batches) {
+      const next = scope((): Score => {
+        const { logits, labels } = score(batch);
+        return {
+          loss: crossEntropy(logits, labels, { reduction: "sum" }).item(),
+          correct: sum(eq(argmax(logits, -1), labels)).item(),
+        };
+      });
+      count += countOf(batch);
+      if (last) await take(last);
+      last = next;
+      await breather.breathe();
+    }
+    if (last) await take(last);
+  } finally {
+    model.train(training);
+  }
+  return { loss: loss / count, accuracy: correct / count, count };
+};
+
+/**
+ * Loss and accuracy of a classifier. The model is in evaluation mode meanwhile.
+ *
+ * @example
+ * const { accuracy } = await evaluateClassification(model, classificationEpoch({ examples: test, collator, batchSize: 64 }));
+ */
+export const evaluateClassification = async (
+  model: RobertaForSequenceClassification,
+  batches: Iterable<ClassificationBatch>,
+  on: OnDevice = {},
+): Promise<ClassificationMetrics> =>
+  total(
+    model,
+    batches,
+    (batch) => {
+      const { labels, ...inputs } = classificationInputs(batch, on);
+      return { logits: model.forward(inputs).logits, labels: labels! };
+    },
+    ({ labels }) => labels.length,
+  );
+
+/**
+ * Loss, perplexity and accuracy of a masked language model on the masked tokens. The model is in evaluation mode meanwhile.
+ *
+ * @example
+ * const { perplexity } = await evaluateMaskedLM(model, maskedLMEpoch({ blocks: held, collator, batchSize: 16, seed: 1 }));
+ */
+export const evaluateMaskedLM = async (
+  model: RobertaForMaskedLM,
+  batches: Iterable<MlmBatch>,
+  on: OnDevice = {},
+): Promise<MaskedLMMetrics> => {
+  const found = await total(
+    model,
+    batches,
+    (batch) => {
+      const { labels, labelPositions, ...inputs } = maskedLMInputs(batch, on);
+      const { lastHiddenState } = model.roberta.forward(inputs);
+      const rows = indexSelect(reshape(lastHiddenState, [-1, lastHiddenState.size(-1)]), 0, labelPositions!);
+      return { logits: model.lm_head.forward(rows), labels: labels! };
+    },
+    ({ positionLabels }) => positionLabels.reduce((n, label) => n + Number(label !== IGNORE_INDEX), 0),
+  );
+  return { ...found, perplexity: Math.exp(found.loss) };
+};

@@ -1,0 +1,23 @@
+export type { BatchSource, TrainingBatch } from "./batch-source.ts";
+export type { Metrics, TrainingState } from "./checkpoint.ts";
+export {
+  classificationBatches,
+  classificationInputs,
+  maskedLMBatches,
+  maskedLMInputs,
+  type ClassificationBatchesOptions,
+  type MaskedLMBatchesOptions,
+} from "./collators.ts";
+export {
+  classificationEpoch,
+  evaluateClassification,
+  evaluateMaskedLM,
+  maskedLMEpoch,
+  type ClassificationMetrics,
+  type MaskedLMMetrics,
+} from "./evaluate.ts";
+export { CHECKPOINT_FILE, Trainer } from "./trainer.ts";
+export type { TrainableModel, TrainerOptions, TrainingProgress, TrainingResult, TrainOptions } from "./trainer-options.ts";
+export { NonFiniteError, TrainingError } from "./training-error.ts";
+export { TrainingLog, type LogEntry } from "./training-log.ts";
+export { weightDecayGroups, type WeightDecayGroup, type WeightDecayOptions } from "./weight-decay-groups.ts";

@@ -1,0 +1,270 @@
+import { valueAndGrad, type Gradients } from "@tessera/autograd";
+import { clipGradNorm, type Optimizer, type ScheduleState } from "@tessera/nn";
+import { defaultGenerator, fusesMultiplyAdd, mul, scope, Tensor, type Generator, type GeneratorState } from "@tessera/tensor";
+import { openFolder, type FileStore } from "../hub/file-store.ts";
+import { misplacedLayers } from "../hub/misplaced-layers.ts";
+import { readCheckpoint, writeCheckpoint, type TrainingState } from "./checkpoint.ts";
+import { Breather, Stopwatch } from "./stopwatch.ts";
+import { checkOptions, type TrainerOptions, type TrainingProgress, type TrainingResult, type TrainOptions } from "./trainer-options.ts";
+import { NonFiniteError, TrainingError } from "./training-error.ts";
+import { TrainingLog } from "./training-log.ts";
+
+/** The file that holds a training. */
+export const CHECKPOINT_FILE = "checkpoint.safetensors";
+
+/** Steps whose loss may still be on its way, on a device that answers only later: enough that nothing waits for it. */
+const READS_IN_FLIGHT = 4;
+
+/** A step that was launched; its numbers may still be computed. */
+interface Launched {
+  readonly step: number;
+  readonly lr: number;
+  readonly tokens: number;
+  readonly losses: readonly Promise<number>[];
+  readonly norm: Promise<number>;
+}
+
+/**
+ * Trains a model, and can be killed at any moment: a training that resumes from its checkpoint ends with the very weights, bit
+ * for bit, of one that was never interrupted.
+ *
+ * One step draws `gradientAccumulationSteps` batches, averages their gradients, clips them, and updates; it runs in one
+ * `scope`. A checkpoint holds the model, the optimiser, the schedule, where batches and random generators stand, and
+ * the step. When and how often it is saved, evaluated or reported changes no number of the training.
+ *
+ * @example
+ * const trainer = new Trainer({ model, optimizer, schedule, batches, steps: 1000, maxGradNorm: 1, folder: "runs/mine", saveSteps: 100 });
+ * const { status, loss } = await trainer.train({ resume: true });
+ */
+export class Trainer<Inputs> {
+  private readonly options: TrainerOptions<Inputs>;
+  private readonly generators: ReadonlyMap<string, Generator>;
+  private readonly lossAndGrads: (inputs: Inputs) => { value: Tensor; grads: Gradients };
+  private readonly accumulation: number;
+  private readonly pending: Launched[] = [];
+  private state: TrainingState;
+  private watch = new Stopwatch();
+  private lastLoss: number | null = null;
+  /** Of the last report, for the speed since then. */
+  private reported = { tokens: 0, seconds: 0 };
+  /** At the beginning of this process, for the time that is left. */
+  private begun = { step: 0, seconds: 0 };
+
+  /** @throws TrainingError when an option is outside its domain */
+  constructor(options: TrainerOptions<Inputs>) {
+    checkOptions(options);
+    this.options = options;
+    this.accumulation = options.gradientAccumulationSteps ?? 1;
+    this.generators = new Map([["default", defaultGenerator], ...Object.entries(options.generators ?? {})]);
+    this.lossAndGrads = valueAndGrad(options.model, (inputs: Inputs) => this.lossOf(inputs));
+    this.state = this.freshState();
+  }
+
+  /**
+   * Trains up to the last step, or until the signal is raised.
+   *
+   * @throws NonFiniteError naming the step whose loss or gradient is infinite or NaN; the last good checkpoint is kept
+   * @throws TrainingError when the folder has a checkpoint and neither `resume` nor `overwrite` says what to do
+   * @throws FileStoreError when a checkpoint cannot be saved; the one before is kept
+   */
+  async train({ resume = false, overwrite = false, signal }: TrainOptions = {}): Promise<TrainingResult> {
+    const { options } = this;
+    const folder = options.folder === undefined ? null : await openFolder(options.folder);
+    const log = folder && new TrainingLog(folder);
+    await this.begin(folder, resume, overwrite);
+    await log?.truncate(this.state.step);
+    const breather = new Breather();
+    const lag = options.model.parameters()[0]?.device.readSync ? 0 : READS_IN_FLIGHT;
+    let savedStep = this.state.step;
+    let savedAt = performance.now();
+    const save = async (): Promise<void> => {
+      await this.settle(0, log);
+      if (!folder || savedStep === this.state.step) return;
+      this.watch.stop();
+      await writeCheckpoint(folder, CHECKPOINT_FILE, { model: options.model, optimizer: options.optimizer, state: this.capture() });
+      [savedStep, savedAt] = [this.state.step, performance.now()];
+      this.watch.start();
+    };
+    options.model.train();
+    this.watch.start();
+    try {
+      while (this.state.step < options.steps && !signal?.aborted) {
+        this.pending.push(this.launch());
+        await this.settle(lag, log);
+        const { step } = this.state;
+        if (isDue(step, options.evalSteps) || (options.evaluate && step === options.steps)) await this.evaluate(log);
+        const late = performance.now() - savedAt >= 1000 * (options.saveSeconds ?? Infinity);
+        if (isDue(step, options.saveSteps) || late) await save();
+        await breather.breathe();
+      }
+      await save();
+    } finally {
+      this.watch.stop();
+      this.pending.length = 0;
+    }
+    const { step, metrics, tokens } = this.state;
+    return { status: step < options.steps ? "stopped" : "finished", step, loss: this.lastLoss, metrics, seconds: this.watch.seconds, tokens };
+  }
+
+  /** One step on its way: nothing here waits for the device. */
+  private launch(): Launched {
+    const { batches, optimizer, schedule, maxGradNorm = Infinity } = this.options;
+    // Whatever was drawn between the steps, by an evaluation for one, is none of the training's business.
+    for (const [name, generator] of this.generators) generator.restore(this.state.generators[name]!);
+    const lr = optimizer.groups[0]!.lr;
+    let tokens = 0;
+    const { losses, norm } = scope(() => {
+      let total: Gradients | null = null;
+      const losses: Promise<number>[] = [];
+      for (let i = 0; i < this.accumulation; i++) {
+        const batch = batches.next();
+        tokens += batch.tokens;
+        const { value, grads } = this.lossAndGrads(batch.inputs);
+        losses.push(value.item());
+        if (total) total.add(grads);
+        else total = grads;
+      }
+      const norm = clipGradNorm(total!, maxGradNorm).item();
+      optimizer.step(total!);
+      return { losses, norm };
+    });
+    schedule?.step();
+    this.state.step++;
+    for (const [name, generator] of this.generators) this.state.generators[name] = generator.state();
+    return { step: this.state.step, lr, tokens, losses, norm };
+  }
+
+  /** The loss of one batch, as its part of the step's. */
+  private lossOf(inputs: Inputs): Tensor {
+    const output = this.options.model.forward(inputs);
+    const loss = output instanceof Tensor ? output : output.loss;
+    if (!loss) throw new TrainingError("Trainer: expected a model that gives a loss, got an output without; are there labels in the batch?", this.state.step);
+    return this.accumulation === 1 ? loss : mul(loss, 1 / this.accumulation);
+  }
+
+  /** Takes in the numbers of launched steps, up to the last `limit`. */
+  private async settle(limit: number, log: TrainingLog | null): Promise<void> {
+    const { steps, loggingSteps = 10, onProgress } = this.options;
+    while (this.pending.length > limit) {
+      const { step, lr, tokens, losses, norm } = this.pending.shift()!;
+      const loss = (await Promise.all(losses)).reduce((total, one) => total + one, 0);
+      const gradNorm = await norm;
+      if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw this.nonFinite(step, loss, gradNorm);
+      this.state.tokens += tokens;
+      this.state.lossSum += loss;
+      this.state.lossCount++;
+      if (step % loggingSteps !== 0 && step !== steps) continue;
+      this.lastLoss = this.state.lossSum / this.state.lossCount;
+      Object.assign(this.state, { lossSum: 0, lossCount: 0 });
+      const progress = this.progress(step, this.lastLoss, lr, gradNorm);
+      await log?.append({ event: "train", ...progress });
+      onProgress?.(progress);
+    }
+  }
+
+  private progress(step: number, loss: number, lr: number, gradNorm: number): TrainingProgress {
+    const { steps } = this.options;
+    const { seconds } = this.watch;
+    const { tokens } = this.state;
+    const tokensPerSecond = (tokens - this.reported.tokens) / Math.max(seconds - this.reported.seconds, 1e-9);
+    this.reported = { tokens, seconds };
+    const secondsPerStep = (seconds - this.begun.seconds) / Math.max(step - this.begun.step, 1);
+    return { step, steps, loss, lr, gradNorm, tokensPerSecond, seconds, etaSeconds: (steps - step) * secondsPerStep };
+  }
+
+  private async evaluate(log: TrainingLog | null): Promise<void> {
+    const { evaluate, model } = this.options;
+    await this.settle(0, log);
+    if (!evaluate) return;
+    this.watch.stop();
+    model.eval();
+    try {
+      this.state.metrics = await evaluate();
+    } finally {
+      model.train();
+      this.watch.start();
+    }
+    await log?.append({ ...this.state.metrics, event: "eval", step: this.state.step });
+  }
+
+  private async begin(folder: FileStore | null, resume: boolean, overwrite: boolean): Promise<void> {
+    this.pending.length = 0;
+    if (this.state.step === 0) this.state = this.freshState();
+    const found = folder !== null && (await folder.exists(CHECKPOINT_FILE));
+    if (found && !resume && !overwrite)
+      throw new TrainingError(`Trainer: expected ${folder.name} to be without a checkpoint, got one; train({ resume: true }) goes on, { overwrite: true } starts over`, 0);
+    if (found && resume) await this.restore(folder);
+    this.watch = new Stopwatch(this.state.seconds);
+    this.reported = { tokens: this.state.tokens, seconds: this.state.seconds };
+    this.begun = { step: this.state.step, seconds: this.state.seconds };
+  }
+
+  private async restore(folder: FileStore): Promise<void> {
+    const { model, optimizer, schedule, batches, onWarning } = this.options;
+    const loaded = await readCheckpoint(folder, CHECKPOINT_FILE);
+    const { state } = loaded;
+    const misplaced = misplacedLayers(model, loaded.model);
+    if (misplaced.length > 0)
+      throw new TrainingError(`Trainer: expected the block layouts of the checkpoint in ${folder.name}, got others in ${misplaced.join(", ")}; patch the model as it was patched then`, 0);
+    model.loadStateDict(loaded.model);
+    optimizer.loadStateDict({ groups: state.groups as ReturnType<Optimizer["stateDict"]>["groups"], tensors: loaded.optimizer });
+    if (schedule) schedule.loadStateDict(state.schedule as ScheduleState);
+    batches.load(state.batches);
+    this.state = state;
+    for (const [name, now] of Object.entries(this.settings()))
+      if (state.settings[name] !== now)
+        onWarning?.(`Trainer: ${folder.name} was trained with ${name} ${state.settings[name]}, now it is ${now}; the result will differ from an uninterrupted training`);
+    if (state.fusesMultiplyAdd !== fusesMultiplyAdd())
+      onWarning?.(
+        `Trainer: ${folder.name} was trained ${state.fusesMultiplyAdd ? "with" : "without"} fused multiply-adds, which this engine ${state.fusesMultiplyAdd ? "has not" : "has"}; the result will not be bit-identical to an uninterrupted training`,
+      );
+  }
+
+  /** The state as it stands now, everything launched having been taken in. */
+  private capture(): TrainingState {
+    const { optimizer, schedule, batches } = this.options;
+    return {
+      ...this.state,
+      seconds: this.watch.seconds,
+      batches: batches.state,
+      schedule: schedule?.stateDict() ?? null,
+      groups: optimizer.stateDict().groups,
+      fusesMultiplyAdd: fusesMultiplyAdd(),
+      settings: this.settings(),
+    };
+  }
+
+  private freshState(): TrainingState {
+    const generators: Record<string, GeneratorState> = {};
+    for (const [name, generator] of this.generators) generators[name] = generator.state();
+    return {
+      step: 0,
+      lossSum: 0,
+      lossCount: 0,
+      tokens: 0,
+      seconds: 0,
+      batches: null,
+      generators,
+      schedule: null,
+      groups: [],
+      fusesMultiplyAdd: fusesMultiplyAdd(),
+      settings: this.settings(),
+      metrics: null,
+    };
+  }
+
+  private settings(): Record<string, number | null> {
+    const { steps, maxGradNorm } = this.options;
+    return { steps, gradientAccumulationSteps: this.accumulation, maxGradNorm: maxGradNorm ?? null };
+  }
+
+  private nonFinite(step: number, loss: number, gradNorm: number): NonFiniteError {
+    const what = Number.isFinite(loss) ? `norm of the gradients became ${gradNorm}` : `loss became ${loss}`;
+    return new NonFiniteError(
+      `Trainer: expected finite numbers, the ${what} at step ${step}; that step changed nothing and the last checkpoint is kept; lower the learning rate, or clip with maxGradNorm`,
+      step,
+    );
+  }
+}
+
+const isDue = (step: number, every: number | undefined): boolean => every !== undefined && step % every === 0;

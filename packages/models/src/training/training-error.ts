@@ -1,0 +1,20 @@
+import { TesseraError } from "@tessera/tensor";
+
+/** A training that cannot go on. What had been saved is still there. */
+export class TrainingError extends TesseraError {
+  override name = "TrainingError";
+
+  constructor(
+    message: string,
+    /** The step that failed, from 1; 0 before the first. */
+    readonly step: number,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** A loss or a gradient that is infinite or no number. The step changed no weight. */
+export class NonFiniteError extends TrainingError {
+  override name = "NonFiniteError";
+}

@@ -1,0 +1,35 @@
+import { LayerNorm, type Module } from "@tessera/nn";
+import type { Parameter } from "@tessera/tensor";
+
+export interface WeightDecayOptions {
+  weightDecay: number;
+  /** Which parameters are spared. Default: biases, and whatever a LayerNorm holds. */
+  spares?: (name: string, parameter: Parameter) => boolean;
+}
+
+/** One group of an optimiser. */
+export interface WeightDecayGroup {
+  params: ReadonlyMap<string, Parameter>;
+  weightDecay: number;
+}
+
+/**
+ * Two groups for an optimiser: what decays, and what does not. Hugging Face's Trainer makes the same ones: biases and layer norms
+ * say where zero is, and pulling them there helps nobody.
+ *
+ * @example
+ * const optimizer = new AdamW(weightDecayGroups(model, { weightDecay: 0.01 }), { lr: 1e-3, betas: [0.9, 0.98] });
+ *
+ * Source: `Trainer.get_decay_parameter_names`, {@link https://huggingface.co/docs/transformers/main_classes/trainer}.
+ */
+export const weightDecayGroups = (model: Module, { weightDecay, spares }: WeightDecayOptions): WeightDecayGroup[] => {
+  const normed = new Set([...model.namedModules().values()].flatMap((module) => (module instanceof LayerNorm ? module.parameters() : [])));
+  const isSpared = spares ?? ((name, parameter) => normed.has(parameter) || /(^|\.)bias$/.test(name));
+  const decayed = new Map<string, Parameter>();
+  const spared = new Map<string, Parameter>();
+  for (const [name, parameter] of model.namedParameters()) (isSpared(name, parameter) ? spared : decayed).set(name, parameter);
+  return [
+    { params: decayed, weightDecay },
+    { params: spared, weightDecay: 0 },
+  ].filter(({ params }) => params.size > 0);
+};

@@ -1,0 +1,21 @@
+/** The functions behind the layers, by the names of torch.nn.functional. */
+export {
+  crossEntropy,
+  dropout,
+  embedding,
+  gelu,
+  layerNorm,
+  linear,
+  logSoftmax,
+  oneHot,
+  pad,
+  relu,
+  scaledDotProductAttention,
+  sigmoid,
+  silu,
+  softmax,
+  softplus,
+  tanh,
+} from "@tessera/tensor";
+export { bceWithLogits } from "./losses/bce-with-logits-loss.ts";
+export { mseLoss } from "./losses/mse-loss.ts";

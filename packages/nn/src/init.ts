@@ -1,0 +1,112 @@
+import { add, ArgumentError, mul, ones, rand, randn, scope, ShapeError, showShape, zeros, type RandomOptions, type Shape, type Tensor } from "@tessera/tensor";
+
+export { ones, zeros };
+
+/** Functions that `calculateGain` knows, by torch's names in camelCase. */
+export type Nonlinearity = "linear" | "sigmoid" | "tanh" | "relu" | "leakyRelu" | "selu";
+
+/**
+ * The factor by which weights must be larger so that a layer followed by this function keeps the variance of its input.
+ * `slope` is leakyRelu's, 0.01 by default.
+ *
+ * {@link https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.calculate_gain calculate_gain}
+ *
+ * @example
+ * calculateGain("relu"); // √2
+ */
+export const calculateGain = (nonlinearity: Nonlinearity, slope = 0.01): number => {
+  switch (nonlinearity) {
+    case "linear":
+    case "sigmoid":
+      return 1;
+    case "tanh":
+      return 5 / 3;
+    case "relu":
+      return Math.SQRT2;
+    case "leakyRelu":
+      return Math.sqrt(2 / (1 + slope ** 2));
+    case "selu":
+      return 3 / 4;
+  }
+};
+
+/**
+ * How many inputs one output of a weight has, and how many outputs one input: its sizes 1 and 0, times the sizes after them.
+ *
+ * @throws ShapeError when the weight has fewer than two dims.
+ */
+export const calculateFans = (shape: Shape): { fanIn: number; fanOut: number } => {
+  const [outputs, inputs, ...field] = shape;
+  if (outputs === undefined || inputs === undefined)
+    throw new ShapeError(`init: expected a weight of at least two dims, got ${showShape(shape)}; use uniform or normal`);
+  const size = field.reduce((n, d) => n * d, 1);
+  return { fanIn: inputs * size, fanOut: outputs * size };
+};
+
+/** Uniform numbers in [low, high). {@link https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.uniform_ uniform_} */
+export const uniform = (shape: Shape, { low = 0, high = 1, ...options }: RandomOptions & { low?: number; high?: number } = {}): Tensor =>
+  scope(() => add(mul(rand(shape, options), high - low), low));
+
+/** Normal numbers of a mean and a standard deviation. {@link https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.normal_ normal_} */
+export const normal = (shape: Shape, { mean = 0, std = 1, ...options }: RandomOptions & { mean?: number; std?: number } = {}): Tensor => {
+  if (!(std >= 0)) throw new ArgumentError(`init: expected a standard deviation of 0 or more, got ${std}`);
+  return scope(() => add(mul(randn(shape, options), std), mean));
+};
+
+export interface XavierOptions extends RandomOptions {
+  /** See `calculateGain`. */
+  gain?: number;
+}
+
+const xavierStd = (shape: Shape, gain: number): number => {
+  const { fanIn, fanOut } = calculateFans(shape);
+  return gain * Math.sqrt(2 / Math.max(fanIn + fanOut, 1));
+};
+
+/**
+ * Glorot's uniform weights: U(±gain √(6/(fanIn + fanOut))).
+ *
+ * See {@link https://proceedings.mlr.press/v9/glorot10a.html Glorot and Bengio 2010} and
+ * {@link https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.xavier_uniform_ xavier_uniform_}.
+ *
+ * @throws ShapeError when the shape has fewer than two dims.
+ * @example
+ * new Parameter(init.xavierUniform([256, 1024], { gain: init.calculateGain("tanh") }));
+ */
+export const xavierUniform = (shape: Shape, { gain = 1, ...options }: XavierOptions = {}): Tensor => {
+  const bound = Math.sqrt(3) * xavierStd(shape, gain);
+  return uniform(shape, { low: -bound, high: bound, ...options });
+};
+
+/** Glorot's normal weights: N(0, gain √(2/(fanIn + fanOut))). {@link https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.xavier_normal_ xavier_normal_} */
+export const xavierNormal = (shape: Shape, { gain = 1, ...options }: XavierOptions = {}): Tensor =>
+  normal(shape, { std: xavierStd(shape, gain), ...options });
+
+export interface KaimingOptions extends RandomOptions {
+  /** Slope of the leakyRelu that follows; 0 is relu. */
+  a?: number;
+  /** Whether the variance is kept forward or backward. */
+  mode?: "fanIn" | "fanOut";
+  nonlinearity?: Nonlinearity;
+}
+
+const kaimingStd = (shape: Shape, { a = 0, mode = "fanIn", nonlinearity = "leakyRelu" }: KaimingOptions): number =>
+  calculateGain(nonlinearity, a) / Math.sqrt(Math.max(calculateFans(shape)[mode], 1));
+
+const randomOf = ({ a: _, mode: __, nonlinearity: ___, ...options }: KaimingOptions): RandomOptions => options;
+
+/**
+ * He's uniform weights: U(±gain √(3/fan)).
+ *
+ * See {@link https://arxiv.org/abs/1502.01852 He et al. 2015} and
+ * {@link https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.kaiming_uniform_ kaiming_uniform_}.
+ *
+ * @throws ShapeError when the shape has fewer than two dims.
+ */
+export const kaimingUniform = (shape: Shape, options: KaimingOptions = {}): Tensor => {
+  const bound = Math.sqrt(3) * kaimingStd(shape, options);
+  return uniform(shape, { low: -bound, high: bound, ...randomOf(options) });
+};
+
+/** He's normal weights: N(0, gain/√fan). {@link https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.kaiming_normal_ kaiming_normal_} */
+export const kaimingNormal = (shape: Shape, options: KaimingOptions = {}): Tensor => normal(shape, { std: kaimingStd(shape, options), ...randomOf(options) });

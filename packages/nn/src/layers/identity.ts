@@ -1,0 +1,9 @@
+import type { Tensor } from "@tessera/tensor";
+import { Module } from "../module.ts";
+
+/** Gives back what it gets. {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.Identity.html torch.nn.Identity} */
+export class Identity extends Module {
+  forward(x: Tensor): Tensor {
+    return x;
+  }
+}

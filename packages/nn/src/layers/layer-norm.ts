@@ -1,0 +1,48 @@
+import { layerNorm, ones, Parameter, showShape, zeros, type DeviceLike, type Tensor } from "@tessera/tensor";
+import { Module } from "../module.ts";
+
+export interface LayerNormOptions {
+  /** Added to the variance. */
+  readonly eps?: number;
+  /** Whether there are a weight and a bias to learn. */
+  readonly elementwiseAffine?: boolean;
+  /** Whether there is a bias beside the weight. */
+  readonly bias?: boolean;
+  readonly device?: DeviceLike;
+}
+
+/**
+ * Every vector over the last dims brought to mean 0 and variance 1, then scaled and shifted:
+ * `y = (x − x̄) / √(var + eps) · weight + bias`. The weight starts as ones, the bias as zeros.
+ *
+ * Shape: x `[…, ...normalizedShape]` → same. See {@link https://arxiv.org/abs/1607.06450 Ba, Kiros and Hinton 2016} and
+ * {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html torch.nn.LayerNorm}.
+ *
+ * @throws ShapeError when x does not end in `normalizedShape`.
+ * @example
+ * new LayerNorm(128, { eps: 1e-12 }).forward(ones([2, 128]));
+ */
+export class LayerNorm extends Module {
+  readonly normalizedShape: readonly number[];
+  readonly eps: number;
+  weight: Parameter | null; // normalizedShape
+  bias: Parameter | null; // normalizedShape
+
+  constructor(normalizedShape: number | readonly number[], { eps = 1e-5, elementwiseAffine = true, bias = true, device }: LayerNormOptions = {}) {
+    super();
+    this.normalizedShape = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
+    this.eps = eps;
+    const where = device === undefined ? {} : { device };
+    this.weight = elementwiseAffine ? new Parameter(ones(this.normalizedShape, where)) : null;
+    this.bias = elementwiseAffine && bias ? new Parameter(zeros(this.normalizedShape, where)) : null;
+  }
+
+  forward(x: Tensor): Tensor {
+    const { weight, bias, eps } = this;
+    return layerNorm(x, this.normalizedShape, { weight, bias, eps });
+  }
+
+  override extraRepr(): string {
+    return `${showShape(this.normalizedShape)}, eps=${this.eps}, elementwiseAffine=${this.weight !== null}`;
+  }
+}

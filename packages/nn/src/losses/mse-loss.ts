@@ -1,0 +1,32 @@
+import { scope, square, sub, type Tensor } from "@tessera/tensor";
+import { Module } from "../module.ts";
+import { checkSameShape, reduceLoss, type Reduction } from "./reduction.ts";
+
+/**
+ * The squared error, (x − y)², as its mean unless `reduction` says otherwise.
+ *
+ * Shape: input, target any, equal → [] or, for "none", the same.
+ * {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html torch.nn.functional.mse_loss}
+ *
+ * @throws ShapeError when the shapes differ: nothing is broadcast.
+ * @example
+ * await mseLoss(tensor([1, 2]), tensor([1, 4])).item(); // 2
+ */
+export const mseLoss = (input: Tensor, target: Tensor, { reduction = "mean" }: { reduction?: Reduction } = {}): Tensor => {
+  checkSameShape("mseLoss", input, target);
+  return scope(() => reduceLoss(square(sub(input, target)), reduction));
+};
+
+/** `mseLoss` as a module. {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html torch.nn.MSELoss} */
+export class MSELoss extends Module {
+  readonly reduction: Reduction;
+
+  constructor({ reduction = "mean" }: { reduction?: Reduction } = {}) {
+    super();
+    this.reduction = reduction;
+  }
+
+  forward(input: Tensor, target: Tensor): Tensor {
+    return mseLoss(input, target, { reduction: this.reduction });
+  }
+}

@@ -1,0 +1,12 @@
+import { SeededRandom } from "../seeded-random.ts";
+import { blockGrid } from "../block-layout.ts";
+import type { BlockCriterion } from "./block-criterion.ts";
+
+/** Any block is as good as another: what the other criteria are compared with. Layers draw differently, runs alike. */
+export const random = (): BlockCriterion => ({
+  name: "random",
+  scores: ({ outFeatures, inFeatures, blockSize, seed }) => {
+    const { rows, cols } = blockGrid("random", [outFeatures, inFeatures], blockSize);
+    return Float64Array.from(new SeededRandom(seed).permutation(rows * cols));
+  },
+});

@@ -1,0 +1,294 @@
+import { Linear, type Module, type Optimizer } from "@tessera/nn";
+import { ArgumentError, scope, TesseraError, type Tensor } from "@tessera/tensor";
+import { blockIndex } from "./block-index.ts";
+import { BlockLayout, blockGrid, checkBlockSize, checkDensity } from "./block-layout.ts";
+import { BlockSparseLinear, type PatchRecipe } from "./block-sparse-linear.ts";
+import type { BlockCriterion } from "./criteria/block-criterion.ts";
+import { magnitude } from "./criteria/magnitude.ts";
+import { random } from "./criteria/random.ts";
+import { gatherBlocks, scatterBlocks } from "./ops/block-copy/block-copy.ts";
+import { PatchError } from "./patch-error.ts";
+import { PatchPlan, plannedLayer, type PlannedLayer } from "./patch-plan.ts";
+import { blockCount } from "./patterns/block-count.ts";
+import { selectBlocks } from "./patterns/select-blocks.ts";
+import { handOver, replaceLayers, type Prepared, type Replacement } from "./replace-layers.ts";
+
+/** A layer by its exact path, or layers whose whole path matches. */
+export type LayerPattern = RegExp | string;
+
+/** What becomes of the layers that a pattern matches. */
+export interface PatchOptions {
+  /** The share of blocks to keep; at least one for each row and column of blocks stays. */
+  readonly density: number;
+  /** A multiple of 4 from 4 to 64; 32 unless said otherwise. */
+  readonly blockSize?: number;
+  /** How blocks are judged: by magnitude unless said otherwise. */
+  readonly criterion?: BlockCriterion | "magnitude" | "random";
+  /** Every row of blocks keeps the same number (±1). */
+  readonly balanced?: boolean;
+  /** Layers to leave as they are, though the pattern matches them. */
+  readonly exclude?: LayerPattern | readonly LayerPattern[];
+  /** For a criterion that draws. */
+  readonly seed?: number;
+}
+
+/** A layer that a pattern can name. */
+export interface PatchableLayer {
+  readonly name: string;
+  /** `[out, in]` */
+  readonly shape: readonly [number, number];
+  /** Of weight and bias. */
+  readonly parameters: number;
+  /** A pattern of all layers like this one: the name, with numbers left open. */
+  readonly pattern: RegExp;
+}
+
+/** What was patched or unpatched, and what optimisers need to know of it. */
+export class PatchReport {
+  readonly replacements: readonly Replacement[];
+  /** What was planned; `null` after `unpatch`. */
+  readonly plan: PatchPlan | null;
+
+  constructor(replacements: readonly Replacement[], plan: PatchPlan | null) {
+    this.replacements = replacements;
+    this.plan = plan;
+  }
+
+  /**
+   * Gives optimisers the new weights in place of the old ones, with their moments: the kept blocks of them, or, after `unpatch`,
+   * the blocks with zeros between. An optimiser that is made after patching needs none of this.
+   *
+   * @throws ArgumentError when one of them optimises none of the old weights.
+   * @example
+   * const optimizer = new AdamW(model.namedParameters(), { lr: 1e-3 });
+   * // … some training …
+   * patcher.patchModel(model).handOver(optimizer);
+   */
+  handOver(...optimizers: readonly Optimizer[]): void {
+    handOver(this.replacements, optimizers);
+  }
+
+  toString(): string {
+    return this.plan ? `${this.plan}` : `dense again: ${this.replacements.map(({ name }) => name).join(", ")}`;
+  }
+}
+
+interface Rule {
+  readonly pattern: LayerPattern;
+  readonly exclude: readonly LayerPattern[];
+  readonly blockSize: number;
+  readonly criterion: BlockCriterion;
+  readonly recipe: PatchRecipe;
+}
+
+const builtIn = { magnitude, random };
+
+/**
+ * Makes the linear layers of a trained model block-sparse: patterns say which, `plan` shows what comes of it, `patchModel` does
+ * it. Blocks stay where they are, with their values; which ones stay, a criterion decides.
+ *
+ * @example
+ * const patcher = new BlockSparseModelPatcher()
+ *   .addPattern(/roberta\.encoder\.layer\.[0-9]+\.intermediate\.dense/, { density: 0.5 })
+ *   .addPattern(/roberta\.encoder\.layer\.[0-9]+\.output\.dense/, { density: 0.5 });
+ * console.log(`${patcher.plan(model)}`);
+ * patcher.patchModel(model);
+ */
+export class BlockSparseModelPatcher {
+  private readonly rules: Rule[] = [];
+
+  /**
+   * Adds layers to patch. A regular expression must match a layer's whole path; a string is one path.
+   *
+   * @throws ArgumentError when an option is outside its domain.
+   */
+  addPattern(pattern: LayerPattern, options: PatchOptions): this {
+    const { density, blockSize = 32, criterion = "magnitude", balanced = false, exclude = [], seed = 0 } = options;
+    checkDensity("addPattern", density);
+    checkBlockSize("addPattern", blockSize);
+    if (!Number.isSafeInteger(seed) || seed < 0) throw new ArgumentError(`addPattern: a seed is a whole number from 0 to 2^53 - 1, got ${seed}`);
+    const judge = typeof criterion === "string" ? builtIn[criterion]() : criterion;
+    this.rules.push({
+      pattern,
+      exclude: Array.isArray(exclude) ? (exclude as readonly LayerPattern[]) : [exclude as LayerPattern],
+      blockSize,
+      criterion: judge,
+      recipe: { density, criterion: judge.name, balanced, seed },
+    });
+    return this;
+  }
+
+  /** The layers of a model that can be patched. */
+  patchableLayers(model: Module): PatchableLayer[] {
+    const tied = tiedWeights(model);
+    return [...model.namedModules()].flatMap(([name, module]) =>
+      !(module instanceof Linear) || name === "" || tied.has(`${name}.weight`)
+        ? []
+        : {
+            name,
+            shape: shapeOf(module),
+            parameters: module.weight.numel() + (module.bias?.numel() ?? 0),
+            pattern: patternOf(name),
+          },
+    );
+  }
+
+  /**
+   * What `patchModel` would do. Changes nothing; needs the weights on the host, so a model on a device that answers only
+   * later is planned on the cpu.
+   *
+   * @throws PatchError that lists everything that cannot be done: a pattern that matches nothing, a layer that is not a dense
+   *   one, that two patterns match, that shares its weight, or that is smaller than a block.
+   */
+  plan(model: Module): PatchPlan {
+    const problems: string[] = [];
+    const chosen = this.choose(model, problems);
+    const layers = problems.length > 0 ? [] : chosen.flatMap(([name, layer, rule]) => planLayer(name, layer, rule, problems));
+    if (problems.length > 0) throw new PatchError("patcher: expected patterns of layers that can be patched, nothing was changed", problems);
+    return new PatchPlan(layers, model.numParameters());
+  }
+
+  /**
+   * Replaces the layers in place: all of them, or none. The dense weights are freed; biases stay the same parameters. Tell
+   * optimisers that exist already with the report's `handOver`.
+   *
+   * @param plan of this model, or of another one of the same shape; made now when left out
+   * @throws PatchError when the model is not the one that was planned for.
+   */
+  patchModel(model: Module, plan: PatchPlan = this.plan(model)): PatchReport {
+    const layers = plan.layers.map((planned) => [planned, denseLayer(model, planned)] as const);
+    const problems = layers.flatMap(([{ name, shape }, layer]) => {
+      if (!(layer instanceof Linear)) return [`${name} is not a dense layer of this model`];
+      if (`${shapeOf(layer)}` !== `${shape}`) return [`${name} is ${shapeOf(layer).join(" × ")}, the plan says ${shape.join(" × ")}`];
+      return tiedWeights(model).has(`${name}.weight`) ? [`${name} shares its weight`] : [];
+    });
+    if (problems.length > 0) throw new PatchError("patchModel: expected the model that was planned for, nothing was changed", problems);
+    return new PatchReport(replaceLayers(model, layers.map(([planned, layer]) => () => sparsened(layer as Linear, planned))), plan);
+  }
+
+  /**
+   * Makes every block-sparse layer of a model dense again, with zeros where no block was: all of them, or none.
+   *
+   * @throws PatchError when there is none.
+   */
+  unpatch(model: Module): PatchReport {
+    const layers = [...model.namedModules()].filter((entry): entry is [string, BlockSparseLinear] => entry[1] instanceof BlockSparseLinear);
+    if (layers.length === 0) throw new PatchError("unpatch: expected a model with block-sparse layers", ["it has none"]);
+    if (layers.some(([name]) => name === "")) throw new PatchError("unpatch: expected a model", ["it is a layer itself; use its toLinear()"]);
+    return new PatchReport(replaceLayers(model, layers.map(([name, layer]) => () => densified(name, layer))), null);
+  }
+
+  /** The layers that patterns match, each once. */
+  private choose(model: Module, problems: string[]): [name: string, layer: Linear, rule: Rule][] {
+    if (this.rules.length === 0) problems.push("no pattern was added");
+    const modules = model.namedModules();
+    const tied = tiedWeights(model);
+    const chosen = new Map<string, Rule>();
+    for (const rule of this.rules) {
+      const matched = [...modules.keys()].filter((name) => name !== "" && matches(rule.pattern, name));
+      const excluded = rule.exclude.map((pattern) => matched.filter((name) => matches(pattern, name)));
+      for (const [i, names] of excluded.entries())
+        if (names.length === 0 && matched.length > 0) problems.push(`${show(rule.exclude[i]!)} excludes nothing that ${show(rule.pattern)} matches`);
+      const left = matched.filter((name) => !excluded.flat().includes(name));
+      if (left.length === 0) problems.push(`${show(rule.pattern)} matches no layer; those that can be patched are ${this.namesIn(model)}`);
+      for (const name of left) {
+        const before = chosen.get(name);
+        const why = before ? `matches ${show(before.pattern)} and ${show(rule.pattern)}` : whyNot(name, modules.get(name)!, tied, rule.blockSize);
+        if (why) problems.push(`${name} ${why}`);
+        else chosen.set(name, rule);
+      }
+    }
+    return [...modules].flatMap(([name, module]) => {
+      const rule = chosen.get(name);
+      return rule && module instanceof Linear ? [[name, module, rule] as [string, Linear, Rule]] : [];
+    });
+  }
+
+  private namesIn(model: Module): string {
+    return this.patchableLayers(model).map(({ name }) => name).join(", ") || "none";
+  }
+}
+
+const shapeOf = ({ outFeatures, inFeatures }: Linear): readonly [number, number] => [outFeatures, inFeatures];
+
+/** A layer's path as a pattern, with numbers left open and what has a meaning in patterns escaped. */
+const patternOf = (name: string): RegExp =>
+  new RegExp(name.split(".").map((part) => (/^\d+$/.test(part) ? "[0-9]+" : part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"))).join("\\."));
+
+const show = (pattern: LayerPattern): string => (typeof pattern === "string" ? `"${pattern}"` : String(pattern));
+
+/** Whether a pattern matches a whole path: layer.1 is not layer.10. */
+const matches = (pattern: LayerPattern, name: string): boolean =>
+  typeof pattern === "string" ? pattern === name : new RegExp(`^(?:${pattern.source})$`, pattern.flags.replace(/[gy]/g, "")).test(name);
+
+/** Parameters with several paths, by each of them. */
+const tiedWeights = (model: Module): ReadonlyMap<string, readonly string[]> =>
+  new Map(
+    [...model.aliases()].flatMap(([first, others]) => {
+      const paths = [first, ...others];
+      return paths.map((path) => [path, paths.filter((other) => other !== path)] as const);
+    }),
+  );
+
+const whyNot = (name: string, module: Module, tied: ReadonlyMap<string, readonly string[]>, blockSize: number): string | null => {
+  if (module instanceof BlockSparseLinear) return "is block-sparse already; unpatch the model first";
+  if (!(module instanceof Linear)) return `is not a Linear but a ${module.constructor.name}; exclude it, or make the pattern narrower`;
+  const others = tied.get(`${name}.weight`);
+  if (others) return `shares its weight with ${others.join(" and ")}; exclude it, or untie them`;
+  if (blockSize > Math.min(...shapeOf(module)))
+    return `is ${shapeOf(module).join(" × ")}, smaller than a block of ${blockSize}; use a smaller blockSize, or exclude it`;
+  return null;
+};
+
+const planLayer = (name: string, layer: Linear, { recipe, criterion, blockSize }: Rule, problems: string[]): PlannedLayer[] => {
+  const [outFeatures, inFeatures] = shapeOf(layer);
+  const { rows, cols } = blockGrid("patcher", [outFeatures, inFeatures], blockSize);
+  const blocks = blockCount(rows, cols, recipe.density);
+  try {
+    const scores = criterion.scores({ name, weight: layer.weight.dataSync(), outFeatures, inFeatures, blockSize, seed: recipe.seed + hash(name) });
+    const mask = selectBlocks(scores, { rows, cols, blocks, balanced: recipe.balanced });
+    return [plannedLayer(name, [outFeatures, inFeatures], layer.bias, recipe, BlockLayout.fromMask(mask, rows, cols, blockSize))];
+  } catch (error) {
+    if (!(error instanceof TesseraError)) throw error;
+    problems.push(`${name}: ${error.message}`);
+    return [];
+  }
+};
+
+/** FNV-1a: layers of one pattern draw differently. */
+const hash = (text: string): number => [...text].reduce((h, char) => Math.imul(h ^ char.charCodeAt(0), 16777619) >>> 0, 2166136261);
+
+const denseLayer = (model: Module, { name }: PlannedLayer): Module | undefined => model.namedModules().get(name);
+
+const sparsened = (linear: Linear, { name, shape, layout, recipe }: PlannedLayer): Prepared => {
+  const layer = BlockSparseLinear.fromLinear(linear, { layout, recipe, ...(linear.bias ? { bias: linear.bias } : {}) });
+  return {
+    name,
+    layer,
+    from: linear.weight,
+    to: layer.values,
+    convert: (state) => scope(() => gatherBlocks(state, blockIndex(layout, shape, state.device))),
+    undo: () => disposeButBias(layer),
+    done: () => linear.weight.dispose(),
+  };
+};
+
+const densified = (name: string, layer: BlockSparseLinear): Prepared => {
+  const { layout, shape } = layer;
+  const linear = layer.toLinear(layer.bias ? { bias: layer.bias } : {});
+  return {
+    name,
+    layer: linear,
+    from: layer.values,
+    to: linear.weight,
+    convert: (state) => scope(() => scatterBlocks({ ...blockIndex(layout, shape, state.device), values: state })),
+    undo: () => linear.weight.dispose(),
+    done: () => disposeButBias(layer),
+  };
+};
+
+/** Frees the weight and the index of a layer whose bias lives on in another. */
+const disposeButBias = (layer: BlockSparseLinear): void => {
+  const owned: Tensor[] = [layer.values, ...layer.namedBuffers().values()];
+  for (const tensor of owned) tensor.dispose();
+};

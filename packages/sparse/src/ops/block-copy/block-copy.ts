@@ -1,0 +1,53 @@
+import { defineOp, run, sameShape, ShapeError, showShape, type Tensor } from "@tessera/tensor";
+import { checkFloat, checkIndex, checkValues, type BlockIndex, type BlockSparse, type MatrixAttrs } from "../../block-index.ts";
+import { gatherBlocksCpu, scatterBlocksCpu } from "./block-copy.cpu.ts";
+import { gatherBlocksReference, scatterBlocksReference } from "./block-copy.reference.ts";
+
+export interface BlockCopySignature {
+  inputs: [from: Tensor, crowIndices: Tensor, colIndices: Tensor];
+  outputs: [to: Tensor];
+  attrs: MatrixAttrs;
+}
+
+/** values[n] = the part of the matrix under block n, 0 where the block sticks out. */
+export const gatherBlocksOp = defineOp<BlockCopySignature>({
+  name: "gatherBlocks",
+  infer: ([dense, ...index], attrs) => {
+    checkFloat("gatherBlocks", dense);
+    checkIndex("gatherBlocks", index, attrs);
+    if (!sameShape(dense.shape, attrs.shape))
+      throw new ShapeError(`gatherBlocks: expected a ${showShape(attrs.shape)} matrix for this index, got ${showShape(dense.shape)}`);
+    return [{ shape: [index[1].shape[0]!, attrs.blockSize, attrs.blockSize], dtype: "float32" }];
+  },
+  kernels: { reference: gatherBlocksReference, cpu: gatherBlocksCpu },
+});
+
+/** The matrix with the values in their blocks and 0 elsewhere. */
+export const scatterBlocksOp = defineOp<BlockCopySignature>({
+  name: "scatterBlocks",
+  infer: ([values, ...index], attrs) => {
+    checkFloat("scatterBlocks", values);
+    checkIndex("scatterBlocks", index, attrs);
+    checkValues("scatterBlocks", values, index[1], attrs);
+    return [{ shape: attrs.shape, dtype: "float32" }];
+  },
+  kernels: { reference: scatterBlocksReference, cpu: scatterBlocksCpu },
+});
+
+/**
+ * The blocks of a dense matrix that an index names, in its order. Elements of blocks that stick out are 0.
+ *
+ * Shape: dense `[out, in]`, n blocks of b × b → `[n, b, b]`.
+ *
+ * @throws ShapeError when the matrix does not have the shape that the index is for.
+ */
+export const gatherBlocks = (dense: Tensor, index: BlockIndex): Tensor =>
+  run(gatherBlocksOp, [dense, index.crowIndices, index.colIndices], { shape: index.shape, blockSize: index.blockSize })[0];
+
+/**
+ * The dense matrix of a block-sparse one: its values where they belong, 0 elsewhere.
+ *
+ * Shape: values `[n, b, b]` → `[out, in]`.
+ */
+export const scatterBlocks = (w: BlockSparse): Tensor =>
+  run(scatterBlocksOp, [w.values, w.crowIndices, w.colIndices], { shape: w.shape, blockSize: w.blockSize })[0];

@@ -1,0 +1,160 @@
+import { numel, type CpuArgument, type CpuStep, type Layout, type Plan, type Planner, type Slot } from "@tessera/tensor";
+import type { Activation } from "@tessera/tensor/ops/matmul";
+import type { MatrixAttrs } from "../../block-index.ts";
+import { kernels } from "../../kernels.ts";
+import type { ActivatedBlockSparseLinearSignature, BlockSparseLinearSignature, DdsSignature, SddSignature } from "./block-matmul.ts";
+
+// Sizes of the kernels, see block-matmul.as.ts.
+/** Tokens come in a multiple of both variants' tile heights. */
+const ROUND = 12;
+/** Scratch of one task for a tile at an edge. */
+const TILE_BYTES = 384;
+/** Tokens of a chunk of the weight gradient: a panel of either side stays in L1. */
+const KC = 256;
+/** Floats of packed tokens that one task multiplies: 384 KiB stay in L2. */
+const TOKENS_IN_CACHE = 96 << 10;
+const MULTIPLY_ADDS_PER_TASK = 1 << 19;
+const PACKED_PER_TASK = 1 << 15;
+/** Tasks that a product is cut into, where its tasks stay worth their start. */
+const ENOUGH_TASKS = 16;
+
+const activationCodes: { readonly [A in Activation]: number } = { relu: 1, gelu: 2, geluTanh: 3 };
+
+/** A product over lines of blocks: block rows for x Wᵀ, block columns for dy W. */
+interface LineProduct {
+  readonly attrs: MatrixAttrs;
+  readonly tokens: number;
+  /** Stored blocks. */
+  readonly blocks: number;
+  /** Features of the dense factor and of the result. */
+  readonly from: number;
+  readonly to: number;
+  readonly values: Slot;
+  /** Where each line starts, and where its blocks lie along the dense factor. */
+  readonly pointers: Slot;
+  readonly indices: Slot;
+  /** The place of a line's blocks in the values; 0 when they lie in order. */
+  readonly permutation: Slot | 0;
+  readonly bias: Slot | 0;
+  readonly pre: Slot | 0;
+  readonly activation: number;
+}
+
+const tokensOf = (x: Layout): number => numel(x.shape.slice(0, -1));
+const roundUp = (n: number, multiple: number): number => Math.ceil(n / multiple) * multiple;
+const clamp = (n: number, least: number, most: number): number => Math.max(least, Math.min(n, most));
+
+const step = (fn: string, tasks: number, args: readonly CpuArgument[]): CpuStep => ({ wasm: kernels, fn, args, tasks });
+
+/** Values and tokens are packed into panels; then a task multiplies some tokens with some lines. */
+const planLines = (product: LineProduct): Plan<CpuStep> => {
+  const { tokens, blocks, from, to, values, pointers, indices, permutation, bias, pre, activation } = product;
+  const b = product.attrs.blockSize;
+  const lines = Math.ceil(to / b);
+  const depth = roundUp(from, b);
+
+  const tokensPerPack = clamp(roundUp(PACKED_PER_TASK / depth, ROUND), ROUND, roundUp(tokens, ROUND));
+  const linesPerPack = clamp(Math.round((PACKED_PER_TASK * lines) / Math.max(blocks * b * b, 1)), 1, lines);
+
+  const multiplyAdds = tokens * blocks * b * b;
+  const wanted = clamp(Math.ceil(multiplyAdds / MULTIPLY_ADDS_PER_TASK), 1, ENOUGH_TASKS);
+  const inCache = Math.max(Math.floor(TOKENS_IN_CACHE / depth / ROUND) * ROUND, ROUND);
+  const perTask = Math.min(roundUp(tokens / Math.ceil(tokens / inCache), ROUND), roundUp(tokens, ROUND));
+  const tokenTasks = Math.ceil(tokens / perTask);
+  const linesPerTask = clamp(Math.ceil((lines * tokenTasks) / wanted), 1, lines);
+  const tasks = tokenTasks * Math.ceil(lines / linesPerTask);
+
+  const [packedTokens, packedValues, tiles] = [{ scratch: 0 }, { scratch: 1 }, { scratch: 2 }];
+  const pack = [
+    step("block_pack_values_f32", Math.ceil(lines / linesPerPack), [values, packedValues, pointers, permutation, lines, b, linesPerPack]),
+    step("block_pack_tokens_f32", Math.ceil(tokens / tokensPerPack), [{ in: 0 }, packedTokens, tokens, from, depth, from, 1, tokensPerPack]),
+  ];
+  return {
+    scratchBytes: blocks === 0 ? [0, 0, 0] : [depth * roundUp(tokens, ROUND) * 4, blocks * b * b * 4, tasks * TILE_BYTES],
+    steps: [
+      // Without a block nothing is read from the panels.
+      ...(blocks === 0 ? [] : pack),
+      step("block_product_f32", tasks, [
+        ...[packedTokens, packedValues, pointers, indices, bias, { out: 0 }, pre, tiles],
+        ...[tokens, to, depth, lines, b, perTask, linesPerTask, activation],
+      ]),
+    ],
+  };
+};
+
+const planLinear = (
+  [x, , bias, , colIndices]: readonly (Layout | null)[],
+  pre: Layout | null,
+  attrs: MatrixAttrs,
+  activation: number,
+): Plan<CpuStep> =>
+  planLines({
+    attrs,
+    tokens: tokensOf(x!),
+    blocks: colIndices!.shape[0]!,
+    from: attrs.shape[1],
+    to: attrs.shape[0],
+    values: { in: 1 },
+    pointers: { in: 3 },
+    indices: { in: 4 },
+    permutation: 0,
+    bias: bias ? { in: 2 } : 0,
+    pre: pre ? { out: 1 } : 0,
+    activation,
+  });
+
+export const blockSparseLinearCpu: Planner<BlockSparseLinearSignature, CpuStep> = {
+  plan: ({ inputs, attrs }) => planLinear(inputs, null, attrs, 0),
+};
+
+export const activatedBlockSparseLinearCpu: Planner<ActivatedBlockSparseLinearSignature, CpuStep> = {
+  plan: ({ inputs, outputs: [, pre], attrs }) => planLinear(inputs, pre, attrs, activationCodes[attrs.activation]),
+};
+
+export const ddsCpu: Planner<DdsSignature, CpuStep> = {
+  plan: ({ inputs: [dy, , , colIndices], attrs }) =>
+    planLines({
+      attrs,
+      tokens: tokensOf(dy),
+      blocks: colIndices.shape[0]!,
+      from: attrs.shape[0],
+      to: attrs.shape[1],
+      values: { in: 1 },
+      pointers: { in: 4 },
+      indices: { in: 5 },
+      permutation: { in: 6 },
+      bias: 0,
+      pre: 0,
+      activation: 0,
+    }),
+};
+
+/** Both factors are packed into panels over the tokens; then a task computes some stored blocks. */
+export const sddCpu: Planner<SddSignature, CpuStep> = {
+  plan: ({ inputs: [dy, , crowIndices, colIndices], attrs: { shape: [outputs, inputs], blockSize: b } }) => {
+    const tokens = tokensOf(dy);
+    const blocks = colIndices.shape[0]!;
+    const rows = crowIndices.shape[0]! - 1;
+    const cols = Math.ceil(inputs / b);
+    const chunks = Math.ceil(tokens / KC);
+
+    const packFeatures = (x: Slot, packed: Slot, features: number, lines: number, wide: 0 | 1): CpuStep => {
+      const perTask = clamp(Math.round(PACKED_PER_TASK / (b * Math.min(tokens, KC))), 1, lines);
+      return step("block_pack_features_f32", chunks * Math.ceil(lines / perTask), [
+        ...[x, packed, tokens, features, features, 1, lines, b, KC, wide, perTask],
+      ]);
+    };
+    const [packedDy, packedX] = [{ scratch: 0 }, { scratch: 1 }];
+    const wanted = clamp(Math.ceil((tokens * blocks * b * b) / MULTIPLY_ADDS_PER_TASK), 1, ENOUGH_TASKS);
+    const perTask = Math.ceil(blocks / wanted);
+    return {
+      scratchBytes: [tokens * rows * b * 4, tokens * cols * b * 4],
+      steps: [
+        ...(tokens === 0 ? [] : [packFeatures({ in: 0 }, packedDy, outputs, rows, 0), packFeatures({ in: 1 }, packedX, inputs, cols, 1)]),
+        step("block_weight_gradient_f32", Math.ceil(blocks / perTask), [
+          ...[packedDy, packedX, { in: 2 }, { in: 3 }, { out: 0 }, tokens, outputs, inputs, rows, cols, b, KC, blocks, perTask],
+        ]),
+      ],
+    };
+  },
+};

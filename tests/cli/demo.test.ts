@@ -1,0 +1,124 @@
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { SeededRandom } from "@tessera/models/data";
+import { describe, expect, test } from "vitest";
+import { startTessera, temporaryFolder, tessera, type Running } from "./run-tessera.ts";
+
+const folder = temporaryFolder();
+
+/** A demo of the real data and the real phases, with hardly any training. */
+const tiny = (out: string): string[] => ["demo", "--out", out, "--tokens", "20000", "--finetune-steps", "12"];
+
+interface DemoResult {
+  accuracy: Record<"naiveBayes" | "scratch" | "dense" | "sparse", number>;
+  sha256: Record<"pretrained" | "scratch" | "dense" | "sparse", string>;
+  report: string;
+}
+
+const hash = async (path: string): Promise<string> =>
+  createHash("sha256")
+    .update(await readFile(path))
+    .digest("hex");
+
+/** Waits until something holds, or the process has ended. */
+const until = async (running: Running, holds: () => boolean): Promise<void> => {
+  let ended = false;
+  void running.ended.then(() => (ended = true));
+  while (!ended && !holds()) await sleep(2);
+};
+
+const kill = async (running: Running): Promise<void> => {
+  running.child.kill("SIGKILL");
+  await running.ended;
+};
+
+describe("demo", () => {
+  const whole = folder;
+  let result: DemoResult;
+
+  test("goes all the way, and says how far it is in plain lines", { timeout: 180_000 }, async () => {
+    const out = whole.path("whole");
+    const { code, out: said, err } = await tessera(tiny(out));
+    expect(err).toBe("");
+    expect(code).toBe(0);
+    expect(said).not.toContain("\u001b");
+    for (const title of ["data", "tokenizer", "naive Bayes", "pre-training", "patching", "from scratch", "report"]) {
+      expect(said).toMatch(new RegExp(`^✓ ${title} `, "m"));
+    }
+    expect(said).toContain("3,000 to test on");
+    expect(said).toMatch(/pre-training +100 %/);
+    expect(said).toContain(`Report: ${whole.path("whole", "report.html")}`);
+    expect(said.match(/npm run tessera -- /g)).toHaveLength(2);
+    const report = await readFile(whole.path("whole", "report.html"), "utf8");
+    expect(report.match(/<figure class="mosaic">/g)).toHaveLength(6);
+  });
+
+  test("prints its result again when it is finished, as JSON too", { timeout: 60_000 }, async () => {
+    const { code, out: said } = await tessera([...tiny(whole.path("whole")), "--json"]);
+    expect(code).toBe(0);
+    result = JSON.parse(said) as DemoResult;
+    expect(said).toBe(`${JSON.stringify(result)}\n`);
+    for (const accuracy of Object.values(result.accuracy)) expect(accuracy).toBeGreaterThan(1 / 6);
+    for (const [name, sha256] of Object.entries(result.sha256)) {
+      expect(await hash(whole.path("whole", "models", name, "model.safetensors"))).toBe(sha256);
+    }
+  });
+
+  test("goes on under the same settings alone", { timeout: 60_000 }, async () => {
+    const { code, err } = await tessera([...tiny(whole.path("whole")), "--seed", "5"]);
+    expect(code).toBe(1);
+    expect(err).toContain("expected a run with seed 5, got one with seed 0; start over with --fresh");
+  });
+
+  test("WordNet's licence lies beside every model", async () => {
+    for (const name of readdirSync(whole.path("whole", "models"))) {
+      const notice = await readFile(whole.path("whole", "models", name, "LICENSE-WordNet"), "utf8");
+      expect(notice).toContain("Princeton University");
+    }
+  });
+
+  test("killed again and again, it ends with the same weights", { timeout: 300_000 }, async () => {
+    const out = folder.path("killed");
+    const random = new SeededRandom(7, "kills");
+    const training = (name: string): string => folder.path("killed", "training", name);
+    const isSaving = (name: string): boolean =>
+      existsSync(training(name)) && readdirSync(training(name)).some((file) => file.endsWith(".tmp"));
+    /** When to kill: a moment of the run, then some milliseconds later. */
+    const moments: [what: string, holds: (running: Running) => boolean][] = [
+      ["while the tokenizer is learned", ({ out: said }) => said().includes("✓ data")],
+      ["between two phases", ({ out: said }) => said().includes("✓ naive Bayes")],
+      ["in the middle of pre-training", ({ out: said }) => said().includes("pre-training ")],
+      ["while a checkpoint is written", () => isSaving("pretraining")],
+      ["between pre-training and patching", ({ out: said }) => said().includes("✓ pre-training")],
+      ["in the first fine-tuning", () => existsSync(training("scratch"))],
+      ["while the second saves", () => isSaving("dense")],
+      ["in the third", ({ out: said }) => said().includes("✓ pre-trained ")],
+      ["in the new process", ({ out: said }) => said().includes("✓ pre-trained, sparse")],
+      ["before the report", ({ out: said }) => said().includes("✓ speed")],
+    ];
+    for (const [, holds] of moments) {
+      const running = startTessera(tiny(out));
+      await until(running, () => holds(running));
+      await sleep(random.nextInt(40));
+      await kill(running);
+    }
+    const { code, out: said, err } = await tessera([...tiny(out), "--json"]);
+    expect(err).toBe("");
+    expect(code).toBe(0);
+    expect((JSON.parse(said) as DemoResult).sha256).toEqual(result.sha256);
+  });
+
+  test("Ctrl-C saves and ends with 130; the same command goes on", { timeout: 120_000 }, async () => {
+    const out = folder.path("stopped");
+    const args = ["demo", "--out", out, "--tokens", "200000", "--finetune-steps", "12"];
+    const running = startTessera(args);
+    await until(running, () => existsSync(folder.path("stopped", "training", "pretraining", "log.jsonl")));
+    running.child.kill("SIGINT");
+    const { code, err } = await running.ended;
+    expect(err).toMatch(/stopped at step \d+ of 391 and saved; run it again to go on\n$/);
+    expect(code).toBe(130);
+    expect(existsSync(folder.path("stopped", "training", "pretraining", "checkpoint.safetensors"))).toBe(true);
+  });
+});

@@ -1,0 +1,116 @@
+import { access, writeFile } from "node:fs/promises";
+import { expect, test, vi } from "vitest";
+import { runHere } from "./run-here.ts";
+import { temporaryFolder, tessera } from "./run-tessera.ts";
+
+const folder = temporaryFolder();
+
+const COMMANDS = ["demo", "pretrain", "finetune", "evaluate", "fill-mask", "patch", "sensitivity", "info"];
+
+test("--help lists the commands, and each command's own has an example", { timeout: 30_000 }, async () => {
+  const { code, out } = await runHere(["--help"]);
+  expect(code).toBe(0);
+  for (const name of COMMANDS) expect(out).toMatch(new RegExp(`^ {2}${name} `, "m"));
+  const helps = await Promise.all(COMMANDS.map((name) => tessera([name, "--help"])));
+  helps.forEach((help, i) => {
+    expect(help.code).toBe(0);
+    expect(help.out).toMatch(new RegExp(`Examples?:\n {2}tessera ${COMMANDS[i]}`));
+    for (const option of ["--seed", "--threads", "--device", "--out", "--resume", "--json", "--quiet"]) {
+      expect(help.out).toContain(option);
+    }
+  });
+});
+
+test("--version prints one version", async () => {
+  const { code, out } = await runHere(["--version"]);
+  expect(code).toBe(0);
+  expect(out).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+/** Command lines that are wrong, and what is said of them in one line. */
+test.each([
+  [["demo", "--sed", "1"], "unknown option '--sed' (Did you mean --seed?); see tessera demo --help"],
+  [["demo", "--finetune-step", "1"], "unknown option '--finetune-step' (Did you mean --finetune-steps?)"],
+  [["dmeo"], "unknown command 'dmeo' (Did you mean demo?); see tessera --help"],
+  [["demo", "--seed", "-1"], "option '--seed <n>' argument '-1' is invalid. Expected a whole number from 0."],
+  [["demo", "--seed", "1.5"], "Expected a whole number from 0."],
+  [["demo", "--threads", "0"], "option '--threads <n>' argument '0' is invalid. Expected a whole number from 1."],
+  [["demo", "--threads", "two"], "Expected a whole number from 1."],
+  [["demo", "--device", "gpu"], "--device: expected cpu or reference, got gpu"],
+  [["demo", "extra"], "too many arguments for 'demo'. Expected 0 arguments but got 1."],
+  [["patch"], "missing required argument 'model'"],
+  [["patch", "model", "--density", "1.5"], "Expected a number above 0 and at most 1."],
+  [["patch", "model", "--pattern", "("], "Expected a regular expression"],
+  [["evaluate", "model", "--out", "there"], "--out: expected a command that writes, got evaluate; leave it out"],
+  [["patch", "model", "--resume"], "--resume: expected a command that can go on, got patch; leave it out"],
+  [["finetune", "model", "--classes", "a,,b"], "Expected names with commas between, each once."],
+])("%j is a usage error", async (args, message) => {
+  const { code, out, err } = await runHere(args);
+  expect(err).toContain(message);
+  expect(err).toMatch(/^tessera: [^\n]*\n$/);
+  expect(out).toBe("");
+  expect(code).toBe(2);
+});
+
+test("without a command the help is printed, as an error", async () => {
+  const { code, err } = await runHere([]);
+  expect(code).toBe(2);
+  expect(err).toContain("Usage: tessera");
+});
+
+test("a process ends with the code of its usage error, and has begun nothing", { timeout: 30_000 }, async () => {
+  const { code, err } = await tessera(["demo", "--device", "gpu"], { cwd: folder.path() });
+  expect(err).toBe("tessera: --device: expected cpu or reference, got gpu\n");
+  expect(code).toBe(2);
+  await expect(access(folder.path("runs"))).rejects.toThrow("ENOENT");
+});
+
+/** What cannot be done, and what is said of it. */
+test.each([
+  [["info", "nowhere"], "info: expected a file or folder, got nowhere, which cannot be read; check the path"],
+  [["evaluate", "nowhere"], "nowhere: expected the folder of a model, got one without config.json; check the path"],
+  [["fill-mask", "nowhere", "a <mask>"], "expected the folder of a model"],
+])("%j fails with one line", async (args, message) => {
+  const { code, out, err } = await runHere(args);
+  expect(err).toContain(message);
+  expect(err).toMatch(/^tessera: [^\n]*\n$/);
+  expect(out).toBe("");
+  expect(code).toBe(1);
+});
+
+/** Files that are not what they should be. */
+test.each([
+  ["pretrain", "--text", "nowhere.txt", "nowhere.txt: expected a file that can be read, got ENOENT; check the path"],
+  ["pretrain", "--text", "empty.txt", "empty.txt: expected one text a line, got an empty file; check the path"],
+] as const)("%s %s %s fails with one line", async (command, option, name, message) => {
+  await writeFile(folder.path("empty.txt"), "\n\n");
+  const { code, err } = await runHere([command, option, folder.path(name), "--out", folder.path("run"), "--fresh"]);
+  expect(err).toContain(message);
+  expect(code).toBe(1);
+});
+
+test("DEBUG adds the stack", async () => {
+  vi.stubEnv("DEBUG", "1");
+  try {
+    expect((await runHere(["info", "nowhere"])).err).toMatch(/\n {4}at /);
+  } finally {
+    vi.unstubAllEnvs();
+  }
+});
+
+test("NO_COLOR and a pipe have no colours; FORCE_COLOR has", { timeout: 60_000 }, async () => {
+  const path = folder.path("file.safetensors");
+  const header = '{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}';
+  const bytes = Buffer.alloc(8 + header.length + 4);
+  bytes.writeBigUInt64LE(BigInt(header.length));
+  bytes.write(header, 8);
+  await writeFile(path, bytes);
+  const [pipe, none, forced] = await Promise.all([
+    tessera(["info", path]),
+    tessera(["info", path], { env: { NO_COLOR: "1", FORCE_COLOR: "1" } }),
+    tessera(["info", path], { env: { FORCE_COLOR: "1" } }),
+  ]);
+  expect(pipe.out).toContain("1 tensors, 1 float32 numbers");
+  expect(none.out).toBe(pipe.out);
+  expect(forced.out).toContain("\u001b[1m");
+});

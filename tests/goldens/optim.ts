@@ -1,0 +1,77 @@
+import { Gradients } from "@tessera/autograd";
+import { Adam, AdamW, clipGradNorm, cosineWarmup, linearWarmup, SGD, type Optimizer, type Schedule } from "@tessera/nn";
+import { Parameter, scope, tensor, type Backend, type HostTensor } from "@tessera/tensor";
+import { difference, valuesOf } from "../support/close.ts";
+import type { GoldenFolder, GoldenTensors } from "./folder.ts";
+import type { CaseResult } from "./result.ts";
+
+/** One of PyTorch's traces: a parameter after every step, for gradients that are given. */
+interface Trace {
+  readonly id: string;
+  readonly optimizer: string;
+  readonly options: { readonly [name: string]: unknown };
+  readonly clip: number | null;
+  readonly lrs: readonly number[];
+  readonly schedule?: string;
+}
+
+/** Of the largest value of the parameter. */
+const TOLERANCE = { relative: 2e-6 };
+
+/** Every trace of optim.json, step by step. */
+export async function* checkOptimisers(folder: GoldenFolder, device: Backend): AsyncGenerator<CaseResult> {
+  const stored = folder.tensors("optim.safetensors");
+  for (const trace of folder.json<readonly Trace[]>("optim.json")) {
+    try {
+      yield { id: trace.id, failures: await follow(trace, stored, device) };
+    } catch (error) {
+      yield { id: trace.id, failures: [String(error)] };
+    }
+  }
+}
+
+const follow = async (trace: Trace, stored: GoldenTensors, device: Backend): Promise<string[]> => {
+  const golden = (name: string): HostTensor => stored.get(`${trace.id}/${name}`, [1]);
+  const upload = ({ data, shape }: HostTensor) => tensor(data, shape, { device });
+  const parameter = new Parameter(upload(golden("init")));
+  const optimizer = optimizerOf(trace, new Map([["p", parameter]]));
+  const schedule = scheduleOf(trace, optimizer);
+  const failures: string[] = [];
+  for (const [step, lr] of trace.lrs.entries()) {
+    const rate = optimizer.groups[0]!.lr;
+    if (Math.abs(rate - lr) > 1e-12) failures.push(`learning rate of step ${step}: got ${rate}, expected ${lr}`);
+    scope((): void => {
+      const grads = new Gradients([["p", upload(golden(`grad${step}`))]]);
+      if (trace.clip !== null) clipGradNorm(grads, trace.clip);
+      optimizer.step(grads);
+    });
+    schedule?.step();
+    const { data, shape } = golden(`param${step}`);
+    const why = difference(await valuesOf(parameter), { shape, dtype: "float32", values: data }, TOLERANCE);
+    if (why) failures.push(`after step ${step}: ${why}`);
+  }
+  optimizer.dispose();
+  parameter.dispose();
+  return failures;
+};
+
+const optimizerOf = ({ optimizer, options }: Trace, params: ReadonlyMap<string, Parameter>): Optimizer => {
+  const { lr, weight_decay: weightDecay } = options as { lr: number; weight_decay: number };
+  if (optimizer === "SGD") {
+    const { momentum, dampening, nesterov } = options as { momentum: number; dampening: number; nesterov: boolean };
+    return new SGD(params, { lr, weightDecay, momentum, dampening, nesterov });
+  }
+  if (optimizer !== "Adam" && optimizer !== "AdamW") throw new Error(`no optimiser is called ${optimizer}`);
+  const { betas, eps } = options as { betas: [number, number]; eps: number };
+  return new (optimizer === "Adam" ? Adam : AdamW)(params, { lr, weightDecay, betas, eps });
+};
+
+/** "linear warmup 3 total 8"; without one, the learning rate that the trace gives for its first step stays. */
+const scheduleOf = ({ schedule }: Trace, optimizer: Optimizer): Schedule | null => {
+  if (schedule === undefined) return null;
+  const [, kind, warmup, total] = /^(linear|cosine) warmup (\d+) total (\d+)$/.exec(schedule) ?? [];
+  const lengths = { warmupSteps: Number(warmup), totalSteps: Number(total) };
+  if (kind === "linear") return linearWarmup(optimizer, lengths);
+  if (kind === "cosine") return cosineWarmup(optimizer, lengths);
+  throw new Error(`no schedule reads "${schedule}"`);
+};

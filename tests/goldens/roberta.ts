@@ -1,0 +1,205 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { valueAndGrad, type Gradients } from "@tessera/autograd";
+import { RobertaForMaskedLM, RobertaForSequenceClassification, weightDecayGroups, type RobertaInputs } from "@tessera/models";
+import { AdamW, clipGradNorm, Linear, linearWarmup } from "@tessera/nn";
+import { BlockLayout, BlockSparseLinear, BlockSparseMatrix } from "@tessera/sparse";
+import { dispose, keep, readSafetensors, scope, tensor, type Backend, type HostTensor, type Parameter, type Tensor } from "@tessera/tensor";
+import { difference, valuesOf } from "../support/close.ts";
+
+type Model = RobertaForMaskedLM | RobertaForSequenceClassification;
+type Tensors = ReadonlyMap<string, HostTensor>;
+interface Output {
+  readonly loss?: Tensor;
+  readonly logits?: Tensor;
+  readonly hiddenStates?: readonly Tensor[];
+}
+interface Training {
+  readonly optimizer: string;
+  readonly clip_grad_norm: number;
+  readonly schedule: string;
+  readonly losses: readonly number[];
+  readonly grad_norms: readonly number[];
+}
+interface Inputs extends RobertaInputs {
+  labels: Tensor;
+}
+
+/** What one part of a folder's checks found; no failures is a pass. */
+export interface RobertaCase {
+  readonly case: "forward" | "gradients" | "training";
+  readonly failures: string[];
+}
+
+/** Allowed errors: of the largest value for tensors, of the value for numbers, of the way gone for trained weights. */
+const FORWARD = 1e-5;
+const GRADIENTS = 2e-5;
+const NORMS = 5e-5;
+const TRAINED = 1e-3;
+
+/**
+ * Checks a folder of Hugging Face's form with goldens beside it: logits, hidden states and loss; every gradient; and an AdamW
+ * trajectory, compared by losses, norms and final weights. All sizes are read from the folder; layers that it has block masks
+ * for are block-sparse here.
+ */
+export const checkRoberta = async (folder: string, device: Backend): Promise<RobertaCase[]> => {
+  const golden = readSafetensors(readFileSync(join(folder, "golden.safetensors"))).tensors;
+  const { training } = JSON.parse(readFileSync(join(folder, "golden.json"), "utf8")) as { training: Training };
+  const checks = { forward: checkForward, gradients: checkGradients, training: checkTraining };
+  const results: RobertaCase[] = [];
+  for (const [name, check] of Object.entries(checks) as [RobertaCase["case"], typeof checkTraining][]) {
+    const model = await load(folder, golden, device);
+    try {
+      results.push({ case: name, failures: await check(model, golden, training) });
+    } catch (error) {
+      results.push({ case: name, failures: [`threw ${String(error)}`] });
+    } finally {
+      model.dispose();
+    }
+  }
+  return results;
+};
+
+/** The model of a folder, its masked layers made block-sparse. It has no dropout, so training mode changes nothing. */
+const load = async (folder: string, golden: Tensors, device: Backend): Promise<Model> => {
+  const isMaskedLM = golden.get("logits")!.shape.length === 3;
+  const { model } = isMaskedLM
+    ? await RobertaForMaskedLM.fromPretrained(folder, { device })
+    : await RobertaForSequenceClassification.fromPretrained(folder, { device });
+  for (const [key, mask] of golden) {
+    if (!key.startsWith("block_mask/")) continue;
+    const path = key.slice("block_mask/".length);
+    const dense = model.getSubmodule(path);
+    if (!(dense instanceof Linear)) throw new Error(`${path} is not a linear layer`);
+    const [rows, cols] = mask.shape as [number, number];
+    const layout = BlockLayout.fromMask(Uint8Array.from(mask.data), rows, cols, dense.outFeatures / rows);
+    model.setSubmodule(path, BlockSparseLinear.fromLinear(dense, { layout })).dispose();
+  }
+  return model.train();
+};
+
+const device = (model: Model): Backend => model.parameters()[0]!.device;
+
+const inputsOf = (model: Model, golden: Tensors, prefix = ""): Inputs => {
+  const get = (name: string): Tensor => {
+    const { data, shape } = golden.get(`${prefix}${name}`)!;
+    return tensor(data, shape, { dtype: "int32", device: device(model) });
+  };
+  return { inputIds: get("input_ids"), attentionMask: get("attention_mask"), labels: get("labels") };
+};
+
+const forward = (model: Model, inputs: Inputs): Output => model.forward(inputs);
+
+const compare = async (failures: string[], name: string, got: Tensor | undefined, want: HostTensor, relative: number): Promise<void> => {
+  const why = got ? difference(await valuesOf(got), { ...want, values: want.data }, { relative }) : "missing";
+  if (why !== null) failures.push(`${name}: ${why}`);
+};
+
+/** |got − want| ≤ tolerance · |want|; NaN is never close. */
+const compareNumber = (failures: string[], name: string, got: number, want: number, tolerance: number): void => {
+  const error = Math.abs(got - want) / Math.abs(want);
+  if (!(error <= tolerance)) failures.push(`${name}: got ${got}, expected ${want}, relative error ${error.toExponential(2)} > ${tolerance}`);
+};
+
+const checkForward = async (model: Model, golden: Tensors): Promise<string[]> => {
+  const failures: string[] = [];
+  const output = scope(() => forward(model, { ...inputsOf(model, golden), outputHiddenStates: true }));
+  await compare(failures, "logits", output.logits, golden.get("logits")!, FORWARD);
+  const count = [...golden.keys()].filter((key) => key.startsWith("hidden_states.")).length;
+  if (output.hiddenStates?.length !== count) failures.push(`hidden_states: got ${output.hiddenStates?.length}, expected ${count}`);
+  for (const [i, states] of (output.hiddenStates ?? []).entries())
+    await compare(failures, `hidden_states.${i}`, states, golden.get(`hidden_states.${i}`)!, FORWARD);
+  compareNumber(failures, "loss", await output.loss!.item(), golden.get("loss")!.data[0]!, FORWARD);
+  dispose(output);
+  return failures;
+};
+
+const checkGradients = async (model: Model, golden: Tensors): Promise<string[]> => {
+  const failures: string[] = [];
+  const { value, grads } = keep(scope(() => valueAndGrad(model, (inputs: Inputs) => forward(model, inputs).loss!)(inputsOf(model, golden))));
+  const dense = scope(() => keep(denseByName(model, grads)));
+  for (const [key, want] of golden)
+    if (key.startsWith("grad/")) await compare(failures, key, dense.get(key.slice("grad/".length)), want, GRADIENTS);
+  for (const name of dense.keys()) if (!golden.has(`grad/${name}`)) failures.push(`grad/${name}: expected none, got one`);
+  dispose([value, grads, dense]);
+  return failures;
+};
+
+/** Tensors by parameter name, those of block-sparse values written out under the dense weight's name. */
+const denseByName = (model: Model, tensors: ReadonlyMap<string, Tensor>): Map<string, Tensor> => {
+  const modules = model.namedModules();
+  return new Map(
+    [...tensors].map(([name, x]) => {
+      const layer = modules.get(name.replace(/\.values$/, ""));
+      if (!(layer instanceof BlockSparseLinear)) return [name, x.alias()];
+      return [name.replace(/values$/, "weight"), new BlockSparseMatrix(x.alias(), layer.layout, layer.shape).toDense()];
+    }),
+  );
+};
+
+const numberAfter = (text: string, word: string): number => {
+  const found = new RegExp(`${word} ([0-9.e+-]*[0-9])`).exec(text)?.[1];
+  if (found === undefined) throw new Error(`golden.json: no "${word}" in "${text}"`);
+  return Number(found);
+};
+
+const checkTraining = async (model: Model, golden: Tensors, training: Training): Promise<string[]> => {
+  const failures: string[] = [];
+  const initial = await hostOf(model);
+  const { optimizer: recipe, schedule: plan, clip_grad_norm: maxNorm, losses, grad_norms: norms } = training;
+  const spares = (name: string): boolean => name.endsWith("bias") || name.includes("LayerNorm");
+  const [, beta1, beta2] = /betas ([0-9.]+),([0-9.]+)/.exec(recipe)!;
+  const optimizer = new AdamW(weightDecayGroups(model, { weightDecay: numberAfter(recipe, "weight_decay"), spares }), {
+    lr: numberAfter(recipe, "lr"),
+    betas: [Number(beta1), Number(beta2)],
+    eps: numberAfter(recipe, "eps"),
+  });
+  const schedule = linearWarmup(optimizer, { warmupSteps: numberAfter(plan, "warmup"), totalSteps: numberAfter(plan, "total") });
+  const lossAndGrads = valueAndGrad(model, (inputs: Inputs) => forward(model, inputs).loss!);
+  for (const [step, wantedLoss] of losses.entries()) {
+    const read = scope(() => {
+      const { value, grads } = lossAndGrads(inputsOf(model, golden, `train/${step}/`));
+      const read = { loss: value.item(), norm: clipGradNorm(grads, maxNorm).item() };
+      optimizer.step(grads);
+      return read;
+    });
+    schedule.step();
+    compareNumber(failures, `loss of step ${step}`, await read.loss, wantedLoss, FORWARD);
+    compareNumber(failures, `gradient norm of step ${step}`, await read.norm, norms[step]!, NORMS);
+  }
+  optimizer.dispose();
+  const trained = await hostOf(model);
+  for (const [key, want] of golden) {
+    const name = key.slice("trained/".length);
+    // Its gradient is zero mathematically, and Adam makes steps of the noise.
+    if (!key.startsWith("trained/") || name.endsWith("key.bias")) continue;
+    const got = trained.get(name);
+    const before = initial.get(name);
+    if (!got || !before) failures.push(`${key}: missing`);
+    else compareWay(failures, key, { got, want: want.data, before });
+  }
+  return failures;
+};
+
+const hostOf = async (model: Model): Promise<Map<string, ArrayLike<number>>> => {
+  const dense = scope(() => keep(denseByName(model, model.namedParameters() as ReadonlyMap<string, Parameter>)));
+  const host = new Map(await Promise.all([...dense].map(async ([name, x]) => [name, await x.data()] as const)));
+  dispose(dense);
+  return host;
+};
+
+/** ‖got − want‖₂ ≤ TRAINED · ‖want − before‖₂. */
+const compareWay = (
+  failures: string[],
+  name: string,
+  { got, want, before }: { got: ArrayLike<number>; want: ArrayLike<number>; before: ArrayLike<number> },
+): void => {
+  const distance = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
+    let sum = 0;
+    for (let i = 0; i < a.length; i++) sum += (a[i]! - b[i]!) ** 2;
+    return Math.sqrt(sum);
+  };
+  if (got.length !== want.length) return void failures.push(`${name}: got ${got.length} values, expected ${want.length}`);
+  const [error, way] = [distance(got, want), distance(want, before)];
+  if (!(error <= TRAINED * way)) failures.push(`${name}: off by ${error.toExponential(2)}, ${(error / way).toExponential(2)} of the way gone`);
+};

@@ -1,0 +1,82 @@
+import {
+  classificationEpoch,
+  ClassificationCollator,
+  evaluateClassification,
+  evaluateMaskedLM,
+  maskedLMEpoch,
+  RobertaForMaskedLM,
+  RobertaForSequenceClassification,
+  weightDecayGroups,
+  type EncodedExample,
+} from "@tessera/models";
+import { Generator, scope, tensor } from "@tessera/tensor";
+import { expect, it } from "vitest";
+import { withoutLeaks } from "../support/leaks.ts";
+import { tinyBlocks, tinyCollator, tinyConfig } from "./tiny-model.ts";
+
+const seeded = () => ({ generator: new Generator(4) });
+/** −log softmax(row)[label], in float64. */
+const entropy = (row: ArrayLike<number>, label: number): number => {
+  const values = Array.from(row);
+  return Math.log(values.reduce((sum, x) => sum + Math.exp(x), 0)) - values[label]!;
+};
+
+it("a classifier's loss and accuracy are those of its logits, text by text", () =>
+  withoutLeaks(async () => {
+    using model = new RobertaForSequenceClassification(tinyConfig({ numLabels: 3, initializerRange: 0.5 }), seeded());
+    const examples: EncodedExample[] = Array.from({ length: 7 }, (_, i) => ({ ids: [0, 7 + i, ...new Array<number>(i).fill(20 + i), 2], label: i % 3 }));
+    const collator = new ClassificationCollator({ padTokenId: 1 });
+    const found = await evaluateClassification(model, classificationEpoch({ examples, collator, batchSize: 3 }));
+    expect(model.training).toBe(true);
+    model.eval();
+    let [loss, right] = [0, 0];
+    for (const { ids, label } of examples) {
+      const logits = scope(() => model.forward({ inputIds: tensor(Int32Array.from(ids), [1, ids.length]) }).logits.dataSync());
+      loss += entropy(logits, label);
+      right += Number(logits.indexOf(Math.max(...logits)) === label);
+    }
+    expect(found.count).toBe(7);
+    expect(found.accuracy).toBe(right / 7);
+    expect(found.loss).toBeCloseTo(loss / 7, 5);
+  }));
+
+it("a masked language model's perplexity is that of the masked tokens", () =>
+  withoutLeaks(async () => {
+    using model = new RobertaForMaskedLM(tinyConfig({ initializerRange: 0.5 }), seeded());
+    const epoch = () => maskedLMEpoch({ blocks: tinyBlocks(7), collator: tinyCollator(), batchSize: 3, seed: 1 });
+    const found = await evaluateMaskedLM(model.eval(), epoch());
+    expect(model.training).toBe(false);
+    let [loss, right, count] = [0, 0, 0];
+    for (const { inputIds, labels, shape } of epoch()) {
+      const logits = scope(() => model.forward({ inputIds: tensor(inputIds, shape) }).logits!.dataSync());
+      for (const [i, label] of labels.entries()) {
+        if (label === -100) continue;
+        const row = logits.subarray(64 * i, 64 * (i + 1));
+        loss += entropy(row, label);
+        right += Number(row.indexOf(Math.max(...row)) === label);
+        count++;
+      }
+    }
+    expect(found.count).toBe(count);
+    expect(found.accuracy).toBe(right / count);
+    expect(found.loss).toBeCloseTo(loss / count, 5);
+    expect(found.perplexity).toBeCloseTo(Math.exp(loss / count), 1);
+    expect(await evaluateMaskedLM(model, epoch())).toEqual(found);
+  }));
+
+it("biases and layer norms do not decay", () => {
+  using model = new RobertaForMaskedLM(tinyConfig({ numHiddenLayers: 1 }));
+  const [decayed, spared] = weightDecayGroups(model, { weightDecay: 0.1 });
+  expect(decayed!.weightDecay).toBe(0.1);
+  expect(spared!.weightDecay).toBe(0);
+  expect([...decayed!.params.keys()]).toEqual([
+    "roberta.embeddings.word_embeddings.weight",
+    "roberta.embeddings.position_embeddings.weight",
+    "roberta.embeddings.token_type_embeddings.weight",
+    ...["attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense", "intermediate.dense", "output.dense"].map(
+      (name) => `roberta.encoder.layer.0.${name}.weight`,
+    ),
+    "lm_head.dense.weight",
+  ]);
+  expect(decayed!.params.size + spared!.params.size).toBe(model.namedParameters().size);
+});

@@ -1,0 +1,21 @@
+import { fileURLToPath } from "node:url";
+import { cpu, reference, type Backend } from "@tessera/tensor";
+import { describe, expect, it } from "vitest";
+import { checkRoberta } from "../goldens/roberta.ts";
+import { withoutLeaks } from "../support/leaks.ts";
+
+const folders = ["roberta-mlm", "roberta-mlm-sparse", "roberta-classification", "roberta-classification-sparse"];
+const devices: readonly Backend[] = [cpu, reference];
+
+/** Hugging Face's logits, hidden states, losses, gradients and 12 steps of AdamW; see goldens/README.md. */
+describe.each(devices)("on $name", (device) => {
+  it.each(folders)(
+    "%s agrees with PyTorch",
+    (folder) =>
+      withoutLeaks(async () => {
+        const cases = await checkRoberta(fileURLToPath(new URL(`../../goldens/${folder}`, import.meta.url)), device);
+        expect(cases).toEqual((["forward", "gradients", "training"] as const).map((name) => ({ case: name, failures: [] })));
+      }),
+    120_000,
+  );
+});

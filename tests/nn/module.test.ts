@@ -1,0 +1,304 @@
+import { valueAndGrad } from "@tessera/autograd";
+import { Dropout, Embedding, GELU, LayerNorm, Linear, Module, ModuleList, Sequential } from "@tessera/nn";
+import { add, memory, ones, Parameter, scope, sum, Tensor, tensor, zeros } from "@tessera/tensor";
+import { describe, expect, it } from "vitest";
+import { withoutLeaks } from "../support/leaks.ts";
+import { onEveryDevice } from "../support/on-every-device.ts";
+
+class Block extends Module {
+  readonly norm = new LayerNorm(4);
+  readonly dense = new Linear(4, 4);
+  readonly dropout = new Dropout(0.5);
+
+  forward(x: Tensor): Tensor {
+    return add(x, this.dropout.forward(this.dense.forward(this.norm.forward(x))));
+  }
+}
+
+class Encoder extends Module {
+  readonly layer = new ModuleList([new Block(), new Block()]);
+  readonly positions = this.buffer(zeros([3, 4]), { persistent: false });
+  readonly scale: Parameter | null = new Parameter(ones([4]));
+  readonly note = "no tensor";
+  readonly loose = [new Linear(2, 2)];
+
+  forward(x: Tensor): Tensor {
+    let y = add(x, this.positions);
+    for (const layer of this.layer) y = layer.forward(y);
+    return y;
+  }
+}
+
+/** A masked-LM head's shape of tying: the decoder reads the embedding. */
+class Tied extends Module {
+  readonly table = new Embedding(5, 4);
+  readonly head = new Linear(4, 5, { weight: this.table.weight });
+
+  forward(ids: Tensor): Tensor {
+    return this.head.forward(this.table.forward(ids));
+  }
+}
+
+const freeEncoder = (encoder: Encoder): void => {
+  // Nobody owns what is in an array: that is the point of ModuleList.
+  encoder.loose[0]!.dispose();
+  encoder.dispose();
+};
+
+describe("a module's tree", () => {
+  it("names modules, parameters and buffers by property path, a module's own parameters first, arrays not walked", () =>
+    withoutLeaks(() => {
+      const encoder = new Encoder();
+      expect([...encoder.namedModules().keys()]).toEqual([
+        ...["", "layer"],
+        ...[0, 1].flatMap((i) => [`layer.${i}`, `layer.${i}.norm`, `layer.${i}.dense`, `layer.${i}.dropout`]),
+      ]);
+      const names = (i: number) => ["norm.weight", "norm.bias", "dense.weight", "dense.bias"].map((name) => `layer.${i}.${name}`);
+      expect([...encoder.namedParameters().keys()]).toEqual(["scale", ...names(0), ...names(1)]);
+      expect([...encoder.namedBuffers().keys()]).toEqual(["positions"]);
+      expect(encoder.numParameters()).toBe(4 + 2 * (8 + 20));
+      expect(encoder.parameters()).toHaveLength(9);
+      expect([...encoder.namedChildren().keys()]).toEqual(["layer"]);
+      freeEncoder(encoder);
+    }));
+
+  it("lists tied weights once, under the first path, and the others as aliases", () =>
+    withoutLeaks(() => {
+      const model = new Tied();
+      expect([...model.namedParameters().keys()]).toEqual(["table.weight", "head.bias"]);
+      expect(model.aliases()).toEqual(new Map([["table.weight", ["head.weight"]]]));
+      expect(model.numParameters()).toBe(25);
+      model.dispose();
+    }));
+
+  it("lists a module that is shared once, and the paths of its second place as aliases", () =>
+    withoutLeaks(() => {
+      const shared = new Linear(2, 2, { bias: false });
+      const model = new Sequential(shared, new GELU(), shared);
+      expect([...model.namedModules().keys()]).toEqual(["", "0", "1"]);
+      expect(model.aliases()).toEqual(new Map([["0.weight", ["2.weight"]]]));
+      model.dispose();
+    }));
+
+  it("prints like torch, equal neighbours of a list once", () =>
+    withoutLeaks(() => {
+      const encoder = new Encoder();
+      expect(`${encoder}`).toBe(
+        [
+          "Encoder(",
+          "  (layer): ModuleList(",
+          "    (0-1): 2 x Block(",
+          "      (norm): LayerNorm([4], eps=0.00001, elementwiseAffine=true)",
+          "      (dense): Linear(inFeatures=4, outFeatures=4, bias=true)",
+          "      (dropout): Dropout(p=0.5)",
+          "    )",
+          "  )",
+          ")",
+        ].join("\n"),
+      );
+      freeEncoder(encoder);
+      expect(`${new GELU()}`).toBe('GELU(approximate="none")');
+    }));
+
+  it("goes into training and out of it as a whole", () =>
+    withoutLeaks(() => {
+      const encoder = new Encoder();
+      const modes = () => new Set([...encoder.namedModules().values()].map(({ training }) => training));
+      expect(encoder.training).toBe(true);
+      expect(encoder.eval()).toBe(encoder);
+      expect(modes()).toEqual(new Set([false]));
+      encoder.train();
+      expect(modes()).toEqual(new Set([true]));
+      freeEncoder(encoder);
+    }));
+
+  it("applies a function to children before their parent", () =>
+    withoutLeaks(() => {
+      const encoder = new Encoder();
+      const paths: string[] = [];
+      encoder.apply((_, path) => paths.push(path));
+      expect(paths).toEqual([...[0, 1].flatMap((i) => [`layer.${i}.norm`, `layer.${i}.dense`, `layer.${i}.dropout`, `layer.${i}`]), "layer", ""]);
+      freeEncoder(encoder);
+    }));
+
+  it("frees everything it owns when it is disposed, and survives every scope until then", () =>
+    withoutLeaks(() => {
+      const model = scope(() => new Tied());
+      expect(model.table.weight.isDisposed).toBe(false);
+      model.dispose();
+      expect(model.table.weight.isDisposed).toBe(true);
+    }));
+});
+
+describe("getSubmodule and setSubmodule", () => {
+  it("find and replace a module by its path, in lists too", () =>
+    withoutLeaks(() => {
+      const encoder = new Encoder();
+      expect(encoder.getSubmodule("")).toBe(encoder);
+      expect(encoder.getSubmodule("layer.1.dense")).toBe(encoder.layer.at(1).dense);
+      encoder.eval();
+      const replacement = new Linear(4, 4, { bias: false });
+      const old = encoder.setSubmodule("layer.1.dense", replacement);
+      expect(encoder.layer.at(1).dense).toBe(replacement);
+      expect(replacement.training).toBe(false);
+      expect([...encoder.namedParameters().keys()].at(-1)).toBe("layer.1.dense.weight");
+      old.dispose();
+      const block = new Block();
+      encoder.setSubmodule("layer.0", block).dispose();
+      expect(encoder.layer[0]).toBe(block);
+      freeEncoder(encoder);
+    }));
+
+  it("say what is there when a path is wrong", () =>
+    withoutLeaks(() => {
+      const encoder = new Encoder();
+      expect(() => encoder.getSubmodule("layer.2.dense")).toThrow(
+        'getSubmodule: expected a module at "layer.2.dense", "layer" has none called "2"; it has 0, 1',
+      );
+      expect(() => encoder.getSubmodule("scale")).toThrow('getSubmodule: expected a module at "scale", Encoder has none called "scale"; it has layer');
+      expect(() => encoder.setSubmodule("layer.0.dense.weight", new GELU())).toThrow(/"layer\.0\.dense" has none called "weight"; it has none at all/);
+      expect(() => encoder.setSubmodule("", new GELU())).toThrow(/setSubmodule: expected the path of a module below this one, got the empty path/);
+      freeEncoder(encoder);
+    }));
+});
+
+describe("ModuleList and Sequential", () => {
+  it("count, index from both ends, append and iterate", () =>
+    withoutLeaks(() => {
+      const list = new ModuleList([new GELU(), new GELU({ approximate: "tanh" })]);
+      expect(list.length).toBe(2);
+      expect(list.at(-1)).toBe(list[1]);
+      list.append(new GELU());
+      expect([...list]).toEqual([list[0], list[1], list[2]]);
+      expect(() => list.at(3)).toThrow("ModuleList: expected an index from -3 to 2, got 3");
+      expect(() => list.forward()).toThrow(/ModuleList: expected calls of the modules in it/);
+    }));
+});
+
+onEveryDevice((device) => {
+  it("frees what forward makes, except what it returns", () =>
+    withoutLeaks(() => {
+      class Many extends Module {
+        forward(x: Tensor): { loss: Tensor; parts: Tensor[] } {
+          const doubled = add(x, x);
+          return { loss: sum(doubled), parts: [add(doubled, 1)] };
+        }
+      }
+      const x = ones([2]);
+      const before = memory()[device.name]!.tensors;
+      const { loss, parts } = new Many().forward(x);
+      expect(memory()[device.name]!.tensors - before).toBe(2);
+      for (const one of [x, loss, ...parts]) one.dispose();
+    }));
+
+  it("refuses a forward that is async", () => {
+    class Later extends Module {
+      async forward(): Promise<void> {}
+    }
+    expect(() => new Later().forward()).toThrow(/scope: expected a synchronous function/);
+  });
+
+  it("runs hooks around forward until they are removed; what one returns replaces the output", () =>
+    withoutLeaks(() => {
+      const seen: string[] = [];
+      const model = new Sequential(new GELU(), new GELU());
+      const inner = model.at(1);
+      const removers = [
+        model.registerForwardPreHook((module, args) => seen.push(`before ${module.constructor.name}(${args.length})`)),
+        inner.registerForwardHook((module) => void seen.push(`after ${module.constructor.name}`)),
+        model.registerForwardHook((_, [x], output) => {
+          seen.push(`${(x as Tensor).shape[0]} in, ${(output as Tensor).shape[0]} out`);
+          return add(output as Tensor, 10);
+        }),
+      ];
+      const x = zeros([3]);
+      const y = model.forward(x);
+      expect(seen).toEqual(["before Sequential(1)", "after GELU", "3 in, 3 out"]);
+      expect([...y.dataSync()]).toEqual([10, 10, 10]);
+      for (const remove of removers) remove();
+      const again = model.forward(x);
+      expect(seen).toHaveLength(3);
+      expect([...again.dataSync()]).toEqual([0, 0, 0]);
+      for (const one of [x, y, again]) one.dispose();
+    }));
+
+  it("gives tied weights one gradient, the sum of both uses", () =>
+    withoutLeaks(() => {
+      const model = new Tied();
+      const ids = tensor(new Int32Array([0, 3, 3]));
+      const { value, grads } = valueAndGrad(model, (x: Tensor) => sum(model.forward(x)))(ids);
+      expect([...grads.keys()]).toEqual(["table.weight", "head.bias"]);
+      // Σ_i Σ_o h_i·w_o: row r gets Σ_i h_i from being read as an output, and n_r Σ_o w_o from being looked up n_r times.
+      const w = model.table.weight.dataSync();
+      const row = (r: number) => Array.from(w.slice(4 * r, 4 * r + 4));
+      const plus = (...rows: number[][]) => rows.reduce((a, b) => a.map((value, i) => value + b[i]!), [0, 0, 0, 0]);
+      const looked = plus(row(0), row(3), row(3));
+      const all = plus(...[0, 1, 2, 3, 4].map(row));
+      const want = [1, 0, 0, 2, 0].flatMap((times) => plus(looked, all.map((value) => times * value)));
+      for (const [i, got] of grads.get("table.weight")!.dataSync().entries()) expect(got).toBeCloseTo(want[i]!, 4);
+      value.dispose();
+      grads.dispose();
+      ids.dispose();
+      model.dispose();
+    }));
+
+  it("gives frozen parameters no gradient, and keeps nothing for them", () =>
+    withoutLeaks(() => {
+      const model = new Sequential(new Linear(4, 4), new Linear(4, 4), new Linear(4, 1));
+      const x = ones([2, 4]);
+      const lossAndGrads = valueAndGrad(model, (input: Tensor) => sum(model.forward(input)));
+      const peak = () => {
+        const { value, grads } = lossAndGrads(x);
+        const names = [...grads.keys()];
+        value.dispose();
+        grads.dispose();
+        return names;
+      };
+      expect(model.freeze("0").freeze(/^1\.bias$/)).toBe(model);
+      expect(peak()).toEqual(["1.weight", "2.weight", "2.bias"]);
+      expect(model.numParameters({ trainable: true })).toBe(16 + 5);
+      model.freeze();
+      expect(peak).toThrow("valueAndGrad: the model has no trainable parameter");
+      model.unfreeze("2");
+      expect(peak()).toEqual(["2.weight", "2.bias"]);
+      model.unfreeze();
+      expect(peak()).toHaveLength(6);
+      // A global pattern remembers where it stopped; that must not matter.
+      const global = /bias/g;
+      model.freeze(global).freeze(global);
+      expect(peak()).toEqual(["0.weight", "1.weight", "2.weight"]);
+      // "1" is not a prefix of "10".
+      expect(() => model.freeze("1.w")).toThrow(
+        "freeze: expected a pattern of some parameters, 1.w matches none; they are 0.weight, 0.bias, 1.weight, 1.bias, 2.weight, 2.bias",
+      );
+      x.dispose();
+      model.dispose();
+    }));
+
+  it("moves parameters and buffers to a device, tied ones together, and stays one model", () =>
+    withoutLeaks(async () => {
+      const other = device.name === "cpu" ? "reference" : "cpu";
+      const model = new Tied();
+      const values = [...model.table.weight.dataSync()];
+      const { weight } = model.table;
+      expect(await model.to(other)).toBe(model);
+      expect(model.table.weight).toBe(weight);
+      expect(model.head.weight).toBe(weight);
+      expect(weight.device.name).toBe(other);
+      expect([...weight.dataSync()]).toEqual(values);
+      model.dispose();
+      const encoder = new Encoder();
+      await encoder.to(other);
+      expect(encoder.positions.device.name).toBe(other);
+      expect([...encoder.namedBuffers().keys()]).toEqual(["positions"]);
+      freeEncoder(encoder);
+    }));
+
+  it("changes nothing when moving fails", () =>
+    withoutLeaks(async () => {
+      const model = new Tied();
+      await expect(model.to("elsewhere")).rejects.toThrow(/"elsewhere" is not open/);
+      expect(model.head.bias!.device).toBe(device);
+      model.dispose();
+    }));
+});

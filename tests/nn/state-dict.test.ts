@@ -1,0 +1,183 @@
+import { BCEWithLogitsLoss, Embedding, Linear, Module, Sequential, StateDictError } from "@tessera/nn";
+import { arange, cast, cpu, ones, readSafetensors, reference, tensor, Tensor, writeSafetensors, zeros, type HostTensor } from "@tessera/tensor";
+import { expect, it } from "vitest";
+import { withoutLeaks } from "../support/leaks.ts";
+import { onEveryDevice } from "../support/on-every-device.ts";
+
+class Net extends Module {
+  readonly table = new Embedding(5, 4);
+  readonly head = new Linear(4, 5, { weight: this.table.weight });
+  readonly seen = this.buffer(tensor(new Int32Array([7])));
+  readonly positions = this.buffer(arange(4), { persistent: false });
+  readonly loss = new BCEWithLogitsLoss();
+
+  forward(ids: Tensor): Tensor {
+    return this.head.forward(this.table.forward(ids));
+  }
+}
+
+const hostOf = (state: ReadonlyMap<string, Tensor>): Map<string, HostTensor> =>
+  new Map([...state].map(([name, x]) => [name, { shape: x.shape, dtype: x.dtype, data: x.dataSync() }]));
+
+const caught = (call: () => unknown): StateDictError => {
+  try {
+    call();
+  } catch (error) {
+    expect(error).toBeInstanceOf(StateDictError);
+    return error as StateDictError;
+  }
+  throw new Error("nothing was thrown");
+};
+
+onEveryDevice((device) => {
+  it("holds parameters and persistent buffers, tied weights once", () =>
+    withoutLeaks(() => {
+      const net = new Net();
+      expect([...net.stateDict().keys()]).toEqual(["seen", "table.weight", "head.bias"]);
+      expect(net.stateDict().get("table.weight")).toBe(net.table.weight);
+      net.dispose();
+    }));
+
+  it("goes through a safetensors file into another model", () =>
+    withoutLeaks(() => {
+      const [from, into] = [new Net(), new Net()];
+      const bytes = writeSafetensors(hostOf(from.stateDict()));
+      expect(into.loadStateDict(readSafetensors(bytes).tensors)).toEqual({ missingKeys: [], unexpectedKeys: [] });
+      expect(hostOf(into.stateDict())).toEqual(hostOf(from.stateDict()));
+      expect(into.head.weight).toBe(into.table.weight);
+      expect(into.table.weight.device).toBe(device);
+      // Copies: the models do not share memory.
+      expect(into.table.weight.storage).not.toBe(from.table.weight.storage);
+      from.dispose();
+      expect(() => into.table.weight.dataSync()).not.toThrow();
+      into.dispose();
+    }));
+
+  it("takes tensors of any device, and views", () =>
+    withoutLeaks(() => {
+      const layer = new Linear(3, 2, { bias: false });
+      for (const source of [cpu, reference]) {
+        const base = tensor([[1, 2], [3, 4], [5, source === cpu ? 6 : 7]], [3, 2], { device: source });
+        const view = base.transpose(0, 1);
+        layer.loadStateDict(new Map([["weight", view]]));
+        expect([...layer.weight.dataSync()]).toEqual([1, 3, 5, 2, 4, source === cpu ? 6 : 7]);
+        expect(layer.weight.isContiguous()).toBe(true);
+        expect(layer.weight.device).toBe(device);
+        base.dispose();
+        view.dispose();
+      }
+      layer.dispose();
+    }));
+
+  it("takes a tied weight under any of its paths, or under several that agree", () =>
+    withoutLeaks(() => {
+      const net = new Net();
+      const state = hostOf(net.stateDict());
+      const weight = { shape: [5, 4], dtype: "float32", data: Float32Array.from({ length: 20 }, (_, i) => i - 10) } as const;
+      state.delete("table.weight");
+      net.loadStateDict(new Map([...state, ["head.weight", weight]]));
+      expect(net.table.weight.dataSync()).toEqual(weight.data);
+      net.loadStateDict(new Map([...state, ["head.weight", weight], ["table.weight", { ...weight, data: weight.data.slice() }]]));
+      const other = { ...weight, data: weight.data.map((x) => x + 1) };
+      const error = caught(() => net.loadStateDict(new Map([...state, ["head.weight", other], ["table.weight", weight]])));
+      expect(error.message).toContain("1 mismatched: head.weight (expected the values of table.weight, with which the model shares it, got others)");
+      expect(net.table.weight.dataSync()).toEqual(weight.data);
+      net.dispose();
+    }));
+
+  it("is one error that lists every missing, unexpected and mismatched key, and leaves the model unchanged", () =>
+    withoutLeaks(() => {
+      const model = new Sequential(new Linear(2, 3), new Linear(3, 1));
+      const before = hostOf(model.stateDict());
+      const good = hostOf(model.stateDict());
+      good.get("0.weight")!.data.fill(9);
+      const state = new Map<string, HostTensor>([
+        ["0.weight", good.get("0.weight")!],
+        ["0.bias", { shape: [1, 3], dtype: "float32", data: new Float32Array(3) }],
+        ["1.bias", { shape: [1], dtype: "int32", data: new Int32Array(1) }],
+        ["1.scale", good.get("1.bias")!],
+        ["2.weight", good.get("1.bias")!],
+      ]);
+      const error = caught(() => model.loadStateDict(state));
+      expect(error.message).toBe(
+        "loadStateDict: expected the keys and shapes of the model, which is unchanged; 1 missing: 1.weight; 2 unexpected: 1.scale, 2.weight; " +
+          "2 mismatched: 0.bias (expected float32 [3], got float32 [1, 3]), 1.bias (expected float32 [1], got int32 [1]); " +
+          "is it the checkpoint of another configuration?",
+      );
+      expect(error.missingKeys).toEqual(["1.weight"]);
+      expect(error.unexpectedKeys).toEqual(["1.scale", "2.weight"]);
+      expect(error.mismatches).toHaveLength(2);
+      expect(hostOf(model.stateDict())).toEqual(before);
+      model.dispose();
+    }));
+
+  it("with strict: false loads what is there, reports the rest, and still refuses wrong shapes", () =>
+    withoutLeaks(() => {
+      const layer = new Linear(2, 1);
+      const bias = { shape: [1], dtype: "float32", data: new Float32Array([5]) } as const;
+      expect(layer.loadStateDict(new Map([["bias", bias], ["extra", bias]]), { strict: false })).toEqual({ missingKeys: ["weight"], unexpectedKeys: ["extra"] });
+      expect(layer.bias!.itemSync()).toBe(5);
+      expect(() => layer.loadStateDict(new Map([["weight", bias]]), { strict: false })).toThrow(/1 mismatched: weight \(expected float32 \[1, 2\], got float32 \[1\]\)/);
+      expect(() => layer.loadStateDict(new Map([["bias", bias]]))).toThrow(/1 missing: weight; \{ strict: false \} loads what is there/);
+      layer.dispose();
+    }));
+
+  it("refuses a tensor that was freed", () =>
+    withoutLeaks(() => {
+      const layer = new Linear(2, 1, { bias: false });
+      const freed = zeros([1, 2]);
+      freed.dispose();
+      expect(() => layer.loadStateDict(new Map([["weight", freed]]))).toThrow(/weight \(expected float32 \[1, 2\], got a tensor that was freed\)/);
+      layer.dispose();
+    }));
+
+  it("puts a loaded buffer into its property, where it stays a buffer", () =>
+    withoutLeaks(() => {
+      const net = new Net();
+      const state = hostOf(net.stateDict());
+      net.loadStateDict(new Map([...state, ["seen", { shape: [1], dtype: "int32", data: new Int32Array([8]) }]]));
+      expect(net.seen.itemSync()).toBe(8);
+      expect([...net.namedBuffers().keys()]).toEqual(["seen", "positions"]);
+      net.dispose();
+    }));
+
+  it("is unchanged when memory runs out halfway", () =>
+    withoutLeaks(() => {
+      const model = new Sequential(new Linear(2, 2, { bias: false }), new Linear(2, 2, { bias: false }));
+      const before = hostOf(model.stateDict());
+      const state = new Map([["0.weight", ones([2, 2])], ["1.weight", ones([2, 2])]]);
+      const { alloc } = device;
+      let left = 1;
+      device.alloc = (...args) => {
+        if (left-- === 0) throw new RangeError("no room");
+        return alloc.apply(device, args);
+      };
+      try {
+        expect(() => model.loadStateDict(state)).toThrow("no room");
+      } finally {
+        device.alloc = alloc;
+      }
+      expect(hostOf(model.stateDict())).toEqual(before);
+      for (const x of state.values()) x.dispose();
+      model.dispose();
+    }));
+
+  it("keeps bool and int32 buffers in their dtype", () =>
+    withoutLeaks(() => {
+      class Flags extends Module {
+        readonly on: Tensor;
+        constructor() {
+          super();
+          const ints = tensor(new Int32Array([0, 2]));
+          this.on = this.buffer(cast(ints, "bool"));
+          ints.dispose();
+        }
+        forward(): void {}
+      }
+      const flags = new Flags();
+      flags.loadStateDict(new Map([["on", { shape: [2], dtype: "bool", data: new Uint8Array([1, 0]) }]]));
+      expect([...flags.on.dataSync()]).toEqual([1, 0]);
+      expect(flags.on.dtype).toBe("bool");
+      flags.dispose();
+    }));
+});

@@ -1,0 +1,69 @@
+import { constantWarmup, cosineWarmup, linearWarmup, Schedule, SGD } from "@tessera/nn";
+import { Parameter, zeros } from "@tessera/tensor";
+import { expect, it } from "vitest";
+import { withoutLeaks } from "../support/leaks.ts";
+
+const withOptimizer = (test: (optimizer: SGD) => void): Promise<void> =>
+  withoutLeaks(() => {
+    const [a, b] = [new Parameter(zeros([1])), new Parameter(zeros([1]))];
+    const optimizer = new SGD([{ params: new Map([["a", a]]) }, { params: new Map([["b", b]]), lr: 0.2 }], { lr: 1 });
+    test(optimizer);
+    for (const one of [optimizer, a, b]) one.dispose();
+  });
+
+const rates = (schedule: Schedule, steps: number): number[] =>
+  Array.from({ length: steps }, () => {
+    const lr = schedule.lr();
+    schedule.step();
+    return lr;
+  });
+
+const close = (got: readonly number[], want: readonly number[]): void => {
+  expect(got).toHaveLength(want.length);
+  for (const [i, value] of want.entries()) expect(got[i], `step ${i}`).toBeCloseTo(value, 12);
+};
+
+it("linearWarmup rises to the rate and falls to 0, and stays there", () =>
+  withOptimizer((optimizer) => close(rates(linearWarmup(optimizer, { warmupSteps: 2, totalSteps: 6 }), 9), [0, 0.5, 1, 0.75, 0.5, 0.25, 0, 0, 0])));
+
+it("linearWarmup begins at the rate without a warm-up", () =>
+  withOptimizer((optimizer) => close(rates(linearWarmup(optimizer, { warmupSteps: 0, totalSteps: 4 }), 5), [1, 0.75, 0.5, 0.25, 0])));
+
+it("cosineWarmup falls along half a cosine", () =>
+  withOptimizer((optimizer) =>
+    close(rates(cosineWarmup(optimizer, { warmupSteps: 1, totalSteps: 5 }), 6), [0, 1, 0.5 + Math.SQRT2 / 4, 0.5, 0.5 - Math.SQRT2 / 4, 0]),
+  ));
+
+it("cosineWarmup comes up again with a whole cycle", () =>
+  withOptimizer((optimizer) => close(rates(cosineWarmup(optimizer, { warmupSteps: 0, totalSteps: 4, cycles: 1 }), 5), [1, 0.5, 0, 0.5, 1])));
+
+it("constantWarmup stays at the rate", () => withOptimizer((optimizer) => close(rates(constantWarmup(optimizer, { warmupSteps: 4 }), 6), [0, 0.25, 0.5, 0.75, 1, 1])));
+
+it("scales every group by its own rate", () =>
+  withOptimizer((optimizer) => {
+    const schedule = linearWarmup(optimizer, { warmupSteps: 2, totalSteps: 4 });
+    schedule.step();
+    expect(optimizer.groups.map(({ lr }) => lr)).toEqual([0.5, 0.1]);
+  }));
+
+it("goes on where its state says, even with an optimiser whose rates were changed by then", () =>
+  withOptimizer((optimizer) => {
+    const first = cosineWarmup(optimizer, { warmupSteps: 2, totalSteps: 10 });
+    rates(first, 5);
+    const state = JSON.parse(JSON.stringify(first.stateDict())) as ReturnType<typeof first.stateDict>;
+    expect(state).toEqual({ step: 5, baseRates: [1, 0.2] });
+    const rest = rates(first, 5);
+    const second = cosineWarmup(optimizer, { warmupSteps: 2, totalSteps: 10 });
+    second.loadStateDict(state);
+    expect(rates(second, 5)).toEqual(rest);
+  }));
+
+it("refuses a state of other groups, and lengths that are none", () =>
+  withOptimizer((optimizer) => {
+    const schedule = new Schedule(optimizer, (step) => 1 / (1 + step));
+    schedule.step();
+    expect(() => schedule.loadStateDict({ step: 3, baseRates: [1] })).toThrow("schedule: expected a step from 0 up and 2 base rates, got step 3 and rates 1");
+    expect(schedule.lr()).toBe(0.5);
+    expect(() => linearWarmup(optimizer, { warmupSteps: -1, totalSteps: 4 })).toThrow("linearWarmup: warmupSteps and totalSteps are 0 or more, got -1 and 4");
+    expect(() => constantWarmup(optimizer, { warmupSteps: NaN })).toThrow(/constantWarmup:/);
+  }));

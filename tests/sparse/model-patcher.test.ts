@@ -1,0 +1,459 @@
+import { valueAndGrad } from "@tessera/autograd";
+import { AdamW, Linear, Module, Sequential, SGD } from "@tessera/nn";
+import { BlockLayout, BlockSparseLinear, BlockSparseModelPatcher, PatchError, saliency, type BlockCriterion, type PatchOptions } from "@tessera/sparse";
+import { cpu, keep, mean, memory, Parameter, scope, square, tensor, type Tensor } from "@tessera/tensor";
+import { describe, expect, it, vi } from "vitest";
+import { withoutLeaks } from "../support/leaks.ts";
+import { masked, normals, worstError } from "./oracle.ts";
+import { TinyEncoder } from "./tiny-encoder.ts";
+
+const options = { density: 0.5, blockSize: 4 } satisfies PatchOptions;
+const bothDense = /layer\.[0-9]+\.(intermediate|output)\.dense/;
+
+/** Everything that patching may change: names, shapes and numbers. */
+const snapshot = (model: Module): string =>
+  JSON.stringify([...model.stateDict()].map(([name, x]) => [name, x.shape, [...x.dataSync()]])) + `${model}`;
+
+/** What a patcher says to a model, which must stay as it was. */
+const refuses = (patcher: BlockSparseModelPatcher, model: Module = new TinyEncoder({ layers: 2 })): readonly string[] => {
+  const [before, bytes] = [snapshot(model), memory()["cpu"]!.bytes];
+  for (const attempt of [() => patcher.plan(model), () => patcher.patchModel(model)]) {
+    expect(attempt).toThrow(PatchError);
+    expect(snapshot(model)).toBe(before);
+    expect(memory()["cpu"]!.bytes).toBe(bytes);
+  }
+  let problems: readonly string[] = [];
+  try {
+    patcher.plan(model);
+  } catch (error) {
+    problems = (error as PatchError).problems;
+    expect((error as PatchError).message).toContain("patcher: expected patterns of layers that can be patched, nothing was changed; ");
+    for (const problem of problems) expect((error as PatchError).message).toContain(problem);
+  }
+  model.dispose();
+  return problems;
+};
+
+const patcher = (pattern: RegExp | string, given: PatchOptions = options): BlockSparseModelPatcher => new BlockSparseModelPatcher().addPattern(pattern, given);
+
+describe("plan", () => {
+  it("says what would come of it, and changes nothing", () =>
+    withoutLeaks(() => {
+      const model = new TinyEncoder({ layers: 2 });
+      const before = snapshot(model);
+      const plan = new BlockSparseModelPatcher()
+        .addPattern(/layer\.[0-9]+\.intermediate\.dense/, { density: 0.3, blockSize: 8 })
+        .addPattern("layer.1.output.dense", { density: 0.5, blockSize: 4, criterion: "random", balanced: true, seed: 3 })
+        .plan(model);
+      expect(snapshot(model)).toBe(before);
+      expect(plan.layers.map(({ name, shape, recipe, layout }) => ({ name, shape, recipe, blocks: layout.blocks, density: layout.density }))).toEqual([
+        // 4 × 2 blocks; 0.3 of 8 rounds to 2, but every row has one.
+        ...["layer.0.intermediate.dense", "layer.1.intermediate.dense"].map((name) => ({
+          name,
+          shape: [32, 16],
+          recipe: { density: 0.3, criterion: "magnitude", balanced: false, seed: 0 },
+          blocks: 4,
+          density: 0.5,
+        })),
+        { name: "layer.1.output.dense", shape: [16, 32], recipe: { density: 0.5, criterion: "random", balanced: true, seed: 3 }, blocks: 16, density: 0.5 },
+      ]);
+      expect(plan.layers[0]!.parameters).toEqual({ before: 32 * 16 + 32, after: 4 * 64 + 32 });
+      expect(plan.layers[0]!.bytes).toEqual({ before: 4 * (32 * 16 + 32), after: 4 * (4 * 64 + 32 + 3 * 4 + 5 + 3) });
+      const saved = 2 * (512 - 256) + (512 - 256);
+      expect(plan.parameters).toEqual({ before: model.numParameters(), after: model.numParameters() - saved });
+      model.dispose();
+    }));
+
+  it("prints a table with the realised density beside the one asked for", () => {
+    const model = new TinyEncoder({ layers: 2 });
+    const plan = patcher(/layer\.[0-9]+\.intermediate\.dense/, { density: 0.3, blockSize: 8 }).plan(model);
+    expect(`${plan}`).toBe(
+      [
+        "layer                       out × in  block  criterion  asked  density  parameters  bytes",
+        "──────────────────────────  ────────  ─────  ─────────  ─────  ───────  ──────────  ─────────────",
+        "layer.0.intermediate.dense  32 × 16   8      magnitude  0.3    0.5      544 → 288   2,176 → 1,232",
+        "layer.1.intermediate.dense  32 × 16   8      magnitude  0.3    0.5      544 → 288   2,176 → 1,232",
+        "2 layers; parameters of the model: 2,432 → 1,920 (78.9 %)",
+      ].join("\n"),
+    );
+    model.dispose();
+  });
+
+  it("counts what lies inside a ragged layer", () => {
+    const model = new Sequential(new Linear(10, 6));
+    const plan = patcher("0", { density: 1, blockSize: 4 }).plan(model);
+    expect(plan.layers[0]!.parameters).toEqual({ before: 66, after: 66 });
+    expect(plan.layers[0]!.bytes.after).toBe(4 * (6 * 16 + 6 + 3 * 6 + 3 + 4));
+    model.dispose();
+  });
+
+  it("lists the layers that can be patched, with patterns that match them", () => {
+    const model = new TinyEncoder({ layers: 2 });
+    const layers = new BlockSparseModelPatcher().patchableLayers(model);
+    // embed and head.decoder share a weight.
+    expect(layers.map(({ name }) => name)).toEqual([0, 1].flatMap((i) => [`layer.${i}.intermediate.dense`, `layer.${i}.output.dense`]));
+    expect(layers[1]).toMatchObject({ shape: [16, 32], parameters: 16 * 32 + 16, pattern: /layer\.[0-9]+\.output\.dense/ });
+    expect(patcher(layers[1]!.pattern).plan(model).layers.map(({ name }) => name)).toEqual(["layer.0.output.dense", "layer.1.output.dense"]);
+    model.dispose();
+  });
+});
+
+describe("patterns", () => {
+  it("match whole paths: layer.1 is not layer.10", () => {
+    const model = new TinyEncoder();
+    const names = (pattern: RegExp | string): string[] => patcher(pattern).plan(model).layers.map(({ name }) => name);
+    expect(names(/layer\.1\.output\.dense/)).toEqual(["layer.1.output.dense"]);
+    expect(names("layer.1.output.dense")).toEqual(["layer.1.output.dense"]);
+    expect(names(/layer\.(1|10)\.output\.dense/)).toEqual(["layer.1.output.dense", "layer.10.output.dense"]);
+    // Alternatives bind to the whole pattern, and flags with a memory forget.
+    expect(names(/layer\.2\.output\.dense|layer\.3\.output\.dense/g)).toEqual(["layer.2.output.dense", "layer.3.output.dense"]);
+    expect(names(/LAYER\.4\.output\.dense/i)).toEqual(["layer.4.output.dense"]);
+    expect(() => names(/layer\.1/)).toThrow(/layer\.1 is not a Linear but a Layer/);
+    expect(() => names(/dense/)).toThrow(/\/dense\/ matches no layer/);
+    model.dispose();
+  });
+
+  it("leave out what is excluded", () => {
+    const model = new TinyEncoder({ layers: 3 });
+    const names = (exclude: PatchOptions["exclude"] & {}): string[] => patcher(bothDense, { ...options, exclude }).plan(model).layers.map(({ name }) => name);
+    expect(names(/.*\.output\.dense/)).toEqual(["layer.0.intermediate.dense", "layer.1.intermediate.dense", "layer.2.intermediate.dense"]);
+    expect(names([/layer\.[01]\..*/, "layer.2.output.dense"])).toEqual(["layer.2.intermediate.dense"]);
+    model.dispose();
+  });
+});
+
+describe("what cannot be patched is refused with names, and nothing is changed:", () => {
+  it("a pattern that matches nothing, beside one that does", () => {
+    expect(refuses(patcher(bothDense).addPattern(/encoder\..*/, options))).toEqual([
+      "/encoder\\..*/ matches no layer; those that can be patched are layer.0.intermediate.dense, layer.0.output.dense, layer.1.intermediate.dense, layer.1.output.dense",
+    ]);
+  });
+
+  it("a pattern of which everything is excluded", () => {
+    expect(refuses(patcher("layer.0.output.dense", { ...options, exclude: /.*/ }))[0]).toMatch(/^"layer\.0\.output\.dense" matches no layer/);
+  });
+
+  it("an exclusion that excludes nothing", () => {
+    expect(refuses(patcher(bothDense, { ...options, exclude: /layer\.7\..*/ }))).toEqual([`/layer\\.7\\..*/ excludes nothing that ${String(bothDense)} matches`]);
+  });
+
+  it("no pattern at all", () => {
+    expect(refuses(new BlockSparseModelPatcher())).toEqual(["no pattern was added"]);
+  });
+
+  it("modules that are not linear layers, each by its name", () => {
+    expect(refuses(patcher(/layer\.0.*/))).toEqual([
+      "layer.0 is not a Linear but a Layer; exclude it, or make the pattern narrower",
+      "layer.0.intermediate is not a Linear but a Dense; exclude it, or make the pattern narrower",
+      "layer.0.output is not a Linear but a Dense; exclude it, or make the pattern narrower",
+    ]);
+  });
+
+  it("two patterns for one layer", () => {
+    expect(refuses(patcher(bothDense).addPattern("layer.1.output.dense", options))).toEqual([
+      `layer.1.output.dense matches ${String(bothDense)} and "layer.1.output.dense"`,
+    ]);
+  });
+
+  it("tied weights", () => {
+    expect(refuses(patcher("head.decoder").addPattern("embed", options))).toEqual([
+      "head.decoder shares its weight with embed.weight; exclude it, or untie them",
+      "embed shares its weight with head.decoder.weight; exclude it, or untie them",
+    ]);
+  });
+
+  it("one layer in two places", () => {
+    class Twice extends Module {
+      readonly first = new Linear(8, 8);
+      readonly second = this.first;
+      forward(x: Tensor): Tensor {
+        return this.second.forward(this.first.forward(x));
+      }
+    }
+    expect(refuses(patcher("first"), new Twice())).toEqual(["first shares its weight with second.weight; exclude it, or untie them"]);
+  });
+
+  it("layers smaller than a block", () => {
+    expect(refuses(patcher(bothDense, { density: 0.5, blockSize: 20, exclude: /.*intermediate.*/ }))).toEqual([
+      "layer.0.output.dense is 16 × 32, smaller than a block of 20; use a smaller blockSize, or exclude it",
+      "layer.1.output.dense is 16 × 32, smaller than a block of 20; use a smaller blockSize, or exclude it",
+    ]);
+  });
+
+  it("weights that are not numbers", () => {
+    const model = new TinyEncoder({ layers: 2 });
+    const { weight } = model.getSubmodule("layer.1.output.dense") as Linear;
+    const values = weight.dataSync();
+    values[5] = NaN;
+    weight.assign(tensor(values, weight.shape));
+    expect(refuses(patcher(bothDense), model)).toEqual(["layer.1.output.dense: selectBlocks: the score of block [0, 1] is NaN; are the weights finite?"]);
+  });
+
+  it("what was not measured for a criterion", () => {
+    expect(refuses(patcher("layer.0.output.dense", { ...options, criterion: saliency(new Map()) }))).toEqual([
+      'layer.0.output.dense: saliency: expected an entry "layer.0.output.dense.weight", there is none at all',
+    ]);
+  });
+
+  it("layers that are block-sparse already", () => {
+    const model = new TinyEncoder({ layers: 2 });
+    patcher("layer.0.output.dense").patchModel(model);
+    expect(refuses(patcher(bothDense), model)).toEqual(["layer.0.output.dense is block-sparse already; unpatch the model first"]);
+  });
+
+  it("several of these, all in one message", () => {
+    expect(refuses(patcher("embed").addPattern("nowhere", options).addPattern("layer.0", options))).toHaveLength(3);
+  });
+
+  it("options outside their domain, when they are given", () => {
+    const bad = (given: PatchOptions) => () => patcher(/.*/, given);
+    expect(bad({ density: 1.5 })).toThrow("addPattern: a density lies from 0 to 1, got 1.5");
+    expect(bad({ density: 0.5, blockSize: 33 })).toThrow("addPattern: a block size is a multiple of 4 from 4 to 64, got 33");
+    expect(bad({ density: 0.5, seed: 0.5 })).toThrow("addPattern: a seed is a whole number from 0 to 2^53 - 1, got 0.5");
+  });
+});
+
+describe("patchModel", () => {
+  it("keeps the best blocks where they are, with their values", () =>
+    withoutLeaks(() => {
+      const model = new TinyEncoder({ layers: 2 });
+      const dense = new Map([...model.stateDict()].map(([name, x]) => [name, x.dataSync()] as const));
+      const report = patcher(bothDense).patchModel(model);
+      expect(report.replacements.map(({ name }) => name)).toEqual(report.plan!.layers.map(({ name }) => name));
+      expect(report.replacements).toHaveLength(4);
+      expect(model.numParameters()).toBe(report.plan!.parameters.after);
+      for (const { name, shape, layout } of report.plan!.layers) {
+        const layer = model.getSubmodule(name) as BlockSparseLinear;
+        expect(layer).toBeInstanceOf(BlockSparseLinear);
+        const before = dense.get(`${name}.weight`)!;
+        expect(scope(() => [...layer.toDense().dataSync()])).toEqual([...masked(before, layout, shape)]);
+        expect([...layer.bias!.dataSync()]).toEqual([...dense.get(`${name}.bias`)!]);
+        expect([layout.deadRows(), layout.deadColumns()]).toEqual([[], []]);
+        // Not the first elements of the matrix, not any blocks: those of the largest norm, as far as no row or column goes empty.
+        const norm = (mask: Uint8Array, kept: number): number[] =>
+          [...mask].flatMap((one, at) => (one === kept ? [blockNorm(before, shape[1], Math.floor(at / layout.cols), at % layout.cols)] : []));
+        const kept = norm(layout.mask(), 1).sort((a, b) => a - b);
+        const dropped = norm(layout.mask(), 0).sort((a, b) => a - b);
+        expect(kept[Math.floor(kept.length / 2)]!).toBeGreaterThan(dropped.at(-1)!);
+      }
+      model.dispose();
+    }));
+
+  it("with density 1 reproduces the dense model", () =>
+    withoutLeaks(() => {
+      const model = new TinyEncoder();
+      const x = keep(tensor(normals(5 * 16, 1), [5, 16]));
+      const weights = [...model.stateDict()].filter(([name]) => name.endsWith("dense.weight")).map(([name, w]) => [name, [...w.dataSync()]] as const);
+      const before = scope(() => model.forward(x).dataSync());
+      patcher(bothDense, { density: 1, blockSize: 8 }).patchModel(model);
+      for (const [name, values] of weights)
+        expect(scope(() => [...(model.getSubmodule(name.replace(/\.weight$/, "")) as BlockSparseLinear).toDense().dataSync()])).toEqual(values);
+      expect(worstError(scope(() => model.forward(x).dataSync()), before)).toBeLessThanOrEqual(1e-6);
+      expect(model.numParameters()).toBe(new TinyEncoder().numParameters());
+      for (const owner of [model, x]) owner.dispose();
+    }).catch((error: unknown) => {
+      throw error;
+    }));
+
+  it("changes all layers or none", () =>
+    withoutLeaks(() => {
+      const model = new TinyEncoder({ layers: 3 });
+      const before = snapshot(model);
+      const plan = patcher(bothDense).plan(model);
+      // While making a layer, and while putting it in.
+      const alloc = cpu.alloc.bind(cpu);
+      for (const failing of [1, 9, 20, 35]) {
+        let calls = 0;
+        const spy = vi.spyOn(cpu, "alloc").mockImplementation((dtype, length) => {
+          if (++calls === failing) throw new Error("no room");
+          return alloc(dtype, length);
+        });
+        expect(() => patcher(bothDense).patchModel(model, plan)).toThrow("no room");
+        spy.mockRestore();
+        expect(snapshot(model)).toBe(before);
+      }
+      const setSubmodule = model.setSubmodule.bind(model);
+      let puts = 0;
+      const spy = vi.spyOn(model, "setSubmodule").mockImplementation((path, module) => {
+        if (++puts === 4) throw new Error("not this one");
+        return setSubmodule(path, module);
+      });
+      expect(() => patcher(bothDense).patchModel(model, plan)).toThrow("not this one");
+      spy.mockRestore();
+      expect(snapshot(model)).toBe(before);
+      patcher(bothDense).patchModel(model, plan);
+      expect(model.getSubmodule("layer.2.output.dense")).toBeInstanceOf(BlockSparseLinear);
+      model.dispose();
+    }));
+
+  it("frees the dense weights", () =>
+    withoutLeaks(() => {
+      const model = new Sequential(new Linear(64, 128));
+      const before = memory()["cpu"]!.bytes;
+      patcher("0", { density: 0.25, blockSize: 16 }).patchModel(model);
+      expect(memory()["cpu"]!.bytes - before).toBe(-4 * 64 * 128 * 0.75 + 4 * (3 * 8 + 9 + 5));
+      model.dispose();
+    }));
+
+  it("takes a plan of another model of the same shape, and no other", () => {
+    const [one, other, smaller] = [new TinyEncoder({ layers: 2 }), new TinyEncoder({ layers: 2, seed: 9 }), new TinyEncoder({ layers: 2, hidden: 8 })];
+    const plan = patcher(bothDense).plan(one);
+    const report = patcher(bothDense).patchModel(other, plan);
+    expect(report.plan).toBe(plan);
+    expect((other.getSubmodule("layer.1.output.dense") as BlockSparseLinear).layout.equals(plan.layers[3]!.layout)).toBe(true);
+    expect(() => patcher(bothDense).patchModel(other, plan)).toThrow(
+      "patchModel: expected the model that was planned for, nothing was changed; layer.0.intermediate.dense is not a dense layer of this model",
+    );
+    expect(() => patcher(bothDense).patchModel(smaller, plan)).toThrow("layer.0.intermediate.dense is 16 × 8, the plan says 32 × 16");
+    for (const model of [one, other, smaller]) model.dispose();
+  });
+
+  it("keeps the mode, frozen weights and activations", () => {
+    const model = new Sequential(new Linear(16, 16, { activation: "gelu" }), new Linear(16, 16)).eval();
+    model.freeze("0.weight");
+    patcher(/[01]/).patchModel(model);
+    const [first, second] = [...model] as unknown as [BlockSparseLinear, BlockSparseLinear];
+    expect([first.training, first.activation, first.values.trainable, first.bias!.trainable]).toEqual([false, "gelu", false, true]);
+    expect([second.activation, second.values.trainable]).toEqual([null, true]);
+    model.dispose();
+  });
+
+  it("draws differently for each layer with criterion random, and alike in each run", () => {
+    const layouts = (seed: number): string[] => {
+      const model = new TinyEncoder({ layers: 3 });
+      const plan = patcher(/layer\.[0-9]\.output\.dense/, { density: 0.3, blockSize: 4, criterion: "random", seed }).plan(model);
+      model.dispose();
+      return plan.layers.map(({ layout }) => `${layout.colIndices}`);
+    };
+    expect(layouts(1)).toEqual(layouts(1));
+    expect(new Set([...layouts(1), ...layouts(2)]).size).toBe(6);
+  });
+
+  it("asks a criterion of the user's own", () => {
+    const seen: string[] = [];
+    const last: BlockCriterion = {
+      name: "last",
+      scores: ({ name, outFeatures, inFeatures, blockSize }) => {
+        seen.push(`${name} ${outFeatures} × ${inFeatures} in ${blockSize}s`);
+        return Float64Array.from({ length: (outFeatures / blockSize) * (inFeatures / blockSize) }, (_, at) => at);
+      },
+    };
+    const model = new Sequential(new Linear(16, 8));
+    const [layer] = patcher("0", { density: 0.5, blockSize: 4, criterion: last }).plan(model).layers;
+    expect(seen).toEqual(["0 8 × 16 in 4s"]);
+    expect(layer!.recipe.criterion).toBe("last");
+    expect([...layer!.layout.mask()]).toEqual([0, 0, 0, 0, 1, 1, 1, 1].map((one, at) => (at < 4 ? (at === 3 ? 1 : 0) : at === 4 ? one : one)));
+    model.dispose();
+  });
+});
+
+/** ‖block‖₂ of blocks of 4. */
+const blockNorm = (weight: ArrayLike<number>, inputs: number, row: number, col: number): number => {
+  let sum = 0;
+  for (let i = 0; i < 4; i++) for (let j = 0; j < 4; j++) sum += weight[(row * 4 + i) * inputs + col * 4 + j]! ** 2;
+  return Math.sqrt(sum);
+};
+
+describe("unpatch", () => {
+  it("gives the dense model back, with zeros where no block was", () =>
+    withoutLeaks(() => {
+      const model = new TinyEncoder({ layers: 2 });
+      const keys = [...model.stateDict().keys()];
+      const [x, parameters] = [keep(tensor(normals(5 * 16, 1), [5, 16])), model.numParameters()];
+      const report = patcher(bothDense).patchModel(model);
+      const expected = report.plan!.layers.map(({ name }) => scope(() => [...(model.getSubmodule(name) as BlockSparseLinear).toDense().dataSync()]));
+      const sparse = scope(() => model.forward(x).dataSync());
+      const back = new BlockSparseModelPatcher().unpatch(model);
+      expect(`${back}`).toBe(`dense again: ${report.plan!.layers.map(({ name }) => name).join(", ")}`);
+      expect([...model.stateDict().keys()]).toEqual(keys);
+      expect(model.numParameters()).toBe(parameters);
+      expect(report.plan!.layers.map(({ name }) => [...(model.getSubmodule(name) as Linear).weight.dataSync()])).toEqual(expected);
+      expect(worstError(scope(() => model.forward(x).dataSync()), sparse)).toBeLessThanOrEqual(1e-6);
+      for (const owner of [model, x]) owner.dispose();
+    }));
+
+  it("refuses a model without sparse layers", () => {
+    const model = new Sequential(new Linear(8, 8));
+    expect(() => new BlockSparseModelPatcher().unpatch(model)).toThrow("unpatch: expected a model with block-sparse layers; it has none");
+    const layer = new BlockSparseLinear(8, 8, { blockSize: 4 });
+    expect(() => new BlockSparseModelPatcher().unpatch(layer)).toThrow("unpatch: expected a model; it is a layer itself; use its toLinear()");
+    for (const owner of [model, layer]) owner.dispose();
+  });
+});
+
+const train = (model: TinyEncoder, optimizer: { step(grads: never): void }, steps: number, from = 0): number[] =>
+  Array.from({ length: steps }, (_, t) =>
+    scope(() => {
+      const x = tensor(normals(6 * 16, from + t + 10), [6, 16]);
+      const { value, grads } = valueAndGrad(model, (input: Tensor) => mean(square(model.forward(input))))(x);
+      optimizer.step(grads as never);
+      return value.itemSync();
+    }),
+  );
+
+describe("handOver", () => {
+  it("lets training go on, with the kept blocks of the moments", () =>
+    withoutLeaks(() => {
+      const model = new TinyEncoder({ layers: 2 });
+      const optimizer = new AdamW(model.namedParameters(), { lr: 1e-3 });
+      train(model, optimizer, 3);
+      const moments = (): Map<string, number[]> => new Map([...optimizer.stateDict().tensors].map(([name, x]) => [name, [...x.dataSync()]]));
+      const before = moments();
+      const report = patcher(bothDense).patchModel(model);
+      expect(() => train(model, optimizer, 1)).toThrow(/missing: .*layer\.0\.intermediate\.dense\.weight/);
+      report.handOver(optimizer);
+      expect([...optimizer.groups[0]!.params.keys()]).toEqual([...model.namedParameters().keys()]);
+      for (const { name, shape, layout } of report.plan!.layers)
+        for (const moment of ["expAvg", "expAvgSq"]) {
+          const kept = masked(before.get(`${name}.weight.${moment}`)!, layout, shape);
+          const now = moments().get(`${name}.values.${moment}`)!;
+          layout.forEachBlock((row, col, block) => {
+            for (let i = 0; i < 4; i++)
+              for (let j = 0; j < 4; j++) expect(now[(block * 4 + i) * 4 + j]).toBe(Math.fround(kept[(row * 4 + i) * shape[1] + col * 4 + j]!));
+          });
+        }
+      const losses = train(model, optimizer, 30, 3);
+      expect(losses.at(-1)!).toBeLessThan(losses[0]!);
+
+      // And back: zeros between the blocks.
+      const sparse = moments();
+      const back = new BlockSparseModelPatcher().unpatch(model);
+      back.handOver(optimizer);
+      const [{ name, shape, layout }] = report.plan!.layers as [(typeof report.plan & {})["layers"][number]];
+      const dense = moments().get(`${name}.weight.expAvg`)!;
+      expect(dense).toEqual([...masked(dense, layout, shape)]);
+      expect(dense.reduce((a, b) => a + b, 0)).toBeCloseTo(sparse.get(`${name}.values.expAvg`)!.reduce((a, b) => a + b, 0), 6);
+      train(model, optimizer, 2, 50);
+      for (const owner of [model, optimizer]) owner.dispose();
+    }));
+
+  it("reaches every optimiser that is given, not the first alone", () =>
+    withoutLeaks(() => {
+      const model = new TinyEncoder({ layers: 2 });
+      const named = [...model.namedParameters()];
+      const [even, odd] = [new Map(named.filter(([name]) => name.startsWith("layer.0"))), new Map(named.filter(([name]) => !name.startsWith("layer.0")))];
+      const [first, second] = [new AdamW(even, { lr: 1e-3 }), new SGD(odd, { lr: 1e-3, momentum: 0.9 })];
+      patcher(bothDense).patchModel(model).handOver(first, second);
+      expect([...first.groups[0]!.params.keys(), ...second.groups[0]!.params.keys()].sort()).toEqual([...model.namedParameters().keys()].sort());
+      for (const owner of [model, first, second]) owner.dispose();
+    }));
+
+  it("refuses an optimiser that has none of the layers", () => {
+    const model = new TinyEncoder({ layers: 1 });
+    const own = new Parameter(tensor([1]));
+    const optimizer = new AdamW(new Map([["own", own]]), { lr: 1 });
+    const report = patcher(bothDense).patchModel(model);
+    expect(() => report.handOver(optimizer)).toThrow("handOver: expected an optimiser of the replaced weights, it has none of them");
+    for (const owner of [model, optimizer, own]) owner.dispose();
+  });
+});
+
+describe("layouts of a patched model", () => {
+  it("come from plain masks too, one by one", () => {
+    const model = new Sequential(new Linear(8, 8));
+    const layout = BlockLayout.fromMask([[1, 0], [1, 0]], 2, 2, 4);
+    model.setSubmodule("0", BlockSparseLinear.fromLinear(model.getSubmodule("0") as Linear, { layout })).dispose();
+    expect((model.getSubmodule("0") as BlockSparseLinear).layout.deadColumns()).toEqual([1]);
+    model.dispose();
+  });
+});
