@@ -20,7 +20,7 @@ export interface Ended {
 export interface Running {
   child: ChildProcess;
   /** What it wrote to standard output so far. */
-  out(): string;
+  out: () => string;
   ended: Promise<Ended>;
 }
 

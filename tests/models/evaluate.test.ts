@@ -24,14 +24,19 @@ const entropy = (row: ArrayLike<number>, label: number): number => {
 it("a classifier's loss and accuracy are those of its logits, text by text", () =>
   withoutLeaks(async () => {
     using model = new RobertaForSequenceClassification(tinyConfig({ numLabels: 3, initializerRange: 0.5 }), seeded());
-    const examples: EncodedExample[] = Array.from({ length: 7 }, (_, i) => ({ ids: [0, 7 + i, ...new Array<number>(i).fill(20 + i), 2], label: i % 3 }));
+    const examples: EncodedExample[] = Array.from({ length: 7 }, (_, i) => ({
+      ids: [0, 7 + i, ...new Array<number>(i).fill(20 + i), 2],
+      label: i % 3,
+    }));
     const collator = new ClassificationCollator({ padTokenId: 1 });
     const found = await evaluateClassification(model, classificationEpoch({ examples, collator, batchSize: 3 }));
     expect(model.training).toBe(true);
     model.eval();
     let [loss, right] = [0, 0];
     for (const { ids, label } of examples) {
-      const logits = scope(() => model.forward({ inputIds: tensor(Int32Array.from(ids), [1, ids.length]) }).logits.dataSync());
+      const logits = scope(() =>
+        model.forward({ inputIds: tensor(Int32Array.from(ids), [1, ids.length]) }).logits.dataSync(),
+      );
       loss += entropy(logits, label);
       right += Number(logits.indexOf(Math.max(...logits)) === label);
     }
@@ -73,9 +78,14 @@ it("biases and layer norms do not decay", () => {
     "roberta.embeddings.word_embeddings.weight",
     "roberta.embeddings.position_embeddings.weight",
     "roberta.embeddings.token_type_embeddings.weight",
-    ...["attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense", "intermediate.dense", "output.dense"].map(
-      (name) => `roberta.encoder.layer.0.${name}.weight`,
-    ),
+    ...[
+      "attention.self.query",
+      "attention.self.key",
+      "attention.self.value",
+      "attention.output.dense",
+      "intermediate.dense",
+      "output.dense",
+    ].map((name) => `roberta.encoder.layer.0.${name}.weight`),
     "lm_head.dense.weight",
   ]);
   expect(decayed!.params.size + spared!.params.size).toBe(model.namedParameters().size);

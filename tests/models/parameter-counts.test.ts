@@ -5,7 +5,13 @@ import { withoutLeaks } from "../support/leaks.ts";
 import { tinyConfig } from "./tiny-model.ts";
 
 const article = (): RobertaConfig =>
-  new RobertaConfig({ vocabSize: 52000, maxPositionEmbeddings: 514, numAttentionHeads: 12, numHiddenLayers: 6, typeVocabSize: 1 });
+  new RobertaConfig({
+    vocabSize: 52000,
+    maxPositionEmbeddings: 514,
+    numAttentionHeads: 12,
+    numHiddenLayers: 6,
+    typeVocabSize: 1,
+  });
 
 it("the article's model has 83,504,416 parameters, and 67,579,168 after its three patterns", () =>
   withoutLeaks(() => {
@@ -41,6 +47,10 @@ it("counts heads, poolers and untied decoders", () => {
   expect(count(new RobertaModel(tinyConfig(), { addPoolingLayer: false }))).toBe(body);
   expect(count(new RobertaModel(tinyConfig()))).toBe(body + 16 * 16 + 16);
   expect(count(new RobertaForMaskedLM(tinyConfig()))).toBe(body + 16 * 16 + 16 + 32 + 64);
-  expect(count(new RobertaForMaskedLM(tinyConfig({ tieWordEmbeddings: false })))).toBe(body + 16 * 16 + 16 + 32 + 64 + 64 * 16);
-  expect(count(new RobertaForSequenceClassification(tinyConfig({ numLabels: 5 })))).toBe(body + 16 * 16 + 16 + 5 * 16 + 5);
+  expect(count(new RobertaForMaskedLM(tinyConfig({ tieWordEmbeddings: false })))).toBe(
+    body + 16 * 16 + 16 + 32 + 64 + 64 * 16,
+  );
+  expect(count(new RobertaForSequenceClassification(tinyConfig({ numLabels: 5 })))).toBe(
+    body + 16 * 16 + 16 + 5 * 16 + 5,
+  );
 });

@@ -31,7 +31,11 @@ describe("RobertaConfig", () => {
   });
 
   it("keeps keys that it does not know, and reads what it writes", () => {
-    const json = { ...new RobertaConfig({ hiddenSize: 48, numLabels: 3 }).toJSON(), transformers_version: "5.17.0", use_cache: true };
+    const json = {
+      ...new RobertaConfig({ hiddenSize: 48, numLabels: 3 }).toJSON(),
+      transformers_version: "5.17.0",
+      use_cache: true,
+    };
     const config = RobertaConfig.fromJSON(JSON.stringify(json));
     expect(config.hiddenSize).toBe(48);
     expect(config.extra).toEqual({ transformers_version: "5.17.0", use_cache: true });
@@ -49,7 +53,12 @@ describe("RobertaConfig", () => {
 
   it("changes options, and labels as a whole", () => {
     const config = new RobertaConfig({ id2label: { 0: "a", 1: "b", 2: "c" }, hiddenSize: 48 }, { use_cache: true });
-    expect(config.with({ hiddenDropoutProb: 0 })).toMatchObject({ hiddenDropoutProb: 0, hiddenSize: 48, numLabels: 3, extra: { use_cache: true } });
+    expect(config.with({ hiddenDropoutProb: 0 })).toMatchObject({
+      hiddenDropoutProb: 0,
+      hiddenSize: 48,
+      numLabels: 3,
+      extra: { use_cache: true },
+    });
     expect(config.with({ numLabels: 2 }).label2id).toEqual({ LABEL_0: 0, LABEL_1: 1 });
   });
 
@@ -72,8 +81,14 @@ describe("RobertaConfig", () => {
   const foreign: [unknown, RegExp][] = [
     ["{", /config.json: expected a JSON object, got text that is none/],
     ["[]", /config.json: expected a JSON object, got \[\]/],
-    [{ model_type: "bert" }, /config.json: expected model_type roberta, got "bert"; only RoBERTa's architecture is here/],
-    [{ position_embedding_type: "relative_key" }, /config.json: position_embedding_type "relative_key" is not supported; encoders with absolute positions are/],
+    [
+      { model_type: "bert" },
+      /config.json: expected model_type roberta, got "bert"; only RoBERTa's architecture is here/,
+    ],
+    [
+      { position_embedding_type: "relative_key" },
+      /config.json: position_embedding_type "relative_key" is not supported; encoders with absolute positions are/,
+    ],
     [{ is_decoder: true }, /config.json: is_decoder true is not supported/],
     [{ hidden_size: "768" }, /expected hiddenSize to be a whole number ≥ 1, got "768"/],
     [{ num_labels: "two" }, /expected numLabels to be a whole number ≥ 1, got "two"/],

@@ -14,7 +14,9 @@ describe.each(devices)("on $name", (device) => {
     (folder) =>
       withoutLeaks(async () => {
         const cases = await checkRoberta(fileURLToPath(new URL(`../../goldens/${folder}`, import.meta.url)), device);
-        expect(cases).toEqual((["forward", "gradients", "training"] as const).map((name) => ({ case: name, failures: [] })));
+        expect(cases).toEqual(
+          (["forward", "gradients", "training"] as const).map((name) => ({ case: name, failures: [] })),
+        );
       }),
     120_000,
   );

@@ -15,7 +15,8 @@ import { difference, valuesOf } from "../support/close.ts";
 import { withoutLeaks } from "../support/leaks.ts";
 import { tinyBatches, tinyConfig } from "./tiny-model.ts";
 
-const ids = (rows: readonly (readonly number[])[]): Tensor => tensor(Int32Array.from(rows.flat()), [rows.length, rows[0]!.length]);
+const ids = (rows: readonly (readonly number[])[]): Tensor =>
+  tensor(Int32Array.from(rows.flat()), [rows.length, rows[0]!.length]);
 const quiet = { hiddenDropoutProb: 0, attentionProbsDropoutProb: 0 };
 const seeded = () => ({ generator: new Generator(11) });
 const near = (a: Tensor, b: Tensor, relative = 1e-6): string | null => {
@@ -25,7 +26,9 @@ const near = (a: Tensor, b: Tensor, relative = 1e-6): string | null => {
 
 describe("parameter names", () => {
   const keysOf = (folder: string): string[] => {
-    const { tensors } = readSafetensors(readFileSync(new URL(`../../goldens/${folder}/model.safetensors`, import.meta.url)));
+    const { tensors } = readSafetensors(
+      readFileSync(new URL(`../../goldens/${folder}/model.safetensors`, import.meta.url)),
+    );
     return [...tensors.keys()].sort();
   };
   it("are Hugging Face's for masked LM, the decoder's being second names", () => {
@@ -47,8 +50,16 @@ describe("initial weights", () => {
     using model = new RobertaForMaskedLM(tinyConfig({ vocabSize: 2000, initializerRange: 0.5 }), seeded());
     for (const [name, parameter] of model.namedParameters()) {
       const values = [...(await parameter.data())];
-      if (name.endsWith("bias")) expect(values.every((x) => x === 0), name).toBe(true);
-      else if (/(LayerNorm|layer_norm)\.weight$/.test(name)) expect(values.every((x) => x === 1), name).toBe(true);
+      if (name.endsWith("bias"))
+        expect(
+          values.every((x) => x === 0),
+          name,
+        ).toBe(true);
+      else if (/(LayerNorm|layer_norm)\.weight$/.test(name))
+        expect(
+          values.every((x) => x === 1),
+          name,
+        ).toBe(true);
       else {
         const deviation = Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / values.length);
         // The smallest is one row of 16 numbers: its deviation is known to a quarter of itself.
@@ -108,7 +119,9 @@ describe("the attention mask", () => {
       expect(() => model.forward({ inputIds: ids([[0, 2]]), attentionMask: ids([[1, 1, 1]]) })).toThrow(
         /expected an attentionMask \[1, 2\] as inputIds, got \[1, 3\]/,
       );
-      expect(() => model.forward({ inputIds: tensor(new Int32Array([0, 2])) })).toThrow(/expected inputIds \[batch, tokens\], got \[2\]/);
+      expect(() => model.forward({ inputIds: tensor(new Int32Array([0, 2])) })).toThrow(
+        /expected inputIds \[batch, tokens\], got \[2\]/,
+      );
     });
   });
 });
@@ -150,7 +163,8 @@ describe("masked LM", () => {
         for (const given of [labels, gathered]) {
           const some = lossAndGrads(model, { inputIds, attentionMask, labels: given, labelPositions });
           expect(near(some.value.loss, whole.value.loss)).toBeNull();
-          for (const [name, gradient] of whole.grads) expect(near(some.grads.get(name)!, gradient, 1e-5), name).toBeNull();
+          for (const [name, gradient] of whole.grads)
+            expect(near(some.grads.get(name)!, gradient, 1e-5), name).toBeNull();
         }
       });
     }));
@@ -158,12 +172,20 @@ describe("masked LM", () => {
   it("leaves logits out beside label positions, unless they are asked for", () => {
     using model = new RobertaForMaskedLM(tinyConfig(quiet), seeded());
     scope((): void => {
-      const inputs = { inputIds: ids([[0, 4, 2]]), labels: tensor(new Int32Array([7])), labelPositions: tensor(new Int32Array([1])) };
+      const inputs = {
+        inputIds: ids([[0, 4, 2]]),
+        labels: tensor(new Int32Array([7])),
+        labelPositions: tensor(new Int32Array([1])),
+      };
       const lean = model.forward(inputs);
       const full = model.forward({ ...inputs, returnLogits: true, outputHiddenStates: true });
       expect(lean.logits).toBeUndefined();
       expect(full.logits!.shape).toEqual([1, 3, 64]);
-      expect(full.hiddenStates!.map(({ shape }) => shape)).toEqual([[1, 3, 16], [1, 3, 16], [1, 3, 16]]);
+      expect(full.hiddenStates!.map(({ shape }) => shape)).toEqual([
+        [1, 3, 16],
+        [1, 3, 16],
+        [1, 3, 16],
+      ]);
       expect(near(lean.loss!, full.loss!)).toBeNull();
       expect(model.forward({ inputIds: inputs.inputIds }).loss).toBeUndefined();
     });
@@ -196,13 +218,23 @@ describe("masked LM", () => {
 });
 
 describe("sequence classification", () => {
-  const inputIds = () => ids([[0, 7, 2], [0, 9, 2]]);
+  const inputIds = () =>
+    ids([
+      [0, 7, 2],
+      [0, 9, 2],
+    ]);
   it("has a loss for classes, for several labels, and for numbers", async () => {
     using three = new RobertaForSequenceClassification(tinyConfig({ ...quiet, numLabels: 3 }), seeded());
     using one = new RobertaForSequenceClassification(tinyConfig({ ...quiet, numLabels: 1 }), seeded());
     const { classes, several, numbers, logits, score } = scope(() => ({
       classes: three.forward({ inputIds: inputIds(), labels: tensor(new Int32Array([2, 0])) }).loss!,
-      several: three.forward({ inputIds: inputIds(), labels: tensor([[1, 0, 1], [0, 0, 1]]) }).loss!,
+      several: three.forward({
+        inputIds: inputIds(),
+        labels: tensor([
+          [1, 0, 1],
+          [0, 0, 1],
+        ]),
+      }).loss!,
       numbers: one.forward({ inputIds: inputIds(), labels: tensor([0.5, -1]) }).loss!,
       logits: three.forward({ inputIds: inputIds() }).logits,
       score: one.forward({ inputIds: inputIds() }).logits,
@@ -210,8 +242,10 @@ describe("sequence classification", () => {
     const rows = await logits.data();
     const [a, b] = [[...rows.slice(0, 3)], [...rows.slice(3)]];
     const softplus = (x: number): number => Math.log1p(Math.exp(x));
-    const entropy = (row: number[], label: number): number => Math.log(row.reduce((sum, x) => sum + Math.exp(x), 0)) - row[label]!;
-    const binary = (row: number[], labels: number[]): number => row.reduce((sum, x, i) => sum + softplus(x) - labels[i]! * x, 0);
+    const entropy = (row: number[], label: number): number =>
+      Math.log(row.reduce((sum, x) => sum + Math.exp(x), 0)) - row[label]!;
+    const binary = (row: number[], labels: number[]): number =>
+      row.reduce((sum, x, i) => sum + softplus(x) - labels[i]! * x, 0);
     expect(await classes.item()).toBeCloseTo((entropy(a, 2) + entropy(b, 0)) / 2, 5);
     expect(await several.item()).toBeCloseTo((binary(a, [1, 0, 1]) + binary(b, [0, 0, 1])) / 6, 5);
     const [s, t] = await score.data();
@@ -261,16 +295,21 @@ it.each(HIDDEN_ACTIVATIONS)("computes with the activation %s", (hiddenAct) => {
   };
   const tanhGelu = (x: number): number => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
   scope((): void => {
-    const x = tensor(Array.from({ length: 16 }, (_, i) => 3 * Math.sin(i)), [1, 1, 16]);
+    const x = tensor(
+      Array.from({ length: 16 }, (_, i) => 3 * Math.sin(i)),
+      [1, 1, 16],
+    );
     const { intermediate } = model.encoder.layer.at(0);
     const dense = intermediate.dense as Linear;
     const before = new Linear(16, 32, { weight: dense.weight, bias: dense.bias! }).forward(x);
     const got = intermediate.forward(x);
     const formula = formulas[hiddenAct] ?? tanhGelu;
-    const want = hiddenAct === "gelu" ? gelu(before) : tensor(Float32Array.from(before.dataSync(), formula), before.shape);
+    const want =
+      hiddenAct === "gelu" ? gelu(before) : tensor(Float32Array.from(before.dataSync(), formula), before.shape);
     expect(near(got, want, 1e-5)).toBeNull();
     // The exact GELU and its approximation are apart.
-    if (hiddenAct === "gelu") expect(near(got, tensor(Float32Array.from(before.dataSync(), tanhGelu), before.shape), 1e-6)).not.toBeNull();
+    if (hiddenAct === "gelu")
+      expect(near(got, tensor(Float32Array.from(before.dataSync(), tanhGelu), before.shape), 1e-6)).not.toBeNull();
   });
 });
 
@@ -279,7 +318,9 @@ it("a patched layer keeps its activation", () => {
   scope((): void => {
     const inputIds = ids([[0, 7, 2]]);
     const dense = model.forward({ inputIds }).lastHiddenState;
-    new BlockSparseModelPatcher().addPattern(/encoder\.layer\.[0-9]+\.intermediate\.dense/, { density: 1, blockSize: 16 }).patchModel(model);
+    new BlockSparseModelPatcher()
+      .addPattern(/encoder\.layer\.[0-9]+\.intermediate\.dense/, { density: 1, blockSize: 16 })
+      .patchModel(model);
     expect(model.encoder.layer.at(1).intermediate.dense).toBeInstanceOf(BlockSparseLinear);
     expect(near(model.forward({ inputIds }).lastHiddenState, dense, 1e-5)).toBeNull();
   });

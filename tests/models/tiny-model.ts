@@ -14,6 +14,9 @@ import { AdamW, linearWarmup, type Optimizer, type Schedule } from "@tessera/nn"
 import { Generator } from "@tessera/tensor";
 import { uniforms } from "../support/generate.ts";
 
+/** Of a tiny training. */
+export const STEPS = 30;
+
 /** Small enough that a step takes a millisecond or two. */
 export const tinyOptions: RobertaConfigOptions = {
   vocabSize: 64,
@@ -27,7 +30,8 @@ export const tinyOptions: RobertaConfigOptions = {
   attentionProbsDropoutProb: 0.1,
 };
 
-export const tinyConfig = (options: RobertaConfigOptions = {}): RobertaConfig => new RobertaConfig({ ...tinyOptions, ...options });
+export const tinyConfig = (options: RobertaConfigOptions = {}): RobertaConfig =>
+  new RobertaConfig({ ...tinyOptions, ...options });
 
 /** Blocks of numbers with a pattern to learn: each token is the one before it plus one or two. */
 export const tinyBlocks = (count = 40, length = 12): TokenBlocks => {
@@ -44,11 +48,22 @@ export const tinyBlocks = (count = 40, length = 12): TokenBlocks => {
 };
 
 export const tinyCollator = (): MlmCollator =>
-  new MlmCollator({ maskTokenId: 4, padTokenId: 1, vocabSize: 64, specialTokenIds: new Set([0, 1, 2, 3, 4]), maskProbability: 0.3 });
+  new MlmCollator({
+    maskTokenId: 4,
+    padTokenId: 1,
+    vocabSize: 64,
+    specialTokenIds: new Set([0, 1, 2, 3, 4]),
+    maskProbability: 0.3,
+  });
 
 export const tinyBatches = (seed = 5, batchSize = 4): BatchSource<MaskedLMInputs> => {
   const blocks = tinyBlocks();
-  return maskedLMBatches({ blocks, sampler: new BatchSampler({ size: blocks.count, batchSize, seed }), collator: tinyCollator(), seed });
+  return maskedLMBatches({
+    blocks,
+    sampler: new BatchSampler({ size: blocks.count, batchSize, seed }),
+    collator: tinyCollator(),
+    seed,
+  });
 };
 
 export interface TinyTraining {
@@ -62,7 +77,12 @@ export interface TinyTraining {
 export const tinyTraining = (steps: number, config = tinyConfig()): TinyTraining => {
   const model = new RobertaForMaskedLM(config, { generator: new Generator(7) });
   const optimizer = new AdamW(weightDecayGroups(model, { weightDecay: 0.01 }), { lr: 1e-2, betas: [0.9, 0.98] });
-  return { model, optimizer, schedule: linearWarmup(optimizer, { warmupSteps: 3, totalSteps: steps }), batches: tinyBatches() };
+  return {
+    model,
+    optimizer,
+    schedule: linearWarmup(optimizer, { warmupSteps: 3, totalSteps: steps }),
+    batches: tinyBatches(),
+  };
 };
 
 export const disposeTraining = ({ model, optimizer }: TinyTraining): void => {

@@ -1,40 +1,47 @@
 import { spawn } from "node:child_process";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { uniforms } from "../support/generate.ts";
+import { STEPS } from "./tiny-model.ts";
 
 const script = fileURLToPath(new URL("train-in-child.ts", import.meta.url));
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-interface Ended {
+interface Life {
   readonly steps: readonly number[];
   readonly hash: string | undefined;
   readonly errors: string;
-  /** Whether a checkpoint was half written when the process ended. */
-  readonly inWrite: boolean;
+  readonly killed: boolean;
 }
 
-/** Runs the training; kills it without warning a while after its first step of this process. */
-const run = async (folder: string, killAfter?: number): Promise<Ended> => {
-  const child = spawn(process.execPath, ["--conditions=@tessera/source", "--import", "tsx", script, folder], { cwd: root });
+/** Lives until a number of milliseconds after its first step, or up to a moment of a write that the script knows. */
+interface Death {
+  readonly after?: number;
+  readonly moment?: readonly [moment: "open" | "write" | "sync" | "rename", count: number];
+}
+
+/** Runs the training in a process, to its end or its death. */
+const live = async (folder: string, { after, moment = [] as never }: Death = {}): Promise<Life> => {
+  const args = ["--conditions=@tessera/source", "--import", "tsx", script, folder, ...moment.map(String)];
+  const child = spawn(process.execPath, args, { cwd: root });
   let [output, errors] = ["", ""];
   let timer: NodeJS.Timeout | undefined;
   child.stderr.on("data", (chunk) => (errors += String(chunk)));
   child.stdout.on("data", (chunk) => {
     output += String(chunk);
-    if (killAfter !== undefined) timer ??= setTimeout(() => child.kill("SIGKILL"), killAfter);
+    if (after !== undefined) timer ??= setTimeout(() => child.kill("SIGKILL"), after);
   });
   await new Promise((done) => child.once("close", done));
   clearTimeout(timer);
-  const files = await readdir(folder);
+  const hash = /^hash (\w+)$/m.exec(output)?.[1];
   return {
     steps: [...output.matchAll(/^step (\d+)$/gm)].map(([, step]) => Number(step)),
-    hash: /^hash (\w+)$/m.exec(output)?.[1],
+    hash,
     errors,
-    inWrite: files.some((file) => file.endsWith(".tmp")),
+    killed: hash === undefined,
   };
 };
 
@@ -47,21 +54,32 @@ afterAll(async () => {
 });
 
 it("a training that is killed again and again, while it saves too, ends with the very same weights", async () => {
-  const [whole, parts] = [await mkdtemp(join(path, "whole-")), await mkdtemp(join(path, "parts-"))];
-  const undisturbed = await run(whole);
-  expect(undisturbed.errors).toBe("");
-  expect(undisturbed.steps).toEqual(Array.from({ length: 60 }, (_, i) => i + 1));
+  const undisturbed = await live(await mkdtemp(join(path, "whole-")));
+  expect(undisturbed).toMatchObject({
+    errors: "",
+    killed: false,
+    steps: Array.from({ length: STEPS }, (_, i) => i + 1),
+  });
+
   const uniform = uniforms(17);
-  const lives: Ended[] = [];
-  for (let kill = 0; kill < 10; kill++) {
-    const life = await run(parts, Math.floor(60 * uniform()));
-    expect(life.errors).toBe("");
-    lives.push(life);
-    if (life.hash !== undefined) break;
+  const parts = await mkdtemp(join(path, "parts-"));
+  // The first file that is written and renamed is the log, cut back; the others are checkpoints.
+  const deaths: Death[] = [
+    ...(["rename", "sync", "write", "open"] as const).map((moment) => ({
+      moment: [moment, 2 + Math.floor(4 * uniform())] as const,
+    })),
+    ...Array.from({ length: 4 }, () => ({ after: Math.floor(60 * uniform()) })),
+  ];
+  let reached = 0;
+  for (const death of deaths) {
+    const life = await live(parts, death);
+    expect(life).toMatchObject({ errors: "", killed: true });
+    // It went on at the step after the last checkpoint, which is that of its last step or the one before.
+    const [first = reached + 1, last = first] = [life.steps[0], life.steps.at(-1)];
+    expect([reached, reached + 1]).toContain(first);
+    reached = Math.max(reached, last);
   }
-  const last = lives.at(-1)!.hash === undefined ? await run(parts) : lives.at(-1)!;
-  // It was killed in the middle, and it never went back further than to the step before.
-  expect(lives.filter(({ hash }) => hash === undefined).length).toBeGreaterThanOrEqual(3);
-  expect(last.hash).toBe(undisturbed.hash);
-  console.log(lives.map(({ steps, inWrite }) => `${steps[0]}–${steps.at(-1)}${inWrite ? " in a write" : ""}`).join(", "));
+  expect(reached).toBeGreaterThan(4);
+  const last = await live(parts);
+  expect(last).toMatchObject({ errors: "", hash: undisturbed.hash });
 }, 120_000);

@@ -1,5 +1,6 @@
 import { Dropout, Linear, Module, ModuleList, Sequential } from "@tessera/nn";
-import { ones, ShapeError, Tensor } from "@tessera/tensor";
+import type { Tensor } from "@tessera/tensor";
+import { ones, ShapeError } from "@tessera/tensor";
 import { expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
 import { onEveryDevice } from "../support/on-every-device.ts";

@@ -5,7 +5,7 @@ import { withoutLeaks } from "../support/leaks.ts";
 import { onEveryDevice } from "../support/on-every-device.ts";
 
 const momentsOf = (x: Tensor) => {
-  const values = x.dataSync();
+  const values = Array.from(x.dataSync());
   const mean = values.reduce((total, value) => total + value, 0) / values.length;
   const std = Math.sqrt(values.reduce((total, value) => total + (value - mean) ** 2, 0) / values.length);
   return { mean, std, low: Math.min(...values), high: Math.max(...values) };
@@ -33,12 +33,16 @@ const isNormal = (x: Tensor, std: number): void => {
 
 describe("calculateGain and calculateFans", () => {
   it("are torch's", () => {
-    expect(["linear", "sigmoid", "tanh", "relu", "selu"].map((name) => init.calculateGain(name as init.Nonlinearity))).toEqual([1, 1, 5 / 3, Math.SQRT2, 0.75]);
+    expect(
+      ["linear", "sigmoid", "tanh", "relu", "selu"].map((name) => init.calculateGain(name as init.Nonlinearity)),
+    ).toEqual([1, 1, 5 / 3, Math.SQRT2, 0.75]);
     expect(init.calculateGain("leakyRelu")).toBeCloseTo(1.4141428569978354, 12);
     expect(init.calculateGain("leakyRelu", 1)).toBe(1);
     expect(init.calculateFans([3, 5])).toEqual({ fanIn: 5, fanOut: 3 });
     expect(init.calculateFans([8, 4, 3, 3])).toEqual({ fanIn: 36, fanOut: 72 });
-    expect(() => init.calculateFans([7])).toThrow("init: expected a weight of at least two dims, got [7]; use uniform or normal");
+    expect(() => init.calculateFans([7])).toThrow(
+      "init: expected a weight of at least two dims, got [7]; use uniform or normal",
+    );
   });
 });
 
@@ -48,10 +52,16 @@ onEveryDevice((device) => {
 
   it("uniform and normal have the bounds, the mean and the deviation that were asked for", () =>
     withoutLeaks(() => {
-      const made = [init.uniform(shape, { low: -0.5, high: 0.5, generator: generator() }), init.normal(shape, { std: 0.02, generator: generator() })] as const;
+      const made = [
+        init.uniform(shape, { low: -0.5, high: 0.5, generator: generator() }),
+        init.normal(shape, { std: 0.02, generator: generator() }),
+      ] as const;
       isUniform(made[0], 0.5);
       isNormal(made[1], 0.02);
-      const shifted = [init.uniform(shape, { low: 4, high: 5, generator: generator() }), init.normal(shape, { mean: -3, generator: generator() })];
+      const shifted = [
+        init.uniform(shape, { low: 4, high: 5, generator: generator() }),
+        init.normal(shape, { mean: -3, generator: generator() }),
+      ];
       expect(momentsOf(shifted[0]!).mean).toBeCloseTo(4.5, 1);
       expect(momentsOf(shifted[1]!).mean).toBeCloseTo(-3, 1);
       expect(() => init.normal([2], { std: -1 })).toThrow("init: expected a standard deviation of 0 or more, got -1");

@@ -16,17 +16,26 @@ const samples = {
     { args: [normal(), normal()], note: "0-d" },
     { args: [normal(0, 3), normal(0, 3), { reduction: "sum" }], note: "no elements" },
     { args: [normal(6, 4).transposed, normal(6, 4).strided], note: "views" },
-    { args: [normal(3, 1), normal(3)], throws: /mseLoss: expected an input and a target of one shape, got \[3, 1\] and \[3\]; reshape or expand one/ },
+    {
+      args: [normal(3, 1), normal(3)],
+      throws: /mseLoss: expected an input and a target of one shape, got \[3, 1\] and \[3\]; reshape or expand one/,
+    },
   ],
   bceWithLogits: [
     ...reductions.map((options) => ({ args: [normal(3, 5), uniform(0, 1, 3, 5), options] as const })),
     { args: [values([-80, -1, 0.5, 80]), values([0, 1, 0, 1])], note: "large logits" },
     { args: [normal(6, 4).transposed, uniform(0, 1, 6, 4).strided], note: "views" },
-    { args: [normal(3), normal(1)], throws: /bceWithLogits: expected an input and a target of one shape, got \[3\] and \[1\]/ },
+    {
+      args: [normal(3), normal(1)],
+      throws: /bceWithLogits: expected an input and a target of one shape, got \[3\] and \[1\]/,
+    },
   ],
 } satisfies SampleTable<{ mseLoss: typeof mseLoss; bceWithLogits: typeof bceWithLogits }>;
 
-conformance("losses", { mseLoss, bceWithLogits }, samples, { forward: { relative: 1e-5 }, gradient: { relative: 1e-4 } });
+conformance("losses", { mseLoss, bceWithLogits }, samples, {
+  forward: { relative: 1e-5 },
+  gradient: { relative: 1e-4 },
+});
 
 onEveryDevice(() => {
   it("bceWithLogits neither overflows nor loses what is small", () =>
@@ -39,18 +48,27 @@ onEveryDevice(() => {
       // log1p(e^−30) is e^−30.
       expect(got[2]! / Math.exp(-30)).toBeCloseTo(1, 5);
       expect(got[3]! / Math.exp(-30)).toBeCloseTo(1, 5);
-      const { value, pullback } = vjp((x) => bceWithLogits(x, target, { reduction: "sum" }), logits);
+      const pulled = vjp((x) => bceWithLogits(x, target, { reduction: "sum" }), logits);
       const one = tensor(1);
-      const [dx] = pullback(one);
+      const [dx] = pulled.pullback(one);
       // σ(x) − t
       const slope = dx!.dataSync();
       expect([slope[0], slope[1], slope[4]]).toEqual([1, -1, -0.5]);
-      dispose([logits, target, losses, value, one, dx]);
+      dispose([logits, target, losses, pulled.value, one, dx]);
     }));
 
   it("the modules are the functions with their options", () =>
     withoutLeaks(() => {
-      const [x, y] = [tensor([[1, -2, 3], [0.5, 0, -1]]), tensor([[0, 1, 1], [1, 0, 0]])];
+      const [x, y] = [
+        tensor([
+          [1, -2, 3],
+          [0.5, 0, -1],
+        ]),
+        tensor([
+          [0, 1, 1],
+          [1, 0, 0],
+        ]),
+      ];
       const classes = tensor(new Int32Array([2, 7]));
       const pairs = [
         [new MSELoss({ reduction: "sum" }).forward(x, y), mseLoss(x, y, { reduction: "sum" })],
@@ -64,8 +82,13 @@ onEveryDevice(() => {
       // ln Σe^x − x₂ with a tenth of the target spread over three classes.
       const [a, b, c] = [1, -2, 3].map(Math.exp) as [number, number, number];
       const logs = [1, -2, 3].map((logit) => Math.log(a + b + c) - logit);
-      expect(pairs[2][0].itemSync()).toBeCloseTo(0.9 * logs[2]! + (0.1 / 3) * logs.reduce((total, log) => total + log, 0), 5);
-      expect(`${new CrossEntropyLoss()}`).toBe('CrossEntropyLoss(ignoreIndex=-100, labelSmoothing=0, reduction="mean")');
+      expect(pairs[2][0].itemSync()).toBeCloseTo(
+        0.9 * logs[2]! + (0.1 / 3) * logs.reduce((total, log) => total + log, 0),
+        5,
+      );
+      expect(new CrossEntropyLoss().toString()).toBe(
+        'CrossEntropyLoss(ignoreIndex=-100, labelSmoothing=0, reduction="mean")',
+      );
       dispose([x, y, classes, pairs.flat()]);
     }));
 });

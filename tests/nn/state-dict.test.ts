@@ -1,6 +1,19 @@
 import { BCEWithLogitsLoss, Embedding, Linear, Module, Sequential, StateDictError } from "@tessera/nn";
-import { arange, cast, cpu, ones, readSafetensors, reference, tensor, Tensor, writeSafetensors, zeros, type HostTensor } from "@tessera/tensor";
-import { expect, it } from "vitest";
+import type { Tensor } from "@tessera/tensor";
+import {
+  arange,
+  cast,
+  cpu,
+  ones,
+  OutOfMemoryError,
+  readSafetensors,
+  reference,
+  tensor,
+  writeSafetensors,
+  zeros,
+  type HostTensor,
+} from "@tessera/tensor";
+import { expect, it, vi } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
 import { onEveryDevice } from "../support/on-every-device.ts";
 
@@ -57,7 +70,15 @@ onEveryDevice((device) => {
     withoutLeaks(() => {
       const layer = new Linear(3, 2, { bias: false });
       for (const source of [cpu, reference]) {
-        const base = tensor([[1, 2], [3, 4], [5, source === cpu ? 6 : 7]], [3, 2], { device: source });
+        const base = tensor(
+          [
+            [1, 2],
+            [3, 4],
+            [5, source === cpu ? 6 : 7],
+          ],
+          [3, 2],
+          { device: source },
+        );
         const view = base.transpose(0, 1);
         layer.loadStateDict(new Map([["weight", view]]));
         expect([...layer.weight.dataSync()]).toEqual([1, 3, 5, 2, 4, source === cpu ? 6 : 7]);
@@ -73,14 +94,24 @@ onEveryDevice((device) => {
     withoutLeaks(() => {
       const net = new Net();
       const state = hostOf(net.stateDict());
-      const weight = { shape: [5, 4], dtype: "float32", data: Float32Array.from({ length: 20 }, (_, i) => i - 10) } as const;
+      const weight = {
+        shape: [5, 4],
+        dtype: "float32",
+        data: Float32Array.from({ length: 20 }, (_, i) => i - 10),
+      } as const;
       state.delete("table.weight");
       net.loadStateDict(new Map([...state, ["head.weight", weight]]));
       expect(net.table.weight.dataSync()).toEqual(weight.data);
-      net.loadStateDict(new Map([...state, ["head.weight", weight], ["table.weight", { ...weight, data: weight.data.slice() }]]));
+      net.loadStateDict(
+        new Map([...state, ["head.weight", weight], ["table.weight", { ...weight, data: weight.data.slice() }]]),
+      );
       const other = { ...weight, data: weight.data.map((x) => x + 1) };
-      const error = caught(() => net.loadStateDict(new Map([...state, ["head.weight", other], ["table.weight", weight]])));
-      expect(error.message).toContain("1 mismatched: head.weight (expected the values of table.weight, with which the model shares it, got others)");
+      const error = caught(() =>
+        net.loadStateDict(new Map([...state, ["head.weight", other], ["table.weight", weight]])),
+      );
+      expect(error.message).toContain(
+        "1 mismatched: head.weight (expected the values of table.weight, with which the model shares it, got others)",
+      );
       expect(net.table.weight.dataSync()).toEqual(weight.data);
       net.dispose();
     }));
@@ -115,10 +146,22 @@ onEveryDevice((device) => {
     withoutLeaks(() => {
       const layer = new Linear(2, 1);
       const bias = { shape: [1], dtype: "float32", data: new Float32Array([5]) } as const;
-      expect(layer.loadStateDict(new Map([["bias", bias], ["extra", bias]]), { strict: false })).toEqual({ missingKeys: ["weight"], unexpectedKeys: ["extra"] });
+      expect(
+        layer.loadStateDict(
+          new Map([
+            ["bias", bias],
+            ["extra", bias],
+          ]),
+          { strict: false },
+        ),
+      ).toEqual({ missingKeys: ["weight"], unexpectedKeys: ["extra"] });
       expect(layer.bias!.itemSync()).toBe(5);
-      expect(() => layer.loadStateDict(new Map([["weight", bias]]), { strict: false })).toThrow(/1 mismatched: weight \(expected float32 \[1, 2\], got float32 \[1\]\)/);
-      expect(() => layer.loadStateDict(new Map([["bias", bias]]))).toThrow(/1 missing: weight; \{ strict: false \} loads what is there/);
+      expect(() => layer.loadStateDict(new Map([["weight", bias]]), { strict: false })).toThrow(
+        /1 mismatched: weight \(expected float32 \[1, 2\], got float32 \[1\]\)/,
+      );
+      expect(() => layer.loadStateDict(new Map([["bias", bias]]))).toThrow(
+        /1 missing: weight; \{ strict: false \} loads what is there/,
+      );
       layer.dispose();
     }));
 
@@ -127,7 +170,9 @@ onEveryDevice((device) => {
       const layer = new Linear(2, 1, { bias: false });
       const freed = zeros([1, 2]);
       freed.dispose();
-      expect(() => layer.loadStateDict(new Map([["weight", freed]]))).toThrow(/weight \(expected float32 \[1, 2\], got a tensor that was freed\)/);
+      expect(() => layer.loadStateDict(new Map([["weight", freed]]))).toThrow(
+        /weight \(expected float32 \[1, 2\], got a tensor that was freed\)/,
+      );
       layer.dispose();
     }));
 
@@ -145,18 +190,20 @@ onEveryDevice((device) => {
     withoutLeaks(() => {
       const model = new Sequential(new Linear(2, 2, { bias: false }), new Linear(2, 2, { bias: false }));
       const before = hostOf(model.stateDict());
-      const state = new Map([["0.weight", ones([2, 2])], ["1.weight", ones([2, 2])]]);
-      const { alloc } = device;
-      let left = 1;
-      device.alloc = (...args) => {
-        if (left-- === 0) throw new RangeError("no room");
-        return alloc.apply(device, args);
-      };
-      try {
-        expect(() => model.loadStateDict(state)).toThrow("no room");
-      } finally {
-        device.alloc = alloc;
-      }
+      const state = new Map([
+        ["0.weight", ones([2, 2])],
+        ["1.weight", ones([2, 2])],
+      ]);
+      const first = device.alloc("float32", 4);
+      const alloc = vi
+        .spyOn(device, "alloc")
+        .mockReturnValueOnce(first)
+        .mockImplementationOnce(() => {
+          throw new OutOfMemoryError("no room");
+        });
+      expect(() => model.loadStateDict(state)).toThrow("no room");
+      expect(alloc).toHaveBeenCalledTimes(2);
+      alloc.mockRestore();
       expect(hostOf(model.stateDict())).toEqual(before);
       for (const x of state.values()) x.dispose();
       model.dispose();

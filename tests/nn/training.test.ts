@@ -14,7 +14,12 @@ onEveryDevice((device) => {
   const train = (steps: number, seed: number) => {
     manualSeed(seed);
     const generator = new Generator(seed);
-    const model = new Sequential(new Linear(1, 16, { generator }), new Tanh(), new Dropout(0.02, { generator }), new Linear(16, 1, { generator }));
+    const model = new Sequential(
+      new Linear(1, 16, { generator }),
+      new Tanh(),
+      new Dropout(0.02, { generator }),
+      new Linear(16, 1, { generator }),
+    );
     const optimizer = new AdamW(model.namedParameters(), { lr: 0.01, weightDecay: 1e-4 });
     const schedule = linearWarmup(optimizer, { warmupSteps: 20, totalSteps: 2 * steps });
     const lossAndGrads = valueAndGrad(model, (x: Tensor, y: Tensor) => mseLoss(model.forward(x), y));
@@ -38,15 +43,19 @@ onEveryDevice((device) => {
     return { losses, live, weights };
   };
 
-  it(`${STEPS} steps of a small model leave the live bytes where step 10 had them, and it learns`, () =>
-    withoutLeaks(() => {
-      const { losses, live } = train(STEPS, 1);
-      expect(live.at(-1)).toEqual(live[9]);
-      expect(new Set(live.slice(9).map(String)).size).toBe(1);
-      const mean = (part: readonly number[]) => part.reduce((total, loss) => total + loss, 0) / part.length;
-      expect(mean(losses.slice(0, 10))).toBeGreaterThan(0.2);
-      expect(mean(losses.slice(-50))).toBeLessThan(0.02);
-    }), 60_000);
+  it(
+    `${STEPS} steps of a small model leave the live bytes where step 10 had them, and it learns`,
+    () =>
+      withoutLeaks(() => {
+        const { losses, live } = train(STEPS, 1);
+        expect(live.at(-1)).toEqual(live[9]);
+        expect(new Set(live.slice(9).map(String)).size).toBe(1);
+        const mean = (part: readonly number[]) => part.reduce((total, loss) => total + loss, 0) / part.length;
+        expect(mean(losses.slice(0, 10))).toBeGreaterThan(0.2);
+        expect(mean(losses.slice(-50))).toBeLessThan(0.02);
+      }),
+    60_000,
+  );
 
   it("is the same run, bit for bit, for the same seed", () =>
     withoutLeaks(() => {

@@ -1,3 +1,8 @@
+import * as composed from "@tessera/tensor";
+import * as softmax from "@tessera/tensor/ops/softmax";
+import * as norm from "@tessera/tensor/ops/norm";
+import * as matmul from "@tessera/tensor/ops/matmul";
+import * as attention from "@tessera/tensor/ops/attention";
 import * as elementwise from "@tessera/tensor/ops/elementwise";
 import * as index from "@tessera/tensor/ops/index";
 import * as loss from "@tessera/tensor/ops/loss";
@@ -10,6 +15,11 @@ import { lossSamples } from "../samples/loss.ts";
 import { moveSamples } from "../samples/move.ts";
 import { randomSamples } from "../samples/random.ts";
 import { reduceSamples } from "../samples/reduce.ts";
+import { attentionSamples } from "../samples/attention.ts";
+import { matmulSamples } from "../samples/matmul.ts";
+import { normSamples } from "../samples/norm.ts";
+import { softmaxSamples } from "../samples/softmax.ts";
+import { composedSamples } from "../samples/composed.ts";
 import { conformance } from "../support/conformance.ts";
 
 // float32 functions are within a few units in the last place; sums and products grow errors with their length.
@@ -23,3 +33,8 @@ conformance("move", move, moveSamples, exact);
 conformance("random", random, randomSamples, each);
 conformance("index", index, indexSamples, sums);
 conformance("loss", loss, lossSamples, sums);
+conformance("attention", attention, attentionSamples, sums);
+conformance("matmul", matmul, matmulSamples, sums);
+conformance("norm", norm, normSamples, sums);
+conformance("softmax", softmax, softmaxSamples, sums);
+conformance("composed", composed, composedSamples, sums);

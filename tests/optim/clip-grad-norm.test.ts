@@ -6,7 +6,11 @@ import { withoutLeaks } from "../support/leaks.ts";
 import { onEveryDevice } from "../support/on-every-device.ts";
 
 onEveryDevice(() => {
-  const make = () => new Gradients([["a", tensor([3, 0])], ["b", tensor([[-4]])]]);
+  const make = () =>
+    new Gradients([
+      ["a", tensor([3, 0])],
+      ["b", tensor([[-4]])],
+    ]);
   /** What a step of rate 1 from zero takes off: the gradients as they count. */
   const counted = (grads: Gradients): number[] => {
     const params = new Map([...grads].map(([name, { shape }]) => [name, new Parameter(zeros(shape))]));
@@ -97,8 +101,11 @@ onEveryDevice(() => {
   it("refuses a limit that is none, and gradients that are gone", () =>
     withoutLeaks(() => {
       const grads = make();
-      for (const bad of [0, -1, NaN]) expect(() => clipGradNorm(grads, bad)).toThrow(`clipGradNorm: expected a norm above 0, got ${bad}`);
+      for (const bad of [0, -1, NaN])
+        expect(() => clipGradNorm(grads, bad)).toThrow(`clipGradNorm: expected a norm above 0, got ${bad}`);
       grads.dispose();
-      expect(() => clipGradNorm(grads, 1)).toThrow("clipGradNorm: expected gradients, got none; were they consumed by a step?");
+      expect(() => clipGradNorm(grads, 1)).toThrow(
+        "clipGradNorm: expected gradients, got none; were they consumed by a step?",
+      );
     }));
 });

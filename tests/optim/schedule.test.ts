@@ -24,20 +24,36 @@ const close = (got: readonly number[], want: readonly number[]): void => {
 };
 
 it("linearWarmup rises to the rate and falls to 0, and stays there", () =>
-  withOptimizer((optimizer) => close(rates(linearWarmup(optimizer, { warmupSteps: 2, totalSteps: 6 }), 9), [0, 0.5, 1, 0.75, 0.5, 0.25, 0, 0, 0])));
+  withOptimizer((optimizer) =>
+    close(rates(linearWarmup(optimizer, { warmupSteps: 2, totalSteps: 6 }), 9), [0, 0.5, 1, 0.75, 0.5, 0.25, 0, 0, 0]),
+  ));
 
 it("linearWarmup begins at the rate without a warm-up", () =>
-  withOptimizer((optimizer) => close(rates(linearWarmup(optimizer, { warmupSteps: 0, totalSteps: 4 }), 5), [1, 0.75, 0.5, 0.25, 0])));
+  withOptimizer((optimizer) =>
+    close(rates(linearWarmup(optimizer, { warmupSteps: 0, totalSteps: 4 }), 5), [1, 0.75, 0.5, 0.25, 0]),
+  ));
 
 it("cosineWarmup falls along half a cosine", () =>
   withOptimizer((optimizer) =>
-    close(rates(cosineWarmup(optimizer, { warmupSteps: 1, totalSteps: 5 }), 6), [0, 1, 0.5 + Math.SQRT2 / 4, 0.5, 0.5 - Math.SQRT2 / 4, 0]),
+    close(rates(cosineWarmup(optimizer, { warmupSteps: 1, totalSteps: 5 }), 6), [
+      0,
+      1,
+      0.5 + Math.SQRT2 / 4,
+      0.5,
+      0.5 - Math.SQRT2 / 4,
+      0,
+    ]),
   ));
 
 it("cosineWarmup comes up again with a whole cycle", () =>
-  withOptimizer((optimizer) => close(rates(cosineWarmup(optimizer, { warmupSteps: 0, totalSteps: 4, cycles: 1 }), 5), [1, 0.5, 0, 0.5, 1])));
+  withOptimizer((optimizer) =>
+    close(rates(cosineWarmup(optimizer, { warmupSteps: 0, totalSteps: 4, cycles: 1 }), 5), [1, 0.5, 0, 0.5, 1]),
+  ));
 
-it("constantWarmup stays at the rate", () => withOptimizer((optimizer) => close(rates(constantWarmup(optimizer, { warmupSteps: 4 }), 6), [0, 0.25, 0.5, 0.75, 1, 1])));
+it("constantWarmup stays at the rate", () =>
+  withOptimizer((optimizer) =>
+    close(rates(constantWarmup(optimizer, { warmupSteps: 4 }), 6), [0, 0.25, 0.5, 0.75, 1, 1]),
+  ));
 
 it("scales every group by its own rate", () =>
   withOptimizer((optimizer) => {
@@ -62,8 +78,12 @@ it("refuses a state of other groups, and lengths that are none", () =>
   withOptimizer((optimizer) => {
     const schedule = new Schedule(optimizer, (step) => 1 / (1 + step));
     schedule.step();
-    expect(() => schedule.loadStateDict({ step: 3, baseRates: [1] })).toThrow("schedule: expected a step from 0 up and 2 base rates, got step 3 and rates 1");
+    expect(() => schedule.loadStateDict({ step: 3, baseRates: [1] })).toThrow(
+      "schedule: expected a step from 0 up and 2 base rates, got step 3 and rates 1",
+    );
     expect(schedule.lr()).toBe(0.5);
-    expect(() => linearWarmup(optimizer, { warmupSteps: -1, totalSteps: 4 })).toThrow("linearWarmup: warmupSteps and totalSteps are 0 or more, got -1 and 4");
+    expect(() => linearWarmup(optimizer, { warmupSteps: -1, totalSteps: 4 })).toThrow(
+      "linearWarmup: warmupSteps and totalSteps are 0 or more, got -1 and 4",
+    );
     expect(() => constantWarmup(optimizer, { warmupSteps: NaN })).toThrow(/constantWarmup:/);
   }));

@@ -35,7 +35,11 @@ const make = ({ optimizer, options }: Trace, params: ReadonlyMap<string, Paramet
 const scheduleOf = ({ schedule }: Trace, optimizer: Optimizer): Schedule | null => {
   const [, kind, warmup, total] = /^(\w+) warmup (\d+) total (\d+)$/.exec(schedule ?? "") ?? [];
   const lengths = { warmupSteps: Number(warmup), totalSteps: Number(total) };
-  return kind === "linear" ? linearWarmup(optimizer, lengths) : kind === "cosine" ? cosineWarmup(optimizer, lengths) : null;
+  return kind === "linear"
+    ? linearWarmup(optimizer, lengths)
+    : kind === "cosine"
+      ? cosineWarmup(optimizer, lengths)
+      : null;
 };
 
 const golden = (name: string, device: Backend) => {
@@ -60,7 +64,10 @@ describe.each([oracle, ...devices].map((device) => [device.name, device] as cons
           });
           schedule?.step();
           const { data, shape } = tensors.get(`${trace.id}/param${step}`)!;
-          expect(difference(await valuesOf(parameter), { shape, dtype: "float32", values: data }, { relative: 2e-6 }), `step ${step}`).toBeNull();
+          expect(
+            difference(await valuesOf(parameter), { shape, dtype: "float32", values: data }, { relative: 2e-6 }),
+            `step ${step}`,
+          ).toBeNull();
         }
         expect(await optimizer.skippedSteps()).toBe(0);
         optimizer.dispose();

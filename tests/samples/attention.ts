@@ -13,23 +13,67 @@ export const attentionSamples = {
     { args: [normal(1, 1, 1, 1), normal(1, 1, 1, 1), normal(1, 1, 1, 1)], note: "one of everything" },
     { args: [normal(1, 2, 64, 32), normal(1, 2, 64, 32), normal(1, 2, 64, 32)], note: "full tiles" },
     { args: [normal(1, 1, 65, 33), normal(1, 1, 63, 33), normal(1, 1, 63, 7)], note: "one more and one less" },
-    { args: [normal(1, 1, 130, 4), normal(1, 1, 131, 4), normal(1, 1, 131, 4), { isCausal: true }], note: "causal over several rounds of queries" },
-    { args: [normal(1, 1, 3, 4), normal(1, 1, 9, 4), normal(1, 1, 9, 4), { isCausal: true }], note: "causal, more keys than queries" },
-    { args: [normal(2, 2, 6, 5).transposed, normal(2, 2, 7, 5).strided, normal(2, 2, 7, 5).transposed], note: "views" },
-    { args: [normal(2, 2, 5, 4), normal(2, 2, 6, 4), normal(2, 2, 6, 4), { attnMask: bools(0.7, 2, 1, 1, 6) }], note: "padding mask" },
-    { args: [normal(2, 2, 5, 4), normal(2, 2, 6, 4), normal(2, 2, 6, 4), { attnMask: bools(0.7, 5, 6) }], note: "one mask for all heads" },
-    { args: [normal(2, 2, 5, 4), normal(2, 2, 6, 4), normal(2, 2, 6, 4), { attnMask: bools(0.7, 2, 2, 5, 6).transposed }], note: "a mask for each head, as a view" },
-    { args: [normal(3, 5, 4), normal(3, 6, 4), normal(3, 6, 4), { attnMask: bools(0.7, 3, 1, 6) }], note: "padding mask, one leading dim" },
     {
-      args: [normal(2, 2, 2, 3, 4), normal(2, 2, 2, 3, 4), normal(2, 2, 2, 3, 4), { attnMask: bools(0.7, 2, 1, 1, 1, 3) }],
+      args: [normal(1, 1, 130, 4), normal(1, 1, 131, 4), normal(1, 1, 131, 4), { isCausal: true }],
+      note: "causal over several rounds of queries",
+    },
+    {
+      args: [normal(1, 1, 3, 4), normal(1, 1, 9, 4), normal(1, 1, 9, 4), { isCausal: true }],
+      note: "causal, more keys than queries",
+    },
+    { args: [normal(2, 2, 6, 5).transposed, normal(2, 2, 7, 5).strided, normal(2, 2, 7, 5).transposed], note: "views" },
+    {
+      args: [normal(2, 2, 5, 4), normal(2, 2, 6, 4), normal(2, 2, 6, 4), { attnMask: bools(0.7, 2, 1, 1, 6) }],
+      note: "padding mask",
+    },
+    {
+      args: [normal(2, 2, 5, 4), normal(2, 2, 6, 4), normal(2, 2, 6, 4), { attnMask: bools(0.7, 5, 6) }],
+      note: "one mask for all heads",
+    },
+    {
+      args: [
+        normal(2, 2, 5, 4),
+        normal(2, 2, 6, 4),
+        normal(2, 2, 6, 4),
+        { attnMask: bools(0.7, 2, 2, 5, 6).transposed },
+      ],
+      note: "a mask for each head, as a view",
+    },
+    {
+      args: [normal(3, 5, 4), normal(3, 6, 4), normal(3, 6, 4), { attnMask: bools(0.7, 3, 1, 6) }],
+      note: "padding mask, one leading dim",
+    },
+    {
+      args: [
+        normal(2, 2, 2, 3, 4),
+        normal(2, 2, 2, 3, 4),
+        normal(2, 2, 2, 3, 4),
+        { attnMask: bools(0.7, 2, 1, 1, 1, 3) },
+      ],
       note: "padding mask, three leading dims",
     },
     {
-      args: [normal(1, 1, 3, 4), normal(1, 1, 2, 4), normal(1, 1, 2, 4), { attnMask: values([1, 0, 0, 0, 1, 1], [3, 2], "bool") }],
+      args: [
+        normal(1, 1, 3, 4),
+        normal(1, 1, 2, 4),
+        normal(1, 1, 2, 4),
+        { attnMask: values([1, 0, 0, 0, 1, 1], [3, 2], "bool") },
+      ],
       note: "a query that attends to nothing gets zeros",
     },
-    { args: [normal(1, 2, 4, 3), normal(1, 2, 5, 3), normal(1, 2, 5, 3), { attnMask: normal(4, 5) }], note: "a float mask is added" },
-    { args: [normal(2, 2, 4, 3), normal(2, 2, 4, 3), normal(2, 2, 4, 3), { attnMask: normal(2, 1, 1, 4), isCausal: true }], note: "both masks" },
+    {
+      args: [normal(1, 2, 4, 3), normal(1, 2, 5, 3), normal(1, 2, 5, 3), { attnMask: normal(4, 5) }],
+      note: "a float mask is added",
+    },
+    {
+      args: [
+        normal(2, 2, 4, 3),
+        normal(2, 2, 4, 3),
+        normal(2, 2, 4, 3),
+        { attnMask: normal(2, 1, 1, 4), isCausal: true },
+      ],
+      note: "both masks",
+    },
     { args: [normal(1, 1, 4, 3), normal(1, 1, 4, 3), normal(1, 1, 4, 3), { scale: -0.5 }], note: "a scale" },
     {
       args: [normalOf(0, 6, 1, 1, 9, 8), normalOf(0, 6, 1, 1, 9, 8), normal(1, 1, 9, 8)],
@@ -38,18 +82,34 @@ export const attentionSamples = {
     },
     { args: [normal(1, 2, 3, 4), normal(1, 2, 0, 4), normal(1, 2, 0, 4)], note: "no keys: zeros" },
     { args: [normal(1, 2, 0, 4), normal(1, 2, 3, 4), normal(1, 2, 3, 4)], note: "no queries" },
-    { args: [normal(3, 4), normal(3, 5), normal(3, 5)], throws: /attention: expected k as wide as q \(4\), got width 5; transpose or reshape/ },
-    { args: [normal(3, 4), normal(3, 4), normal(2, 4)], throws: /attention: expected as many values as keys \(3\), got 2; transpose or reshape/ },
-    { args: [normal(4), normal(3, 4), normal(3, 4)], throws: /attention: expected q, k, v \[\.\.\., tokens, features\], got \[4\], \[3, 4\], \[3, 4\]/ },
-    { args: [normal(2, 3, 4), normal(3, 3, 4), normal(3, 3, 4)], throws: /attention: shapes \[2\] and \[3\] and \[3\] do not broadcast/ },
-    { args: [normal(3, 4), ints(0, 3, 3, 4), normal(3, 4)], throws: /attention: k is float32, got int32; cast\(k, "float32"\) first\?/ },
+    {
+      args: [normal(3, 4), normal(3, 5), normal(3, 5)],
+      throws: /attention: expected k as wide as q \(4\), got width 5; transpose or reshape/,
+    },
+    {
+      args: [normal(3, 4), normal(3, 4), normal(2, 4)],
+      throws: /attention: expected as many values as keys \(3\), got 2; transpose or reshape/,
+    },
+    {
+      args: [normal(4), normal(3, 4), normal(3, 4)],
+      throws: /attention: expected q, k, v \[\.\.\., tokens, features\], got \[4\], \[3, 4\], \[3, 4\]/,
+    },
+    {
+      args: [normal(2, 3, 4), normal(3, 3, 4), normal(3, 3, 4)],
+      throws: /attention: shapes \[2\] and \[3\] and \[3\] do not broadcast/,
+    },
+    {
+      args: [normal(3, 4), ints(0, 3, 3, 4), normal(3, 4)],
+      throws: /attention: k is float32, got int32; cast\(k, "float32"\) first\?/,
+    },
     {
       args: [normal(3, 4), normal(3, 4), normal(3, 4), { attnMask: ints(0, 2, 3, 3) }],
       throws: /attention: the mask is bool \(true = attend\) or float32 \(added\), got int32; compare or cast it/,
     },
     {
       args: [normal(1, 1, 3, 4), normal(1, 1, 5, 4), normal(1, 1, 5, 4), { attnMask: bools(0.5, 2, 1, 3, 5) }],
-      throws: /attention: expected a mask that stretches to \[\.\.\., queries, keys\] \[1, 1, 3, 5\], got \[2, 1, 3, 5\]; transpose or reshape/,
+      throws:
+        /attention: expected a mask that stretches to \[\.\.\., queries, keys\] \[1, 1, 3, 5\], got \[2, 1, 3, 5\]; transpose or reshape/,
     },
   ],
 } satisfies SampleTable<typeof family>;

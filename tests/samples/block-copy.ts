@@ -16,13 +16,19 @@ export const blockCopySamples = {
     { args: [normal(32, 32), emptyIndex], note: "no block" },
     { args: [normal(40, 60), fullIndex], note: "every block" },
     { args: [normal(19, 21).transposed, oddIndex], note: "transposed view" },
-    { args: [normal(20, 12), smallIndex], throws: /gatherBlocks: expected a \[12, 20\] matrix for this index, got \[20, 12\]/ },
+    {
+      args: [normal(20, 12), smallIndex],
+      throws: /gatherBlocks: expected a \[12, 20\] matrix for this index, got \[20, 12\]/,
+    },
   ],
   scatterBlocks: [
     { args: [{ ...smallIndex, values: smallValues }] },
     { args: [{ ...oddIndex, values: oddValues }], note: "ragged: what sticks out is left out" },
     { args: [{ ...emptyIndex, values: noValues }], note: "no block: zeros" },
     { args: [{ ...fullIndex, values: allValues }], note: "every block" },
-    { args: [{ ...smallIndex, values: normal(5, 8, 8) }], throws: /scatterBlocks: expected values \[5, 4, 4\] for this index, got \[5, 8, 8\]/ },
+    {
+      args: [{ ...smallIndex, values: normal(5, 8, 8) }],
+      throws: /scatterBlocks: expected values \[5, 4, 4\] for this index, got \[5, 8, 8\]/,
+    },
   ],
 } satisfies SampleTable<typeof family>;

@@ -25,9 +25,36 @@ export const sparse = (layout: BlockLayout, shape: Shape) => ({
   values: normal(layout.blocks, layout.blockSize, layout.blockSize),
 });
 
-export const holes = (blockSize: number) => BlockLayout.fromMask([[1, 0, 0, 0, 1], [0, 0, 0, 0, 0], [0, 1, 1, 0, 1]], 3, 5, blockSize);
-export const noBlock = BlockLayout.fromMask([[0, 0], [0, 0]], 2, 2, 16);
-export const ragged = BlockLayout.fromMask([[1, 0, 1], [0, 1, 0], [1, 0, 1]], 3, 3, 8);
+export const holes = (blockSize: number) =>
+  BlockLayout.fromMask(
+    [
+      [1, 0, 0, 0, 1],
+      [0, 0, 0, 0, 0],
+      [0, 1, 1, 0, 1],
+    ],
+    3,
+    5,
+    blockSize,
+  );
+export const noBlock = BlockLayout.fromMask(
+  [
+    [0, 0],
+    [0, 0],
+  ],
+  2,
+  2,
+  16,
+);
+export const ragged = BlockLayout.fromMask(
+  [
+    [1, 0, 1],
+    [0, 1, 0],
+    [1, 0, 1],
+  ],
+  3,
+  3,
+  8,
+);
 
 const small = sparse(holes(4), [12, 20]);
 const medium = sparse(holes(16), [48, 80]);
@@ -51,12 +78,28 @@ export const blockMatmulSamples = {
     { args: [normal(9, 32), empty, normal(32), { activation: "gelu" }], note: "gelu of the bias alone" },
     { args: [normal(9, 20), small, normal(12), { activation: "geluTanh" }], note: "gelu by tanh" },
     { args: [normal(9, 20), small, null, { activation: "relu" }], note: "relu", noGradient: "a corner" },
-    { args: [normal(6, 12), small], throws: /blockSparseLinear: expected x \[\.\.\., 20\] for the \[12, 20\] matrix, got \[6, 12\]; the matrix is \[out, in\]/ },
-    { args: [normal(), small], throws: /blockSparseLinear: expected x \[\.\.\., 20\] for the \[12, 20\] matrix, got \[\]/ },
-    { args: [normal(6, 20), small, normal(20)], throws: /blockSparseLinear: expected a bias \[12\] for the \[12, 20\] matrix, got \[20\]/ },
+    {
+      args: [normal(6, 12), small],
+      throws:
+        /blockSparseLinear: expected x \[\.\.\., 20\] for the \[12, 20\] matrix, got \[6, 12\]; the matrix is \[out, in\]/,
+    },
+    {
+      args: [normal(), small],
+      throws: /blockSparseLinear: expected x \[\.\.\., 20\] for the \[12, 20\] matrix, got \[\]/,
+    },
+    {
+      args: [normal(6, 20), small, normal(20)],
+      throws: /blockSparseLinear: expected a bias \[12\] for the \[12, 20\] matrix, got \[20\]/,
+    },
     { args: [values([1, 2, 3, 4], [4], "int32"), small], throws: /blockSparseLinear: expected float32, got int32/ },
-    { args: [normal(6, 20), { ...small, values: normal(4, 4, 4) }], throws: /expected values \[5, 4, 4\] for this index, got \[4, 4, 4\]; were they made for another layout\?/ },
-    { args: [normal(6, 20), { ...small, shape: [16, 20] }], throws: /expected crowIndices \[5\] for a \[16, 20\] matrix in blocks of 4, got \[4\]/ },
+    {
+      args: [normal(6, 20), { ...small, values: normal(4, 4, 4) }],
+      throws: /expected values \[5, 4, 4\] for this index, got \[4, 4, 4\]; were they made for another layout\?/,
+    },
+    {
+      args: [normal(6, 20), { ...small, shape: [16, 20] }],
+      throws: /expected crowIndices \[5\] for a \[16, 20\] matrix in blocks of 4, got \[4\]/,
+    },
   ],
   dds: [
     { args: [normal(6, 12), small] },
@@ -66,14 +109,20 @@ export const blockMatmulSamples = {
     { args: [normal(7, 32), empty], note: "no block" },
     { args: [normal(0, 12), small], note: "no token" },
     { args: [normal(6, 12).transposed, small], note: "transposed view" },
-    { args: [normal(6, 20), small], throws: /dds: expected a left factor \[\.\.\., 12\] for the \[12, 20\] matrix, got \[6, 20\]/ },
+    {
+      args: [normal(6, 20), small],
+      throws: /dds: expected a left factor \[\.\.\., 12\] for the \[12, 20\] matrix, got \[6, 20\]/,
+    },
   ],
   dsd: [
     { args: [small, normal(20, 6)] },
     { args: [small, normal(12, 6), { transposed: true }], note: "transposed" },
     { args: [odd, normal(21, 5)], note: "ragged" },
     { args: [empty, normal(32, 3)], note: "no block" },
-    { args: [small, normal(20)], throws: /dsd: expected a matrix at the right, got shape \[20\]; reshape it, or use dds/ },
+    {
+      args: [small, normal(20)],
+      throws: /dsd: expected a matrix at the right, got shape \[20\]; reshape it, or use dds/,
+    },
   ],
   sdd: [
     { args: [normal(12, 6), normal(6, 20), index(holes(4), [12, 20])] },
@@ -82,7 +131,13 @@ export const blockMatmulSamples = {
     { args: [normal(32, 7), normal(7, 32), index(noBlock, [32, 32])], note: "no block" },
     { args: [normal(12, 0), normal(0, 20), index(holes(4), [12, 20])], note: "no token: zeros" },
     { args: [normal(12, 6).transposed, normal(6, 20).strided, index(holes(4), [12, 20])], note: "views" },
-    { args: [normal(12, 6), normal(5, 20), index(holes(4), [12, 20])], throws: /sdd: expected one row of dy for each row of x, got \[6, 12\] and \[5, 20\]/ },
-    { args: [normal(12), normal(1, 20), index(holes(4), [12, 20])], throws: /sdd: expected two matrices, got shapes \[12\] and \[1, 20\]/ },
+    {
+      args: [normal(12, 6), normal(5, 20), index(holes(4), [12, 20])],
+      throws: /sdd: expected one row of dy for each row of x, got \[6, 12\] and \[5, 20\]/,
+    },
+    {
+      args: [normal(12), normal(1, 20), index(holes(4), [12, 20])],
+      throws: /sdd: expected two matrices, got shapes \[12\] and \[1, 20\]/,
+    },
   ],
 } satisfies SampleTable<typeof family>;

@@ -7,20 +7,38 @@ const layers = [
   { args: [normal(4, 8), normal(6, 8)] as const, note: "no bias" },
   { args: [normal(2, 3, 33), normal(5, 33), normal(5)] as const, note: "leading dims" },
   { args: [normal(7), normal(9, 7), normal(9)] as const, note: "one vector" },
-  { args: [normal(50, 64), normal(130, 64), normal(130)] as const, note: "several blocks of rows and chunks of columns" },
+  {
+    args: [normal(50, 64), normal(130, 64), normal(130)] as const,
+    note: "several blocks of rows and chunks of columns",
+  },
   { args: [normal(20, 6), normal(1, 6), normal(1)] as const, note: "one output" },
   { args: [normal(5, 1), normal(9, 1), normal(9)] as const, note: "one input" },
   { args: [normal(3, 0), normal(4, 0), normal(4)] as const, note: "no inputs: the bias" },
   { args: [normal(0, 3), normal(4, 3), normal(4)] as const, note: "no rows" },
   { args: [normal(3, 2), normal(0, 2)] as const, note: "no outputs" },
   { args: [normal(6, 9).transposed, normal(7, 9).strided, normal(7)] as const, note: "views" },
-  { args: [normal(2, 5, 9).transposed, normal(7, 9).transposed, normal(7).strided] as const, note: "views whose rows do not merge" },
+  {
+    args: [normal(2, 5, 9).transposed, normal(7, 9).transposed, normal(7).strided] as const,
+    note: "views whose rows do not merge",
+  },
 ];
 const refused = [
-  { args: [normal(2, 3), normal(4, 5)] as const, throws: /linear: expected x \[\.\.\., 5\] for the weight \[4, 5\], got \[2, 3\]; the weight is \[out, in\]/ },
-  { args: [normal(2, 3), normal(3)] as const, throws: /linear: expected a weight \[out, in\], got shape \[3\]; reshape it/ },
-  { args: [normal(2, 3), normal(4, 3), normal(3)] as const, throws: /linear: expected a bias \[4\] for the weight \[4, 3\], got \[3\]; reshape it/ },
-  { args: [ints(0, 3, 2, 3), normal(4, 3)] as const, throws: /linear: expected float32, got int32; cast\(x, "float32"\) first\?/ },
+  {
+    args: [normal(2, 3), normal(4, 5)] as const,
+    throws: /linear: expected x \[\.\.\., 5\] for the weight \[4, 5\], got \[2, 3\]; the weight is \[out, in\]/,
+  },
+  {
+    args: [normal(2, 3), normal(3)] as const,
+    throws: /linear: expected a weight \[out, in\], got shape \[3\]; reshape it/,
+  },
+  {
+    args: [normal(2, 3), normal(4, 3), normal(3)] as const,
+    throws: /linear: expected a bias \[4\] for the weight \[4, 3\], got \[3\]; reshape it/,
+  },
+  {
+    args: [ints(0, 3, 2, 3), normal(4, 3)] as const,
+    throws: /linear: expected float32, got int32; cast\(x, "float32"\) first\?/,
+  },
 ];
 /** The same layers with an activation in the pass; without a bias where there is none. */
 const activated = (activation: family.Activation, noGradient?: string) =>
@@ -60,11 +78,21 @@ export const matmulSamples = {
     { args: [normal(2, 3), normal(3, 0)], note: "no columns" },
     { args: [normal(0), normal(0)], note: "dot product of nothing" },
     { args: [normal(0, 2, 3), normal(3, 4)], note: "no batch" },
-    { args: [values([1, Infinity, 0, NaN], [2, 2]), values([1, 2], [2, 1])], note: "not finite", noGradient: "infinite" },
-    { args: [normal(4, 5), normal(6, 7)], throws: /matmul: inner sizes differ, \[4, 5\] @ \[6, 7\] \(5 ≠ 6\); transpose the right side\?/ },
+    {
+      args: [values([1, Infinity, 0, NaN], [2, 2]), values([1, 2], [2, 1])],
+      note: "not finite",
+      noGradient: "infinite",
+    },
+    {
+      args: [normal(4, 5), normal(6, 7)],
+      throws: /matmul: inner sizes differ, \[4, 5\] @ \[6, 7\] \(5 ≠ 6\); transpose the right side\?/,
+    },
     { args: [normal(2, 3, 4), normal(3, 4, 5)], throws: /matmul: shapes \[2\] and \[3\] do not broadcast/ },
     { args: [normal(), normal(2)], throws: /matmul: expected at least 1-d operands, got \[\] @ \[2\]; use mul/ },
-    { args: [ints(0, 3, 2, 2), normal(2, 2)], throws: /matmul: expected float32, got int32; cast\(x, "float32"\) first\?/ },
+    {
+      args: [ints(0, 3, 2, 2), normal(2, 2)],
+      throws: /matmul: expected float32, got int32; cast\(x, "float32"\) first\?/,
+    },
   ],
   linear: [...layers, ...refused, ...activated("gelu"), ...activated("geluTanh"), ...activated("relu", "corners")],
 } satisfies SampleTable<typeof family>;

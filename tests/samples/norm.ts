@@ -5,7 +5,10 @@ import type { SampleTable } from "../support/sample.ts";
 export const normSamples = {
   layerNorm: [
     { args: [normalOf(1, 2, 4, 8), [8], { weight: normal(8), bias: normal(8) }] },
-    { args: [normalOf(1, 2, 2, 3, 33), [33], { weight: normal(33), bias: normal(33) }], note: "not a multiple of the lane width" },
+    {
+      args: [normalOf(1, 2, 2, 3, 33), [33], { weight: normal(33), bias: normal(33) }],
+      note: "not a multiple of the lane width",
+    },
     { args: [normal(3, 7), [7]], note: "neither weight nor bias" },
     { args: [normal(3, 17), [17], { weight: normal(17) }], note: "no bias" },
     { args: [normal(3, 17), [17], { bias: normal(17) }], note: "no weight" },
@@ -16,7 +19,11 @@ export const normSamples = {
       note: "large mean, small variance",
       noGradient: "too steep for differences",
     },
-    { args: [values([1e4, 1, 2, 3, 1, 2, 3, 2], [1, 8]), [8]], note: "a first element far out", noGradient: "flat for differences" },
+    {
+      args: [values([1e4, 1, 2, 3, 1, 2, 3, 2], [1, 8]), [8]],
+      note: "a first element far out",
+      noGradient: "flat for differences",
+    },
     { args: [values([5, 5, 5, 5], [1, 4]), [4]], note: "a constant row", noGradient: "too steep for differences" },
     { args: [normal(5, 1), [1]], note: "rows of one element", noGradient: "constant" },
     { args: [normal(300, 40), [40], { weight: normal(40), bias: normal(40) }], note: "several tasks" },

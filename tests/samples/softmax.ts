@@ -24,7 +24,11 @@ const extreme = [
     note: "extreme values",
     noGradient: "too steep for differences",
   },
-  { args: [values([-Infinity, 0, 1, -Infinity, -Infinity, 2], [2, 3])] as const, note: "masked", noGradient: "infinite" },
+  {
+    args: [values([-Infinity, 0, 1, -Infinity, -Infinity, 2], [2, 3])] as const,
+    note: "masked",
+    noGradient: "infinite",
+  },
   {
     args: [values([-Infinity, -Infinity, NaN, 1, Infinity, 0], [3, 2])] as const,
     note: "nothing but −∞, NaN, +∞",
@@ -42,7 +46,10 @@ const pairs = [
   { args: [normal(), normal()] as const, note: "0-d" },
   { args: [normal(0, 2), normal(0, 2)] as const, note: "no lines" },
   { args: [normal(5, 70).transposed, normal(5, 70).strided] as const, note: "views" },
-  { args: [normal(3), normal(4)] as const, throws: /Backward: dy and y have one shape, got \[3\] and \[4\]; expand dy/ },
+  {
+    args: [normal(3), normal(4)] as const,
+    throws: /Backward: dy and y have one shape, got \[3\] and \[4\]; expand dy/,
+  },
 ];
 
 export const softmaxSamples = {

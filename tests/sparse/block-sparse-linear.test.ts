@@ -1,7 +1,19 @@
 import { valueAndGrad } from "@tessera/autograd";
 import { AdamW, Linear, Module, Sequential } from "@tessera/nn";
 import { BlockLayout, BlockSparseLinear } from "@tessera/sparse";
-import { Generator, manualSeed, mul, Parameter, randn, scope, square, sum, tensor, zeros, type Tensor } from "@tessera/tensor";
+import {
+  Generator,
+  manualSeed,
+  mul,
+  Parameter,
+  randn,
+  scope,
+  square,
+  sum,
+  tensor,
+  zeros,
+  type Tensor,
+} from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
 import { devices, oracle } from "../support/devices.ts";
 import { withoutLeaks } from "../support/leaks.ts";
@@ -18,14 +30,24 @@ describe("BlockSparseLinear", () => {
       // max(8, 32, round(0.1 · 256)) blocks
       expect(fc.layout.blocks).toBe(32);
       expect(fc.numParameters()).toBe(32 * 32 * 32 + 256);
-      expect(`${fc}`).toBe("BlockSparseLinear(inFeatures=1024, outFeatures=256, bias=true, blockSize=32, density=0.125 (32 of 256 blocks))");
+      expect(String(fc)).toBe(
+        "BlockSparseLinear(inFeatures=1024, outFeatures=256, bias=true, blockSize=32, density=0.125 (32 of 256 blocks))",
+      );
       expect([...fc.namedParameters().keys()]).toEqual(["values", "bias"]);
       expect([...fc.stateDict().keys()]).toEqual(["values", "bias", "crowIndices", "colIndices"]);
       fc.dispose();
     }));
 
   it("reports dead units", () => {
-    const layout = BlockLayout.fromMask([[1, 0, 1], [0, 0, 0]], 2, 3, 8);
+    const layout = BlockLayout.fromMask(
+      [
+        [1, 0, 1],
+        [0, 0, 0],
+      ],
+      2,
+      3,
+      8,
+    );
     const fc = new BlockSparseLinear(24, 16, { layout, bias: false, activation: "gelu" });
     expect(fc.extraRepr()).toBe(
       'inFeatures=24, outFeatures=16, bias=false, blockSize=8, density=0.3333 (2 of 6 blocks), deadRows=1, deadColumns=1, activation="gelu"',
@@ -35,7 +57,16 @@ describe("BlockSparseLinear", () => {
 
   it("counts only what lies inside a ragged matrix", () => {
     // 19 × 21 in blocks of 8: the last row of blocks has 3 rows, the last column 5 columns.
-    const layout = BlockLayout.fromMask([[1, 0, 1], [0, 1, 0], [1, 0, 1]], 3, 3, 8);
+    const layout = BlockLayout.fromMask(
+      [
+        [1, 0, 1],
+        [0, 1, 0],
+        [1, 0, 1],
+      ],
+      3,
+      3,
+      8,
+    );
     const fc = new BlockSparseLinear(21, 19, { layout });
     expect(fc.values.numel()).toBe(5 * 64);
     expect(fc.numParameters()).toBe(8 * 8 + 8 * 5 + 8 * 8 + 3 * 8 + 3 * 5 + 19);
@@ -48,7 +79,12 @@ describe("BlockSparseLinear", () => {
 
   it("starts each row within ±1/√n of the inputs it sees, and has no weight outside", () => {
     // Rows of blocks with 1, 4, 2 and 0 blocks; the last column of blocks is 5 wide.
-    const mask = [[1, 0, 0, 0], [1, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 0]];
+    const mask = [
+      [1, 0, 0, 0],
+      [1, 1, 1, 1],
+      [0, 0, 1, 1],
+      [0, 0, 0, 0],
+    ];
     const layout = BlockLayout.fromMask(mask, 4, 4, 16);
     const shape = [4 * 16 - 2, 3 * 16 + 5] as const;
     const fanIn = [16, 53, 21, 0];
@@ -81,7 +117,7 @@ describe("BlockSparseLinear", () => {
   it("draws layouts and weights again from the same seed, and others from the next draw", () => {
     const make = (): [string, string] => {
       const fc = new BlockSparseLinear(64, 64, { density: 0.3, blockSize: 8 });
-      const read = [`${fc.layout.colIndices}`, `${fc.values.dataSync().slice(0, 9)}`] as [string, string];
+      const read = [fc.layout.colIndices.join(), fc.values.dataSync().slice(0, 9).join()] as [string, string];
       fc.dispose();
       return read;
     };
@@ -95,7 +131,7 @@ describe("BlockSparseLinear", () => {
     const seeded = [1, 2].map((skip) => {
       manualSeed(skip);
       const fc = new BlockSparseLinear(64, 64, { density: 0.3, blockSize: 8, seed: 11 });
-      const layout = `${fc.layout.colIndices}`;
+      const layout = fc.layout.colIndices.join();
       fc.dispose();
       return layout;
     });
@@ -109,7 +145,9 @@ describe("BlockSparseLinear", () => {
         const layout = holedLayout(3, 3, 8, 4);
         const dense = new Linear(21, 19, { device, activation: "gelu" });
         const sparse = BlockSparseLinear.fromLinear(dense, { layout });
-        expect(scope(() => [...sparse.toDense().dataSync()])).toEqual([...masked(dense.weight.dataSync(), layout, shape)]);
+        expect(scope(() => [...sparse.toDense().dataSync()])).toEqual([
+          ...masked(dense.weight.dataSync(), layout, shape),
+        ]);
         expect([...sparse.bias!.dataSync()]).toEqual([...dense.bias!.dataSync()]);
         expect(sparse.activation).toBe("gelu");
         const back = sparse.toLinear();
@@ -161,18 +199,34 @@ describe("BlockSparseLinear", () => {
 
   it("refuses what does not fit, by text", () => {
     const layout = BlockLayout.dense(2, 2, 16);
-    expect(() => new BlockSparseLinear(64, 64, { layout })).toThrow(/a \[64, 64\] matrix has 4 × 4 blocks of 16, the layout 2 × 2; make one for this shape/);
-    expect(() => new BlockSparseLinear(32, 32, { layout, density: 0.5 })).toThrow("BlockSparseLinear: a layout says which blocks there are; leave out density");
-    expect(() => new BlockSparseLinear(32, 32, { layout, mask: [[1]], blockSize: 16 })).toThrow(/leave out mask and blockSize/);
-    expect(() => new BlockSparseLinear(32, 32, { mask: [[1]], seed: 3 })).toThrow("BlockSparseLinear: a mask says which blocks there are; leave out seed");
+    expect(() => new BlockSparseLinear(64, 64, { layout })).toThrow(
+      /a \[64, 64\] matrix has 4 × 4 blocks of 16, the layout 2 × 2; make one for this shape/,
+    );
+    expect(() => new BlockSparseLinear(32, 32, { layout, density: 0.5 })).toThrow(
+      "BlockSparseLinear: a layout says which blocks there are; leave out density",
+    );
+    expect(() => new BlockSparseLinear(32, 32, { layout, mask: [[1]], blockSize: 16 })).toThrow(
+      /leave out mask and blockSize/,
+    );
+    expect(() => new BlockSparseLinear(32, 32, { mask: [[1]], seed: 3 })).toThrow(
+      "BlockSparseLinear: a mask says which blocks there are; leave out seed",
+    );
     expect(() => new BlockSparseLinear(32, 32, { density: 1.5 })).toThrow("a density lies from 0 to 1, got 1.5");
-    expect(() => new BlockSparseLinear(32, 32, { blockSize: 6 })).toThrow("a block size is a multiple of 4 from 4 to 64, got 6");
-    expect(() => new BlockSparseLinear(32, 32, { blockSize: 128 })).toThrow("a block size is a multiple of 4 from 4 to 64, got 128");
+    expect(() => new BlockSparseLinear(32, 32, { blockSize: 6 })).toThrow(
+      "a block size is a multiple of 4 from 4 to 64, got 6",
+    );
+    expect(() => new BlockSparseLinear(32, 32, { blockSize: 128 })).toThrow(
+      "a block size is a multiple of 4 from 4 to 64, got 128",
+    );
     expect(() => new BlockSparseLinear(0, 32)).toThrow("inFeatures is a whole number from 1 up, got 0");
     scope((): void => {
       const values = new Parameter(zeros([3, 16, 16]));
-      expect(() => new BlockSparseLinear(32, 32, { layout, values })).toThrow("expected values [4, 16, 16] for this layer, got [3, 16, 16]");
-      expect(() => new BlockSparseLinear(32, 32, { values })).toThrow("values come with the layout that they are in; give both");
+      expect(() => new BlockSparseLinear(32, 32, { layout, values })).toThrow(
+        "expected values float32 [4, 16, 16] for this layer, got float32 [3, 16, 16]",
+      );
+      expect(() => new BlockSparseLinear(32, 32, { values })).toThrow(
+        "values come with the layout that they are in; give both",
+      );
       values.dispose();
     });
     class Model extends Module {
@@ -182,7 +236,11 @@ describe("BlockSparseLinear", () => {
       }
     }
     const model = new Model();
-    scope(() => expect(() => model.forward(zeros([2, 16]))).toThrow(/^fc: blockSparseLinear: expected x \[\.\.\., 32\] for the \[32, 32\] matrix, got \[2, 16\]/));
+    scope(() =>
+      expect(() => model.forward(zeros([2, 16]))).toThrow(
+        /^fc: blockSparseLinear: expected x \[\.\.\., 32\] for the \[32, 32\] matrix, got \[2, 16\]/,
+      ),
+    );
     model.dispose();
   });
 });

@@ -17,12 +17,16 @@ interface BinaryenModule {
 
 const loadBinaryen = async (): Promise<Binaryen> => {
   const compiler = createRequire(import.meta.url).resolve("assemblyscript/package.json");
-  const { default: binaryen } = (await import(pathToFileURL(createRequire(compiler).resolve("binaryen")).href)) as { default: Binaryen };
+  const { default: binaryen } = (await import(pathToFileURL(createRequire(compiler).resolve("binaryen")).href)) as {
+    default: Binaryen;
+  };
   return binaryen;
 };
 
 /** Every instruction that multiplies floats, with the number of products that one makes. */
-const multiplications: { readonly [instruction: string]: { readonly products: number; readonly type: string; readonly operands: number } } = {
+const multiplications: {
+  readonly [instruction: string]: { readonly products: number; readonly type: string; readonly operands: number };
+} = {
   "f32.mul": { products: 1, type: "f32", operands: 2 },
   "f64.mul": { products: 1, type: "f64", operands: 2 },
   "f32x4.mul": { products: 4, type: "v128", operands: 2 },
@@ -74,10 +78,18 @@ export interface Counted {
 }
 
 /** Runs an op's plan step by step on instrumented kernels, in a memory of its own. */
-export type CountingRunner = <S extends Signature>(op: Op<S>, inputs: readonly (HostArray | null)[], outputs: readonly (Layout | null)[], attrs: object) => Counted;
+export type CountingRunner = <S extends Signature>(
+  op: Op<S>,
+  inputs: readonly (HostArray | null)[],
+  outputs: readonly (Layout | null)[],
+  attrs: object,
+) => Counted;
 
 /** A runner for one variant of the kernels: with or without fused multiply-adds. */
-export const countingRunner = async (variant: keyof WasmModule, { base64, relaxedBase64 }: WasmModule): Promise<CountingRunner> => {
+export const countingRunner = async (
+  variant: keyof WasmModule,
+  { base64, relaxedBase64 }: WasmModule,
+): Promise<CountingRunner> => {
   const module = await instrument(variant === "base64" ? base64 : relaxedBase64);
   return (op, inputs, outputs, attrs) => {
     if ("view" in op.kernels || op.kernels.cpu === "reference") throw new Error(`${op.name} has no kernels to count`);
@@ -95,7 +107,9 @@ export const countingRunner = async (variant: keyof WasmModule, { base64, relaxe
     };
     const put = (values: TypedArray): number => {
       const at = room(values.byteLength);
-      new Uint8Array(memory.buffer, at, values.byteLength).set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+      new Uint8Array(memory.buffer, at, values.byteLength).set(
+        new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+      );
       return at;
     };
     const size = ({ shape }: Layout): number => shape.reduce((n, one) => n * one, 1);
@@ -124,7 +138,9 @@ export const countingRunner = async (variant: keyof WasmModule, { base64, relaxe
       for (let task = tasks - 1; task >= 0; task--) kernel(task, ...resolved);
     }
     return {
-      outputs: outputs.map((one, i) => (one ? new Float32Array(memory.buffer.slice(outputsAt[i]!, outputsAt[i]! + 4 * size(one))) : new Float32Array())),
+      outputs: outputs.map((one, i) =>
+        one ? new Float32Array(memory.buffer.slice(outputsAt[i], outputsAt[i]! + 4 * size(one))) : new Float32Array(),
+      ),
       multiplications: Number((exports["multiplications"] as WebAssembly.Global).value),
     };
   };

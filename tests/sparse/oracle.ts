@@ -13,14 +13,24 @@ export interface MaskedCase {
 /** Signed normal numbers, rounded to float32 as the kernels see them. */
 export const normals = (count: number, seed: number): Float32Array => {
   const uniform = uniforms(seed);
-  return Float32Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()));
+  return Float32Array.from(
+    { length: count },
+    () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()),
+  );
 };
 
 /** W where its block is stored, 0 elsewhere: `[out, in]`. */
-export const masked = (w: ArrayLike<number>, layout: BlockLayout, [outputs, inputs]: readonly [number, number]): Float64Array => {
+export const masked = (
+  w: ArrayLike<number>,
+  layout: BlockLayout,
+  [outputs, inputs]: readonly [number, number],
+): Float64Array => {
   const mask = layout.mask();
   return Float64Array.from({ length: outputs * inputs }, (_, at) => {
-    const [row, col] = [Math.floor(Math.floor(at / inputs) / layout.blockSize), Math.floor((at % inputs) / layout.blockSize)];
+    const [row, col] = [
+      Math.floor(Math.floor(at / inputs) / layout.blockSize),
+      Math.floor((at % inputs) / layout.blockSize),
+    ];
     return mask[row * layout.cols + col] ? w[at]! : 0;
   });
 };
@@ -43,16 +53,30 @@ const multiply = (
 };
 
 /** y = x Wᵀ + bias, for masked W. */
-export const forwardOracle = (x: ArrayLike<number>, w: ArrayLike<number>, bias: ArrayLike<number>, tokens: number, [outputs, inputs]: readonly [number, number]): Float64Array =>
+export const forwardOracle = (
+  x: ArrayLike<number>,
+  w: ArrayLike<number>,
+  bias: ArrayLike<number>,
+  tokens: number,
+  [outputs, inputs]: readonly [number, number],
+): Float64Array =>
   multiply(x, [inputs, 1], w, [1, inputs], [tokens, inputs, outputs]).map((value, at) => value + bias[at % outputs]!);
 
 /** dx = dy W, for masked W. */
-export const inputGradientOracle = (dy: ArrayLike<number>, w: ArrayLike<number>, tokens: number, [outputs, inputs]: readonly [number, number]): Float64Array =>
-  multiply(dy, [outputs, 1], w, [inputs, 1], [tokens, outputs, inputs]);
+export const inputGradientOracle = (
+  dy: ArrayLike<number>,
+  w: ArrayLike<number>,
+  tokens: number,
+  [outputs, inputs]: readonly [number, number],
+): Float64Array => multiply(dy, [outputs, 1], w, [inputs, 1], [tokens, outputs, inputs]);
 
 /** dW = dyᵀ x in full; the caller masks it. */
-export const weightGradientOracle = (dy: ArrayLike<number>, x: ArrayLike<number>, tokens: number, [outputs, inputs]: readonly [number, number]): Float64Array =>
-  multiply(dy, [1, outputs], x, [inputs, 1], [outputs, tokens, inputs]);
+export const weightGradientOracle = (
+  dy: ArrayLike<number>,
+  x: ArrayLike<number>,
+  tokens: number,
+  [outputs, inputs]: readonly [number, number],
+): Float64Array => multiply(dy, [1, outputs], x, [inputs, 1], [outputs, tokens, inputs]);
 
 /** A layout of about half of the blocks with one empty row and one empty column, seeded. */
 export const holedLayout = (rows: number, cols: number, blockSize: number, seed: number): BlockLayout => {
@@ -65,7 +89,8 @@ export const holedLayout = (rows: number, cols: number, blockSize: number, seed:
   return BlockLayout.fromMask(mask, rows, cols, blockSize);
 };
 
-export const indexOn = (layout: BlockLayout, shape: readonly [number, number], device: Backend): BlockIndex => blockIndex(layout, shape, device);
+export const indexOn = (layout: BlockLayout, shape: readonly [number, number], device: Backend): BlockIndex =>
+  blockIndex(layout, shape, device);
 
 /** The largest difference, relative to the largest number wanted; NaN and a wrong length fail. */
 export const worstError = (got: ArrayLike<number>, want: ArrayLike<number>): number => {

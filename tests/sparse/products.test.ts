@@ -1,6 +1,7 @@
 import { vjp } from "@tessera/autograd";
 import { BlockLayout, BlockSparseMatrix, blockSparseLinear, dds, dsd, sdd, type BlockSparse } from "@tessera/sparse";
-import { permute, scope, Tensor, tensor, type Backend } from "@tessera/tensor";
+import type { Tensor } from "@tessera/tensor";
+import { permute, scope, tensor, type Backend } from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
 import { devices, oracle } from "../support/devices.ts";
 import { withoutLeaks } from "../support/leaks.ts";
@@ -24,11 +25,24 @@ for (const blockSize of [4, 8, 16, 20, 32, 64]) {
   const [rows, cols] = [3, 5];
   const shape = [rows * blockSize, cols * blockSize] as const;
   for (const tokens of [1, 33, 129])
-    cases.push({ note: "empty row and column", layout: holedLayout(rows, cols, blockSize, blockSize + tokens), shape, tokens });
-  cases.push({ note: "no block at all", layout: BlockLayout.fromMask(new Uint8Array(rows * cols), rows, cols, blockSize), shape, tokens: 33 });
+    cases.push({
+      note: "empty row and column",
+      layout: holedLayout(rows, cols, blockSize, blockSize + tokens),
+      shape,
+      tokens,
+    });
+  cases.push({
+    note: "no block at all",
+    layout: BlockLayout.fromMask(new Uint8Array(rows * cols), rows, cols, blockSize),
+    shape,
+    tokens: 33,
+  });
   cases.push({ note: "every block", layout: BlockLayout.dense(rows, cols, blockSize), shape, tokens: 33 });
   // One feature too many for the grid before, one too few for the next, and odd sizes that no vector divides.
-  for (const [missingRows, missingCols] of [[1, blockSize - 1], [blockSize - 1, 3]] as const)
+  for (const [missingRows, missingCols] of [
+    [1, blockSize - 1],
+    [blockSize - 1, 3],
+  ] as const)
     cases.push({
       note: "ragged",
       layout: holedLayout(rows, cols, blockSize, blockSize),
@@ -37,14 +51,25 @@ for (const blockSize of [4, 8, 16, 20, 32, 64]) {
     });
   cases.push({
     note: "balanced",
-    layout: BlockLayout.balanced({ outFeatures: 7 * blockSize, inFeatures: 5 * blockSize, blockSize, density: 0.4, seed: 3 }),
+    layout: BlockLayout.balanced({
+      outFeatures: 7 * blockSize,
+      inFeatures: 5 * blockSize,
+      blockSize,
+      density: 0.4,
+      seed: 3,
+    }),
     shape: [7 * blockSize, 5 * blockSize],
     tokens: 13,
   });
 }
 // More tokens than a chunk of the weight gradient and than a task of the others.
 cases.push({ note: "many tokens", layout: holedLayout(5, 7, 16, 1), shape: [80, 112], tokens: 700 });
-cases.push({ note: "many blocks", layout: BlockLayout.balanced({ outFeatures: 1000, inFeatures: 520, blockSize: 8, density: 0.1, seed: 5 }), shape: [1000, 520], tokens: 25 });
+cases.push({
+  note: "many blocks",
+  layout: BlockLayout.balanced({ outFeatures: 1000, inFeatures: 520, blockSize: 8, density: 0.1, seed: 5 }),
+  shape: [1000, 520],
+  tokens: 25,
+});
 cases.push({ note: "one block, ragged", layout: BlockLayout.dense(1, 1, 32), shape: [5, 3], tokens: 2 });
 cases.push({ note: "no token", layout: holedLayout(3, 5, 8, 1), shape: [24, 40], tokens: 0 });
 
@@ -54,7 +79,8 @@ const swapped = (values: Float32Array, [m, n]: readonly [number, number], device
   return permute(tensor(flipped, [n, m], { device }), [1, 0]);
 };
 
-const title = ({ note, layout, shape, tokens }: MaskedCase): string => `${note}: [${shape.join(", ")}] in ${layout.blockSize}s, ${layout.blocks} blocks, ${tokens} tokens`;
+const title = ({ note, layout, shape, tokens }: MaskedCase): string =>
+  `${note}: [${shape.join(", ")}] in ${layout.blockSize}s, ${layout.blocks} blocks, ${tokens} tokens`;
 
 for (const device of allDevices)
   describe(`products on ${device.name}`, () => {
@@ -64,34 +90,59 @@ for (const device of allDevices)
           withoutLeaks(() => {
             const { layout, shape, tokens } = one;
             const [outputs, inputs] = shape;
-            const [x, dy, dense, bias] = [normals(tokens * inputs, 1), normals(tokens * outputs, 2), normals(outputs * inputs, 3), normals(outputs, 4)];
+            const [x, dy, dense, bias] = [
+              normals(tokens * inputs, 1),
+              normals(tokens * outputs, 2),
+              normals(outputs * inputs, 3),
+              normals(outputs, 4),
+            ];
             const w = masked(dense, layout, shape);
             const make = (values: Float32Array, width: number): Tensor =>
               contiguous ? tensor(values, [tokens, width], { device }) : swapped(values, [tokens, width], device);
 
             scope((): void => {
               const matrix = BlockSparseMatrix.fromDense(tensor(dense, [outputs, inputs], { device }), layout);
-              const { value, pullback } = vjp(
+              const pulled = vjp(
                 (xs: Tensor, values: Tensor, bs: Tensor) => blockSparseLinear(xs, withValues(matrix, values), bs),
                 make(x, inputs),
                 matrix.values,
                 tensor(bias, [outputs], { device }),
               );
-              expect(worstError(value.dataSync(), forwardOracle(x, w, bias, tokens, shape)), "forward").toBeLessThanOrEqual(TOLERANCE);
+              expect(
+                worstError(pulled.value.dataSync(), forwardOracle(x, w, bias, tokens, shape)),
+                "forward",
+              ).toBeLessThanOrEqual(TOLERANCE);
 
-              const [dx, dValues, dBias] = pullback(make(dy, outputs));
-              expect(worstError(dx!.dataSync(), inputGradientOracle(dy, w, tokens, shape)), "input gradient").toBeLessThanOrEqual(TOLERANCE);
+              const [dx, dValues, dBias] = pulled.pullback(make(dy, outputs));
+              expect(
+                worstError(dx!.dataSync(), inputGradientOracle(dy, w, tokens, shape)),
+                "input gradient",
+              ).toBeLessThanOrEqual(TOLERANCE);
               const dDense = masked(weightGradientOracle(dy, x, tokens, shape), layout, shape);
               expectBlocks(dValues!.dataSync(), dDense, one);
-              const db = Float64Array.from({ length: outputs }, (_, o) => Array.from({ length: tokens }, (_, t) => dy[t * outputs + o]!).reduce((a, b) => a + b, 0));
+              const db = Float64Array.from({ length: outputs }, (_, o) =>
+                Array.from({ length: tokens }, (_, t) => dy[t * outputs + o]!).reduce((a, b) => a + b, 0),
+              );
               expect(worstError(dBias!.dataSync(), db), "bias gradient").toBeLessThanOrEqual(TOLERANCE);
 
               // The same by the literature's names.
-              expect(worstError(dds(make(dy, outputs), matrix).dataSync(), inputGradientOracle(dy, w, tokens, shape)), "dds").toBeLessThanOrEqual(TOLERANCE);
+              expect(
+                worstError(dds(make(dy, outputs), matrix).dataSync(), inputGradientOracle(dy, w, tokens, shape)),
+                "dds",
+              ).toBeLessThanOrEqual(TOLERANCE);
               const wx = transposed(dsd(matrix, permute(make(x, inputs), [1, 0])).dataSync(), outputs, tokens);
-              expect(worstError(wx, forwardOracle(x, w, new Float64Array(outputs), tokens, shape)), "dsd").toBeLessThanOrEqual(TOLERANCE);
-              const wdy = transposed(dsd(matrix, permute(make(dy, outputs), [1, 0]), { transposed: true }).dataSync(), inputs, tokens);
-              expect(worstError(wdy, inputGradientOracle(dy, w, tokens, shape)), "dsd transposed").toBeLessThanOrEqual(TOLERANCE);
+              expect(
+                worstError(wx, forwardOracle(x, w, new Float64Array(outputs), tokens, shape)),
+                "dsd",
+              ).toBeLessThanOrEqual(TOLERANCE);
+              const wdy = transposed(
+                dsd(matrix, permute(make(dy, outputs), [1, 0]), { transposed: true }).dataSync(),
+                inputs,
+                tokens,
+              );
+              expect(worstError(wdy, inputGradientOracle(dy, w, tokens, shape)), "dsd transposed").toBeLessThanOrEqual(
+                TOLERANCE,
+              );
               expectBlocks(sdd(permute(make(dy, outputs), [1, 0]), make(x, inputs), matrix).dataSync(), dDense, one);
             });
           }));
@@ -112,7 +163,11 @@ const transposed = (values: ArrayLike<number>, m: number, n: number): Float64Arr
   Float64Array.from({ length: m * n }, (_, at) => values[(at % m) * n + Math.floor(at / m)]!);
 
 /** Values against a dense matrix: equal in the blocks, exactly 0 where a block sticks out. */
-const expectBlocks = (values: ArrayLike<number>, dense: Float64Array, { layout, shape: [outputs, inputs] }: MaskedCase): void => {
+const expectBlocks = (
+  values: ArrayLike<number>,
+  dense: Float64Array,
+  { layout, shape: [outputs, inputs] }: MaskedCase,
+): void => {
   const { blockSize: b } = layout;
   const want = new Float64Array(layout.blocks * b * b);
   const padding: number[] = [];
@@ -126,5 +181,8 @@ const expectBlocks = (values: ArrayLike<number>, dense: Float64Array, { layout, 
       }
   });
   expect(worstError(values, want), "weight gradient").toBeLessThanOrEqual(TOLERANCE);
-  expect(padding.filter((value) => value !== 0), "what sticks out").toEqual([]);
+  expect(
+    padding.filter((value) => value !== 0),
+    "what sticks out",
+  ).toEqual([]);
 };

@@ -53,7 +53,9 @@ class MaskedLinear extends Module {
 
 const step = (model: Module & { forward(x: Tensor): Tensor }, optimizer: AdamW, x: Tensor, target: Tensor): number =>
   scope(() => {
-    const { value, grads } = valueAndGrad(model, (input: Tensor) => mean(square(sub(gelu(model.forward(input)), target))))(x);
+    const { value, grads } = valueAndGrad(model, (input: Tensor) =>
+      mean(square(sub(gelu(model.forward(input)), target))),
+    )(x);
     optimizer.step(grads);
     return value.itemSync();
   });
@@ -64,15 +66,28 @@ describe("training", () => {
       ["an empty row and column", holedLayout(3, 5, 8, 2), [24, 40]],
       ["ragged", holedLayout(3, 3, 16, 5), [45, 37]],
       ["every block", BlockLayout.dense(2, 3, 20), [40, 60]],
-      ["blocks of 32", BlockLayout.balanced({ outFeatures: 96, inFeatures: 160, blockSize: 32, density: 0.5, seed: 4 }), [96, 160]],
+      [
+        "blocks of 32",
+        BlockLayout.balanced({ outFeatures: 96, inFeatures: 160, blockSize: 32, density: 0.5, seed: 4 }),
+        [96, 160],
+      ],
     ] as const)
       it(`goes 40 AdamW steps with a masked dense layer: ${note}, on ${device.name}`, () =>
         withoutLeaks(() => {
           const [outputs, inputs] = shape;
-          const start = masked(normals(outputs * inputs, 1).map((value) => 0.2 * value), layout, shape);
+          const start = masked(
+            normals(outputs * inputs, 1).map((value) => 0.2 * value),
+            layout,
+            shape,
+          );
           const mask = masked(new Float32Array(outputs * inputs).fill(1), layout, shape);
-          const make = (values: ArrayLike<number>, of: readonly number[]): Tensor => tensor(Float32Array.from(values), of, { device });
-          const dense = new MaskedLinear(new Parameter(make(start, shape)), new Parameter(zeros([outputs], { device })), make(mask, shape));
+          const make = (values: ArrayLike<number>, of: readonly number[]): Tensor =>
+            tensor(Float32Array.from(values), of, { device });
+          const dense = new MaskedLinear(
+            new Parameter(make(start, shape)),
+            new Parameter(zeros([outputs], { device })),
+            make(mask, shape),
+          );
           const sparse = scope(() => {
             const twin = new Linear(inputs, outputs, { device });
             twin.weight.assign(make(start, shape));
@@ -83,7 +98,10 @@ describe("training", () => {
           });
           // Epsilon well above rounding: Adam divides by √v + ε, and makes noise of gradients that are noise.
           const options = { lr: 1e-2, weightDecay: 0.1, eps: 1e-4 };
-          const [ofDense, ofSparse] = [new AdamW(dense.namedParameters(), options), new AdamW(sparse.namedParameters(), options)];
+          const [ofDense, ofSparse] = [
+            new AdamW(dense.namedParameters(), options),
+            new AdamW(sparse.namedParameters(), options),
+          ];
           scope((): void => {
             let [first, last] = [0, 0];
             for (let t = 0; t < 40; t++) {
@@ -91,8 +109,14 @@ describe("training", () => {
               const target = make(normals(9 * outputs, 500 + (t % 3)), [9, outputs]);
               const [want, got] = [step(dense, ofDense, x, target), step(sparse, ofSparse, x, target)];
               expect(Math.abs(got - want), `loss of step ${t}`).toBeLessThanOrEqual(1e-5 * Math.abs(want));
-              expect(worstError(sparse.toDense().dataSync(), dense.weight.dataSync()), `weights after step ${t}`).toBeLessThanOrEqual(1e-5);
-              expect(worstError(sparse.bias!.dataSync(), dense.bias.dataSync()), `bias after step ${t}`).toBeLessThanOrEqual(1e-5);
+              expect(
+                worstError(sparse.toDense().dataSync(), dense.weight.dataSync()),
+                `weights after step ${t}`,
+              ).toBeLessThanOrEqual(1e-5);
+              expect(
+                worstError(sparse.bias!.dataSync(), dense.bias.dataSync()),
+                `bias after step ${t}`,
+              ).toBeLessThanOrEqual(1e-5);
               if (t === 0) first = got;
               last = got;
             }
@@ -100,7 +124,13 @@ describe("training", () => {
           });
           // What sticks out was never touched, by weight decay either.
           const values = sparse.values.dataSync();
-          const inside = scope(() => BlockSparseLinear.prototype.toDense.call(sparse).dataSync().filter((value: number) => value !== 0).length);
+          const inside = scope(
+            () =>
+              BlockSparseLinear.prototype.toDense
+                .call(sparse)
+                .dataSync()
+                .filter((value: number) => value !== 0).length,
+          );
           expect(values.filter((value: number) => value !== 0).length).toBe(inside);
           for (const owner of [dense, sparse, ofDense, ofSparse]) owner.dispose();
         }));
@@ -133,7 +163,9 @@ describe("memory", () => {
 
       const x = keep(randn([4, 256]));
       const withInput = live();
-      let grads: Gradients = keep(scope(() => valueAndGrad(model, (input: Tensor) => mean(square(model.forward(input))))(x).grads));
+      let grads: Gradients = keep(
+        scope(() => valueAndGrad(model, (input: Tensor) => mean(square(model.forward(input))))(x).grads),
+      );
       expect(live() - withInput, "gradients").toBe(dense / 4);
       grads.dispose();
 
@@ -154,7 +186,9 @@ describe("memory", () => {
       const optimizer = new AdamW(model.namedParameters(), { lr: 1e-3 });
       const x = keep(randn([8, 256]));
       const run = (): void =>
-        scope(() => optimizer.step(valueAndGrad(model, (input: Tensor) => mean(square(model.forward(input))))(x).grads));
+        scope(() =>
+          optimizer.step(valueAndGrad(model, (input: Tensor) => mean(square(model.forward(input))))(x).grads),
+        );
       run();
       const sizes: number[] = [];
       const alloc = cpu.alloc.bind(cpu);
@@ -164,7 +198,12 @@ describe("memory", () => {
       });
       // What kernels take for themselves does not show in memory(): asked of their plans.
       const scratch: number[] = [];
-      for (const op of [blockSparseLinearOp, activatedBlockSparseLinearOp, ddsOp, sddOp] as readonly unknown[] as readonly Op<Signature>[]) {
+      for (const op of [
+        blockSparseLinearOp,
+        activatedBlockSparseLinearOp,
+        ddsOp,
+        sddOp,
+      ] as readonly unknown[] as readonly Op<Signature>[]) {
         const { kernels } = op;
         if ("view" in kernels || kernels.cpu === "reference") throw new Error(`${op.name} runs no kernel of ours`);
         const planner = kernels.cpu;
@@ -211,7 +250,8 @@ describe("a step of a patched layer", () => {
       scope(() => valueAndGrad(model, (input: Tensor) => mean(square(model.forward(input))))(x).grads.size);
     });
     for (const name of ["blockSparseLinear", "dds", "sdd"]) expect(names).toContain(name);
-    for (const name of ["linear", "activatedLinear", "matmul", "scatterBlocks", "gatherBlocks"]) expect(names).not.toContain(name);
+    for (const name of ["linear", "activatedLinear", "matmul", "scatterBlocks", "gatherBlocks"])
+      expect(names).not.toContain(name);
     expect(both(cpu), "kernels of the reference that ran").toBe(before);
     model.dispose();
     x.dispose();

@@ -21,12 +21,17 @@ export class Gradients implements ReadonlyMap<string, Tensor> {
     const missing = [...this.map.keys()].filter((name) => !others.has(name));
     const extra = [...others.keys()].filter((name) => !this.map.has(name));
     if (missing.length + extra.length > 0 && this.map.size > 0)
-      throw new TesseraError(`gradients: expected the same parameters, missing ${list(missing)}, unexpected ${list(extra)}`);
+      throw new TesseraError(
+        `gradients: expected the same parameters, missing ${list(missing)}, unexpected ${list(extra)}`,
+      );
     // The first ones keep their scale; a sum has it multiplied in.
     const scale = this.map.size === 0 ? (others.scale?.alias() ?? null) : null;
     for (const [name, other] of others) {
       const mine = this.map.get(name);
-      this.map.set(name, mine ? scope(() => add(scaled(mine, this.scale), scaled(other, others.scale))) : other.alias());
+      this.map.set(
+        name,
+        mine ? scope(() => add(scaled(mine, this.scale), scaled(other, others.scale))) : other.alias(),
+      );
       mine?.dispose();
     }
     this.scale?.dispose();

@@ -7,7 +7,11 @@ export { Identity } from "./layers/identity.ts";
 export { LayerNorm, type LayerNormOptions } from "./layers/layer-norm.ts";
 export { Linear, type LinearOptions } from "./layers/linear.ts";
 export { ModuleList } from "./layers/module-list.ts";
-export { MultiHeadAttention, type AttentionInputs, type MultiHeadAttentionOptions } from "./layers/multi-head-attention.ts";
+export {
+  MultiHeadAttention,
+  type AttentionInputs,
+  type MultiHeadAttentionOptions,
+} from "./layers/multi-head-attention.ts";
 export { Sequential, type TensorModule } from "./layers/sequential.ts";
 export { bceWithLogits, BCEWithLogitsLoss } from "./losses/bce-with-logits-loss.ts";
 export { CrossEntropyLoss, type CrossEntropyLossOptions } from "./losses/cross-entropy-loss.ts";
@@ -19,8 +23,20 @@ export { AdamW } from "./optim/adamw.ts";
 export { clipGradNorm } from "./optim/clip-grad-norm.ts";
 export { Optimizer, type Update } from "./optim/optimizer.ts";
 export type { LoadableOptimizerState, OptimizerState, ParameterState, StateSpecs } from "./optim/optimizer-state.ts";
-export { partitionParameters, type GroupOptions, type NamedParameters, type ParameterGroup } from "./optim/parameter-groups.ts";
-export { constantWarmup, cosineWarmup, linearWarmup, Schedule, type ScheduleState, type WarmupOptions } from "./optim/schedule.ts";
+export {
+  partitionParameters,
+  type GroupOptions,
+  type NamedParameters,
+  type ParameterGroup,
+} from "./optim/parameter-groups.ts";
+export {
+  constantWarmup,
+  cosineWarmup,
+  linearWarmup,
+  Schedule,
+  type ScheduleState,
+  type WarmupOptions,
+} from "./optim/schedule.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
 export { StateDictError, type LoadableState, type LoadReport, type StateDict } from "./state-dict.ts";
 export type { Reduction } from "./losses/reduction.ts";

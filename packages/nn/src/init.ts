@@ -1,4 +1,18 @@
-import { add, ArgumentError, mul, ones, rand, randn, scope, ShapeError, showShape, zeros, type RandomOptions, type Shape, type Tensor } from "@tessera/tensor";
+import {
+  add,
+  ArgumentError,
+  mul,
+  ones,
+  rand,
+  randn,
+  scope,
+  ShapeError,
+  showShape,
+  zeros,
+  type RandomOptions,
+  type Shape,
+  type Tensor,
+} from "@tessera/tensor";
 
 export { ones, zeros };
 
@@ -38,17 +52,24 @@ export const calculateGain = (nonlinearity: Nonlinearity, slope = 0.01): number 
 export const calculateFans = (shape: Shape): { fanIn: number; fanOut: number } => {
   const [outputs, inputs, ...field] = shape;
   if (outputs === undefined || inputs === undefined)
-    throw new ShapeError(`init: expected a weight of at least two dims, got ${showShape(shape)}; use uniform or normal`);
+    throw new ShapeError(
+      `init: expected a weight of at least two dims, got ${showShape(shape)}; use uniform or normal`,
+    );
   const size = field.reduce((n, d) => n * d, 1);
   return { fanIn: inputs * size, fanOut: outputs * size };
 };
 
 /** Uniform numbers in [low, high). {@link https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.uniform_ uniform_} */
-export const uniform = (shape: Shape, { low = 0, high = 1, ...options }: RandomOptions & { low?: number; high?: number } = {}): Tensor =>
-  scope(() => add(mul(rand(shape, options), high - low), low));
+export const uniform = (
+  shape: Shape,
+  { low = 0, high = 1, ...options }: RandomOptions & { low?: number; high?: number } = {},
+): Tensor => scope(() => add(mul(rand(shape, options), high - low), low));
 
 /** Normal numbers of a mean and a standard deviation. {@link https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.normal_ normal_} */
-export const normal = (shape: Shape, { mean = 0, std = 1, ...options }: RandomOptions & { mean?: number; std?: number } = {}): Tensor => {
+export const normal = (
+  shape: Shape,
+  { mean = 0, std = 1, ...options }: RandomOptions & { mean?: number; std?: number } = {},
+): Tensor => {
   if (!(std >= 0)) throw new ArgumentError(`init: expected a standard deviation of 0 or more, got ${std}`);
   return scope(() => add(mul(randn(shape, options), std), mean));
 };
@@ -109,4 +130,5 @@ export const kaimingUniform = (shape: Shape, options: KaimingOptions = {}): Tens
 };
 
 /** He's normal weights: N(0, gain/√fan). {@link https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.kaiming_normal_ kaiming_normal_} */
-export const kaimingNormal = (shape: Shape, options: KaimingOptions = {}): Tensor => normal(shape, { std: kaimingStd(shape, options), ...randomOf(options) });
+export const kaimingNormal = (shape: Shape, options: KaimingOptions = {}): Tensor =>
+  normal(shape, { std: kaimingStd(shape, options), ...randomOf(options) });

@@ -5,7 +5,9 @@ import type { Module } from "./module.ts";
 export const showModule = (module: Module): string => {
   const name = module.constructor.name;
   const extra = module.extraRepr();
-  const lines = grouped(childrenOf(module).map(([key, child]) => ({ first: key, last: key, count: 1, text: showModule(child) })));
+  const lines = grouped(
+    childrenOf(module).map(([key, child]) => ({ first: key, last: key, count: 1, text: showModule(child) })),
+  );
   if (lines.length === 0) return `${name}(${extra})`;
   const children = lines.map(({ first, last, count, text }) => {
     const key = count === 1 ? `(${first})` : `(${first}-${last})`;

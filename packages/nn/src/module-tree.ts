@@ -1,4 +1,4 @@
-import { Parameter, Tensor } from "@tessera/tensor";
+import { ArgumentError, Parameter, Tensor } from "@tessera/tensor";
 import type { Module } from "./module.ts";
 
 /** Which tensors are buffers, and whether they belong in a checkpoint. A tensor in a property that is not here is nobody's. */
@@ -29,11 +29,35 @@ const isModule = (value: unknown): value is Module =>
   typeof value === "object" && value !== null && "namedModules" in value && "forward" in value;
 
 /** Every path through the tree: a module that is shared comes once for each. One that contains itself is entered once. */
-export function* walk(module: Module, path = "", above: readonly Module[] = []): Generator<[path: string, module: Module]> {
+export function* walk(
+  module: Module,
+  path = "",
+  above: readonly Module[] = [],
+): Generator<[path: string, module: Module]> {
   if (above.includes(module)) return;
   yield [path, module];
   for (const [name, child] of childrenOf(module)) yield* walk(child, joinPath(path, name), [...above, module]);
 }
+
+/** The module at a path. @throws ArgumentError that says what is there instead. */
+export const moduleAt = (root: Module, path: string): Module => {
+  let module = root;
+  const passed: string[] = [];
+  for (const name of path === "" ? [] : path.split(".")) {
+    const children = new Map(childrenOf(module));
+    const child = children.get(name);
+    if (!child) {
+      const here = passed.length > 0 ? `"${passed.join(".")}"` : module.constructor.name;
+      const there = [...children.keys()].join(", ") || "none at all";
+      throw new ArgumentError(
+        `getSubmodule: expected a module at "${path}", ${here} has none called "${name}"; it has ${there}`,
+      );
+    }
+    passed.push(name);
+    module = child;
+  }
+  return module;
+};
 
 /** Parameters and buffers of the tree, each tensor once: a module's own parameters, its own buffers, then its children. */
 export const slotsOf = (root: Module): readonly Slot[] => {
@@ -48,7 +72,8 @@ export const slotsOf = (root: Module): readonly Slot[] => {
       if (!slot) slots.set(tensor, { tensor, persistent, paths: [key], places: [{ owner, name }] });
       else if (!slot.paths.includes(key)) {
         slot.paths.push(key);
-        if (!slot.places.some((place) => place.owner === owner && place.name === name)) slot.places.push({ owner, name });
+        if (!slot.places.some((place) => place.owner === owner && place.name === name))
+          slot.places.push({ owner, name });
       }
     }
   }

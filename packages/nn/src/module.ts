@@ -1,15 +1,7 @@
-import {
-  ArgumentError,
-  keep,
-  Parameter,
-  resolveDevice,
-  scope,
-  Tensor,
-  type DeviceLike,
-} from "@tessera/tensor";
+import { ArgumentError, keep, Parameter, resolveDevice, scope, Tensor, type DeviceLike } from "@tessera/tensor";
 import { locate } from "./error-path.ts";
 import { showModule } from "./module-text.ts";
-import { childrenOf, joinPath, refill, registerBuffer, slotsOf, walk } from "./module-tree.ts";
+import { childrenOf, joinPath, moduleAt, refill, registerBuffer, slotsOf, walk } from "./module-tree.ts";
 import { loadSlots, type LoadableState, type LoadReport, type StateDict } from "./state-dict.ts";
 
 /** Sees a call after it ran, inside the layer's scope. What it returns, if anything, replaces the output. */
@@ -110,7 +102,9 @@ export abstract class Module {
 
   /** The other paths of parameters and buffers that have several (tied weights), by canonical path. */
   aliases(): ReadonlyMap<string, readonly string[]> {
-    return new Map(slotsOf(this).flatMap(({ paths: [first, ...others] }) => (others.length > 0 ? [[first!, others] as const] : [])));
+    return new Map(
+      slotsOf(this).flatMap(({ paths: [first, ...others] }) => (others.length > 0 ? [[first!, others] as const] : [])),
+    );
   }
 
   parameters(): readonly Parameter[] {
@@ -132,7 +126,9 @@ export abstract class Module {
 
   /** Parameters and persistent buffers by canonical path: the tensors themselves, not copies. */
   stateDict(): StateDict {
-    return new Map(slotsOf(this).flatMap(({ tensor, paths, persistent }) => (persistent ? [[paths[0]!, tensor] as const] : [])));
+    return new Map(
+      slotsOf(this).flatMap(({ tensor, paths, persistent }) => (persistent ? [[paths[0]!, tensor] as const] : [])),
+    );
   }
 
   /**
@@ -144,7 +140,11 @@ export abstract class Module {
    * model.loadStateDict(other.stateDict());
    */
   loadStateDict(state: LoadableState, { strict = true }: { strict?: boolean } = {}): LoadReport {
-    return loadSlots(slotsOf(this).filter((slot) => slot.persistent), state, strict);
+    return loadSlots(
+      slotsOf(this).filter((slot) => slot.persistent),
+      state,
+      strict,
+    );
   }
 
   /** Puts the whole tree into training mode, or with `false` out of it. */
@@ -195,11 +195,15 @@ export abstract class Module {
 
   #setTrainable(op: string, pattern: RegExp | string, trainable: boolean): this {
     const matches = (path: string): boolean =>
-      typeof pattern !== "string" ? path.search(pattern) >= 0 : pattern === "" || path === pattern || path.startsWith(`${pattern}.`);
+      typeof pattern !== "string"
+        ? path.search(pattern) >= 0
+        : pattern === "" || path === pattern || path.startsWith(`${pattern}.`);
     const parameters = slotsOf(this).filter(({ tensor }) => tensor instanceof Parameter);
     const chosen = parameters.filter(({ paths }) => paths.some(matches));
     if (chosen.length === 0)
-      throw new ArgumentError(`${op}: expected a pattern of some parameters, ${String(pattern)} matches none; they are ${parameters.map(({ paths }) => paths[0]).join(", ")}`);
+      throw new ArgumentError(
+        `${op}: expected a pattern of some parameters, ${String(pattern)} matches none; they are ${parameters.map(({ paths }) => paths[0]).join(", ")}`,
+      );
     for (const { tensor } of chosen) (tensor as Parameter).trainable = trainable;
     return this;
   }
@@ -225,19 +229,7 @@ export abstract class Module {
    * model.getSubmodule("encoder.layer.0");
    */
   getSubmodule(path: string): Module {
-    let module: Module = this;
-    const passed: string[] = [];
-    for (const name of path === "" ? [] : path.split(".")) {
-      const children = new Map(childrenOf(module));
-      const child = children.get(name);
-      if (!child)
-        throw new ArgumentError(
-          `getSubmodule: expected a module at "${path}", ${passed.length > 0 ? `"${passed.join(".")}"` : module.constructor.name} has none called "${name}"; it has ${[...children.keys()].join(", ") || "none at all"}`,
-        );
-      passed.push(name);
-      module = child;
-    }
-    return module;
+    return moduleAt(this, path);
   }
 
   /**
@@ -247,7 +239,10 @@ export abstract class Module {
    * @throws ArgumentError when there is no module at the path, or the path is empty.
    */
   setSubmodule(path: string, module: Module): Module {
-    if (path === "") throw new ArgumentError("setSubmodule: expected the path of a module below this one, got the empty path; use the new module itself");
+    if (path === "")
+      throw new ArgumentError(
+        "setSubmodule: expected the path of a module below this one, got the empty path; use the new module itself",
+      );
     const old = this.getSubmodule(path);
     const at = path.lastIndexOf(".");
     const parent = this.getSubmodule(path.slice(0, Math.max(at, 0)));

@@ -35,9 +35,15 @@ export class StateDictError extends TesseraError {
   /** `key (what was expected, what came)`. */
   readonly mismatches: readonly string[];
 
-  constructor(what: string, { missingKeys, unexpectedKeys, mismatches }: LoadReport & { mismatches: readonly string[] }, advice: string) {
+  constructor(
+    what: string,
+    { missingKeys, unexpectedKeys, mismatches }: LoadReport & { mismatches: readonly string[] },
+    advice: string,
+  ) {
     const parts = Object.entries({ missing: missingKeys, unexpected: unexpectedKeys, mismatched: mismatches });
-    const lists = parts.filter(([, keys]) => keys.length > 0).map(([kind, keys]) => `${keys.length} ${kind}: ${keys.join(", ")}`);
+    const lists = parts
+      .filter(([, keys]) => keys.length > 0)
+      .map(([kind, keys]) => `${keys.length} ${kind}: ${keys.join(", ")}`);
     super([what, ...lists, advice].join("; "));
     this.missingKeys = missingKeys;
     this.unexpectedKeys = unexpectedKeys;
@@ -54,7 +60,8 @@ export interface Place extends TensorSpec {
 export const mismatch = (target: Place, value: Tensor | HostTensor): string | null => {
   const expected = `expected ${target.dtype} ${showShape(target.shape)}`;
   if (value instanceof Tensor && value.isDisposed) return `${expected}, got a tensor that was freed`;
-  if (value.dtype !== target.dtype || !sameShape(value.shape, target.shape)) return `${expected}, got ${value.dtype} ${showShape(value.shape)}`;
+  if (value.dtype !== target.dtype || !sameShape(value.shape, target.shape))
+    return `${expected}, got ${value.dtype} ${showShape(value.shape)}`;
   if (value instanceof Tensor && value.device !== target.device && !value.device.readSync)
     return `on ${value.device.name}, which cannot be read synchronously; await its to("${target.device.name}") first`;
   return null;
@@ -68,7 +75,9 @@ const copyFor = (target: Place, value: Tensor | HostTensor): Tensor => {
 };
 
 /** Copies of all the values, or none of them. */
-export const copyAll = (pairs: readonly { readonly target: Place; readonly value: Tensor | HostTensor }[]): Tensor[] => {
+export const copyAll = (
+  pairs: readonly { readonly target: Place; readonly value: Tensor | HostTensor }[],
+): Tensor[] => {
   const copies: Tensor[] = [];
   try {
     for (const { target, value } of pairs) copies.push(copyFor(target, value));
@@ -99,14 +108,19 @@ export const loadSlots = (slots: readonly Slot[], state: LoadableState, strict: 
       return why === null ? [] : [`${path} (${why})`];
     });
     const untied = unfit.length > 0 ? [] : others.filter((path) => !sameContents(value, state.get(path)!));
-    mismatches.push(...unfit, ...untied.map((path) => `${path} (expected the values of ${first}, with which the model shares it, got others)`));
+    mismatches.push(
+      ...unfit,
+      ...untied.map((path) => `${path} (expected the values of ${first}, with which the model shares it, got others)`),
+    );
     chosen.push({ slot, target: slot.tensor, value });
   }
   if (mismatches.length > 0 || (strict && missingKeys.length + unexpectedKeys.length > 0))
     throw new StateDictError(
       "loadStateDict: expected the keys and shapes of the model, which is unchanged",
       { missingKeys: strict ? missingKeys : [], unexpectedKeys: strict ? unexpectedKeys : [], mismatches },
-      mismatches.length > 0 ? "is it the checkpoint of another configuration?" : "{ strict: false } loads what is there",
+      mismatches.length > 0
+        ? "is it the checkpoint of another configuration?"
+        : "{ strict: false } loads what is there",
     );
   const copies = copyAll(chosen);
   for (const [i, { slot }] of chosen.entries()) refill(slot, copies[i]!);

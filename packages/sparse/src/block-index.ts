@@ -1,4 +1,4 @@
-import { DTypeError, ShapeError, showShape, Tensor, type Backend, type TensorSpec } from "@tessera/tensor";
+import { DTypeError, scope, ShapeError, showShape, Tensor, type Backend, type TensorSpec } from "@tessera/tensor";
 import { blockGrid, type BlockLayout } from "./block-layout.ts";
 
 /**
@@ -38,7 +38,7 @@ export const blockIndex = (layout: BlockLayout, shape: readonly [number, number]
       `blockIndex: a ${showShape(shape)} matrix has ${rows} × ${cols} blocks of ${layout.blockSize}, the layout ${layout.rows} × ${layout.cols}; make one for this shape`,
     );
   const list = (values: Int32Array): Tensor => Tensor.fromHost(values, [values.length], "int32", device, "blockIndex");
-  return {
+  return scope(() => ({
     shape,
     blockSize: layout.blockSize,
     crowIndices: list(layout.crowIndices),
@@ -46,11 +46,17 @@ export const blockIndex = (layout: BlockLayout, shape: readonly [number, number]
     ccolIndices: list(layout.ccolIndices),
     rowIndices: list(layout.rowIndices),
     blockPermutation: list(layout.blockPermutation),
-  };
+  }));
 };
 
 /** The index as inputs of an op. */
-export type IndexInputs = [crowIndices: Tensor, colIndices: Tensor, ccolIndices: Tensor, rowIndices: Tensor, blockPermutation: Tensor];
+export type IndexInputs = [
+  crowIndices: Tensor,
+  colIndices: Tensor,
+  ccolIndices: Tensor,
+  rowIndices: Tensor,
+  blockPermutation: Tensor,
+];
 export const indexInputs = (index: BlockIndex): IndexInputs => [
   index.crowIndices,
   index.colIndices,
@@ -65,22 +71,36 @@ export interface MatrixAttrs {
   readonly blockSize: number;
 }
 
-type IndexSpecs = readonly [crow: TensorSpec, col: TensorSpec, ccol: TensorSpec, row: TensorSpec, permutation: TensorSpec];
+type IndexSpecs = readonly [
+  crow: TensorSpec,
+  col: TensorSpec,
+  ccol: TensorSpec,
+  row: TensorSpec,
+  permutation: TensorSpec,
+];
 
 /** Throws unless every input is float32. */
 export const checkFloat = (op: string, ...inputs: readonly (TensorSpec | null)[]): void => {
   for (const input of inputs)
-    if (input && input.dtype !== "float32") throw new DTypeError(`${op}: expected float32, got ${input.dtype}; cast(x, "float32") first?`);
+    if (input && input.dtype !== "float32")
+      throw new DTypeError(`${op}: expected float32, got ${input.dtype}; cast(x, "float32") first?`);
 };
 
 /** Throws unless the index fits the matrix. Shapes only: the numbers in it were checked when its layout was made. */
-export const checkIndex = (op: string, index: IndexSpecs | readonly [TensorSpec, TensorSpec], { shape, blockSize }: MatrixAttrs): void => {
+export const checkIndex = (
+  op: string,
+  index: IndexSpecs | readonly [TensorSpec, TensorSpec],
+  { shape, blockSize }: MatrixAttrs,
+): void => {
   const blocks = index[1].shape[0] ?? 0;
   const [rows, cols] = shape.map((size) => Math.ceil(size / blockSize)) as [number, number];
   const names = ["crowIndices", "colIndices", "ccolIndices", "rowIndices", "blockPermutation"];
   const lengths = [rows + 1, blocks, cols + 1, blocks, blocks];
   for (const [i, spec] of index.entries()) {
-    if (spec.dtype !== "int32") throw new DTypeError(`${op}: expected int32 ${names[i]}, got ${spec.dtype}; make the index with BlockSparseMatrix`);
+    if (spec.dtype !== "int32")
+      throw new DTypeError(
+        `${op}: expected int32 ${names[i]}, got ${spec.dtype}; make the index with BlockSparseMatrix`,
+      );
     if (spec.shape.length !== 1 || spec.shape[0] !== lengths[i])
       throw new ShapeError(
         `${op}: expected ${names[i]} [${lengths[i]}] for a ${showShape(shape)} matrix in blocks of ${blockSize}, got ${showShape(spec.shape)}; make the index with BlockSparseMatrix`,
@@ -89,7 +109,12 @@ export const checkIndex = (op: string, index: IndexSpecs | readonly [TensorSpec,
 };
 
 /** Throws unless the values are one block for each that the index lists. */
-export const checkValues = (op: string, values: TensorSpec, colIndices: TensorSpec, { blockSize }: MatrixAttrs): void => {
+export const checkValues = (
+  op: string,
+  values: TensorSpec,
+  colIndices: TensorSpec,
+  { blockSize }: MatrixAttrs,
+): void => {
   const [blocks, height, width, ...rest] = values.shape;
   if (rest.length > 0 || height !== blockSize || width !== blockSize || blocks !== colIndices.shape[0])
     throw new ShapeError(
@@ -98,8 +123,16 @@ export const checkValues = (op: string, values: TensorSpec, colIndices: TensorSp
 };
 
 /** The leading dims of x, once its last one is known to be `width`. */
-export const leadingDims = (op: string, name: string, x: TensorSpec, width: number, shape: readonly number[]): readonly number[] => {
+export const leadingDims = (
+  op: string,
+  name: string,
+  x: TensorSpec,
+  width: number,
+  shape: readonly number[],
+): readonly number[] => {
   if (x.shape.length === 0 || x.shape.at(-1) !== width)
-    throw new ShapeError(`${op}: expected ${name} [..., ${width}] for the ${showShape(shape)} matrix, got ${showShape(x.shape)}; the matrix is [out, in]`);
+    throw new ShapeError(
+      `${op}: expected ${name} [..., ${width}] for the ${showShape(shape)} matrix, got ${showShape(x.shape)}; the matrix is [out, in]`,
+    );
   return x.shape.slice(0, -1);
 };

@@ -44,7 +44,7 @@ export const checkDensity = (op: string, density: number): void => {
  * @example
  * const layout = BlockLayout.balanced({ outFeatures: 512, inFeatures: 128, blockSize: 32, density: 0.25, seed: 1 });
  * layout.density; // 0.25
- * console.log(`${layout}`); // a mosaic
+ * console.log(String(layout)); // a mosaic
  */
 export class BlockLayout implements BlockIndices {
   readonly rows: number;
@@ -180,7 +180,10 @@ export class BlockLayout implements BlockIndices {
     const lines: string[] = [];
     for (let row = 0; row < rows; row += 2)
       lines.push(
-        Array.from({ length: cols }, (_, col) => "·▀▄█"[mask[row * cols + col]! + 2 * (mask[(row + 1) * cols + col] ?? 0)]).join(""),
+        Array.from(
+          { length: cols },
+          (_, col) => "·▀▄█"[mask[row * cols + col]! + 2 * (mask[(row + 1) * cols + col] ?? 0)],
+        ).join(""),
       );
     return [title, ...lines].join("\n");
   }
@@ -193,7 +196,11 @@ export type BlockMask = Uint8Array | readonly (readonly (number | boolean)[])[];
 export const showDensity = (density: number): string => `${Number(density.toFixed(4))}`;
 
 /** The grid that covers a matrix; blocks at the edges may stick out. @throws ArgumentError when a size is outside its domain. */
-export const blockGrid = (op: string, [outFeatures, inFeatures]: readonly [number, number], blockSize: number): { rows: number; cols: number } => {
+export const blockGrid = (
+  op: string,
+  [outFeatures, inFeatures]: readonly [number, number],
+  blockSize: number,
+): { rows: number; cols: number } => {
   checkCount(op, "outFeatures", outFeatures, 1);
   checkCount(op, "inFeatures", inFeatures, 1);
   checkBlockSize(op, blockSize);
@@ -202,7 +209,9 @@ export const blockGrid = (op: string, [outFeatures, inFeatures]: readonly [numbe
 
 const flatMask = (mask: BlockMask, rows: number, cols: number): Uint8Array => {
   const refuse = (what: string): never => {
-    throw new ArgumentError(`BlockLayout.fromMask: expected a mask of ${rows} rows and ${cols} columns of 0 and 1, got ${what}`);
+    throw new ArgumentError(
+      `BlockLayout.fromMask: expected a mask of ${rows} rows and ${cols} columns of 0 and 1, got ${what}`,
+    );
   };
   const flat = new Uint8Array(rows * cols);
   const take = (value: number | boolean, at: number): void => {
@@ -227,17 +236,23 @@ const checkIndices = ({ rows, cols, crowIndices, colIndices }: BlockIndices): vo
     throw new ArgumentError(`BlockLayout: ${what}`);
   };
   const blocks = colIndices.length;
-  if (crowIndices.length !== rows + 1) refuse(`crowIndices has rows + 1 = ${rows + 1} numbers, got ${crowIndices.length}`);
+  if (crowIndices.length !== rows + 1)
+    refuse(`crowIndices has rows + 1 = ${rows + 1} numbers, got ${crowIndices.length}`);
   if (crowIndices[0] !== 0) refuse(`crowIndices starts at 0, got ${crowIndices[0]}`);
-  if (crowIndices[rows] !== blocks) refuse(`crowIndices ends at the number of blocks, ${blocks}, got ${crowIndices[rows]}`);
+  if (crowIndices[rows] !== blocks)
+    refuse(`crowIndices ends at the number of blocks, ${blocks}, got ${crowIndices[rows]}`);
   for (let row = 0; row < rows; row++) {
     const [start, end] = [crowIndices[row]!, crowIndices[row + 1]!];
-    if (!Number.isInteger(end) || end < start || end > blocks) refuse(`crowIndices never falls and stays within ${blocks}, got ${start} then ${end} at row ${row}`);
+    if (!Number.isInteger(end) || end < start || end > blocks)
+      refuse(`crowIndices never falls and stays within ${blocks}, got ${start} then ${end} at row ${row}`);
     for (let block = start; block < end; block++) {
       const col = colIndices[block]!;
-      if (!Number.isInteger(col) || col < 0 || col >= cols) refuse(`block columns lie from 0 to ${cols - 1}, got ${col} in row ${row}`);
+      if (!Number.isInteger(col) || col < 0 || col >= cols)
+        refuse(`block columns lie from 0 to ${cols - 1}, got ${col} in row ${row}`);
       if (block > start && col <= colIndices[block - 1]!)
-        refuse(`block columns rise within a row, got ${colIndices[block - 1]} then ${col} in row ${row}; sort them, and store no block twice`);
+        refuse(
+          `block columns rise within a row, got ${colIndices[block - 1]} then ${col} in row ${row}; sort them, and store no block twice`,
+        );
     }
   }
 };

@@ -1,17 +1,13 @@
-import { Linear, Module, type LoadableState } from "@tessera/nn";
+import { Linear, Module, StateDictError, type LoadableState, type LoadReport } from "@tessera/nn";
 import {
   ArgumentError,
   clone,
-  DTypeError,
-  mul,
   Parameter,
-  rand,
   resolveDevice,
   sameShape,
   scope,
   ShapeError,
   showShape,
-  sub,
   Tensor,
   type Backend,
   type DeviceLike,
@@ -19,12 +15,14 @@ import {
   type HostTensor,
 } from "@tessera/tensor";
 import type { Activation } from "@tessera/tensor/ops/matmul";
-import { blockIndex, type BlockSparse } from "./block-index.ts";
-import { blockGrid, BlockLayout, showDensity } from "./block-layout.ts";
+import { blockIndex, type BlockIndex, type BlockSparse } from "./block-index.ts";
+import { showDensity, type BlockLayout } from "./block-layout.ts";
+import { initialBias, initialValues } from "./initial-values.ts";
+import { hostData, layoutInState, misplacedIn } from "./layout-in-state.ts";
 import { layoutOf, type LayoutOptions } from "./layout-options.ts";
 import { gatherBlocks, scatterBlocks } from "./ops/block-copy/block-copy.ts";
 import { blockSparseLinear } from "./ops/block-matmul/block-matmul.ts";
-import { elementsInside, fanInOfRows, rowFactors } from "./padding.ts";
+import { elementsInside } from "./padding.ts";
 
 /** How a patched layer came about: what was asked for, in plain JSON, for checkpoints and reports. */
 export interface PatchRecipe {
@@ -35,10 +33,10 @@ export interface PatchRecipe {
 }
 
 export interface BlockSparseLinearOptions extends LayoutOptions {
-  /** Whether there is one; or a parameter of another module to share. */
-  readonly bias?: boolean | Parameter;
-  /** The stored blocks, `[n, b, b]`, for the layout that is given with them. */
-  readonly values?: Parameter;
+  /** Whether there is one; or its numbers: a parameter is shared, another tensor is taken over. */
+  readonly bias?: boolean | Tensor;
+  /** The stored blocks, `[n, b, b]`, for the layout that is given with them; likewise. */
+  readonly values?: Tensor;
   /** Applied to the sum in the same pass. */
   readonly activation?: Activation;
   readonly device?: DeviceLike;
@@ -65,16 +63,19 @@ export class BlockSparseLinear extends Module implements BlockSparse {
   readonly inFeatures: number;
   readonly outFeatures: number;
   readonly activation: Activation | null;
-  readonly layout: BlockLayout;
+  /** Which blocks are stored; `relayout` moves them. */
+  layout: BlockLayout;
   /** What was asked for when a patcher made it; `null` for one that was made sparse. */
   readonly recipe: PatchRecipe | null;
   values: Parameter; // [n, b, b]
   bias: Parameter | null; // [out]
-  crowIndices: Tensor; // [R + 1]
-  colIndices: Tensor; // [n]
-  ccolIndices: Tensor; // [C + 1], made from the two above
-  rowIndices: Tensor; // [n], likewise
-  blockPermutation: Tensor; // [n], likewise
+  crowIndices!: Tensor; // [R + 1]
+  colIndices!: Tensor; // [n]
+  ccolIndices!: Tensor; // [C + 1], made from the two above
+  rowIndices!: Tensor; // [n], likewise
+  blockPermutation!: Tensor; // [n], likewise
+  /** Index tensors that are known to be those of the layout. */
+  #checked!: readonly [crowIndices: Tensor, colIndices: Tensor];
 
   /** @throws ArgumentError or ShapeError when options contradict each other, or do not fit the sizes. */
   constructor(inFeatures: number, outFeatures: number, options: BlockSparseLinearOptions = {}) {
@@ -83,23 +84,25 @@ export class BlockSparseLinear extends Module implements BlockSparse {
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;
     this.activation = activation ?? null;
-    if (values && !options.layout) throw new ArgumentError("BlockSparseLinear: values come with the layout that they are in; give both");
+    if (values && !options.layout)
+      throw new ArgumentError("BlockSparseLinear: values come with the layout that they are in; give both");
     const layout = layoutOf("BlockSparseLinear", this.shape, options);
     this.layout = layout;
     this.recipe = options.recipe ?? null;
     const { blocks, blockSize: b } = layout;
-    const givenValues = values && shared("values", values, [blocks, b, b]);
-    const givenBias = bias instanceof Parameter && shared("a bias", bias, [outFeatures]);
-    const device = values?.device ?? (bias instanceof Parameter ? bias.device : resolveDevice(options.device));
-    const index = blockIndex(layout, this.shape, device);
-    this.crowIndices = this.buffer(index.crowIndices);
-    this.colIndices = this.buffer(index.colIndices);
-    this.ccolIndices = this.buffer(index.ccolIndices, { persistent: false });
-    this.rowIndices = this.buffer(index.rowIndices, { persistent: false });
-    this.blockPermutation = this.buffer(index.blockPermutation, { persistent: false });
+    if (values) checkGiven("values", values, [blocks, b, b]);
+    if (bias instanceof Tensor) checkGiven("a bias", bias, [outFeatures]);
+    const device = values?.device ?? (bias instanceof Tensor ? bias.device : resolveDevice(options.device));
     const draw = { layout, shape: this.shape, device, ...(generator ? { generator } : {}) };
-    this.values = givenValues ?? initialValues(draw);
-    this.bias = givenBias || (bias ? initialBias(draw) : null);
+    // All that can fail comes first, so that nothing is left behind.
+    const made = scope(() => ({
+      index: blockIndex(layout, this.shape, device),
+      values: values ?? initialValues(draw),
+      bias: bias === true ? initialBias(draw) : bias,
+    }));
+    this.#setIndex(made.index);
+    this.values = asParameter(made.values);
+    this.bias = made.bias ? asParameter(made.bias) : null;
   }
 
   /**
@@ -114,14 +117,16 @@ export class BlockSparseLinear extends Module implements BlockSparse {
   static fromLinear(linear: Linear, { layout, bias, recipe }: FromLinearOptions): BlockSparseLinear {
     const { inFeatures, outFeatures, weight, activation } = linear;
     return scope(() => {
-      const blocks = gatherBlocks(weight, blockIndex(layout, [outFeatures, inFeatures], weight.device));
-      return new BlockSparseLinear(inFeatures, outFeatures, {
+      const sparse = new BlockSparseLinear(inFeatures, outFeatures, {
         layout,
-        values: new Parameter(blocks, { trainable: weight.trainable }),
-        bias: bias ?? copyOf(linear.bias) ?? false,
+        values: gatherBlocks(weight, blockIndex(layout, [outFeatures, inFeatures], weight.device)),
+        bias: bias ?? (linear.bias ? clone(linear.bias) : false),
         ...(activation ? { activation } : {}),
         ...(recipe ? { recipe } : {}),
       });
+      sparse.values.trainable = weight.trainable;
+      if (linear.bias && !bias) sparse.bias!.trainable = linear.bias.trainable;
+      return sparse;
     });
   }
 
@@ -134,25 +139,30 @@ export class BlockSparseLinear extends Module implements BlockSparse {
    * const { tensors } = readSafetensors(bytes);
    * const fc = BlockSparseLinear.fromStateDict(128, 512, tensors, { prefix: "encoder.layer.0.intermediate.dense." });
    */
-  static fromStateDict(inFeatures: number, outFeatures: number, state: LoadableState, options: FromStateDictOptions = {}): BlockSparseLinear {
+  static fromStateDict(
+    inFeatures: number,
+    outFeatures: number,
+    state: LoadableState,
+    options: FromStateDictOptions = {},
+  ): BlockSparseLinear {
     const { prefix = "", activation, device, recipe } = options;
-    const entry = (name: string): Tensor | HostTensor => {
-      const found = state.get(`${prefix}${name}`);
-      if (!found) throw new ArgumentError(`BlockSparseLinear.fromStateDict: expected a key "${prefix}${name}", it is not there; is this layer dense in the checkpoint?`);
-      return found;
-    };
-    const [values, bias] = [entry("values"), state.get(`${prefix}bias`)];
-    const layout = layoutOfState(prefix, entry("crowIndices"), entry("colIndices"), values, [outFeatures, inFeatures]);
+    const layout = layoutInState(state, prefix, [outFeatures, inFeatures]);
+    const [values, bias] = [state.get(`${prefix}values`)!, state.get(`${prefix}bias`)];
     if (bias && !(bias.dtype === "float32" && sameShape(bias.shape, [outFeatures])))
-      throw new ShapeError(`BlockSparseLinear.fromStateDict: expected "${prefix}bias" float32 [${outFeatures}], got ${bias.dtype} ${showShape(bias.shape)}`);
+      throw new ShapeError(
+        `block-sparse state: expected "${prefix}bias" float32 [${outFeatures}], got ${bias.dtype} ${showShape(bias.shape)}`,
+      );
     const target = resolveDevice(device);
-    return new BlockSparseLinear(inFeatures, outFeatures, {
-      layout,
-      values: new Parameter(onDevice(values, target)),
-      bias: bias ? new Parameter(onDevice(bias, target)) : false,
-      ...(activation ? { activation } : {}),
-      ...(recipe ? { recipe } : {}),
-    });
+    return scope(
+      () =>
+        new BlockSparseLinear(inFeatures, outFeatures, {
+          layout,
+          values: onDevice(values, target),
+          bias: bias ? onDevice(bias, target) : false,
+          ...(activation ? { activation } : {}),
+          ...(recipe ? { recipe } : {}),
+        }),
+    );
   }
 
   /** Of the weight: `[out, in]`. */
@@ -170,24 +180,90 @@ export class BlockSparseLinear extends Module implements BlockSparse {
   }
 
   forward(x: Tensor): Tensor {
+    this.#checkIndex();
     return blockSparseLinear(x, this, this.bias, this.activation ? { activation: this.activation } : {});
   }
 
   /** The dense weight, 0 where no block is stored. Shape: `[out, in]`. */
   toDense(): Tensor {
+    this.#checkIndex();
     return scatterBlocks(this);
+  }
+
+  /**
+   * Puts other blocks in place of the stored ones, as many as before: the parameter stays the same one. Takes `values` over.
+   *
+   * @throws ShapeError when the layout is for another grid, or has another number of blocks.
+   */
+  relayout(layout: BlockLayout, values: Tensor): void {
+    if (layout.blocks !== this.layout.blocks || layout.blockSize !== this.blockSize)
+      throw new ShapeError(
+        `relayout: expected ${this.layout.blocks} blocks of ${this.blockSize} as before, got ${layout.blocks} of ${layout.blockSize}; make a new layer`,
+      );
+    checkGiven("values", values, this.values.shape);
+    const index = blockIndex(layout, this.shape, this.values.device);
+    this.values.assign(values);
+    for (const old of this.namedBuffers().values()) old.dispose();
+    this.#setIndex(index);
+    this.layout = layout;
+  }
+
+  #setIndex(index: BlockIndex): void {
+    this.crowIndices = this.buffer(index.crowIndices);
+    this.colIndices = this.buffer(index.colIndices);
+    this.ccolIndices = this.buffer(index.ccolIndices, { persistent: false });
+    this.rowIndices = this.buffer(index.rowIndices, { persistent: false });
+    this.blockPermutation = this.buffer(index.blockPermutation, { persistent: false });
+    this.#checked = [this.crowIndices, this.colIndices];
+  }
+
+  /**
+   * Copies a state into this layer, all of it or nothing.
+   *
+   * @throws StateDictError when keys or shapes differ, or when the blocks of the state lie elsewhere: `fromStateDict` makes the layer
+   *   that a state describes.
+   */
+  override loadStateDict(state: LoadableState, options: { strict?: boolean } = {}): LoadReport {
+    const mismatches = misplacedIn(state, "", this.layout);
+    if (mismatches.length > 0)
+      throw new StateDictError(
+        "loadStateDict: expected blocks where this layer has them, which is unchanged",
+        { missingKeys: [], unexpectedKeys: [], mismatches },
+        "make the layer with BlockSparseLinear.fromStateDict",
+      );
+    return super.loadStateDict(state, options);
+  }
+
+  /**
+   * A model that loads a state puts new index tensors here without asking, when their lengths are right. Values of another layout
+   * would land in the wrong places, so new tensors are looked at before they are used.
+   */
+  #checkIndex(): void {
+    const { crowIndices, colIndices } = this;
+    if (this.#checked[0] === crowIndices && this.#checked[1] === colIndices) return;
+    const state = new Map([
+      ["crowIndices", crowIndices],
+      ["colIndices", colIndices],
+    ]);
+    const problems = crowIndices.device.readSync ? misplacedIn(state, "", this.layout) : [];
+    if (problems.length > 0)
+      throw new ArgumentError(
+        `BlockSparseLinear: a state of another layout was loaded, ${problems.join(", ")}; check it with checkSparseLayouts before, or make the layers with applySparseLayouts`,
+      );
+    this.#checked = [crowIndices, colIndices];
   }
 
   /** A dense layer that computes the same. The sparse one stays as it is; the bias is copied, or is the one given. */
   toLinear({ bias }: { readonly bias?: Parameter } = {}): Linear {
-    return scope(
-      () =>
-        new Linear(this.inFeatures, this.outFeatures, {
-          weight: new Parameter(this.toDense(), { trainable: this.values.trainable }),
-          bias: bias ?? copyOf(this.bias) ?? false,
-          ...(this.activation ? { activation: this.activation } : {}),
-        }),
-    );
+    return scope(() => {
+      const weight = this.toDense();
+      const copied = this.bias && !bias ? clone(this.bias) : null;
+      return new Linear(this.inFeatures, this.outFeatures, {
+        weight: new Parameter(weight, { trainable: this.values.trainable }),
+        bias: bias ?? (copied ? new Parameter(copied, { trainable: this.bias!.trainable }) : false),
+        ...(this.activation ? { activation: this.activation } : {}),
+      });
+    });
   }
 
   /** What sticks out of the matrix is stored, and not learned. */
@@ -198,7 +274,12 @@ export class BlockSparseLinear extends Module implements BlockSparse {
   override extraRepr(): string {
     const { layout, inFeatures, outFeatures, bias, activation } = this;
     return [
-      ...[`inFeatures=${inFeatures}`, `outFeatures=${outFeatures}`, `bias=${bias !== null}`, `blockSize=${layout.blockSize}`],
+      ...[
+        `inFeatures=${inFeatures}`,
+        `outFeatures=${outFeatures}`,
+        `bias=${bias !== null}`,
+        `blockSize=${layout.blockSize}`,
+      ],
       `density=${showDensity(layout.density)} (${layout.blocks} of ${layout.rows * layout.cols} blocks)`,
       ...(layout.deadRows().length > 0 ? [`deadRows=${layout.deadRows().length}`] : []),
       ...(layout.deadColumns().length > 0 ? [`deadColumns=${layout.deadColumns().length}`] : []),
@@ -223,65 +304,14 @@ export interface FromLinearOptions {
   readonly recipe?: PatchRecipe;
 }
 
-interface Draw {
-  readonly layout: BlockLayout;
-  readonly shape: readonly [number, number];
-  readonly device: Backend;
-  readonly generator?: Generator;
-}
-
-/** 1/√n for n inputs; 0 for none, as torch does. */
-const boundOf = (fanIn: number): number => (fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0);
-
-/** Uniform in ±bounds, element by element; +0 where the bound is 0. */
-const uniformWithin = (bounds: Tensor, { device, generator }: Draw): Tensor =>
-  sub(mul(mul(rand(bounds.shape, { device, ...(generator ? { generator } : {}) }), 2), bounds), bounds);
-
-const initialValues = (draw: Draw): Parameter =>
-  scope(() => {
-    const { layout, shape, device } = draw;
-    return new Parameter(uniformWithin(rowFactors(layout, shape, fanInOfRows(layout, shape).map(boundOf), device), draw));
-  });
-
-const initialBias = (draw: Draw): Parameter =>
-  scope(() => {
-    const { layout, shape, device } = draw;
-    const fanIn = fanInOfRows(layout, shape);
-    const bounds = Float32Array.from({ length: shape[0] }, (_, o) => boundOf(fanIn[Math.floor(o / layout.blockSize)]!));
-    return new Parameter(uniformWithin(Tensor.fromHost(bounds, [shape[0]], "float32", device), draw));
-  });
-
-const shared = (name: string, parameter: Parameter, shape: readonly number[]): Parameter => {
-  if (!sameShape(parameter.shape, shape))
-    throw new ShapeError(`BlockSparseLinear: expected ${name} ${showShape(shape)} for this layer, got ${showShape(parameter.shape)}`);
-  return parameter;
-};
-
-const copyOf = (parameter: Parameter | null): Parameter | undefined =>
-  parameter ? new Parameter(clone(parameter), { trainable: parameter.trainable }) : undefined;
-
-const hostData = (value: Tensor | HostTensor) => (value instanceof Tensor ? value.dataSync() : value.data);
-
-const onDevice = (value: Tensor | HostTensor, device: Backend): Tensor => Tensor.fromHost(hostData(value), value.shape, value.dtype, device, "fromStateDict");
-
-/** The layout in a checkpoint; its numbers come from outside and are checked like any others. */
-export const layoutOfState = (
-  prefix: string,
-  crowIndices: Tensor | HostTensor,
-  colIndices: Tensor | HostTensor,
-  values: Tensor | HostTensor,
-  [outputs, inputs]: readonly [number, number],
-): BlockLayout => {
-  const [blocks] = colIndices.shape;
-  const [, blockSize = 0] = values.shape;
-  if (values.dtype !== "float32" || blocks === undefined || !sameShape(values.shape, [blocks, blockSize, blockSize]))
+const checkGiven = (name: string, given: Tensor, shape: readonly number[]): void => {
+  if (given.dtype !== "float32" || !sameShape(given.shape, shape))
     throw new ShapeError(
-      `BlockSparseLinear.fromStateDict: expected "${prefix}values" float32 [n, b, b] for n = ${blocks} colIndices, got ${values.dtype} ${showShape(values.shape)}`,
+      `BlockSparseLinear: expected ${name} float32 ${showShape(shape)} for this layer, got ${given.dtype} ${showShape(given.shape)}`,
     );
-  if (crowIndices.dtype !== "int32" || colIndices.dtype !== "int32")
-    throw new DTypeError(
-      `BlockSparseLinear.fromStateDict: expected int32 "${prefix}crowIndices" and "${prefix}colIndices", got ${crowIndices.dtype} and ${colIndices.dtype}`,
-    );
-  const { rows, cols } = blockGrid("BlockSparseLinear.fromStateDict", [outputs, inputs], blockSize);
-  return new BlockLayout({ rows, cols, blockSize, crowIndices: hostData(crowIndices), colIndices: hostData(colIndices) });
 };
+
+const asParameter = (tensor: Tensor): Parameter => (tensor instanceof Parameter ? tensor : new Parameter(tensor));
+
+const onDevice = (value: Tensor | HostTensor, device: Backend): Tensor =>
+  Tensor.fromHost(hostData(value), value.shape, value.dtype, device, "fromStateDict");

@@ -1,3 +1,4 @@
+import type { Tensor } from "@tessera/tensor";
 import {
   add,
   dispose,
@@ -9,7 +10,6 @@ import {
   scope,
   ShapeError,
   showShape,
-  Tensor,
   tensorsIn,
   zeros,
   type DeviceLike,
@@ -57,9 +57,12 @@ export class BlockSparseMatrix implements BlockSparse {
    */
   constructor(values: Tensor, layout: BlockLayout, shape?: readonly [number, number]) {
     const { rows, cols, blockSize: b, blocks } = layout;
-    if (values.dtype !== "float32") throw new DTypeError(`BlockSparseMatrix: expected float32 values, got ${values.dtype}; cast them`);
+    if (values.dtype !== "float32")
+      throw new DTypeError(`BlockSparseMatrix: expected float32 values, got ${values.dtype}; cast them`);
     if (!sameShape(values.shape, [blocks, b, b]))
-      throw new ShapeError(`BlockSparseMatrix: expected values [${blocks}, ${b}, ${b}] for this layout, got ${showShape(values.shape)}`);
+      throw new ShapeError(
+        `BlockSparseMatrix: expected values [${blocks}, ${b}, ${b}] for this layout, got ${showShape(values.shape)}`,
+      );
     const index = blockIndex(layout, shape ?? [rows * b, cols * b], values.device);
     this.shape = index.shape;
     this.layout = layout;
@@ -90,7 +93,9 @@ export class BlockSparseMatrix implements BlockSparse {
   static zeros(shape: readonly [number, number], options: BlockSparseMatrixOptions = {}): BlockSparseMatrix {
     const layout = layoutOf("BlockSparseMatrix.zeros", shape, options);
     const { blocks, blockSize: b } = layout;
-    return scope(() => new BlockSparseMatrix(zeros([blocks, b, b], { device: resolveDevice(options.device) }), layout, shape));
+    return scope(
+      () => new BlockSparseMatrix(zeros([blocks, b, b], { device: resolveDevice(options.device) }), layout, shape),
+    );
   }
 
   /** Standard normal values in the stored blocks. */

@@ -18,6 +18,7 @@ export { PatchPlan, type Change, type PlannedLayer } from "./patch-plan.ts";
 export * from "./patterns/balanced-mask.ts";
 export * from "./patterns/block-count.ts";
 export * from "./patterns/select-blocks.ts";
+export * from "./regrow.ts";
 export type { Replacement } from "./replace-layers.ts";
 export * from "./schedules/cubic-density.ts";
 export * from "./sparse-checkpoint.ts";

@@ -20,7 +20,8 @@ export const layoutOf = (op: string, shape: readonly [number, number], options: 
   const { layout, mask, blockSize = 32, density = 0.5 } = options;
   const refuse = (given: string, names: readonly (keyof LayoutOptions)[]): void => {
     const extra = names.filter((name) => options[name] !== undefined);
-    if (extra.length > 0) throw new ArgumentError(`${op}: ${given} says which blocks there are; leave out ${extra.join(" and ")}`);
+    if (extra.length > 0)
+      throw new ArgumentError(`${op}: ${given} says which blocks there are; leave out ${extra.join(" and ")}`);
   };
   if (layout) {
     refuse("a layout", ["mask", "density", "blockSize", "seed"]);

@@ -1,5 +1,5 @@
 import { Linear, type Module, type Optimizer } from "@tessera/nn";
-import { ArgumentError, scope, TesseraError, type Tensor } from "@tessera/tensor";
+import { ArgumentError, sameShape, scope, TesseraError, type Tensor } from "@tessera/tensor";
 import { blockIndex } from "./block-index.ts";
 import { BlockLayout, blockGrid, checkBlockSize, checkDensity } from "./block-layout.ts";
 import { BlockSparseLinear, type PatchRecipe } from "./block-sparse-linear.ts";
@@ -69,7 +69,7 @@ export class PatchReport {
   }
 
   toString(): string {
-    return this.plan ? `${this.plan}` : `dense again: ${this.replacements.map(({ name }) => name).join(", ")}`;
+    return this.plan ? this.plan.toString() : `dense again: ${this.replacements.map(({ name }) => name).join(", ")}`;
   }
 }
 
@@ -91,7 +91,7 @@ const builtIn = { magnitude, random };
  * const patcher = new BlockSparseModelPatcher()
  *   .addPattern(/roberta\.encoder\.layer\.[0-9]+\.intermediate\.dense/, { density: 0.5 })
  *   .addPattern(/roberta\.encoder\.layer\.[0-9]+\.output\.dense/, { density: 0.5 });
- * console.log(`${patcher.plan(model)}`);
+ * console.log(String(patcher.plan(model)));
  * patcher.patchModel(model);
  */
 export class BlockSparseModelPatcher {
@@ -106,7 +106,8 @@ export class BlockSparseModelPatcher {
     const { density, blockSize = 32, criterion = "magnitude", balanced = false, exclude = [], seed = 0 } = options;
     checkDensity("addPattern", density);
     checkBlockSize("addPattern", blockSize);
-    if (!Number.isSafeInteger(seed) || seed < 0) throw new ArgumentError(`addPattern: a seed is a whole number from 0 to 2^53 - 1, got ${seed}`);
+    if (!Number.isSafeInteger(seed) || seed < 0)
+      throw new ArgumentError(`addPattern: a seed is a whole number from 0 to 2^53 - 1, got ${seed}`);
     const judge = typeof criterion === "string" ? builtIn[criterion]() : criterion;
     this.rules.push({
       pattern,
@@ -143,8 +144,10 @@ export class BlockSparseModelPatcher {
   plan(model: Module): PatchPlan {
     const problems: string[] = [];
     const chosen = this.choose(model, problems);
-    const layers = problems.length > 0 ? [] : chosen.flatMap(([name, layer, rule]) => planLayer(name, layer, rule, problems));
-    if (problems.length > 0) throw new PatchError("patcher: expected patterns of layers that can be patched, nothing was changed", problems);
+    const layers =
+      problems.length > 0 ? [] : chosen.flatMap(([name, layer, rule]) => planLayer(name, layer, rule, problems));
+    if (problems.length > 0)
+      throw new PatchError("patcher: expected patterns of layers that can be patched, nothing was changed", problems);
     return new PatchPlan(layers, model.numParameters());
   }
 
@@ -159,11 +162,23 @@ export class BlockSparseModelPatcher {
     const layers = plan.layers.map((planned) => [planned, denseLayer(model, planned)] as const);
     const problems = layers.flatMap(([{ name, shape }, layer]) => {
       if (!(layer instanceof Linear)) return [`${name} is not a dense layer of this model`];
-      if (`${shapeOf(layer)}` !== `${shape}`) return [`${name} is ${shapeOf(layer).join(" × ")}, the plan says ${shape.join(" × ")}`];
+      if (!sameShape(shapeOf(layer), shape))
+        return [`${name} is ${shapeOf(layer).join(" × ")}, the plan says ${shape.join(" × ")}`];
       return tiedWeights(model).has(`${name}.weight`) ? [`${name} shares its weight`] : [];
     });
-    if (problems.length > 0) throw new PatchError("patchModel: expected the model that was planned for, nothing was changed", problems);
-    return new PatchReport(replaceLayers(model, layers.map(([planned, layer]) => () => sparsened(layer as Linear, planned))), plan);
+    if (problems.length > 0)
+      throw new PatchError("patchModel: expected the model that was planned for, nothing was changed", problems);
+    return new PatchReport(
+      replaceLayers(
+        model,
+        layers.map(
+          ([planned, layer]) =>
+            () =>
+              sparsened(layer as Linear, planned),
+        ),
+      ),
+      plan,
+    );
   }
 
   /**
@@ -172,10 +187,24 @@ export class BlockSparseModelPatcher {
    * @throws PatchError when there is none.
    */
   unpatch(model: Module): PatchReport {
-    const layers = [...model.namedModules()].filter((entry): entry is [string, BlockSparseLinear] => entry[1] instanceof BlockSparseLinear);
-    if (layers.length === 0) throw new PatchError("unpatch: expected a model with block-sparse layers", ["it has none"]);
-    if (layers.some(([name]) => name === "")) throw new PatchError("unpatch: expected a model", ["it is a layer itself; use its toLinear()"]);
-    return new PatchReport(replaceLayers(model, layers.map(([name, layer]) => () => densified(name, layer))), null);
+    const layers = [...model.namedModules()].filter(
+      (entry): entry is [string, BlockSparseLinear] => entry[1] instanceof BlockSparseLinear,
+    );
+    if (layers.length === 0)
+      throw new PatchError("unpatch: expected a model with block-sparse layers", ["it has none"]);
+    if (layers.some(([name]) => name === ""))
+      throw new PatchError("unpatch: expected a model", ["it is a layer itself; use its toLinear()"]);
+    return new PatchReport(
+      replaceLayers(
+        model,
+        layers.map(
+          ([name, layer]) =>
+            () =>
+              densified(name, layer),
+        ),
+      ),
+      null,
+    );
   }
 
   /** The layers that patterns match, each once. */
@@ -188,12 +217,16 @@ export class BlockSparseModelPatcher {
       const matched = [...modules.keys()].filter((name) => name !== "" && matches(rule.pattern, name));
       const excluded = rule.exclude.map((pattern) => matched.filter((name) => matches(pattern, name)));
       for (const [i, names] of excluded.entries())
-        if (names.length === 0 && matched.length > 0) problems.push(`${show(rule.exclude[i]!)} excludes nothing that ${show(rule.pattern)} matches`);
+        if (names.length === 0 && matched.length > 0)
+          problems.push(`${show(rule.exclude[i]!)} excludes nothing that ${show(rule.pattern)} matches`);
       const left = matched.filter((name) => !excluded.flat().includes(name));
-      if (left.length === 0) problems.push(`${show(rule.pattern)} matches no layer; those that can be patched are ${this.namesIn(model)}`);
+      if (left.length === 0)
+        problems.push(`${show(rule.pattern)} matches no layer; those that can be patched are ${this.namesIn(model)}`);
       for (const name of left) {
         const before = chosen.get(name);
-        const why = before ? `matches ${show(before.pattern)} and ${show(rule.pattern)}` : whyNot(name, modules.get(name)!, tied, rule.blockSize);
+        const why = before
+          ? `matches ${show(before.pattern)} and ${show(rule.pattern)}`
+          : whyNot(name, modules.get(name)!, tied, rule.blockSize);
         if (why) problems.push(`${name} ${why}`);
         else chosen.set(name, rule);
       }
@@ -205,7 +238,11 @@ export class BlockSparseModelPatcher {
   }
 
   private namesIn(model: Module): string {
-    return this.patchableLayers(model).map(({ name }) => name).join(", ") || "none";
+    return (
+      this.patchableLayers(model)
+        .map(({ name }) => name)
+        .join(", ") || "none"
+    );
   }
 }
 
@@ -213,13 +250,20 @@ const shapeOf = ({ outFeatures, inFeatures }: Linear): readonly [number, number]
 
 /** A layer's path as a pattern, with numbers left open and what has a meaning in patterns escaped. */
 const patternOf = (name: string): RegExp =>
-  new RegExp(name.split(".").map((part) => (/^\d+$/.test(part) ? "[0-9]+" : part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"))).join("\\."));
+  new RegExp(
+    name
+      .split(".")
+      .map((part) => (/^\d+$/.test(part) ? "[0-9]+" : part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")))
+      .join("\\."),
+  );
 
 const show = (pattern: LayerPattern): string => (typeof pattern === "string" ? `"${pattern}"` : String(pattern));
 
 /** Whether a pattern matches a whole path: layer.1 is not layer.10. */
 const matches = (pattern: LayerPattern, name: string): boolean =>
-  typeof pattern === "string" ? pattern === name : new RegExp(`^(?:${pattern.source})$`, pattern.flags.replace(/[gy]/g, "")).test(name);
+  typeof pattern === "string"
+    ? pattern === name
+    : new RegExp(`^(?:${pattern.source})$`, pattern.flags.replace(/[gy]/g, "")).test(name);
 
 /** Parameters with several paths, by each of them. */
 const tiedWeights = (model: Module): ReadonlyMap<string, readonly string[]> =>
@@ -230,9 +274,15 @@ const tiedWeights = (model: Module): ReadonlyMap<string, readonly string[]> =>
     }),
   );
 
-const whyNot = (name: string, module: Module, tied: ReadonlyMap<string, readonly string[]>, blockSize: number): string | null => {
+const whyNot = (
+  name: string,
+  module: Module,
+  tied: ReadonlyMap<string, readonly string[]>,
+  blockSize: number,
+): string | null => {
   if (module instanceof BlockSparseLinear) return "is block-sparse already; unpatch the model first";
-  if (!(module instanceof Linear)) return `is not a Linear but a ${module.constructor.name}; exclude it, or make the pattern narrower`;
+  if (!(module instanceof Linear))
+    return `is not a Linear but a ${module.constructor.name}; exclude it, or make the pattern narrower`;
   const others = tied.get(`${name}.weight`);
   if (others) return `shares its weight with ${others.join(" and ")}; exclude it, or untie them`;
   if (blockSize > Math.min(...shapeOf(module)))
@@ -240,14 +290,34 @@ const whyNot = (name: string, module: Module, tied: ReadonlyMap<string, readonly
   return null;
 };
 
-const planLayer = (name: string, layer: Linear, { recipe, criterion, blockSize }: Rule, problems: string[]): PlannedLayer[] => {
+const planLayer = (
+  name: string,
+  layer: Linear,
+  { recipe, criterion, blockSize }: Rule,
+  problems: string[],
+): PlannedLayer[] => {
   const [outFeatures, inFeatures] = shapeOf(layer);
   const { rows, cols } = blockGrid("patcher", [outFeatures, inFeatures], blockSize);
   const blocks = blockCount(rows, cols, recipe.density);
   try {
-    const scores = criterion.scores({ name, weight: layer.weight.dataSync(), outFeatures, inFeatures, blockSize, seed: recipe.seed + hash(name) });
+    const scores = criterion.scores({
+      name,
+      weight: layer.weight.dataSync(),
+      outFeatures,
+      inFeatures,
+      blockSize,
+      seed: recipe.seed + hash(name),
+    });
     const mask = selectBlocks(scores, { rows, cols, blocks, balanced: recipe.balanced });
-    return [plannedLayer(name, [outFeatures, inFeatures], layer.bias, recipe, BlockLayout.fromMask(mask, rows, cols, blockSize))];
+    return [
+      plannedLayer(
+        name,
+        [outFeatures, inFeatures],
+        layer.bias,
+        recipe,
+        BlockLayout.fromMask(mask, rows, cols, blockSize),
+      ),
+    ];
   } catch (error) {
     if (!(error instanceof TesseraError)) throw error;
     problems.push(`${name}: ${error.message}`);
@@ -256,7 +326,8 @@ const planLayer = (name: string, layer: Linear, { recipe, criterion, blockSize }
 };
 
 /** FNV-1a: layers of one pattern draw differently. */
-const hash = (text: string): number => [...text].reduce((h, char) => Math.imul(h ^ char.charCodeAt(0), 16777619) >>> 0, 2166136261);
+const hash = (text: string): number =>
+  [...text].reduce((h, char) => Math.imul(h ^ char.charCodeAt(0), 16777619) >>> 0, 2166136261);
 
 const denseLayer = (model: Module, { name }: PlannedLayer): Module | undefined => model.namedModules().get(name);
 

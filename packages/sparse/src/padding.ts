@@ -2,7 +2,12 @@ import { Tensor, type Backend } from "@tessera/tensor";
 import type { BlockLayout } from "./block-layout.ts";
 
 /** How many rows and columns of a block lie inside the matrix. */
-export const insideOf = (layout: BlockLayout, [outputs, inputs]: readonly [number, number], row: number, col: number) => ({
+export const insideOf = (
+  layout: BlockLayout,
+  [outputs, inputs]: readonly [number, number],
+  row: number,
+  col: number,
+) => ({
   height: Math.min(layout.blockSize, outputs - row * layout.blockSize),
   width: Math.min(layout.blockSize, inputs - col * layout.blockSize),
 });
@@ -30,7 +35,12 @@ export const fanInOfRows = (layout: BlockLayout, shape: readonly [number, number
  * `[blocks, b, b]`: a number for each row of blocks, repeated over its blocks, and 0 where a block sticks out. As a factor it
  * scales rows and clears the padding at once.
  */
-export const rowFactors = (layout: BlockLayout, shape: readonly [number, number], factors: readonly number[], device: Backend): Tensor => {
+export const rowFactors = (
+  layout: BlockLayout,
+  shape: readonly [number, number],
+  factors: readonly number[],
+  device: Backend,
+): Tensor => {
   const { blockSize: b } = layout;
   const values = new Float32Array(layout.blocks * b * b);
   layout.forEachBlock((row, col, block) => {

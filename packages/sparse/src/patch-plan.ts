@@ -53,8 +53,8 @@ export const plannedLayer = (
  *
  * @example
  * const plan = patcher.plan(model);
- * console.log(`${plan}`); // a table
- * plan.parameters; // { before: 83504416, after: 67600672 } of the whole model
+ * console.log(String(plan)); // a table
+ * plan.parameters; // { before: 83504416, after: 67579168 } of the whole model
  */
 export class PatchPlan {
   readonly layers: readonly PlannedLayer[];
@@ -86,7 +86,12 @@ export class PatchPlan {
     ]);
     const table = [["layer", "out × in", "block", "criterion", "asked", "density", "parameters", "bytes"], ...rows];
     const widths = table[0]!.map((_, i) => Math.max(...table.map((row) => row[i]!.length)));
-    const lines = table.map((row) => row.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd());
+    const lines = table.map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i]!))
+        .join("  ")
+        .trimEnd(),
+    );
     const { before, after } = this.parameters;
     return [
       lines[0]!,

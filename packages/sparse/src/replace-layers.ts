@@ -9,7 +9,7 @@ export interface Replacement {
   readonly from: Parameter;
   readonly to: Parameter;
   /** A tensor shaped like the old weight, in the form of the new one. */
-  convert(state: Tensor): Tensor;
+  readonly convert: (state: Tensor) => Tensor;
 }
 
 /** A layer made, but not yet in the model. */
@@ -50,7 +50,9 @@ export const handOver = (replacements: readonly Replacement[], optimizers: reado
   for (const optimizer of optimizers) {
     let found = 0;
     for (const { from, to, convert } of replacements) {
-      const name = optimizer.groups.flatMap(({ params }) => [...params]).find(([, parameter]) => parameter === from)?.[0];
+      const name = optimizer.groups
+        .flatMap(({ params }) => [...params])
+        .find(([, parameter]) => parameter === from)?.[0];
       if (name === undefined) continue;
       found++;
       optimizer.replace(from, [renamed(name), to], (state) => {
@@ -59,9 +61,12 @@ export const handOver = (replacements: readonly Replacement[], optimizers: reado
       });
     }
     if (found === 0)
-      throw new ArgumentError("handOver: expected an optimiser of the replaced weights, it has none of them; were they handed over before, or frozen?");
+      throw new ArgumentError(
+        "handOver: expected an optimiser of the replaced weights, it has none of them; were they handed over before, or frozen?",
+      );
   }
 };
 
 /** `fc.weight` becomes `fc.values`, and back. */
-const renamed = (name: string): string => name.replace(/(weight|values)$/, (last) => (last === "weight" ? "values" : "weight"));
+const renamed = (name: string): string =>
+  name.replace(/(weight|values)$/, (last) => (last === "weight" ? "values" : "weight"));

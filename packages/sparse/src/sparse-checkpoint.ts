@@ -1,6 +1,7 @@
-import { Linear, type LoadableState, type Module, type StateDict } from "@tessera/nn";
-import { Parameter, scope, zeros, type Tensor } from "@tessera/tensor";
-import { BlockSparseLinear, layoutOfState, type PatchRecipe } from "./block-sparse-linear.ts";
+import { Linear, StateDictError, type LoadableState, type Module, type StateDict } from "@tessera/nn";
+import { scope, zeros, type Tensor } from "@tessera/tensor";
+import { BlockSparseLinear, type PatchRecipe } from "./block-sparse-linear.ts";
+import { layoutInState, misplacedIn } from "./layout-in-state.ts";
 import { PatchError } from "./patch-error.ts";
 import { replaceLayers, type Prepared } from "./replace-layers.ts";
 
@@ -23,7 +24,9 @@ export interface SparseLayouts {
 }
 
 const sparseLayers = (model: Module): [name: string, layer: BlockSparseLinear][] =>
-  [...model.namedModules()].filter((entry): entry is [string, BlockSparseLinear] => entry[1] instanceof BlockSparseLinear);
+  [...model.namedModules()].filter(
+    (entry): entry is [string, BlockSparseLinear] => entry[1] instanceof BlockSparseLinear,
+  );
 
 /**
  * Says which layers of a model are block-sparse: with this beside the tensors of its `stateDict()`, a checkpoint can be loaded
@@ -57,28 +60,29 @@ export const applySparseLayouts = (model: Module, layouts: SparseLayouts, tensor
   const makers: (() => Prepared)[] = [];
   for (const [name, described] of Object.entries(layouts)) {
     const linear = modules.get(name);
-    const state = ["values", "crowIndices", "colIndices"].map((key) => tensors.get(`${name}.${key}`));
-    const [values, crowIndices, colIndices] = state;
-    if (!isDescription(described)) problems.push(`${name} is described by ${JSON.stringify(described)}, not by the sizes of a layer`);
+    if (!isDescription(described))
+      problems.push(`${name} is described by ${JSON.stringify(described)}, not by the sizes of a layer`);
     else if (!(linear instanceof Linear)) problems.push(`${name} is not a dense layer of this model`);
     else if (linear.outFeatures !== described.outFeatures || linear.inFeatures !== described.inFeatures)
-      problems.push(`${name} is ${linear.outFeatures} × ${linear.inFeatures}, the checkpoint's is ${described.outFeatures} × ${described.inFeatures}`);
-    else if (!values || !crowIndices || !colIndices) problems.push(`${name}.values, .crowIndices and .colIndices are not all in the tensors`);
-    else if (values.shape[1] !== described.blockSize) problems.push(`${name} has blocks of ${values.shape[1]}, the description says ${described.blockSize}`);
+      problems.push(
+        `${name} is ${linear.outFeatures} × ${linear.inFeatures}, the checkpoint's is ${described.outFeatures} × ${described.inFeatures}`,
+      );
     else
       try {
-        const shape = [linear.outFeatures, linear.inFeatures] as const;
-        const layout = layoutOfState(`${name}.`, crowIndices, colIndices, values, shape);
-        makers.push(() => emptied(name, linear, described, layout));
+        const layout = layoutInState(tensors, `${name}.`, [linear.outFeatures, linear.inFeatures]);
+        if (layout.blockSize === described.blockSize) makers.push(() => emptied(name, linear, described, layout));
+        else problems.push(`${name} has blocks of ${layout.blockSize}, the description says ${described.blockSize}`);
       } catch (error) {
         problems.push(`${name}: ${(error as Error).message}`);
       }
   }
   for (const key of tensors.keys()) {
     const name = key.replace(/\.crowIndices$/, "");
-    if (name !== key && !(name in layouts)) problems.push(`${name} is block-sparse in the tensors and not in the description`);
+    if (name !== key && !(name in layouts))
+      problems.push(`${name} is block-sparse in the tensors and not in the description`);
   }
-  if (problems.length > 0) throw new PatchError("applySparseLayouts: expected the model of this checkpoint, nothing was changed", problems);
+  if (problems.length > 0)
+    throw new PatchError("applySparseLayouts: expected the model of this checkpoint, nothing was changed", problems);
   replaceLayers(model, makers);
 };
 
@@ -88,21 +92,50 @@ const isDescription = (described: SparseLayerDescription | null): described is S
   described !== null &&
   [described.outFeatures, described.inFeatures, described.blockSize].every(Number.isInteger);
 
-const emptied = (name: string, linear: Linear, described: SparseLayerDescription, layout: BlockSparseLinear["layout"]): Prepared => {
+const emptied = (
+  name: string,
+  linear: Linear,
+  described: SparseLayerDescription,
+  layout: BlockSparseLinear["layout"],
+): Prepared => {
   const { blocks, blockSize: b } = layout;
   const { bias, weight, activation, inFeatures, outFeatures } = linear;
-  const values = new Parameter(zeros([blocks, b, b], { device: weight.device }), { trainable: weight.trainable });
-  const layer = new BlockSparseLinear(inFeatures, outFeatures, {
-    layout,
-    values,
-    bias: bias ?? false,
-    ...(activation ? { activation } : {}),
-    ...(described.recipe ? { recipe: described.recipe } : {}),
-  });
+  const layer = scope(
+    () =>
+      new BlockSparseLinear(inFeatures, outFeatures, {
+        layout,
+        values: zeros([blocks, b, b], { device: weight.device }),
+        bias: bias ?? false,
+        ...(activation ? { activation } : {}),
+        ...(described.recipe ? { recipe: described.recipe } : {}),
+      }),
+  );
+  layer.values.trainable = weight.trainable;
   const undo = (): void => {
-    for (const tensor of [values, ...layer.namedBuffers().values()]) tensor.dispose();
+    for (const tensor of [layer.values, ...layer.namedBuffers().values()]) tensor.dispose();
   };
-  return { name, layer, from: weight, to: values, convert: (state) => state, undo, done: () => weight.dispose() };
+  return { name, layer, from: weight, to: layer.values, convert: (state) => state, undo, done: () => weight.dispose() };
+};
+
+/**
+ * Throws unless the blocks of a state lie where a model has them. `model.loadStateDict` sees only that shapes agree, so this
+ * comes before it whenever the state may be of another layout.
+ *
+ * @throws StateDictError that lists the entries that differ.
+ * @example
+ * checkSparseLayouts(model, tensors);
+ * model.loadStateDict(tensors);
+ */
+export const checkSparseLayouts = (model: Module, state: LoadableState): void => {
+  const mismatches = sparseLayers(model).flatMap(([name, { layout }]) =>
+    misplacedIn(state, name === "" ? "" : `${name}.`, layout),
+  );
+  if (mismatches.length > 0)
+    throw new StateDictError(
+      "checkSparseLayouts: expected blocks where the model has them",
+      { missingKeys: [], unexpectedKeys: [], mismatches },
+      "build the model with applySparseLayouts",
+    );
 };
 
 /**
@@ -114,7 +147,9 @@ const emptied = (name: string, linear: Linear, described: SparseLayerDescription
  */
 export const denseStateDict = (model: Module): StateDict =>
   scope(() => {
-    const layers = new Map(sparseLayers(model).flatMap(([name, layer]) => keysOf(name).map((key) => [key, layer] as const)));
+    const layers = new Map(
+      sparseLayers(model).flatMap(([name, layer]) => keysOf(name).map((key) => [key, layer] as const)),
+    );
     const state = new Map<string, Tensor>();
     for (const [key, tensor] of model.stateDict()) {
       const layer = layers.get(key);
@@ -125,5 +160,5 @@ export const denseStateDict = (model: Module): StateDict =>
   });
 
 /** The keys of a layer that a dense one does not have. */
-const keysOf = (name: string): string[] => ["values", "crowIndices", "colIndices"].map((key) => (name === "" ? key : `${name}.${key}`));
-
+const keysOf = (name: string): string[] =>
+  ["values", "crowIndices", "colIndices"].map((key) => (name === "" ? key : `${name}.${key}`));

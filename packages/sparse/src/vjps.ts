@@ -10,8 +10,13 @@ const { gatherBlocksOp, scatterBlocksOp } = blockCopy;
 const { blockSparseLinearOp, ddsOp, sddOp } = blockMatmul;
 
 /** x Wᵀ (+ b) */
-const product = (x: Tensor, values: Tensor, index: IndexInputs, { shape, blockSize }: MatrixAttrs, bias: Tensor | null = null): Tensor =>
-  run(blockSparseLinearOp, [x, values, bias, ...index], { shape, blockSize })[0];
+const product = (
+  x: Tensor,
+  values: Tensor,
+  index: IndexInputs,
+  { shape, blockSize }: MatrixAttrs,
+  bias: Tensor | null = null,
+): Tensor => run(blockSparseLinearOp, [x, values, bias, ...index], { shape, blockSize })[0];
 /** dy W */
 const inputGradient = (dy: Tensor, values: Tensor, index: IndexInputs, { shape, blockSize }: MatrixAttrs): Tensor =>
   run(ddsOp, [dy, values, ...index], { shape, blockSize })[0];
@@ -21,7 +26,9 @@ const weightGradient = (dy: Tensor, x: Tensor, index: IndexInputs, { shape, bloc
 
 /** dL/d pre for y = f(pre). */
 const throughActivation = (dy: Tensor, pre: Tensor, activation: Activation): Tensor =>
-  activation === "relu" ? mul(dy, cast(gt(pre, 0), "float32")) : geluBackward(dy, pre, activation === "geluTanh" ? "tanh" : "none");
+  activation === "relu"
+    ? mul(dy, cast(gt(pre, 0), "float32"))
+    : geluBackward(dy, pre, activation === "geluTanh" ? "tanh" : "none");
 
 const noIndexGradients = [null, null, null, null, null] as const;
 
@@ -78,7 +85,11 @@ const blockMatmulVjps = {
 const blockCopyVjps = {
   gatherBlocks: {
     saves: "inputs",
-    vjp: ([dValues], { inputs: [, ...index], attrs }) => [run(scatterBlocksOp, [dValues, ...index], attrs)[0], null, null],
+    vjp: ([dValues], { inputs: [, ...index], attrs }) => [
+      run(scatterBlocksOp, [dValues, ...index], attrs)[0],
+      null,
+      null,
+    ],
   },
   scatterBlocks: {
     saves: "inputs",

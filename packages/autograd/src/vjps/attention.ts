@@ -1,4 +1,19 @@
-import { add, arange, gt, maskedFill, matmul, mul, permute, run, softmax, sub, sum, transpose, unsqueeze, type Tensor } from "@tessera/tensor";
+import {
+  add,
+  arange,
+  gt,
+  maskedFill,
+  matmul,
+  mul,
+  permute,
+  run,
+  softmax,
+  sub,
+  sum,
+  transpose,
+  unsqueeze,
+  type Tensor,
+} from "@tessera/tensor";
 import type * as family from "@tessera/tensor/ops/attention";
 import { attentionBackwardOp, type AttentionAttrs } from "@tessera/tensor/ops/attention";
 import { onceDifferentiable, type VjpTable } from "../define-vjps.ts";
@@ -15,7 +30,8 @@ const maskGradient = (
 ): Tensor => {
   const scores = add(mul(matmul(byHead(q), transpose(byHead(k), -2, -1)), scale), mask);
   const { device } = q;
-  const future = (): Tensor => gt(unsqueeze(arange(k.size(1), undefined, { device }), 0), unsqueeze(arange(q.size(1), undefined, { device }), 1));
+  const future = (): Tensor =>
+    gt(unsqueeze(arange(k.size(1), undefined, { device }), 0), unsqueeze(arange(q.size(1), undefined, { device }), 1));
   const p = softmax(causal ? maskedFill(scores, future(), -Infinity) : scores);
   const dp = matmul(byHead(dy), transpose(byHead(v), -2, -1));
   return mul(p, sub(dp, sum(mul(byHead(dy), byHead(y)), { dim: -1, keepdim: true })));
@@ -26,7 +42,10 @@ export const attentionVjps = {
   attention: {
     saves: "both",
     vjp: ([dy], { inputs: [q, k, v, mask], outputs: [y, lse], attrs, needs }) => {
-      const [dq, dk, dv] = needs[0] || needs[1] || needs[2] ? run(attentionBackwardOp, [dy, q, k, v, mask, y, lse], attrs) : [null, null, null];
+      const [dq, dk, dv] =
+        needs[0] || needs[1] || needs[2]
+          ? run(attentionBackwardOp, [dy, q, k, v, mask, y, lse], attrs)
+          : [null, null, null];
       return [dq, dk, dv, mask && needs[3] ? maskGradient(dy, [q, k, v, mask], y, attrs) : null];
     },
   },

@@ -1,4 +1,17 @@
-import { activeRecorders, cast, geluBackward, gt, linear, matmul, mul, numel, reshape, sum, transpose, type Tensor } from "@tessera/tensor";
+import {
+  activeRecorders,
+  cast,
+  geluBackward,
+  gt,
+  linear,
+  matmul,
+  mul,
+  numel,
+  reshape,
+  sum,
+  transpose,
+  type Tensor,
+} from "@tessera/tensor";
 import type * as family from "@tessera/tensor/ops/matmul";
 import type { Activation } from "@tessera/tensor/ops/matmul";
 import type { VjpTable } from "../define-vjps.ts";
@@ -22,7 +35,9 @@ const linearGradients = (
 
 /** dL/d pre for y = f(pre). */
 const throughActivation = (dy: Tensor, pre: Tensor, activation: Activation): Tensor =>
-  activation === "relu" ? mul(dy, cast(gt(pre, 0), "float32")) : geluBackward(dy, pre, activation === "gelu" ? "none" : "tanh");
+  activation === "relu"
+    ? mul(dy, cast(gt(pre, 0), "float32"))
+    : geluBackward(dy, pre, activation === "gelu" ? "none" : "tanh");
 
 /** Gradients of the matrix products. */
 export const matmulVjps = {

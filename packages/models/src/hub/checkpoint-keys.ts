@@ -32,7 +32,12 @@ const rename = (key: string, prefixed: boolean, wantsPrefix: boolean): string =>
   const modern = key.replace(/\.gamma$/, ".weight").replace(/\.beta$/, ".bias");
   if (prefixed === wantsPrefix) return modern;
   if (prefixed) return modern.startsWith(BODY) ? modern.slice(BODY.length) : modern;
-  return isUnder(modern, HEADS.filter((head) => head !== "pooler")) ? modern : `${BODY}${modern}`;
+  return isUnder(
+    modern,
+    HEADS.filter((head) => head !== "pooler"),
+  )
+    ? modern
+    : `${BODY}${modern}`;
 };
 
 /**
@@ -48,7 +53,9 @@ export const alignCheckpointKeys = (
   { tensors, layouts }: CheckpointContents,
 ): AlignedCheckpoint => {
   const own = model.stateDict();
-  const aliases = new Map([...model.aliases()].flatMap(([first, others]) => others.map((other) => [other, first] as const)));
+  const aliases = new Map(
+    [...model.aliases()].flatMap(([first, others]) => others.map((other) => [other, first] as const)),
+  );
   const wantsPrefix = [...own.keys()].some((key) => key.startsWith(BODY));
   const prefixed = [...tensors.keys()].some((key) => key.startsWith(BODY));
   const foreign = HEADS.filter((head) => !heads.includes(head));
@@ -66,5 +73,10 @@ export const alignCheckpointKeys = (
   const missingKeys = [...own.keys()].filter((key) => isUnder(key, fresh) && !state.has(key));
   for (const key of missingKeys) state.set(key, own.get(key)!);
   const named = Object.entries(layouts).map(([path, layout]) => [rename(path, prefixed, wantsPrefix), layout] as const);
-  return { state, missingKeys, unexpectedKeys, layouts: Object.fromEntries(named.filter(([path]) => !isUnder(`${path}.`, foreign))) };
+  return {
+    state,
+    missingKeys,
+    unexpectedKeys,
+    layouts: Object.fromEntries(named.filter(([path]) => !isUnder(`${path}.`, foreign))),
+  };
 };

@@ -14,6 +14,8 @@ export const loadTokenizer = async (where: Folder): Promise<ByteLevelBpeTokenize
   const text = async (file: string): Promise<string> => new TextDecoder().decode(await folder.read(file));
   if (await folder.exists("tokenizer.json")) return ByteLevelBpeTokenizer.fromJSON(await text("tokenizer.json"));
   if (!(await folder.exists("vocab.json")))
-    throw new FileStoreError(`${folder.name}: expected tokenizer.json, or vocab.json and merges.txt, got ${(await folder.list()).join(", ") || "no files"}; save them beside the model`);
+    throw new FileStoreError(
+      `${folder.name}: expected tokenizer.json, or vocab.json and merges.txt, got ${(await folder.list()).join(", ") || "no files"}; save them beside the model`,
+    );
   return ByteLevelBpeTokenizer.fromFiles(await text("vocab.json"), await text("merges.txt"));
 };

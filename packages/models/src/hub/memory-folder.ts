@@ -25,7 +25,10 @@ export class MemoryFolder implements FileStore {
 
   async read(file: string): Promise<Uint8Array> {
     const bytes = this.files.get(file);
-    if (!bytes) throw new FileStoreError(`${this.name}/${file}: expected a file, got none; there are ${(await this.list()).join(", ") || "no files"}`);
+    if (!bytes)
+      throw new FileStoreError(
+        `${this.name}/${file}: expected a file, got none; there are ${(await this.list()).join(", ") || "no files"}`,
+      );
     return bytes.slice();
   }
 

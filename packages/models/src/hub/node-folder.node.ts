@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { access, appendFile, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { access, appendFile, mkdir, open, readdir, readFile, rename, rm, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { FileStoreError, type FileStore } from "./file-store.ts";
 
@@ -13,7 +13,30 @@ interface Move {
   readonly to: string;
 }
 
-const codeOf = (error: unknown): string => (error instanceof Error && "code" in error ? String(error.code) : String(error));
+const codeOf = (error: unknown): string =>
+  error instanceof Error && "code" in error ? String(error.code) : String(error);
+
+/** Node's `readFile` ends at 2 GiB, which a checkpoint of a large model is beyond. */
+const readAll = async (handle: FileHandle): Promise<Uint8Array> => {
+  const { size } = await handle.stat();
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  while (at < size) {
+    const { bytesRead } = await handle.read(bytes, at, Math.min(size - at, LARGEST_READ), at);
+    if (bytesRead === 0) break;
+    at += bytesRead;
+  }
+  return bytes.subarray(0, at);
+};
+
+const LARGEST_READ = 2 ** 30;
+
+/** `null` where a file is not there: it was renamed before the crash, or is by another reader who finishes the same write. */
+const unlessGone = async <T>(work: Promise<T>): Promise<T | null> =>
+  work.catch((cause: unknown) => {
+    if (codeOf(cause) === "ENOENT") return null;
+    throw cause;
+  });
 
 const failure = (message: string, cause: unknown): FileStoreError => new FileStoreError(message, { cause });
 
@@ -22,7 +45,8 @@ const failure = (message: string, cause: unknown): FileStoreError => new FileSto
  *
  * A write goes to temporaries, is flushed to the disk, and only then renamed over the old files. With several files a journal
  * of the renames is written first; whoever opens the folder after a crash finishes them. So a process may be killed, or
- * the disk be full, at any moment: readers find the old files or the new ones.
+ * the disk be full, at any moment: readers find the old files or the new ones. One process writes
+ * at a time.
  *
  * @example
  * const folder = new NodeFolder("runs/pretrain");
@@ -47,9 +71,17 @@ export class NodeFolder implements FileStore {
   async read(file: string): Promise<Uint8Array> {
     await this.recover();
     try {
-      return await readFile(join(this.name, file));
+      const handle = await open(join(this.name, file), "r");
+      try {
+        return await readAll(handle);
+      } finally {
+        await handle.close();
+      }
     } catch (cause) {
-      throw failure(`${join(this.name, file)}: expected a file that can be read, got ${codeOf(cause)}; check the path`, cause);
+      throw failure(
+        `${join(this.name, file)}: expected a file that can be read, got ${codeOf(cause)}; check the path`,
+        cause,
+      );
     }
   }
 
@@ -83,7 +115,10 @@ export class NodeFolder implements FileStore {
       await mkdir(this.name, { recursive: true });
       await appendFile(join(this.name, file), bytes);
     } catch (cause) {
-      throw failure(`${join(this.name, file)}: expected to add ${bytes.length} bytes, got ${codeOf(cause)}; is the disk full?`, cause);
+      throw failure(
+        `${join(this.name, file)}: expected to add ${bytes.length} bytes, got ${codeOf(cause)}; is the disk full?`,
+        cause,
+      );
     }
   }
 
@@ -128,20 +163,26 @@ export class NodeFolder implements FileStore {
   /** The renames, which may have been begun before; the journal goes when all are done. */
   private async finish(moves: readonly Move[]): Promise<void> {
     try {
-      for (const { from, to } of moves) if (await this.has(from)) await rename(join(this.name, from), join(this.name, to));
+      for (const { from, to } of moves) await unlessGone(rename(join(this.name, from), join(this.name, to)));
       await this.flushNames();
       await rm(join(this.name, JOURNAL), { force: true });
     } catch (cause) {
-      const kept = moves.length > 1 ? "they are finished and will be put in place when the folder is next opened" : "the file that was there is unchanged";
-      throw failure(`${this.name}: expected to put ${moves.map(({ to }) => to).join(", ")} in place, got ${codeOf(cause)}; ${kept}`, cause);
+      const kept =
+        moves.length > 1
+          ? "they are finished and will be put in place when the folder is next opened"
+          : "the file that was there is unchanged";
+      throw failure(
+        `${this.name}: expected to put ${moves.map(({ to }) => to).join(", ")} in place, got ${codeOf(cause)}; ${kept}`,
+        cause,
+      );
     }
   }
 
   /** Finishes a write that had been decided when its process died. */
   private async recover(): Promise<void> {
     if (!(await this.has(JOURNAL))) return;
-    const moves = JSON.parse(await readFile(join(this.name, JOURNAL), "utf8")) as Move[];
-    await this.finish(moves);
+    const journal = await unlessGone(readFile(join(this.name, JOURNAL), "utf8"));
+    if (journal !== null) await this.finish(JSON.parse(journal) as Move[]);
   }
 
   /** Removes what writes that were not decided left behind. */

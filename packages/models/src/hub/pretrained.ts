@@ -7,7 +7,14 @@ import { openFolder, type FileStore, type Folder } from "./file-store.ts";
 const CONFIG = "config.json";
 const WEIGHTS = "model.safetensors";
 /** Files of a tokenizer, which travel beside the model. */
-const TOKENIZER_FILES = ["tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
+const TOKENIZER_FILES = [
+  "tokenizer.json",
+  "vocab.json",
+  "merges.txt",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+];
 /** The key of `config.json` that holds what Hugging Face has no word for: `{ sparseLayouts }`. */
 const OURS = "tessera";
 
@@ -33,7 +40,7 @@ export interface SavePretrainedOptions {
 
 /** How a model is made from its `config.json`. */
 export interface PretrainedRecipe<M extends Module> {
-  create(config: Readonly<Record<string, unknown>>): M;
+  readonly create: (config: Readonly<Record<string, unknown>>) => M;
   /** Modules that may start afresh when the checkpoint is of a model with another head. */
   readonly heads: readonly string[];
 }
@@ -51,7 +58,9 @@ const readJson = async (folder: FileStore, file: string): Promise<Readonly<Recor
 
 const readWeights = async (folder: FileStore): Promise<ReadonlyMap<string, HostTensor>> => {
   if (!(await folder.exists(WEIGHTS)) && (await folder.exists("pytorch_model.bin")))
-    throw new FormatError(`${folder.name}: expected ${WEIGHTS}, got pytorch_model.bin; save it with transformers' save_pretrained(dir, safe_serialization=True)`);
+    throw new FormatError(
+      `${folder.name}: expected ${WEIGHTS}, got pytorch_model.bin; save it with transformers' save_pretrained(dir, safe_serialization=True)`,
+    );
   try {
     return readSafetensors(await folder.read(WEIGHTS)).tensors;
   } catch (error) {
@@ -61,7 +70,10 @@ const readWeights = async (folder: FileStore): Promise<ReadonlyMap<string, HostT
 };
 
 /** Makes a model from a folder of Hugging Face's form, dense or block-sparse. */
-export const loadPretrained = async <M extends Module>(where: Folder, { create, heads }: PretrainedRecipe<M>): Promise<Pretrained<M>> => {
+export const loadPretrained = async <M extends Module>(
+  where: Folder,
+  { create, heads }: PretrainedRecipe<M>,
+): Promise<Pretrained<M>> => {
   const folder = await openFolder(where);
   const { [OURS]: ours, ...config } = await readJson(folder, CONFIG);
   const { sparseLayouts: layouts = {} } = (ours ?? {}) as { sparseLayouts?: SparseLayouts };
@@ -96,13 +108,18 @@ export const savePretrained = async (
   const folder = await openFolder(where);
   const sparseLayouts = format === "sparse" ? sparseLayoutsOf(model) : {};
   const described = Object.keys(sparseLayouts).length > 0 ? { ...config, [OURS]: { sparseLayouts } } : config;
-  const reads = scope(() => [...(format === "dense" ? denseStateDict(model) : model.stateDict())].map(([name, x]) => read(name, x)));
+  const reads = scope(() =>
+    [...(format === "dense" ? denseStateDict(model) : model.stateDict())].map(([name, x]) => read(name, x)),
+  );
   // "pt": transformers refuses files that do not say whose names and layouts they have.
   const weights = writeSafetensors(new Map(await Promise.all(reads)), { format: "pt" });
   const more = [...(files instanceof Map ? files : Object.entries(files))].map(
-    ([name, content]) => [name, typeof content === "string" ? encoder.encode(content) : content] as [string, Uint8Array],
+    ([name, content]) =>
+      [name, typeof content === "string" ? encoder.encode(content) : content] as [string, Uint8Array],
   );
-  await folder.write(new Map([...more, [CONFIG, encoder.encode(`${JSON.stringify(described, null, 2)}\n`)], [WEIGHTS, weights]]));
+  await folder.write(
+    new Map([...more, [CONFIG, encoder.encode(`${JSON.stringify(described, null, 2)}\n`)], [WEIGHTS, weights]]),
+  );
 };
 
 /** The values as they are now: the tensor may be freed before they come. */

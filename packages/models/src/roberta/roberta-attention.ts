@@ -41,9 +41,15 @@ export class RobertaSelfAttention extends Module {
     const [batch, tokens, hidden] = x.shape as [number, number, number];
     // Heads are views: [batch, tokens, heads · d] seen as [batch, heads, tokens, d].
     const heads = (y: Tensor): Tensor => transpose(reshape(y, [batch, tokens, this.heads, hidden / this.heads]), 1, 2);
-    const [q, k, v] = [this.query, this.key, this.value].map((layer) => heads(layer.forward(x))) as [Tensor, Tensor, Tensor];
+    const [q, k, v] = [this.query, this.key, this.value].map((layer) => heads(layer.forward(x))) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
     const drops = this.training && this.dropoutProb > 0;
-    const y = drops ? attendWithDropout(q, k, v, attnMask, this.dropoutProb) : scaledDotProductAttention(q, k, v, { attnMask });
+    const y = drops
+      ? attendWithDropout(q, k, v, attnMask, this.dropoutProb)
+      : scaledDotProductAttention(q, k, v, { attnMask });
     return reshape(transpose(y, 1, 2), [batch, tokens, hidden]);
   }
 }

@@ -1,7 +1,16 @@
 import { ArgumentError, FormatError } from "@tessera/tensor";
 
 /** Activations by Hugging Face's names. `gelu` is the exact one, by erf. */
-export const HIDDEN_ACTIVATIONS = ["gelu", "gelu_new", "gelu_pytorch_tanh", "gelu_fast", "relu", "silu", "swish", "tanh"] as const;
+export const HIDDEN_ACTIVATIONS = [
+  "gelu",
+  "gelu_new",
+  "gelu_pytorch_tanh",
+  "gelu_fast",
+  "relu",
+  "silu",
+  "swish",
+  "tanh",
+] as const;
 export type HiddenActivation = (typeof HIDDEN_ACTIVATIONS)[number];
 
 export type ProblemType = "regression" | "single_label_classification" | "multi_label_classification";
@@ -149,7 +158,8 @@ export class RobertaConfig {
     this.tieWordEmbeddings = all.tieWordEmbeddings;
     this.problemType = all.problemType;
     this.id2label = labelNames(options);
-    this.label2id = options.label2id ?? Object.fromEntries(Object.entries(this.id2label).map(([id, label]) => [label, Number(id)]));
+    this.label2id =
+      options.label2id ?? Object.fromEntries(Object.entries(this.id2label).map(([id, label]) => [label, Number(id)]));
     this.extra = extra;
     check(this);
   }
@@ -175,17 +185,26 @@ export class RobertaConfig {
     const source = parseObject(json);
     const type = source["model_type"];
     if (type !== undefined && !MODEL_TYPES.includes(type as string))
-      throw new FormatError(`config.json: expected model_type roberta, got ${JSON.stringify(type)}; only RoBERTa's architecture is here`);
+      throw new FormatError(
+        `config.json: expected model_type roberta, got ${JSON.stringify(type)}; only RoBERTa's architecture is here`,
+      );
     for (const [key, fits] of Object.entries(unsupported))
       if (source[key] !== undefined && !fits(source[key]))
-        throw new FormatError(`config.json: ${key} ${JSON.stringify(source[key])} is not supported; encoders with absolute positions are`);
+        throw new FormatError(
+          `config.json: ${key} ${JSON.stringify(source[key])} is not supported; encoders with absolute positions are`,
+        );
     const options: Record<string, unknown> = {};
-    for (const name of names) if (source[snake(name)] !== undefined) options[name] = source[snake(name)];
-    if (source["id2label"] != null) options["id2label"] = source["id2label"];
-    else if (source["num_labels"] != null) options["numLabels"] = source["num_labels"];
-    if (source["label2id"] != null && source["id2label"] != null) options["label2id"] = source["label2id"];
+    const take = (name: string, key = snake(name)): boolean => {
+      // `null` is Python's "not said"; only for the classifier's dropout is it a value, and there it is the default.
+      if (source[key] === undefined || source[key] === null) return false;
+      options[name] = source[key];
+      return true;
+    };
+    for (const name of names) take(name);
+    if (take("id2label")) take("label2id");
+    else take("numLabels");
     // Every value is checked by the constructor.
-    return new RobertaConfig(options as RobertaConfigOptions, leftOver(source, type));
+    return new RobertaConfig(options, leftOver(source, type));
   }
 
   /** The object that `config.json` holds: keys in order, labels where they are not the default two. */
@@ -220,28 +239,41 @@ const leftOver = (source: JsonObject, type: unknown): JsonObject => {
 
 const labelNames = ({ id2label, numLabels }: RobertaConfigOptions): Readonly<Record<number, string>> => {
   if (!id2label) {
-    if (numLabels !== undefined && !(Number.isInteger(numLabels) && numLabels >= 1)) refuse("numLabels", "a whole number ≥ 1", numLabels);
+    if (numLabels !== undefined && !(Number.isInteger(numLabels) && numLabels >= 1))
+      refuse("numLabels", "a whole number ≥ 1", numLabels);
     return Object.fromEntries(Array.from({ length: numLabels ?? 2 }, (_, id) => [id, `LABEL_${id}`]));
   }
   const count = Object.keys(id2label).length;
-  for (let id = 0; id < count; id++) if (typeof id2label[id] !== "string") refuse("id2label", `a name for each of 0 … ${count - 1}`, id2label);
+  for (let id = 0; id < count; id++)
+    if (typeof id2label[id] !== "string") refuse("id2label", `a name for each of 0 … ${count - 1}`, id2label);
   if (count === 0) refuse("id2label", "at least one name", id2label);
-  if (numLabels !== undefined && numLabels !== count) refuse("numLabels", `${count}, as many as id2label has`, numLabels);
+  if (numLabels !== undefined && numLabels !== count)
+    refuse("numLabels", `${count}, as many as id2label has`, numLabels);
   return { ...id2label };
 };
 
 const refuse = (name: string, expected: string, got: unknown): never => {
-  throw new ArgumentError(`RobertaConfig: expected ${name} to be ${expected}, got ${JSON.stringify(got) ?? "undefined"}`);
+  throw new ArgumentError(
+    `RobertaConfig: expected ${name} to be ${expected}, got ${JSON.stringify(got) ?? "undefined"}`,
+  );
 };
 
 const check = (config: RobertaConfig): void => {
-  const whole = (least: number, ...keys: (keyof RobertaConfig)[]): void => {
+  const whole = (least: number, ...keys: (keyof typeof defaults)[]): void => {
     for (const key of keys) {
       const value = config[key];
       if (!(Number.isSafeInteger(value) && (value as number) >= least)) refuse(key, `a whole number ≥ ${least}`, value);
     }
   };
-  whole(1, "vocabSize", "hiddenSize", "numAttentionHeads", "intermediateSize", "maxPositionEmbeddings", "typeVocabSize");
+  whole(
+    1,
+    "vocabSize",
+    "hiddenSize",
+    "numAttentionHeads",
+    "intermediateSize",
+    "maxPositionEmbeddings",
+    "typeVocabSize",
+  );
   whole(0, "numHiddenLayers", "padTokenId");
   for (const key of ["hiddenDropoutProb", "attentionProbsDropoutProb", "classifierDropout"] as const) {
     const value = config[key];
@@ -253,8 +285,11 @@ const check = (config: RobertaConfig): void => {
     if (!(typeof value === "number" && value > 0 && Number.isFinite(value))) refuse(key, "a number > 0", value);
   }
   const { hiddenSize, numAttentionHeads, padTokenId, vocabSize, maxPositionEmbeddings } = config;
-  if (hiddenSize % numAttentionHeads !== 0) refuse("hiddenSize", `a multiple of numAttentionHeads (${numAttentionHeads})`, hiddenSize);
+  if (hiddenSize % numAttentionHeads !== 0)
+    refuse("hiddenSize", `a multiple of numAttentionHeads (${numAttentionHeads})`, hiddenSize);
   if (padTokenId >= vocabSize) refuse("padTokenId", `below vocabSize (${vocabSize})`, padTokenId);
-  if (maxPositionEmbeddings < padTokenId + 2) refuse("maxPositionEmbeddings", `at least padTokenId + 2 (${padTokenId + 2})`, maxPositionEmbeddings);
-  if (!HIDDEN_ACTIVATIONS.includes(config.hiddenAct)) refuse("hiddenAct", `one of ${HIDDEN_ACTIVATIONS.join(", ")}`, config.hiddenAct);
+  if (maxPositionEmbeddings < padTokenId + 2)
+    refuse("maxPositionEmbeddings", `at least padTokenId + 2 (${padTokenId + 2})`, maxPositionEmbeddings);
+  if (!HIDDEN_ACTIVATIONS.includes(config.hiddenAct))
+    refuse("hiddenAct", `one of ${HIDDEN_ACTIVATIONS.join(", ")}`, config.hiddenAct);
 };

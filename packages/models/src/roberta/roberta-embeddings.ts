@@ -41,13 +41,19 @@ export class RobertaEmbeddings extends Module {
   forward({ inputIds, tokenTypeIds, positionIds }: RobertaTokens): Tensor {
     const [, tokens = 0] = inputIds.shape;
     if (inputIds.ndim !== 2)
-      throw new ShapeError(`RobertaModel: expected inputIds [batch, tokens], got ${showShape(inputIds.shape)}; unsqueeze(ids, 0)?`);
+      throw new ShapeError(
+        `RobertaModel: expected inputIds [batch, tokens], got ${showShape(inputIds.shape)}; unsqueeze(ids, 0)?`,
+      );
     if (!positionIds && tokens > this.maxTokens)
-      throw new ShapeError(`RobertaModel: expected at most ${this.maxTokens} tokens (maxPositionEmbeddings − padTokenId − 1), got ${tokens}; truncate the text`);
+      throw new ShapeError(
+        `RobertaModel: expected at most ${this.maxTokens} tokens (maxPositionEmbeddings − padTokenId − 1), got ${tokens}; truncate the text`,
+      );
     const word = this.word_embeddings.forward(inputIds);
     const position = this.position_embeddings.forward(positionIds ?? countPositions(inputIds, this.padTokenId));
     // Without ids every token has type 0: one row, broadcast.
-    const type = tokenTypeIds ? this.token_type_embeddings.forward(tokenTypeIds) : select(this.token_type_embeddings.weight, 0, 0);
+    const type = tokenTypeIds
+      ? this.token_type_embeddings.forward(tokenTypeIds)
+      : select(this.token_type_embeddings.weight, 0, 0);
     return this.dropout.forward(this.LayerNorm.forward(add(add(word, position), type)));
   }
 }

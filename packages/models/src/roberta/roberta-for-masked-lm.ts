@@ -1,5 +1,13 @@
 import { Linear, Module, type LayerNorm } from "@tessera/nn";
-import { crossEntropy, indexSelect, reshape, ShapeError, showShape, type Parameter, type Tensor } from "@tessera/tensor";
+import {
+  crossEntropy,
+  indexSelect,
+  reshape,
+  ShapeError,
+  showShape,
+  type Parameter,
+  type Tensor,
+} from "@tessera/tensor";
 import type { RobertaConfig } from "./roberta-config.ts";
 import { RobertaInit, type ModelOptions } from "./roberta-init.ts";
 import { RobertaModel, type RobertaInputs } from "./roberta-model.ts";
@@ -46,7 +54,10 @@ export class RobertaLMHead extends Module {
     this.bias = make.zeros(vocabSize);
     this.dense = make.linear(hiddenSize, hiddenSize, { activation: "gelu" });
     this.layer_norm = make.layerNorm();
-    this.decoder = new Linear(hiddenSize, vocabSize, { weight: tied ?? make.normal([vocabSize, hiddenSize]), bias: this.bias });
+    this.decoder = new Linear(hiddenSize, vocabSize, {
+      weight: tied ?? make.normal([vocabSize, hiddenSize]),
+      bias: this.bias,
+    });
   }
 
   forward(x: Tensor): Tensor {
@@ -79,7 +90,10 @@ export class RobertaForMaskedLM extends RobertaPreTrained {
     super(config);
     const make = new RobertaInit(config, options);
     this.roberta = new RobertaModel(config, { ...options, addPoolingLayer: false });
-    this.lm_head = new RobertaLMHead(make, config.tieWordEmbeddings ? this.roberta.embeddings.word_embeddings.weight : null);
+    this.lm_head = new RobertaLMHead(
+      make,
+      config.tieWordEmbeddings ? this.roberta.embeddings.word_embeddings.weight : null,
+    );
   }
 
   /** @throws ShapeError when the labels' shape does not fit. */
@@ -106,12 +120,16 @@ export class RobertaForMaskedLM extends RobertaPreTrained {
 const labelsAt = (labels: Tensor, positions: Tensor): Tensor => {
   if (labels.ndim === 2) return indexSelect(reshape(labels, [-1]), 0, positions);
   if (showShape(labels.shape) !== showShape(positions.shape))
-    throw new ShapeError(`RobertaForMaskedLM: expected a label for each of labelPositions ${showShape(positions.shape)}, got labels ${showShape(labels.shape)}`);
+    throw new ShapeError(
+      `RobertaForMaskedLM: expected a label for each of labelPositions ${showShape(positions.shape)}, got labels ${showShape(labels.shape)}`,
+    );
   return labels;
 };
 
 const flatLabels = (labels: Tensor, inputIds: Tensor): Tensor => {
   if (showShape(labels.shape) !== showShape(inputIds.shape))
-    throw new ShapeError(`RobertaForMaskedLM: expected labels ${showShape(inputIds.shape)} as inputIds, got ${showShape(labels.shape)}; give labelPositions beside a list of labels`);
+    throw new ShapeError(
+      `RobertaForMaskedLM: expected labels ${showShape(inputIds.shape)} as inputIds, got ${showShape(labels.shape)}; give labelPositions beside a list of labels`,
+    );
   return reshape(labels, [-1]);
 };

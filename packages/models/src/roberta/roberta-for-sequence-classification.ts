@@ -76,12 +76,21 @@ export class RobertaForSequenceClassification extends RobertaPreTrained {
 
 const lossOf = ({ problemType, numLabels }: RobertaConfig, logits: Tensor, labels: Tensor): Tensor => {
   const guess: ProblemType =
-    numLabels === 1 ? "regression" : labels.dtype === "int32" ? "single_label_classification" : "multi_label_classification";
+    numLabels === 1
+      ? "regression"
+      : labels.dtype === "int32"
+        ? "single_label_classification"
+        : "multi_label_classification";
   const problem = problemType ?? guess;
   const batch = logits.size(0);
-  const wanted = problem === "multi_label_classification" || (problem === "regression" && numLabels > 1) ? [batch, numLabels] : [batch];
+  const wanted =
+    problem === "multi_label_classification" || (problem === "regression" && numLabels > 1)
+      ? [batch, numLabels]
+      : [batch];
   if (showShape(labels.shape) !== showShape(wanted))
-    throw new ShapeError(`RobertaForSequenceClassification: expected labels ${showShape(wanted)} for ${problem}, got ${showShape(labels.shape)}`);
+    throw new ShapeError(
+      `RobertaForSequenceClassification: expected labels ${showShape(wanted)} for ${problem}, got ${showShape(labels.shape)}`,
+    );
   if (problem === "single_label_classification") return crossEntropy(logits, labels);
   const targets = reshape(cast(labels, "float32"), logits.shape);
   return problem === "regression" ? mseLoss(logits, targets) : bceWithLogits(logits, targets);

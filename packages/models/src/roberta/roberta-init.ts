@@ -24,7 +24,11 @@ export class RobertaInit {
   }
 
   linear(inFeatures: number, outFeatures: number, options: Pick<LinearOptions, "activation"> = {}): Linear {
-    return new Linear(inFeatures, outFeatures, { ...options, weight: this.normal([outFeatures, inFeatures]), bias: this.zeros(outFeatures) });
+    return new Linear(inFeatures, outFeatures, {
+      ...options,
+      weight: this.normal([outFeatures, inFeatures]),
+      bias: this.zeros(outFeatures),
+    });
   }
 
   embedding(rows: number, { paddingIdx }: { paddingIdx?: number } = {}): Embedding {

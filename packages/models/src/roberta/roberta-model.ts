@@ -41,7 +41,9 @@ export class RobertaPooler extends Module {
 const maskOf = ({ inputIds, attentionMask }: RobertaInputs): Tensor | null => {
   if (!attentionMask) return null;
   if (showShape(attentionMask.shape) !== showShape(inputIds.shape))
-    throw new ShapeError(`RobertaModel: expected an attentionMask ${showShape(inputIds.shape)} as inputIds, got ${showShape(attentionMask.shape)}`);
+    throw new ShapeError(
+      `RobertaModel: expected an attentionMask ${showShape(inputIds.shape)} as inputIds, got ${showShape(attentionMask.shape)}`,
+    );
   const bool = attentionMask.dtype === "bool" ? attentionMask : ne(attentionMask, 0);
   return unsqueeze(unsqueeze(bool, 1), 1);
 };
@@ -66,7 +68,10 @@ export class RobertaModel extends RobertaPreTrained {
   readonly encoder: RobertaEncoder;
   readonly pooler: RobertaPooler | null;
 
-  constructor(config: RobertaConfig, { addPoolingLayer = true, ...options }: ModelOptions & { addPoolingLayer?: boolean } = {}) {
+  constructor(
+    config: RobertaConfig,
+    { addPoolingLayer = true, ...options }: ModelOptions & { addPoolingLayer?: boolean } = {},
+  ) {
     super(config);
     const make = new RobertaInit(config, options);
     this.embeddings = new RobertaEmbeddings(make);

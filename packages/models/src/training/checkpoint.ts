@@ -1,5 +1,12 @@
 import type { Module, Optimizer } from "@tessera/nn";
-import { FormatError, readSafetensors, writeSafetensors, type GeneratorState, type HostTensor, type Tensor } from "@tessera/tensor";
+import {
+  FormatError,
+  readSafetensors,
+  writeSafetensors,
+  type GeneratorState,
+  type HostTensor,
+  type Tensor,
+} from "@tessera/tensor";
 import type { FileStore } from "../hub/file-store.ts";
 
 /** Numbers of an evaluation, by name. */
@@ -9,7 +16,9 @@ export type Metrics = Readonly<Record<string, number>>;
 export interface TrainingState {
   /** Steps that were taken. */
   step: number;
-  /** Of the steps since the last report. */
+  /** Of the last report. */
+  loss: number | null;
+  /** Of the steps since then. */
   lossSum: number;
   lossCount: number;
   tokens: number;
@@ -41,7 +50,10 @@ const VERSION = "1";
 /** The values as they are at the time of the call. */
 const snapshot = async (prefix: string, tensors: ReadonlyMap<string, Tensor>): Promise<[string, HostTensor][]> =>
   Promise.all(
-    [...tensors].map(async ([name, x]) => [`${prefix}${name}`, { shape: x.shape, dtype: x.dtype, data: await x.data() }] as [string, HostTensor]),
+    [...tensors].map(
+      async ([name, x]) =>
+        [`${prefix}${name}`, { shape: x.shape, dtype: x.dtype, data: await x.data() }] as [string, HostTensor],
+    ),
   );
 
 /**
@@ -66,8 +78,14 @@ export const readCheckpoint = async (folder: FileStore, file: string): Promise<L
   const { tensors, metadata } = readSafetensors(await folder.read(file));
   const { tessera, training } = metadata;
   if (tessera !== VERSION || training === undefined)
-    throw new FormatError(`${folder.name}/${file}: expected a checkpoint of a training (version ${VERSION}), got ${tessera === undefined ? "another file" : `version ${tessera}`}`);
+    throw new FormatError(
+      `${folder.name}/${file}: expected a checkpoint of a training (version ${VERSION}), got ${tessera === undefined ? "another file" : `version ${tessera}`}`,
+    );
   const part = (prefix: string): Map<string, HostTensor> =>
-    new Map([...tensors].flatMap(([name, value]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), value] as const] : [])));
+    new Map(
+      [...tensors].flatMap(([name, value]) =>
+        name.startsWith(prefix) ? [[name.slice(prefix.length), value] as const] : [],
+      ),
+    );
   return { state: JSON.parse(training) as TrainingState, model: part("model."), optimizer: part("optimizer.") };
 };

@@ -51,7 +51,13 @@ export interface MaskedLMBatchesOptions extends OnDevice {
  * const sampler = new BatchSampler({ size: blocks.count, batchSize: 8, seed });
  * const batches = maskedLMBatches({ blocks, sampler, collator, seed });
  */
-export const maskedLMBatches = ({ blocks, sampler, collator, seed, ...on }: MaskedLMBatchesOptions): BatchSource<MaskedLMInputs> => ({
+export const maskedLMBatches = ({
+  blocks,
+  sampler,
+  collator,
+  seed,
+  ...on
+}: MaskedLMBatchesOptions): BatchSource<MaskedLMInputs> => ({
   next: () => {
     const { epoch, position } = sampler.state;
     const random = new SeededRandom(seed, "mask", epoch, position);

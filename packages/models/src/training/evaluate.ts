@@ -37,11 +37,17 @@ export function* classificationEpoch(options: {
   batchSize: number;
 }): Generator<ClassificationBatch> {
   const { examples, collator, batchSize } = options;
-  for (let start = 0; start < examples.length; start += batchSize) yield collator.collate(examples.slice(start, start + batchSize));
+  for (let start = 0; start < examples.length; start += batchSize)
+    yield collator.collate(examples.slice(start, start + batchSize));
 }
 
 /** All blocks once, in their order, with masks that the seed decides: the same ones at every evaluation. */
-export function* maskedLMEpoch(options: { blocks: TokenBlocks; collator: MlmCollator; batchSize: number; seed: number }): Generator<MlmBatch> {
+export function* maskedLMEpoch(options: {
+  blocks: TokenBlocks;
+  collator: MlmCollator;
+  batchSize: number;
+  seed: number;
+}): Generator<MlmBatch> {
   const { blocks, collator, batchSize, seed } = options;
   for (let start = 0; start < blocks.count; start += batchSize) {
     const rows = Array.from({ length: Math.min(batchSize, blocks.count - start) }, (_, i) => start + i);

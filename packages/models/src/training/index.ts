@@ -17,7 +17,13 @@ export {
   type MaskedLMMetrics,
 } from "./evaluate.ts";
 export { CHECKPOINT_FILE, Trainer } from "./trainer.ts";
-export type { TrainableModel, TrainerOptions, TrainingProgress, TrainingResult, TrainOptions } from "./trainer-options.ts";
+export type {
+  TrainableModel,
+  TrainerOptions,
+  TrainingProgress,
+  TrainingResult,
+  TrainOptions,
+} from "./trainer-options.ts";
 export { NonFiniteError, TrainingError } from "./training-error.ts";
 export { TrainingLog, type LogEntry } from "./training-log.ts";
 export { weightDecayGroups, type WeightDecayGroup, type WeightDecayOptions } from "./weight-decay-groups.ts";

@@ -1,11 +1,25 @@
 import { valueAndGrad, type Gradients } from "@tessera/autograd";
 import { clipGradNorm, type Optimizer, type ScheduleState } from "@tessera/nn";
-import { defaultGenerator, fusesMultiplyAdd, mul, scope, Tensor, type Generator, type GeneratorState } from "@tessera/tensor";
+import {
+  defaultGenerator,
+  fusesMultiplyAdd,
+  mul,
+  scope,
+  Tensor,
+  type Generator,
+  type GeneratorState,
+} from "@tessera/tensor";
 import { openFolder, type FileStore } from "../hub/file-store.ts";
 import { misplacedLayers } from "../hub/misplaced-layers.ts";
 import { readCheckpoint, writeCheckpoint, type TrainingState } from "./checkpoint.ts";
 import { Breather, Stopwatch } from "./stopwatch.ts";
-import { checkOptions, type TrainerOptions, type TrainingProgress, type TrainingResult, type TrainOptions } from "./trainer-options.ts";
+import {
+  checkOptions,
+  type TrainerOptions,
+  type TrainingProgress,
+  type TrainingResult,
+  type TrainOptions,
+} from "./trainer-options.ts";
 import { NonFiniteError, TrainingError } from "./training-error.ts";
 import { TrainingLog } from "./training-log.ts";
 
@@ -44,7 +58,6 @@ export class Trainer<Inputs> {
   private readonly pending: Launched[] = [];
   private state: TrainingState;
   private watch = new Stopwatch();
-  private lastLoss: number | null = null;
   /** Of the last report, for the speed since then. */
   private reported = { tokens: 0, seconds: 0 };
   /** At the beginning of this process, for the time that is left. */
@@ -81,7 +94,11 @@ export class Trainer<Inputs> {
       await this.settle(0, log);
       if (!folder || savedStep === this.state.step) return;
       this.watch.stop();
-      await writeCheckpoint(folder, CHECKPOINT_FILE, { model: options.model, optimizer: options.optimizer, state: this.capture() });
+      await writeCheckpoint(folder, CHECKPOINT_FILE, {
+        model: options.model,
+        optimizer: options.optimizer,
+        state: this.capture(),
+      });
       [savedStep, savedAt] = [this.state.step, performance.now()];
       this.watch.start();
     };
@@ -100,10 +117,18 @@ export class Trainer<Inputs> {
       await save();
     } finally {
       this.watch.stop();
-      this.pending.length = 0;
+      // After an error nobody asks for these any more; that they may fail too is no news.
+      void Promise.allSettled(this.pending.splice(0).flatMap(({ losses, norm }) => [...losses, norm]));
     }
-    const { step, metrics, tokens } = this.state;
-    return { status: step < options.steps ? "stopped" : "finished", step, loss: this.lastLoss, metrics, seconds: this.watch.seconds, tokens };
+    const { step, loss, metrics, tokens } = this.state;
+    return {
+      status: step < options.steps ? "stopped" : "finished",
+      step,
+      loss,
+      metrics,
+      seconds: this.watch.seconds,
+      tokens,
+    };
   }
 
   /** One step on its way: nothing here waits for the device. */
@@ -138,7 +163,11 @@ export class Trainer<Inputs> {
   private lossOf(inputs: Inputs): Tensor {
     const output = this.options.model.forward(inputs);
     const loss = output instanceof Tensor ? output : output.loss;
-    if (!loss) throw new TrainingError("Trainer: expected a model that gives a loss, got an output without; are there labels in the batch?", this.state.step);
+    if (!loss)
+      throw new TrainingError(
+        "Trainer: expected a model that gives a loss, got an output without; are there labels in the batch?",
+        this.state.step,
+      );
     return this.accumulation === 1 ? loss : mul(loss, 1 / this.accumulation);
   }
 
@@ -149,14 +178,14 @@ export class Trainer<Inputs> {
       const { step, lr, tokens, losses, norm } = this.pending.shift()!;
       const loss = (await Promise.all(losses)).reduce((total, one) => total + one, 0);
       const gradNorm = await norm;
-      if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw this.nonFinite(step, loss, gradNorm);
+      if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw new NonFiniteError(step, loss, gradNorm);
       this.state.tokens += tokens;
       this.state.lossSum += loss;
       this.state.lossCount++;
       if (step % loggingSteps !== 0 && step !== steps) continue;
-      this.lastLoss = this.state.lossSum / this.state.lossCount;
-      Object.assign(this.state, { lossSum: 0, lossCount: 0 });
-      const progress = this.progress(step, this.lastLoss, lr, gradNorm);
+      const mean = this.state.lossSum / this.state.lossCount;
+      Object.assign(this.state, { loss: mean, lossSum: 0, lossCount: 0 });
+      const progress = this.progress(step, mean, lr, gradNorm);
       await log?.append({ event: "train", ...progress });
       onProgress?.(progress);
     }
@@ -188,11 +217,13 @@ export class Trainer<Inputs> {
   }
 
   private async begin(folder: FileStore | null, resume: boolean, overwrite: boolean): Promise<void> {
-    this.pending.length = 0;
     if (this.state.step === 0) this.state = this.freshState();
     const found = folder !== null && (await folder.exists(CHECKPOINT_FILE));
     if (found && !resume && !overwrite)
-      throw new TrainingError(`Trainer: expected ${folder.name} to be without a checkpoint, got one; train({ resume: true }) goes on, { overwrite: true } starts over`, 0);
+      throw new TrainingError(
+        `Trainer: expected ${folder.name} to be without a checkpoint, got one; train({ resume: true }) goes on, { overwrite: true } starts over`,
+        0,
+      );
     if (found && resume) await this.restore(folder);
     this.watch = new Stopwatch(this.state.seconds);
     this.reported = { tokens: this.state.tokens, seconds: this.state.seconds };
@@ -205,15 +236,23 @@ export class Trainer<Inputs> {
     const { state } = loaded;
     const misplaced = misplacedLayers(model, loaded.model);
     if (misplaced.length > 0)
-      throw new TrainingError(`Trainer: expected the block layouts of the checkpoint in ${folder.name}, got others in ${misplaced.join(", ")}; patch the model as it was patched then`, 0);
+      throw new TrainingError(
+        `Trainer: expected the block layouts of the checkpoint in ${folder.name}, got others in ${misplaced.join(", ")}; patch the model as it was patched then`,
+        0,
+      );
     model.loadStateDict(loaded.model);
-    optimizer.loadStateDict({ groups: state.groups as ReturnType<Optimizer["stateDict"]>["groups"], tensors: loaded.optimizer });
+    optimizer.loadStateDict({
+      groups: state.groups as ReturnType<Optimizer["stateDict"]>["groups"],
+      tensors: loaded.optimizer,
+    });
     if (schedule) schedule.loadStateDict(state.schedule as ScheduleState);
     batches.load(state.batches);
     this.state = state;
     for (const [name, now] of Object.entries(this.settings()))
       if (state.settings[name] !== now)
-        onWarning?.(`Trainer: ${folder.name} was trained with ${name} ${state.settings[name]}, now it is ${now}; the result will differ from an uninterrupted training`);
+        onWarning?.(
+          `Trainer: ${folder.name} was trained with ${name} ${state.settings[name]}, now it is ${now}; the result will differ from an uninterrupted training`,
+        );
     if (state.fusesMultiplyAdd !== fusesMultiplyAdd())
       onWarning?.(
         `Trainer: ${folder.name} was trained ${state.fusesMultiplyAdd ? "with" : "without"} fused multiply-adds, which this engine ${state.fusesMultiplyAdd ? "has not" : "has"}; the result will not be bit-identical to an uninterrupted training`,
@@ -239,6 +278,7 @@ export class Trainer<Inputs> {
     for (const [name, generator] of this.generators) generators[name] = generator.state();
     return {
       step: 0,
+      loss: null,
       lossSum: 0,
       lossCount: 0,
       tokens: 0,
@@ -256,14 +296,6 @@ export class Trainer<Inputs> {
   private settings(): Record<string, number | null> {
     const { steps, maxGradNorm } = this.options;
     return { steps, gradientAccumulationSteps: this.accumulation, maxGradNorm: maxGradNorm ?? null };
-  }
-
-  private nonFinite(step: number, loss: number, gradNorm: number): NonFiniteError {
-    const what = Number.isFinite(loss) ? `norm of the gradients became ${gradNorm}` : `loss became ${loss}`;
-    return new NonFiniteError(
-      `Trainer: expected finite numbers, the ${what} at step ${step}; that step changed nothing and the last checkpoint is kept; lower the learning rate, or clip with maxGradNorm`,
-      step,
-    );
   }
 }
 

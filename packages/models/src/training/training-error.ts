@@ -17,4 +17,12 @@ export class TrainingError extends TesseraError {
 /** A loss or a gradient that is infinite or no number. The step changed no weight. */
 export class NonFiniteError extends TrainingError {
   override name = "NonFiniteError";
+
+  constructor(step: number, loss: number, gradNorm: number) {
+    const what = Number.isFinite(loss) ? `norm of the gradients became ${gradNorm}` : `loss became ${loss}`;
+    super(
+      `Trainer: expected finite numbers, the ${what} at step ${step}; that step changed nothing and the last checkpoint is kept; lower the learning rate, or clip with maxGradNorm`,
+      step,
+    );
+  }
 }

@@ -23,11 +23,14 @@ export interface WeightDecayGroup {
  * Source: `Trainer.get_decay_parameter_names`, {@link https://huggingface.co/docs/transformers/main_classes/trainer}.
  */
 export const weightDecayGroups = (model: Module, { weightDecay, spares }: WeightDecayOptions): WeightDecayGroup[] => {
-  const normed = new Set([...model.namedModules().values()].flatMap((module) => (module instanceof LayerNorm ? module.parameters() : [])));
+  const normed = new Set(
+    [...model.namedModules().values()].flatMap((module) => (module instanceof LayerNorm ? module.parameters() : [])),
+  );
   const isSpared = spares ?? ((name, parameter) => normed.has(parameter) || /(^|\.)bias$/.test(name));
   const decayed = new Map<string, Parameter>();
   const spared = new Map<string, Parameter>();
-  for (const [name, parameter] of model.namedParameters()) (isSpared(name, parameter) ? spared : decayed).set(name, parameter);
+  for (const [name, parameter] of model.namedParameters())
+    (isSpared(name, parameter) ? spared : decayed).set(name, parameter);
   return [
     { params: decayed, weightDecay },
     { params: spared, weightDecay: 0 },

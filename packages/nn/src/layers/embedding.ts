@@ -1,4 +1,13 @@
-import { ArgumentError, embedding, maskedFill, Parameter, scope, tensor, type RandomOptions, type Tensor } from "@tessera/tensor";
+import {
+  ArgumentError,
+  embedding,
+  maskedFill,
+  Parameter,
+  scope,
+  tensor,
+  type RandomOptions,
+  type Tensor,
+} from "@tessera/tensor";
 import { normal } from "../init.ts";
 import { Module } from "../module.ts";
 import { checkSizes } from "./check-sizes.ts";
@@ -31,7 +40,10 @@ export class Embedding extends Module {
   constructor(numEmbeddings: number, embeddingDim: number, { paddingIdx, ...options }: EmbeddingOptions = {}) {
     super();
     checkSizes("Embedding", { numEmbeddings, embeddingDim });
-    if (paddingIdx !== undefined && !(Number.isInteger(paddingIdx) && paddingIdx >= -numEmbeddings && paddingIdx < numEmbeddings))
+    if (
+      paddingIdx !== undefined &&
+      !(Number.isInteger(paddingIdx) && paddingIdx >= -numEmbeddings && paddingIdx < numEmbeddings)
+    )
       throw new ArgumentError(`Embedding: paddingIdx is one of the ${numEmbeddings} rows, got ${paddingIdx}`);
     this.numEmbeddings = numEmbeddings;
     this.embeddingDim = embeddingDim;
@@ -49,7 +61,11 @@ export class Embedding extends Module {
   }
 }
 
-const startOf = (shape: readonly [number, number], paddingIdx: number | null, options: RandomOptions & { std?: number }): Tensor => {
+const startOf = (
+  shape: readonly [number, number],
+  paddingIdx: number | null,
+  options: RandomOptions & { std?: number },
+): Tensor => {
   if (paddingIdx === null) return normal(shape, options);
   return scope(() => {
     const weight = normal(shape, options);

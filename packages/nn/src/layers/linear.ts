@@ -1,4 +1,13 @@
-import { linear, Parameter, sameShape, ShapeError, showShape, type Activation, type RandomOptions, type Tensor } from "@tessera/tensor";
+import {
+  linear,
+  Parameter,
+  sameShape,
+  ShapeError,
+  showShape,
+  type Activation,
+  type RandomOptions,
+  type Tensor,
+} from "@tessera/tensor";
 import { kaimingUniform, uniform } from "../init.ts";
 import { Module } from "../module.ts";
 import { checkSizes } from "./check-sizes.ts";
@@ -29,7 +38,11 @@ export class Linear extends Module {
   weight: Parameter; // [out, in]
   bias: Parameter | null; // [out]
 
-  constructor(inFeatures: number, outFeatures: number, { bias = true, weight, activation, ...random }: LinearOptions = {}) {
+  constructor(
+    inFeatures: number,
+    outFeatures: number,
+    { bias = true, weight, activation, ...random }: LinearOptions = {},
+  ) {
     super();
     checkSizes("Linear", { inFeatures, outFeatures });
     this.inFeatures = inFeatures;
@@ -59,6 +72,8 @@ export class Linear extends Module {
 
 const given = (name: string, parameter: Parameter, shape: readonly number[]): Parameter => {
   if (!sameShape(parameter.shape, shape))
-    throw new ShapeError(`Linear: expected a ${name} of shape ${showShape(shape)}, got ${showShape(parameter.shape)}; swap inFeatures and outFeatures?`);
+    throw new ShapeError(
+      `Linear: expected a ${name} of shape ${showShape(shape)}, got ${showShape(parameter.shape)}; swap inFeatures and outFeatures?`,
+    );
   return parameter;
 };

@@ -20,6 +20,8 @@ export class ModuleList<M extends Module = Module> extends ModuleSequence<M> {
 
   /** @throws ArgumentError always. */
   forward(): never {
-    throw new ArgumentError("ModuleList: expected calls of the modules in it, got one of the list; loop over it, or use Sequential");
+    throw new ArgumentError(
+      "ModuleList: expected calls of the modules in it, got one of the list; loop over it, or use Sequential",
+    );
   }
 }

@@ -19,7 +19,10 @@ export abstract class ModuleSequence<M extends Module> extends Module implements
   at(index: number): M {
     const { length } = this;
     const module = this[index < 0 ? index + length : index];
-    if (!module) throw new ArgumentError(`${this.constructor.name}: expected an index from ${-length} to ${length - 1}, got ${index}`);
+    if (!module)
+      throw new ArgumentError(
+        `${this.constructor.name}: expected an index from ${-length} to ${length - 1}, got ${index}`,
+      );
     return module;
   }
 

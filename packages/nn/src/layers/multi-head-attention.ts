@@ -70,12 +70,18 @@ export class MultiHeadAttention extends Module {
   readonly vProj: Linear; // [embedDim, embedDim]
   readonly outProj: Linear; // [embedDim, embedDim]
 
-  constructor(embedDim: number, numHeads: number, { dropout = 0, bias = true, ...random }: MultiHeadAttentionOptions = {}) {
+  constructor(
+    embedDim: number,
+    numHeads: number,
+    { dropout = 0, bias = true, ...random }: MultiHeadAttentionOptions = {},
+  ) {
     super();
     checkSizes("MultiHeadAttention", { embedDim, numHeads });
     checkProbability("MultiHeadAttention", dropout);
     if (numHeads === 0 || embedDim % numHeads !== 0)
-      throw new ArgumentError(`MultiHeadAttention: expected a number of heads that divides embedDim ${embedDim}, got ${numHeads}`);
+      throw new ArgumentError(
+        `MultiHeadAttention: expected a number of heads that divides embedDim ${embedDim}, got ${numHeads}`,
+      );
     this.embedDim = embedDim;
     this.numHeads = numHeads;
     this.dropout = dropout;
@@ -90,9 +96,14 @@ export class MultiHeadAttention extends Module {
     this.outProj = projection();
   }
 
-  forward(query: Tensor, { key = query, value = key, keyPaddingMask, attnMask, isCausal = false }: AttentionInputs = {}): Tensor {
+  forward(
+    query: Tensor,
+    { key = query, value = key, keyPaddingMask, attnMask, isCausal = false }: AttentionInputs = {},
+  ): Tensor {
     if (query.ndim !== 3 || key.ndim !== 3 || value.ndim !== 3)
-      throw new ShapeError(`attention: expected query, key and value [batch, tokens, ${this.embedDim}], got ${[query, key, value].map(({ shape }) => showShape(shape)).join(", ")}`);
+      throw new ShapeError(
+        `attention: expected query, key and value [batch, tokens, ${this.embedDim}], got ${[query, key, value].map(({ shape }) => showShape(shape)).join(", ")}`,
+      );
     const heads = (x: Tensor): Tensor => transpose(reshape(x, [x.size(0), x.size(1), this.numHeads, -1]), 1, 2);
     const q = heads(this.qProj.forward(query));
     const k = heads(this.kProj.forward(key));
@@ -123,7 +134,8 @@ export class MultiHeadAttention extends Module {
 
 const LOWEST = -3.4028234663852886e38;
 
-const both = (a: Tensor | undefined, b: Tensor | undefined): Tensor | undefined => (a && b ? logicalAnd(a, b) : (a ?? b));
+const both = (a: Tensor | undefined, b: Tensor | undefined): Tensor | undefined =>
+  a && b ? logicalAnd(a, b) : (a ?? b);
 
 /** True where key ≤ query. */
 const lowerTriangle = (queries: number, keys: number, { device }: Tensor): Tensor =>

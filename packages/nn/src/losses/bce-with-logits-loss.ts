@@ -13,7 +13,11 @@ import { checkSameShape, reduceLoss, type Reduction } from "./reduction.ts";
  * @example
  * await bceWithLogits(tensor([0]), tensor([1])).item(); // 0.6931
  */
-export const bceWithLogits = (logits: Tensor, target: Tensor, { reduction = "mean" }: { reduction?: Reduction } = {}): Tensor => {
+export const bceWithLogits = (
+  logits: Tensor,
+  target: Tensor,
+  { reduction = "mean" }: { reduction?: Reduction } = {},
+): Tensor => {
   checkSameShape("bceWithLogits", logits, target);
   return scope(() => {
     // What is large cancels exactly before what is small is added: softplus(−|x|) is ln(1 + e^−|x|). At x = 0 maximum's slope is ½.

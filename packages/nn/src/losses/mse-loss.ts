@@ -12,7 +12,11 @@ import { checkSameShape, reduceLoss, type Reduction } from "./reduction.ts";
  * @example
  * await mseLoss(tensor([1, 2]), tensor([1, 4])).item(); // 2
  */
-export const mseLoss = (input: Tensor, target: Tensor, { reduction = "mean" }: { reduction?: Reduction } = {}): Tensor => {
+export const mseLoss = (
+  input: Tensor,
+  target: Tensor,
+  { reduction = "mean" }: { reduction?: Reduction } = {},
+): Tensor => {
   checkSameShape("mseLoss", input, target);
   return scope(() => reduceLoss(square(sub(input, target)), reduction));
 };

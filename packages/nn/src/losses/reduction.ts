@@ -9,5 +9,7 @@ export const reduceLoss = (losses: Tensor, reduction: Reduction): Tensor =>
 /** Losses of elements do not broadcast: a [n, 1] beside a [n] is nearly always a mistake. */
 export const checkSameShape = (op: string, input: Tensor, target: Tensor): void => {
   if (!sameShape(input.shape, target.shape))
-    throw new ShapeError(`${op}: expected an input and a target of one shape, got ${showShape(input.shape)} and ${showShape(target.shape)}; reshape or expand one`);
+    throw new ShapeError(
+      `${op}: expected an input and a target of one shape, got ${showShape(input.shape)} and ${showShape(target.shape)}; reshape or expand one`,
+    );
 };

@@ -22,7 +22,9 @@ export abstract class AdamFamily extends Optimizer<AdamOptions> {
     super(params, options);
     for (const { lr, betas, eps, weightDecay } of this.groups) {
       if (!(lr >= 0 && eps >= 0 && weightDecay >= 0))
-        throw new ArgumentError(`${this.constructor.name}: expected lr, eps and weightDecay of 0 or more, got ${lr}, ${eps} and ${weightDecay}`);
+        throw new ArgumentError(
+          `${this.constructor.name}: expected lr, eps and weightDecay of 0 or more, got ${lr}, ${eps} and ${weightDecay}`,
+        );
       if (betas.length !== 2 || !betas.every((beta) => beta >= 0 && beta < 1))
         throw new ArgumentError(`${this.constructor.name}: expected two betas from 0 up to 1, got ${betas.join(", ")}`);
     }
@@ -32,8 +34,17 @@ export abstract class AdamFamily extends Optimizer<AdamOptions> {
     return { expAvg: { shape, dtype: "float32" }, expAvgSq: { shape, dtype: "float32" } };
   }
 
-  protected override update({ betas: [beta1, beta2], eps, weightDecay }: ParameterGroup<AdamOptions>, updates: readonly Update[], shared: StepState): void {
-    const parameters = updates.map(({ parameter, gradient, state }) => ({ parameter, grad: gradient, m: state["expAvg"]!, v: state["expAvgSq"]! }));
+  protected override update(
+    { betas: [beta1, beta2], eps, weightDecay }: ParameterGroup<AdamOptions>,
+    updates: readonly Update[],
+    shared: StepState,
+  ): void {
+    const parameters = updates.map(({ parameter, gradient, state }) => ({
+      parameter,
+      grad: gradient,
+      m: state["expAvg"]!,
+      v: state["expAvgSq"]!,
+    }));
     adamStep(parameters, shared, { beta1, beta2, eps, weightDecay, decoupled: this.decoupled });
   }
 }

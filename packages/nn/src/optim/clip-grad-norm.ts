@@ -26,7 +26,8 @@ export const finiteScale = (norm: Tensor): Tensor => scope(() => add(mul(norm, 0
  */
 export const clipGradNorm = (grads: Gradients, maxNorm: number): Tensor => {
   if (!(maxNorm > 0)) throw new ArgumentError(`clipGradNorm: expected a norm above 0, got ${maxNorm}`);
-  if (grads.size === 0) throw new ArgumentError("clipGradNorm: expected gradients, got none; were they consumed by a step?");
+  if (grads.size === 0)
+    throw new ArgumentError("clipGradNorm: expected gradients, got none; were they consumed by a step?");
   const [norm, scale] = scope(() => {
     const norm = normOf(grads);
     const clip = clamp(div(full([], maxNorm, { device: norm.device }), add(norm, 1e-6)), 0, 1);

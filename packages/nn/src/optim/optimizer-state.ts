@@ -35,7 +35,9 @@ export const freshStates = (specs: ReadonlyMap<Parameter, StateSpecs>): Map<Para
   let shared: Tensor | null = null;
   for (const [parameter, own] of specs) {
     const { device } = parameter;
-    const tensors = Object.entries(own).map(([name, { shape, dtype }]) => [name, zeros(shape, { dtype, device })] as const);
+    const tensors = Object.entries(own).map(
+      ([name, { shape, dtype }]) => [name, zeros(shape, { dtype, device })] as const,
+    );
     const step: Tensor = shared ? shared.alias() : zeros([], { dtype: "int32", device });
     shared ??= step;
     states.set(parameter, { ...Object.fromEntries(tensors), step });
@@ -95,7 +97,7 @@ export const readState = <O extends object>(
       "make the optimiser as it was when the state was saved",
     );
   const copies = copyAll([...entries, ...(skipped ? [{ target: skippedPlace, value: skipped }] : [])]);
-  return { states: assemble(entries, copies), skipped: skipped ? copies.at(-1)! : null };
+  return { states: assemble(entries, copies), skipped: skipped ? (copies.at(-1) ?? null) : null };
 };
 
 /** The value of a count, or, where it cannot be read at once, what tells it from others. */
@@ -121,7 +123,8 @@ const assemble = (entries: readonly Entry[], copies: readonly Tensor[]): Map<Par
 const compareNames = <O extends object>(groups: readonly ParameterGroup<O>[], state: LoadableOptimizerState<O>) => {
   const report = { missingKeys: [] as string[], unexpectedKeys: [] as string[], mismatches: [] as string[] };
   const groupOf = new Map(state.groups.flatMap(({ params }, i) => params.map((name) => [name, i] as const)));
-  if (state.groups.length !== groups.length) report.mismatches.push(`groups (expected ${groups.length}, got ${state.groups.length})`);
+  if (state.groups.length !== groups.length)
+    report.mismatches.push(`groups (expected ${groups.length}, got ${state.groups.length})`);
   for (const [i, group] of groups.entries()) {
     const given = state.groups[i] ?? group;
     report.missingKeys.push(...Object.keys(group).flatMap((key) => (key in given ? [] : [`groups.${i}.${key}`])));

@@ -69,7 +69,8 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }> {
     scope((): void => {
       const work = this.groups.flatMap((group) => this.#launches(group, grads).map((updates) => ({ group, updates })));
       const scale = grads.scale ?? finiteScale(normOf(grads));
-      for (const { group, updates } of work) this.update(group, updates, { count: updates[0]!.state.step, scale, lr: rateOf(group) });
+      for (const { group, updates } of work)
+        this.update(group, updates, { count: updates[0]!.state.step, scale, lr: rateOf(group) });
       this.#countSkipped(scale);
     });
     grads.dispose();
@@ -85,9 +86,13 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }> {
     const tensors = new Map<string, Tensor>();
     for (const { params } of this.groups)
       for (const [name, parameter] of params)
-        for (const [key, tensor] of Object.entries(this.#states.get(parameter) ?? {})) tensors.set(`${name}.${key}`, tensor);
+        for (const [key, tensor] of Object.entries(this.#states.get(parameter) ?? {}))
+          tensors.set(`${name}.${key}`, tensor);
     if (this.#skipped) tensors.set(SKIPPED, this.#skipped);
-    const groups = this.groups.map(({ params, ...options }) => ({ ...options, params: [...params.keys()] }) as unknown as OptimizerState<O>["groups"][number]);
+    const groups = this.groups.map(
+      ({ params, ...options }) =>
+        ({ ...options, params: [...params.keys()] }) as unknown as OptimizerState<O>["groups"][number],
+    );
     return { groups, tensors };
   }
 
@@ -97,7 +102,12 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }> {
    * @throws StateDictError that lists every missing, unexpected and mismatched key.
    */
   loadStateDict(state: LoadableOptimizerState<O>): void {
-    const { states, skipped } = readState(this.constructor.name, this.groups, (...args) => this.stateSpecs(...args), state);
+    const { states, skipped } = readState(
+      this.constructor.name,
+      this.groups,
+      (...args) => this.stateSpecs(...args),
+      state,
+    );
     this.#disposeState();
     for (const [parameter, tensors] of states) this.#states.set(parameter, tensors);
     this.#skipped = skipped;
@@ -121,12 +131,18 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }> {
   ): void {
     const op = `${this.constructor.name}.replace`;
     const group = this.groups.find(({ params }) => [...params.values()].includes(old));
-    if (!group) throw new ArgumentError(`${op}: expected a parameter that is optimised here, got another one of shape ${showShape(old.shape)}`);
+    if (!group)
+      throw new ArgumentError(
+        `${op}: expected a parameter that is optimised here, got another one of shape ${showShape(old.shape)}`,
+      );
     const oldName = [...group.params].find(([, parameter]) => parameter === old)![0];
     const [name, parameter] = next instanceof Parameter ? [oldName, next] : next;
     for (const { params } of this.groups)
       for (const [taken, other] of params)
-        if (other !== old && (taken === name || other === parameter)) throw new ArgumentError(`${op}: expected a new name and parameter in place of ${oldName}, got ${taken}, which is optimised here already`);
+        if (other !== old && (taken === name || other === parameter))
+          throw new ArgumentError(
+            `${op}: expected a new name and parameter in place of ${oldName}, got ${taken}, which is optimised here already`,
+          );
     const before = this.#states.get(old);
     const after = before ? scope(() => map(before)) : null;
     if (after) this.#checkState(op, name, parameter, group, after, before!);
@@ -149,12 +165,16 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }> {
   }
 
   #check(grads: Gradients): void {
-    const wanted = new Map(this.groups.flatMap(({ params }) => [...params].filter(([, parameter]) => parameter.trainable)));
+    const wanted = new Map(
+      this.groups.flatMap(({ params }) => [...params].filter(([, parameter]) => parameter.trainable)),
+    );
     const missing = [...wanted.keys()].filter((name) => !grads.has(name));
     const unexpected = [...grads.keys()].filter((name) => !wanted.has(name));
     const misshapen = [...wanted].flatMap(([name, { shape }]) => {
       const gradient = grads.get(name);
-      return gradient && !sameShape(gradient.shape, shape) ? [`${name} (expected ${showShape(shape)}, got ${showShape(gradient.shape)})`] : [];
+      return gradient && !sameShape(gradient.shape, shape)
+        ? [`${name} (expected ${showShape(shape)}, got ${showShape(gradient.shape)})`]
+        : [];
     });
     const lists = Object.entries({ missing, unexpected, misshapen }).filter(([, names]) => names.length > 0);
     if (lists.length > 0)
@@ -166,7 +186,9 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }> {
   /** The parts of a step, by the count that they share. State that is missing is made before the first parameter changes. */
   #launches(group: ParameterGroup<O>, grads: Gradients): Update[][] {
     const trained = [...group.params].filter(([, parameter]) => parameter.trainable);
-    const without = trained.flatMap(([, parameter]) => (this.#states.has(parameter) ? [] : [[parameter, this.stateSpecs(parameter, group)] as const]));
+    const without = trained.flatMap(([, parameter]) =>
+      this.#states.has(parameter) ? [] : [[parameter, this.stateSpecs(parameter, group)] as const],
+    );
     for (const [parameter, state] of freshStates(new Map(without))) this.#states.set(parameter, keep(state));
     const launches = new Map<Storage, Update[]>();
     for (const [name, parameter] of trained) {
@@ -186,18 +208,34 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }> {
     before.dispose();
   }
 
-  #checkState(op: string, name: string, parameter: Parameter, group: ParameterGroup<O>, after: ParameterState, before: ParameterState): void {
+  #checkState(
+    op: string,
+    name: string,
+    parameter: Parameter,
+    group: ParameterGroup<O>,
+    after: ParameterState,
+    before: ParameterState,
+  ): void {
     const specs: StateSpecs = { ...this.stateSpecs(parameter, group), step: counter };
     const wrong = [...new Set([...Object.keys(specs), ...Object.keys(after)])].flatMap((key) => {
       const [spec, got] = [specs[key], after[key]];
-      if (spec && got && sameShape(spec.shape, got.shape) && spec.dtype === got.dtype && got.device === parameter.device) return [];
+      if (
+        spec &&
+        got &&
+        sameShape(spec.shape, got.shape) &&
+        spec.dtype === got.dtype &&
+        got.device === parameter.device
+      )
+        return [];
       const show = (one: TensorSpec | undefined): string => (one ? `${one.dtype} ${showShape(one.shape)}` : "nothing");
       return [`${key} (expected ${show(spec)}, got ${show(got)})`];
     });
     if (wrong.length === 0) return;
     const old = new Set(Object.values(before));
     dispose(Object.values(after).filter((tensor) => !old.has(tensor)));
-    throw new ArgumentError(`${op}: the state does not fit ${name}, ${wrong.join(", ")}; give a function that makes it fit, or () => null to start afresh`);
+    throw new ArgumentError(
+      `${op}: the state does not fit ${name}, ${wrong.join(", ")}; give a function that makes it fit, or () => null to start afresh`,
+    );
   }
 
   #disposeState(): void {

@@ -37,16 +37,19 @@ export const makeGroups = <O extends object>(
   defaults: O,
 ): readonly ParameterGroup<O>[] => {
   const groups = (Array.isArray(params) ? (params as readonly GroupOptions<O>[]) : [{ params } as GroupOptions<O>]).map(
-    (group) => ({ ...defaults, ...group, params: new Map(group.params) }) as ParameterGroup<O>,
+    (group) => ({ ...defaults, ...group, params: new Map(group.params) }),
   );
   const seen = new Map<unknown, string>();
   for (const group of groups)
     for (const [name, parameter] of group.params) {
       const before = seen.get(name) ?? seen.get(parameter);
       if (before !== undefined)
-        throw new ArgumentError(`${optimizer}: expected every parameter once, got ${before} and ${name} for one; tied weights have one name, see aliases()`);
+        throw new ArgumentError(
+          `${optimizer}: expected every parameter once, got ${before} and ${name} for one; tied weights have one name, see aliases()`,
+        );
       seen.set(name, name).set(parameter, name);
     }
-  if (seen.size === 0) throw new ArgumentError(`${optimizer}: expected at least one parameter, got none; pass model.namedParameters()`);
+  if (seen.size === 0)
+    throw new ArgumentError(`${optimizer}: expected at least one parameter, got none; pass model.namedParameters()`);
   return groups;
 };

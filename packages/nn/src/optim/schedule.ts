@@ -52,7 +52,9 @@ export class Schedule {
   loadStateDict({ step, baseRates }: ScheduleState): void {
     const { length } = this.optimizer.groups;
     if (!Number.isInteger(step) || step < 0 || baseRates.length !== length || !baseRates.every(Number.isFinite))
-      throw new ArgumentError(`schedule: expected a step from 0 up and ${length} base rates, got step ${step} and rates ${baseRates.join(", ") || "none"}`);
+      throw new ArgumentError(
+        `schedule: expected a step from 0 up and ${length} base rates, got step ${step} and rates ${baseRates.join(", ") || "none"}`,
+      );
     this.count = step;
     this.baseRates = [...baseRates];
     this.apply();
@@ -72,7 +74,10 @@ export interface WarmupOptions {
   readonly totalSteps: number;
 }
 
-const checkSteps = (name: string, { warmupSteps, totalSteps = Infinity }: { warmupSteps: number; totalSteps?: number }): void => {
+const checkSteps = (
+  name: string,
+  { warmupSteps, totalSteps = Infinity }: { warmupSteps: number; totalSteps?: number },
+): void => {
   if (!(warmupSteps >= 0 && totalSteps >= 0))
     throw new ArgumentError(`${name}: warmupSteps and totalSteps are 0 or more, got ${warmupSteps} and ${totalSteps}`);
 };
@@ -88,7 +93,9 @@ const checkSteps = (name: string, { warmupSteps, totalSteps = Infinity }: { warm
 export const linearWarmup = (optimizer: Optimizer, { warmupSteps, totalSteps }: WarmupOptions): Schedule => {
   checkSteps("linearWarmup", { warmupSteps, totalSteps });
   return new Schedule(optimizer, (step) =>
-    step < warmupSteps ? step / Math.max(1, warmupSteps) : Math.max(0, (totalSteps - step) / Math.max(1, totalSteps - warmupSteps)),
+    step < warmupSteps
+      ? step / Math.max(1, warmupSteps)
+      : Math.max(0, (totalSteps - step) / Math.max(1, totalSteps - warmupSteps)),
   );
 };
 

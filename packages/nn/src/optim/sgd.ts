@@ -31,7 +31,9 @@ export class SGD extends Optimizer<SGDOptions> {
     super(params, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, ...options });
     for (const { lr, momentum, dampening, weightDecay, nesterov } of this.groups) {
       if (!(lr >= 0 && momentum >= 0 && weightDecay >= 0))
-        throw new ArgumentError(`SGD: expected lr, momentum and weightDecay of 0 or more, got ${lr}, ${momentum} and ${weightDecay}`);
+        throw new ArgumentError(
+          `SGD: expected lr, momentum and weightDecay of 0 or more, got ${lr}, ${momentum} and ${weightDecay}`,
+        );
       if (nesterov && (momentum === 0 || dampening !== 0))
         throw new ArgumentError(`SGD: nesterov needs a momentum and no dampening, got ${momentum} and ${dampening}`);
     }
@@ -41,8 +43,16 @@ export class SGD extends Optimizer<SGDOptions> {
     return momentum === 0 ? {} : { momentumBuffer: { shape, dtype: "float32" } };
   }
 
-  protected override update({ momentum, dampening, weightDecay, nesterov }: ParameterGroup<SGDOptions>, updates: readonly Update[], shared: StepState): void {
-    const parameters = updates.map(({ parameter, gradient, state: { momentumBuffer: buffer } }) => ({ parameter, grad: gradient, ...(buffer ? { buffer } : {}) }));
+  protected override update(
+    { momentum, dampening, weightDecay, nesterov }: ParameterGroup<SGDOptions>,
+    updates: readonly Update[],
+    shared: StepState,
+  ): void {
+    const parameters = updates.map(({ parameter, gradient, state: { momentumBuffer: buffer } }) => ({
+      parameter,
+      grad: gradient,
+      ...(buffer ? { buffer } : {}),
+    }));
     sgdStep(parameters, shared, { momentum, dampening, weightDecay, nesterov });
   }
 }

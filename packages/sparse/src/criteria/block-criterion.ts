@@ -42,12 +42,22 @@ export const sumOverBlocks = (
 export type Measured = ReadonlyMap<string, Tensor | TypedArray>;
 
 /** The measured numbers of one layer. @throws ArgumentError when there are none, or not as many as the layer has. */
-export const measuredOf = (criterion: string, measured: Measured, name: string, shape: readonly number[]): TypedArray => {
+export const measuredOf = (
+  criterion: string,
+  measured: Measured,
+  name: string,
+  shape: readonly number[],
+): TypedArray => {
   const found = measured.get(name);
-  if (!found) throw new ArgumentError(`${criterion}: expected an entry "${name}", there is ${[...measured.keys()].join(", ") || "none at all"}`);
+  if (!found)
+    throw new ArgumentError(
+      `${criterion}: expected an entry "${name}", there is ${[...measured.keys()].join(", ") || "none at all"}`,
+    );
   const values = found instanceof Tensor ? found.dataSync() : found;
   const expected = shape.reduce((n, size) => n * size, 1);
   if (values.length !== expected)
-    throw new ArgumentError(`${criterion}: expected ${showShape(shape)} = ${expected} numbers for "${name}", got ${values.length}`);
+    throw new ArgumentError(
+      `${criterion}: expected ${showShape(shape)} = ${expected} numbers for "${name}", got ${values.length}`,
+    );
   return values;
 };

@@ -14,7 +14,12 @@ const layer: JudgedLayer = { name: "fc", weight, outFeatures, inFeatures, blockS
 
 /** Σ over each block, written out another way. */
 const blocks = (term: (o: number, i: number) => number): number[] =>
-  [[0, 4, 0, 4], [0, 4, 4, 6], [4, 5, 0, 4], [4, 5, 4, 6]].map(([top, bottom, left, right]) => {
+  [
+    [0, 4, 0, 4],
+    [0, 4, 4, 6],
+    [4, 5, 0, 4],
+    [4, 5, 4, 6],
+  ].map(([top, bottom, left, right]) => {
     let sum = 0;
     for (let o = top!; o < bottom!; o++) for (let i = left!; i < right!; i++) sum += term(o, i);
     return sum;
@@ -23,7 +28,7 @@ const blocks = (term: (o: number, i: number) => number): number[] =>
 describe("criteria", () => {
   it("magnitude is the Euclidean norm of each block", () => {
     const want = blocks((o, i) => (o - i) ** 2).map(Math.sqrt);
-    expect([...magnitude().scores(layer)]).toEqual(want.map((value) => expect.closeTo(value, 9)));
+    expect([...magnitude().scores(layer)]).toEqual(want.map((value) => expect.closeTo(value, 9) as number));
   });
 
   it("random follows from the seed, and is no constant", () => {
@@ -54,8 +59,12 @@ describe("criteria", () => {
   });
 
   it("say what was not measured", () => {
-    expect(() => movement(new Map()).scores(layer)).toThrow('movement: expected an entry "fc.weight", there is none at all');
-    expect(() => saliency(new Map([["other.weight", moved]])).scores(layer)).toThrow('saliency: expected an entry "fc.weight", there is other.weight');
+    expect(() => movement(new Map()).scores(layer)).toThrow(
+      'movement: expected an entry "fc.weight", there is none at all',
+    );
+    expect(() => saliency(new Map([["other.weight", moved]])).scores(layer)).toThrow(
+      'saliency: expected an entry "fc.weight", there is other.weight',
+    );
     expect(() => activationWeighted(new Map([["fc", new Float32Array(5)]])).scores(layer)).toThrow(
       'activationWeighted: expected [6] = 6 numbers for "fc", got 5',
     );

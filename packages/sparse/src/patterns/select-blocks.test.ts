@@ -4,7 +4,9 @@ import { selectBlocks } from "./select-blocks.ts";
 
 const sums = (mask: Uint8Array, rows: number, cols: number): [number[], number[]] => [
   Array.from({ length: rows }, (_, row) => mask.slice(row * cols, row * cols + cols).reduce((a, b) => a + b, 0)),
-  Array.from({ length: cols }, (_, col) => Array.from({ length: rows }, (_, row) => mask[row * cols + col]!).reduce((a, b) => a + b, 0)),
+  Array.from({ length: cols }, (_, col) =>
+    Array.from({ length: rows }, (_, row) => mask[row * cols + col]!).reduce((a, b) => a + b, 0),
+  ),
 ];
 
 describe("selectBlocks", () => {
@@ -42,9 +44,13 @@ describe("selectBlocks", () => {
       9, 8, 7, 6,
       1, 2, 3, 4,
     ];
-    expect([...selectBlocks(scores, { rows: 2, cols: 4, blocks: 4, balanced: true })]).toEqual([1, 1, 0, 0, 0, 0, 1, 1]);
+    expect([...selectBlocks(scores, { rows: 2, cols: 4, blocks: 4, balanced: true })]).toEqual([
+      1, 1, 0, 0, 0, 0, 1, 1,
+    ]);
     // One more goes where the next best block is.
-    expect([...selectBlocks(scores, { rows: 2, cols: 4, blocks: 5, balanced: true })]).toEqual([1, 1, 1, 0, 0, 0, 1, 1]);
+    expect([...selectBlocks(scores, { rows: 2, cols: 4, blocks: 5, balanced: true })]).toEqual([
+      1, 1, 1, 0, 0, 0, 1, 1,
+    ]);
   });
 
   it("with balanced, moves the cheapest block into an empty column", () => {
@@ -60,10 +66,21 @@ describe("selectBlocks", () => {
   for (const balanced of [false, true])
     it(`leaves no row or column empty and takes exactly as many as asked, balanced: ${balanced}`, () => {
       const random = new SeededRandom(1);
-      for (const [rows, cols] of [[1, 1], [1, 5], [5, 1], [4, 4], [3, 8], [8, 3], [16, 4]] as const)
+      for (const [rows, cols] of [
+        [1, 1],
+        [1, 5],
+        [5, 1],
+        [4, 4],
+        [3, 8],
+        [8, 3],
+        [16, 4],
+      ] as const)
         for (let trial = 0; trial < 40; trial++) {
           // A few large rows and columns: the best blocks lie together.
-          const scores = Float64Array.from({ length: rows * cols }, (_, at) => random.uniform() + (Math.floor(at / cols) < 1 ? 9 : 0) + (at % cols < 1 ? 5 : 0));
+          const scores = Float64Array.from(
+            { length: rows * cols },
+            (_, at) => random.uniform() + (Math.floor(at / cols) < 1 ? 9 : 0) + (at % cols < 1 ? 5 : 0),
+          );
           const least = Math.max(rows, cols);
           const blocks = least + random.below(rows * cols - least + 1);
           const [byRow, byCol] = sums(selectBlocks(scores, { rows, cols, blocks, balanced }), rows, cols);
@@ -75,12 +92,20 @@ describe("selectBlocks", () => {
 
   it("takes infinite scores for what they are, and refuses NaN", () => {
     expect([...selectBlocks([Infinity, 0, -Infinity, 1], { rows: 2, cols: 2, blocks: 3 })]).toEqual([1, 1, 0, 1]);
-    expect([...selectBlocks([-Infinity, -Infinity, Infinity, 1], { rows: 2, cols: 2, blocks: 2, balanced: true })].reduce((a, b) => a + b)).toBe(2);
-    expect(() => selectBlocks([1, NaN, 3, 4], { rows: 2, cols: 2, blocks: 2 })).toThrow("selectBlocks: the score of block [0, 1] is NaN; are the weights finite?");
+    expect(
+      [...selectBlocks([-Infinity, -Infinity, Infinity, 1], { rows: 2, cols: 2, blocks: 2, balanced: true })].reduce(
+        (a, b) => a + b,
+      ),
+    ).toBe(2);
+    expect(() => selectBlocks([1, NaN, 3, 4], { rows: 2, cols: 2, blocks: 2 })).toThrow(
+      "selectBlocks: the score of block [0, 1] is NaN; are the weights finite?",
+    );
   });
 
   it("refuses counts that do not fit, by text", () => {
-    expect(() => selectBlocks([1, 2, 3], { rows: 2, cols: 2, blocks: 2 })).toThrow("selectBlocks: expected 2 × 2 scores, got 3; give one for each block");
+    expect(() => selectBlocks([1, 2, 3], { rows: 2, cols: 2, blocks: 2 })).toThrow(
+      "selectBlocks: expected 2 × 2 scores, got 3; give one for each block",
+    );
     expect(() => selectBlocks([1, 2, 3, 4], { rows: 2, cols: 2, blocks: 1 })).toThrow(
       "selectBlocks: blocks is a whole number from 2 (one for each row and column) to 4, got 1",
     );

@@ -20,24 +20,33 @@ export interface Selection {
  * @example
  * selectBlocks([5, 4, 3, 9], { rows: 2, cols: 2, blocks: 2 }); // [1, 0, 0, 1]
  */
-export const selectBlocks = (scores: ArrayLike<number>, { rows, cols, blocks, balanced = false }: Selection): Uint8Array => {
+export const selectBlocks = (
+  scores: ArrayLike<number>,
+  { rows, cols, blocks, balanced = false }: Selection,
+): Uint8Array => {
   checkCount("selectBlocks", "rows", rows, 1);
   checkCount("selectBlocks", "cols", cols, 1);
   if (scores.length !== rows * cols)
-    throw new ArgumentError(`selectBlocks: expected ${rows} × ${cols} scores, got ${scores.length}; give one for each block`);
+    throw new ArgumentError(
+      `selectBlocks: expected ${rows} × ${cols} scores, got ${scores.length}; give one for each block`,
+    );
   if (!Number.isInteger(blocks) || blocks < Math.max(rows, cols) || blocks > rows * cols)
     throw new ArgumentError(
       `selectBlocks: blocks is a whole number from ${Math.max(rows, cols)} (one for each row and column) to ${rows * cols}, got ${blocks}`,
     );
   for (let i = 0; i < scores.length; i++)
     if (Number.isNaN(scores[i]!))
-      throw new ArgumentError(`selectBlocks: the score of block [${Math.floor(i / cols)}, ${i % cols}] is NaN; are the weights finite?`);
+      throw new ArgumentError(
+        `selectBlocks: the score of block [${Math.floor(i / cols)}, ${i % cols}] is NaN; are the weights finite?`,
+      );
   return balanced ? bestOfEachRow(scores, rows, cols, blocks) : bestOfAll(scores, rows, cols, blocks);
 };
 
 /** Positions by falling score; equal scores keep their order. */
 const ranked = (scores: ArrayLike<number>): number[] =>
-  Array.from({ length: scores.length }, (_, i) => i).sort((a, b) => (scores[a] === scores[b] ? a - b : scores[b]! > scores[a]! ? 1 : -1));
+  Array.from({ length: scores.length }, (_, i) => i).sort((a, b) =>
+    scores[a] === scores[b] ? a - b : scores[b]! > scores[a]! ? 1 : -1,
+  );
 
 const bestOfAll = (scores: ArrayLike<number>, rows: number, cols: number, blocks: number): Uint8Array => {
   const order = ranked(scores);
@@ -68,7 +77,9 @@ const bestOfEachRow = (scores: ArrayLike<number>, rows: number, cols: number, bl
   const mask = new Uint8Array(rows * cols);
   const counts = new Int32Array(cols);
   const least = Math.floor(blocks / rows);
-  const byRow = Array.from({ length: rows }, (_, row) => ranked(Array.from({ length: cols }, (_, col) => scores[row * cols + col]!)));
+  const byRow = Array.from({ length: rows }, (_, row) =>
+    ranked(Array.from({ length: cols }, (_, col) => scores[row * cols + col]!)),
+  );
   // The blocks left over go to the rows whose next block scores highest; with none left over no row has a next one to give.
   const next = byRow.map((order, row) => (least < cols ? scores[row * cols + order[least]!]! : 0));
   const generous = new Set(ranked(next).slice(0, blocks % rows));
@@ -82,7 +93,14 @@ const bestOfEachRow = (scores: ArrayLike<number>, rows: number, cols: number, bl
 };
 
 /** Gives an empty column one block, in the row that loses least by it. There are at least as many blocks as columns, so one can be spared. */
-const fillColumn = (scores: ArrayLike<number>, mask: Uint8Array, counts: Int32Array, rows: number, cols: number, col: number): void => {
+const fillColumn = (
+  scores: ArrayLike<number>,
+  mask: Uint8Array,
+  counts: Int32Array,
+  rows: number,
+  cols: number,
+  col: number,
+): void => {
   let best = { row: -1, from: -1, loss: Infinity };
   for (let row = 0; row < rows; row++)
     for (let from = 0; from < cols; from++) {

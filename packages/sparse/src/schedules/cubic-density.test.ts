@@ -5,7 +5,14 @@ describe("cubicDensity", () => {
   it("falls by d = to + (from − to)(1 − progress)³", () => {
     const density = cubicDensity({ to: 0.25, start: 100, end: 1100 });
     // 1 − progress: 1, 1, 3/4, 1/2, 1/4, 0
-    expect([0, 100, 350, 600, 850, 1100].map(density)).toEqual([1, 1, 0.25 + 0.75 * 0.421875, 0.25 + 0.75 * 0.125, 0.25 + 0.75 * 0.015625, 0.25]);
+    expect([0, 100, 350, 600, 850, 1100].map(density)).toEqual([
+      1,
+      1,
+      0.25 + 0.75 * 0.421875,
+      0.25 + 0.75 * 0.125,
+      0.25 + 0.75 * 0.015625,
+      0.25,
+    ]);
     expect(density(99999)).toBe(0.25);
   });
 
@@ -23,7 +30,11 @@ describe("cubicDensity", () => {
 
   it("refuses what is outside its domain, by text", () => {
     expect(() => cubicDensity({ to: 1.2, end: 10 })).toThrow("cubicDensity: a density lies from 0 to 1, got 1.2");
-    expect(() => cubicDensity({ to: 0.2, start: 10, end: 10 })).toThrow("cubicDensity: start and end are steps, the end after the start, got 10 and 10");
-    expect(() => cubicDensity({ to: 0.2, end: 10, every: 0 })).toThrow("cubicDensity: every is a number of steps from 1 up, got 0");
+    expect(() => cubicDensity({ to: 0.2, start: 10, end: 10 })).toThrow(
+      "cubicDensity: start and end are steps, the end after the start, got 10 and 10",
+    );
+    expect(() => cubicDensity({ to: 0.2, end: 10, every: 0 })).toThrow(
+      "cubicDensity: every is a number of steps from 1 up, got 0",
+    );
   });
 });

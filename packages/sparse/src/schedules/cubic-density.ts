@@ -28,12 +28,19 @@ export interface CubicDensityOptions {
  * density(500); // 0.34375
  * density(1000); // 0.25
  */
-export const cubicDensity = ({ from = 1, to, start = 0, end, every = 1 }: CubicDensityOptions): ((step: number) => number) => {
+export const cubicDensity = ({
+  from = 1,
+  to,
+  start = 0,
+  end,
+  every = 1,
+}: CubicDensityOptions): ((step: number) => number) => {
   checkDensity("cubicDensity", from);
   checkDensity("cubicDensity", to);
   if (!Number.isInteger(start) || !Number.isInteger(end) || start < 0 || end <= start)
     throw new ArgumentError(`cubicDensity: start and end are steps, the end after the start, got ${start} and ${end}`);
-  if (!Number.isInteger(every) || every < 1) throw new ArgumentError(`cubicDensity: every is a number of steps from 1 up, got ${every}`);
+  if (!Number.isInteger(every) || every < 1)
+    throw new ArgumentError(`cubicDensity: every is a number of steps from 1 up, got ${every}`);
   return (step) => {
     if (step >= end) return to;
     const done = Math.floor(Math.max(step - start, 0) / every) * every;

@@ -7,8 +7,8 @@
  *   C tile: R rows of W floats, `ldc` bytes apart
  *
  * The accumulators stay in registers over the whole list and C is written once: only the pointer into A jumps. One flat loop,
- * with the "end of block?" branch first: around nested loops, or with the branch last, V8 spills the accumulators (half the
- * speed). Otherwise as in tiles.as.ts.
+ * with the "end of block?" branch first: nested loops, and most forms with the branch last, ran at half the speed (Node 20
+ * and 22, not 24). Otherwise as in tiles.as.ts.
  */
 import { madd } from "./simd.as";
 import { ROWS } from "./tiles.as";

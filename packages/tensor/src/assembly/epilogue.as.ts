@@ -29,26 +29,28 @@ import { loadLanes, storeLanes } from "./simd.as";
 // @ts-ignore: decorator
 @inline function row(c: usize, pre: usize, bias: usize, columns: i32, activation: i32): void {
   for (; columns >= 16; columns -= 16) {
-    const x = v128.load(c), y = v128.load(c, 16), z = v128.load(c, 32), w = v128.load(c, 48);
-    let x1 = x, y1 = y, z1 = z, w1 = w;
+    let x = v128.load(c), y = v128.load(c, 16), z = v128.load(c, 32), w = v128.load(c, 48);
     if (bias) {
-      x1 = f32x4.add(x, v128.load(bias));
-      y1 = f32x4.add(y, v128.load(bias, 16));
-      z1 = f32x4.add(z, v128.load(bias, 32));
-      w1 = f32x4.add(w, v128.load(bias, 48));
+      x = f32x4.add(x, v128.load(bias));
+      y = f32x4.add(y, v128.load(bias, 16));
+      z = f32x4.add(z, v128.load(bias, 32));
+      w = f32x4.add(w, v128.load(bias, 48));
       bias += 64;
     }
     if (pre) {
-      v128.store(pre, x1);
-      v128.store(pre, y1, 16);
-      v128.store(pre, z1, 32);
-      v128.store(pre, w1, 48);
+      v128.store(pre, x);
+      v128.store(pre, y, 16);
+      v128.store(pre, z, 32);
+      v128.store(pre, w, 48);
       pre += 64;
     }
-    v128.store(c, activate(x1, activation));
-    v128.store(c, activate(y1, activation), 16);
-    v128.store(c, activate(z1, activation), 32);
-    v128.store(c, activate(w1, activation), 48);
+    // No store between the four: behind one, the constants would be loaded anew.
+    const fx = activate(x, activation), fy = activate(y, activation);
+    const fz = activate(z, activation), fw = activate(w, activation);
+    v128.store(c, fx);
+    v128.store(c, fy, 16);
+    v128.store(c, fz, 32);
+    v128.store(c, fw, 48);
     c += 64;
   }
   for (; columns > 0; columns -= 4) {

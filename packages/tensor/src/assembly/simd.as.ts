@@ -57,13 +57,6 @@
   return max(f32x4.extract_lane(pair, 0), f32x4.extract_lane(pair, 1));
 }
 
-/** The smallest lane; NaN if any lane is. */
-// @ts-ignore: decorator
-@inline export function min4(v: v128): f32 {
-  const pair = f32x4.min(v, v128.shuffle<i64>(v, v, 1, 1));
-  return min(f32x4.extract_lane(pair, 0), f32x4.extract_lane(pair, 1));
-}
-
 // Exported functions with vectors in their types draw a warning unless they are inlined; hence the pairs.
 
 function lanes(at: usize, step: usize, n: i32): v128 {

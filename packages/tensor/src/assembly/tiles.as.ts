@@ -6,8 +6,8 @@
  *
  * Every sum runs over all k in order in one float32, whatever the blocks and tiles: a value depends on its inputs alone.
  * V8 has 15 usable vector registers: 6 x 8 with fma takes 12 + 2 + 1, 4 x 8 with a product 8 + 2 + 1 + 1; more would spill.
- * One k for each iteration, one flat loop, and nothing but stores after it: TurboFan reorders an unrolled body, and spills
- * accumulators that live on into branches (half the speed). Hence `accumulate` is settled before the loop.
+ * One k for each iteration and one flat loop: TurboFan reorders an unrolled body and spills. Nothing but stores after it, so
+ * `accumulate` is settled before: adding C to the sums after the loop ran at half the speed in most forms (Node 20 and 22).
  * After Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008.
  */
 import { madd } from "./simd.as";

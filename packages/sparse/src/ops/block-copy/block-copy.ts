@@ -1,5 +1,12 @@
 import { defineOp, run, sameShape, ShapeError, showShape, type Tensor } from "@tessera/tensor";
-import { checkFloat, checkIndex, checkValues, type BlockIndex, type BlockSparse, type MatrixAttrs } from "../../block-index.ts";
+import {
+  checkFloat,
+  checkIndex,
+  checkValues,
+  type BlockIndex,
+  type BlockSparse,
+  type MatrixAttrs,
+} from "../../block-index.ts";
 import { gatherBlocksCpu, scatterBlocksCpu } from "./block-copy.cpu.ts";
 import { gatherBlocksReference, scatterBlocksReference } from "./block-copy.reference.ts";
 
@@ -16,7 +23,9 @@ export const gatherBlocksOp = defineOp<BlockCopySignature>({
     checkFloat("gatherBlocks", dense);
     checkIndex("gatherBlocks", index, attrs);
     if (!sameShape(dense.shape, attrs.shape))
-      throw new ShapeError(`gatherBlocks: expected a ${showShape(attrs.shape)} matrix for this index, got ${showShape(dense.shape)}`);
+      throw new ShapeError(
+        `gatherBlocks: expected a ${showShape(attrs.shape)} matrix for this index, got ${showShape(dense.shape)}`,
+      );
     return [{ shape: [index[1].shape[0]!, attrs.blockSize, attrs.blockSize], dtype: "float32" }];
   },
   kernels: { reference: gatherBlocksReference, cpu: gatherBlocksCpu },
@@ -42,7 +51,10 @@ export const scatterBlocksOp = defineOp<BlockCopySignature>({
  * @throws ShapeError when the matrix does not have the shape that the index is for.
  */
 export const gatherBlocks = (dense: Tensor, index: BlockIndex): Tensor =>
-  run(gatherBlocksOp, [dense, index.crowIndices, index.colIndices], { shape: index.shape, blockSize: index.blockSize })[0];
+  run(gatherBlocksOp, [dense, index.crowIndices, index.colIndices], {
+    shape: index.shape,
+    blockSize: index.blockSize,
+  })[0];
 
 /**
  * The dense matrix of a block-sparse one: its values where they belong, 0 elsewhere.

@@ -60,7 +60,8 @@ export function block_pack_values_f32(
 
 /**
  * X [tokens, features] to `packed` [tokens / ROWS][depth][ROWS], zero from `features` to `depth`, a multiple of b. A task packs
- * `perTask` tokens, a multiple of 12; `packed` holds depth · (tokens rounded up to 12) floats. Strides in elements.
+ * `perTask` tokens, a multiple of 12; `packed` holds depth · (tokens rounded up to 12) floats. `across` steps from token to token,
+ * `along` from feature to feature, in elements.
  */
 export function block_pack_tokens_f32(
   task: i32, x: usize, packed: usize, tokens: i32, features: i32, depth: i32, across: i32, along: i32, perTask: i32,
@@ -140,7 +141,8 @@ export function block_product_f32(
 /**
  * X or dY [tokens, features] to panels over the tokens, in chunks of `kc` tokens: [chunk][feature / width][kc][width], where a
  * block's features make panels of 8 and, when b / 4 is odd, one of 4 (`wide`), or panels of 4 only. Features are padded to a
- * multiple of b with zeros, `blocks` · b in all. A task packs `perTask` blocks of one chunk; strides in elements.
+ * multiple of b with zeros, `blocks` · b in all. A task packs `perTask` blocks of one chunk. `across` steps from token to token,
+ * `along` from feature to feature.
  */
 export function block_pack_features_f32(
   task: i32, x: usize, packed: usize, tokens: i32, features: i32, across: i32, along: i32, blocks: i32, b: i32, kc: i32, wide: i32,

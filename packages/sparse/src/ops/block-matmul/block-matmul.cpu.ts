@@ -1,8 +1,21 @@
-import { numel, type CpuArgument, type CpuStep, type Layout, type Plan, type Planner, type Slot } from "@tessera/tensor";
+import {
+  numel,
+  type CpuArgument,
+  type CpuStep,
+  type Layout,
+  type Plan,
+  type Planner,
+  type Slot,
+} from "@tessera/tensor";
 import type { Activation } from "@tessera/tensor/ops/matmul";
 import type { MatrixAttrs } from "../../block-index.ts";
 import { kernels } from "../../kernels.ts";
-import type { ActivatedBlockSparseLinearSignature, BlockSparseLinearSignature, DdsSignature, SddSignature } from "./block-matmul.ts";
+import type {
+  ActivatedBlockSparseLinearSignature,
+  BlockSparseLinearSignature,
+  DdsSignature,
+  SddSignature,
+} from "./block-matmul.ts";
 
 // Sizes of the kernels, see block-matmul.as.ts.
 /** Tokens come in a multiple of both variants' tile heights. */
@@ -66,11 +79,29 @@ const planLines = (product: LineProduct): Plan<CpuStep> => {
 
   const [packedTokens, packedValues, tiles] = [{ scratch: 0 }, { scratch: 1 }, { scratch: 2 }];
   const pack = [
-    step("block_pack_values_f32", Math.ceil(lines / linesPerPack), [values, packedValues, pointers, permutation, lines, b, linesPerPack]),
-    step("block_pack_tokens_f32", Math.ceil(tokens / tokensPerPack), [{ in: 0 }, packedTokens, tokens, from, depth, from, 1, tokensPerPack]),
+    step("block_pack_values_f32", Math.ceil(lines / linesPerPack), [
+      values,
+      packedValues,
+      pointers,
+      permutation,
+      lines,
+      b,
+      linesPerPack,
+    ]),
+    step("block_pack_tokens_f32", Math.ceil(tokens / tokensPerPack), [
+      { in: 0 },
+      packedTokens,
+      tokens,
+      from,
+      depth,
+      from,
+      1,
+      tokensPerPack,
+    ]),
   ];
   return {
-    scratchBytes: blocks === 0 ? [0, 0, 0] : [depth * roundUp(tokens, ROUND) * 4, blocks * b * b * 4, tasks * TILE_BYTES],
+    scratchBytes:
+      blocks === 0 ? [0, 0, 0] : [depth * roundUp(tokens, ROUND) * 4, blocks * b * b * 4, tasks * TILE_BYTES],
     steps: [
       // Without a block nothing is read from the panels.
       ...(blocks === 0 ? [] : pack),
@@ -131,7 +162,13 @@ export const ddsCpu: Planner<DdsSignature, CpuStep> = {
 
 /** Both factors are packed into panels over the tokens; then a task computes some stored blocks. */
 export const sddCpu: Planner<SddSignature, CpuStep> = {
-  plan: ({ inputs: [dy, , crowIndices, colIndices], attrs: { shape: [outputs, inputs], blockSize: b } }) => {
+  plan: ({
+    inputs: [dy, , crowIndices, colIndices],
+    attrs: {
+      shape: [outputs, inputs],
+      blockSize: b,
+    },
+  }) => {
     const tokens = tokensOf(dy);
     const blocks = colIndices.shape[0]!;
     const rows = crowIndices.shape[0]! - 1;
@@ -150,9 +187,26 @@ export const sddCpu: Planner<SddSignature, CpuStep> = {
     return {
       scratchBytes: [tokens * rows * b * 4, tokens * cols * b * 4],
       steps: [
-        ...(tokens === 0 ? [] : [packFeatures({ in: 0 }, packedDy, outputs, rows, 0), packFeatures({ in: 1 }, packedX, inputs, cols, 1)]),
+        ...(tokens === 0
+          ? []
+          : [packFeatures({ in: 0 }, packedDy, outputs, rows, 0), packFeatures({ in: 1 }, packedX, inputs, cols, 1)]),
         step("block_weight_gradient_f32", Math.ceil(blocks / perTask), [
-          ...[packedDy, packedX, { in: 2 }, { in: 3 }, { out: 0 }, tokens, outputs, inputs, rows, cols, b, KC, blocks, perTask],
+          ...[
+            packedDy,
+            packedX,
+            { in: 2 },
+            { in: 3 },
+            { out: 0 },
+            tokens,
+            outputs,
+            inputs,
+            rows,
+            cols,
+            b,
+            KC,
+            blocks,
+            perTask,
+          ],
         ]),
       ],
     };

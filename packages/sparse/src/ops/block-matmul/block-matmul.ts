@@ -1,4 +1,14 @@
-import { defineOp, run, sameShape, scope, ShapeError, showShape, transpose, type Tensor, type TensorSpec } from "@tessera/tensor";
+import {
+  defineOp,
+  run,
+  sameShape,
+  scope,
+  ShapeError,
+  showShape,
+  transpose,
+  type Tensor,
+  type TensorSpec,
+} from "@tessera/tensor";
 import type { Activation } from "@tessera/tensor/ops/matmul";
 import {
   checkFloat,
@@ -43,21 +53,31 @@ export interface SddSignature {
 
 type IndexSpecs = Parameters<typeof checkIndex>[1];
 
-const linearShape = (x: TensorSpec, values: TensorSpec, bias: TensorSpec | null, index: IndexSpecs, attrs: MatrixAttrs): number[] => {
+const linearShape = (
+  x: TensorSpec,
+  values: TensorSpec,
+  bias: TensorSpec | null,
+  index: IndexSpecs,
+  attrs: MatrixAttrs,
+): number[] => {
   const op = "blockSparseLinear";
   const [outputs, inputs] = attrs.shape;
   checkFloat(op, x, values, bias);
   checkIndex(op, index, attrs);
   checkValues(op, values, index[1], attrs);
   if (bias && !sameShape(bias.shape, [outputs]))
-    throw new ShapeError(`${op}: expected a bias [${outputs}] for the ${showShape(attrs.shape)} matrix, got ${showShape(bias.shape)}; reshape it`);
+    throw new ShapeError(
+      `${op}: expected a bias [${outputs}] for the ${showShape(attrs.shape)} matrix, got ${showShape(bias.shape)}; reshape it`,
+    );
   return [...leadingDims(op, "x", x, inputs, attrs.shape), outputs];
 };
 
 /** y = x Wᵀ + b. */
 export const blockSparseLinearOp = defineOp<BlockSparseLinearSignature>({
   name: "blockSparseLinear",
-  infer: ([x, values, bias, ...index], attrs) => [{ shape: linearShape(x, values, bias, index, attrs), dtype: "float32" }],
+  infer: ([x, values, bias, ...index], attrs) => [
+    { shape: linearShape(x, values, bias, index, attrs), dtype: "float32" },
+  ],
   kernels: { reference: blockSparseLinearReference, cpu: blockSparseLinearCpu },
 });
 
@@ -94,7 +114,9 @@ export const sddOp = defineOp<SddSignature>({
     checkIndex("sdd", index, attrs);
     const [left, right] = [leadingDims("sdd", "dy", dy, shape[0], shape), leadingDims("sdd", "x", x, shape[1], shape)];
     if (!sameShape(left, right))
-      throw new ShapeError(`sdd: expected one row of dy for each row of x, got ${showShape(dy.shape)} and ${showShape(x.shape)}; reshape them alike`);
+      throw new ShapeError(
+        `sdd: expected one row of dy for each row of x, got ${showShape(dy.shape)} and ${showShape(x.shape)}; reshape them alike`,
+      );
     return [{ shape: [index[1].shape[0]!, blockSize, blockSize], dtype: "float32" }];
   },
   kernels: { reference: sddReference, cpu: sddCpu },
@@ -145,7 +167,10 @@ export const dds = (x: Tensor, w: BlockSparse, { transposed = false }: { transpo
  * @throws ShapeError when x is not a matrix, or the inner sizes differ.
  */
 export const dsd = (w: BlockSparse, x: Tensor, { transposed = false }: { transposed?: boolean } = {}): Tensor => {
-  if (x.ndim !== 2) throw new ShapeError(`dsd: expected a matrix at the right, got shape ${showShape(x.shape)}; reshape it, or use dds`);
+  if (x.ndim !== 2)
+    throw new ShapeError(
+      `dsd: expected a matrix at the right, got shape ${showShape(x.shape)}; reshape it, or use dds`,
+    );
   return scope(() => transpose(dds(transpose(x, 0, 1), w, { transposed: !transposed }), 0, 1));
 };
 
@@ -159,6 +184,8 @@ export const dsd = (w: BlockSparse, x: Tensor, { transposed = false }: { transpo
  */
 export const sdd = (a: Tensor, b: Tensor, index: BlockIndex): Tensor => {
   if (a.ndim !== 2 || b.ndim !== 2)
-    throw new ShapeError(`sdd: expected two matrices, got shapes ${showShape(a.shape)} and ${showShape(b.shape)}; reshape them`);
+    throw new ShapeError(
+      `sdd: expected two matrices, got shapes ${showShape(a.shape)} and ${showShape(b.shape)}; reshape them`,
+    );
   return scope(() => run(sddOp, [transpose(a, 0, 1), b, ...indexInputs(index)], matrix(index))[0]);
 };

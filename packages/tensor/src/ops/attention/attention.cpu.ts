@@ -61,7 +61,16 @@ export const attentionCpu: Planner<AttentionSignature, CpuStep> = {
         {
           wasm: kernels,
           fn: "attention_f32",
-          args: [{ in: 0 }, packed, mask ? { in: 3 } : 0, { out: 0 }, lse ? { out: 1 } : 0, { scratch: 1 }, attrs.scale, words],
+          args: [
+            { in: 0 },
+            packed,
+            mask ? { in: 3 } : 0,
+            { out: 0 },
+            lse ? { out: 1 } : 0,
+            { scratch: 1 },
+            attrs.scale,
+            words,
+          ],
           tasks,
         },
       ],
@@ -87,7 +96,14 @@ export const attentionBackwardCpu: Planner<AttentionBackwardSignature, CpuStep> 
           fn: "attention_backward_f32",
           args: [
             ...[{ in: 0 }, { in: 1 }, { in: 2 }, { in: 3 }, mask ? { in: 4 } : 0, { in: 5 }, { in: 6 }],
-            ...[{ out: 0 }, { out: 1 }, { out: 2 }, { scratch: 0 }, attrs.scale, wordsOf(sizes, attrs, 0, [q, k, v, dy], mask)],
+            ...[
+              { out: 0 },
+              { out: 1 },
+              { out: 2 },
+              { scratch: 0 },
+              attrs.scale,
+              wordsOf(sizes, attrs, 0, [q, k, v, dy], mask),
+            ],
           ],
           tasks: batch * heads,
         },

@@ -4,7 +4,10 @@ import { broadcastStrides, contiguousStrides, type Shape } from "../../shape.ts"
 import type { AttentionAttrs, AttentionBackwardSignature, AttentionSignature } from "./attention.ts";
 
 /** Finds the features of token t of a head in a contiguous [B, T, H, D] array. */
-const rowsOf = <A extends { subarray(start: number, end: number): A }>(shape: Shape, values: A): ((b: number, t: number, h: number) => A) => {
+const rowsOf = <A extends { subarray(start: number, end: number): A }>(
+  shape: Shape,
+  values: A,
+): ((b: number, t: number, h: number) => A) => {
   const [, tokens, heads, width] = shape as [number, number, number, number];
   return (b, t, h) => {
     const start = ((b * tokens + t) * heads + h) * width;
@@ -40,7 +43,12 @@ const forEachQuery = (
   const keys = k.layout.shape[1]!;
   const [qRow, kRow] = [rows(q), rows(k)];
   const maskStrides = mask
-    ? broadcastStrides({ shape: mask.layout.shape, strides: contiguousStrides(mask.layout.shape) }, [batch, heads, queries, keys])
+    ? broadcastStrides({ shape: mask.layout.shape, strides: contiguousStrides(mask.layout.shape) }, [
+        batch,
+        heads,
+        queries,
+        keys,
+      ])
     : [];
   for (let b = 0; b < batch; b++)
     for (let h = 0; h < heads; h++)

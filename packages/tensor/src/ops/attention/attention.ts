@@ -50,13 +50,18 @@ const checkOperands = (q: TensorSpec, k: TensorSpec, v: TensorSpec, mask: Tensor
   };
   const [batch, queries, heads, width] = q.shape;
   for (const [name, { shape, dtype }] of Object.entries({ q, k, v })) {
-    if (dtype !== "float32") throw new DTypeError(`attention: ${name} is float32, got ${dtype}; cast(${name}, "float32") first?`);
-    if (shape.length !== 4 || shape[0] !== batch || shape[2] !== heads) refuse("q, k, v [B, T, H, D] of equal B and H", `${name} ${showShape(shape)}`);
+    if (dtype !== "float32")
+      throw new DTypeError(`attention: ${name} is float32, got ${dtype}; cast(${name}, "float32") first?`);
+    if (shape.length !== 4 || shape[0] !== batch || shape[2] !== heads)
+      refuse("q, k, v [B, T, H, D] of equal B and H", `${name} ${showShape(shape)}`);
   }
   if (k.shape[3] !== width) refuse(`k as wide as q (${width})`, `width ${k.shape[3]}`);
   if (v.shape[1] !== k.shape[1]) refuse(`as many values as keys (${k.shape[1]})`, `${v.shape[1]}`);
   if (!mask) return;
-  if (mask.dtype === "int32") throw new DTypeError(`attention: the mask is bool (true = attend) or float32 (added), got int32; compare or cast it`);
+  if (mask.dtype === "int32")
+    throw new DTypeError(
+      `attention: the mask is bool (true = attend) or float32 (added), got int32; compare or cast it`,
+    );
   const full = [batch!, heads!, queries!, k.shape[1]!];
   if (!sameShape(broadcastShapes("attention", mask.shape, full), full))
     refuse(`a mask that stretches to [..., queries, keys] ${showShape(full)}`, showShape(mask.shape));
@@ -92,11 +97,15 @@ export const scaledDotProductAttention = (
   { attnMask = null, isCausal = false, scale }: AttentionOptions = {},
 ): Tensor => {
   for (const x of [q, k, v])
-    if (x.ndim < 2) throw new ShapeError(`attention: expected q, k, v [..., tokens, features], got ${[q, k, v].map(({ shape }) => showShape(shape)).join(", ")}`);
+    if (x.ndim < 2)
+      throw new ShapeError(
+        `attention: expected q, k, v [..., tokens, features], got ${[q, k, v].map(({ shape }) => showShape(shape)).join(", ")}`,
+      );
   return scope(() => {
     const lead = broadcastShapes("attention", ...[q, k, v].map(({ shape }) => shape.slice(0, -2)));
     const headed = [q, k, v].map((x) => headsInside(stretch(x, lead), lead)) as [Tensor, Tensor, Tensor];
-    const mask = attnMask && lead.length !== 2 && attnMask.ndim > 2 ? maskOf(attnMask, lead, [q.size(-2), k.size(-2)]) : attnMask;
+    const mask =
+      attnMask && lead.length !== 2 && attnMask.ndim > 2 ? maskOf(attnMask, lead, [q.size(-2), k.size(-2)]) : attnMask;
     const attrs = { scale: scale ?? 1 / Math.sqrt(q.size(-1)), causal: isCausal };
     const y = run(attentionOp, [...headed, mask], attrs)[0];
     return reshape(permute(y, [0, 2, 1, 3]), [...lead, y.size(1), y.size(3)]);
@@ -112,7 +121,12 @@ const stretch = (x: Tensor, lead: Shape): Tensor =>
 
 /** […, T, D] seen as [B, T, H, D]. */
 const headsInside = (x: Tensor, lead: Shape): Tensor => {
-  const four = lead.length === 2 ? x : lead.length === 1 ? unsqueeze(x, 1) : reshape(x, [...batchAndHeads(lead), x.size(-2), x.size(-1)]);
+  const four =
+    lead.length === 2
+      ? x
+      : lead.length === 1
+        ? unsqueeze(x, 1)
+        : reshape(x, [...batchAndHeads(lead), x.size(-2), x.size(-1)]);
   return permute(four, [0, 2, 1, 3]);
 };
 

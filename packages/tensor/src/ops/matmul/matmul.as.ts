@@ -6,7 +6,7 @@
  * Three kernels. `matmul_pack_f32` lays B out in panels of 8 columns, once for all tasks. `matmul_f32` then computes a block of
  * MC x NC of one C per task: it packs its rows of A, KC columns at a time, and runs the micro-kernel over the panels; the
  * blocks of K add to C in order; after the last one the task finishes its block (bias, activation) while it is in cache.
- * `matmul_rows_f32` serves one to four rows, where packing B would cost more than the product.
+ * `matmul_rows_f32` serves up to three rows, where packing B would cost more than the product.
  *
  * A and B have any strides, in elements. Their batch dimensions come as words: [rank, sizes, strides of A, strides of B].
  * Tile sizes: KC <= 512 keeps a panel of A (12 KiB) and one of B (16 KiB) in L1, MC = 48 a block of A (96 KiB) in L2.
@@ -143,7 +143,7 @@ function dot(depth: i32, a: usize, b: usize): f32 {
 }
 
 /**
- * Few rows (M <= 4): B is read once, in place, along its unit stride: `bAlong` = 1 (then A has `along` = 1 too) gives dot
+ * Few rows: B is read once, in place, along its unit stride: `bAlong` = 1 (then A has `along` = 1 too) gives dot
  * products, `bAcross` = 1 sums of rows. A task computes `columns` columns of one batch entry.
  */
 export function matmul_rows_f32(

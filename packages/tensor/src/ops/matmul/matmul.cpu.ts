@@ -61,7 +61,8 @@ const folded = (product: Product): Product => {
     const dim = { size, a: product.a.batch[d]!, b: product.b.batch[d]! };
     const last = kept.at(-1);
     if (size === 1) continue;
-    if (last && last.a === dim.a * size && last.b === dim.b * size) kept[kept.length - 1] = { ...dim, size: last.size * size };
+    if (last && last.a === dim.a * size && last.b === dim.b * size)
+      kept[kept.length - 1] = { ...dim, size: last.size * size };
     else kept.push(dim);
   }
   for (let dim = kept.at(-1); dim?.b === 0 && (m === 1 || dim.a === m * across); dim = kept.at(-1)) {
@@ -101,7 +102,22 @@ const planProduct = (given: Product): Plan<CpuStep> => {
 /** B is read in place; a task takes some columns of one matrix. */
 const planRows = ({ m, n, k, batch, a, b, bias, pre, activation }: Product): Plan<CpuStep> => {
   const columns = Math.min(n, Math.max(16, evenPart(READ_PER_TASK / Math.max(k, 1), READ_PER_TASK, 16)));
-  const args = [a.slot, b.slot, bias, { out: 0 }, pre, m, n, k, a.across, a.along, b.across, b.along, columns, activation];
+  const args = [
+    a.slot,
+    b.slot,
+    bias,
+    { out: 0 },
+    pre,
+    m,
+    n,
+    k,
+    a.across,
+    a.along,
+    b.across,
+    b.along,
+    columns,
+    activation,
+  ];
   return {
     steps: [
       {
@@ -122,7 +138,10 @@ const planBlocks = ({ m, n, k, batch, a, b, bias, pre, activation }: Product): P
   const entries = numel(batch);
   const panels = Math.ceil(n / COLUMNS);
   let chunks = Math.ceil(ENOUGH_TASKS / (entries * rowBlocks));
-  chunks = Math.max(1, Math.min(chunks, Math.floor(n / LEAST_COLUMNS), Math.ceil((mc * n * k) / MULTIPLY_ADDS_PER_TASK)));
+  chunks = Math.max(
+    1,
+    Math.min(chunks, Math.floor(n / LEAST_COLUMNS), Math.ceil((mc * n * k) / MULTIPLY_ADDS_PER_TASK)),
+  );
   const nc = Math.ceil(panels / chunks) * COLUMNS;
   const group = rowBlocks === 1 && chunks === 1 ? Math.max(1, Math.floor(MULTIPLY_ADDS_PER_TASK / (m * n * k))) : 1;
   const tasks = Math.ceil(entries / group) * rowBlocks * Math.ceil(n / nc);
@@ -135,7 +154,10 @@ const planBlocks = ({ m, n, k, batch, a, b, bias, pre, activation }: Product): P
 
   const packed = { scratch: 0 };
   return {
-    scratchBytes: [numel(own) * panels * COLUMNS * k * 4, tasks * (Math.ceil(mc / ROUND) * ROUND * kc * 4 + TILE_BYTES)],
+    scratchBytes: [
+      numel(own) * panels * COLUMNS * k * 4,
+      tasks * (Math.ceil(mc / ROUND) * ROUND * kc * 4 + TILE_BYTES),
+    ],
     steps: [
       {
         wasm: kernels,
@@ -177,7 +199,13 @@ export const matmulCpu: Planner<MatmulSignature, CpuStep> = {
 };
 
 /** The weight is Bᵀ: its rows are B's columns. All leading dims of x count as batch dims, and mostly fold into M. */
-const planLinear = (x: Layout, weight: Layout, bias: Layout | null, pre: Layout | null, activation: number): Plan<CpuStep> => {
+const planLinear = (
+  x: Layout,
+  weight: Layout,
+  bias: Layout | null,
+  pre: Layout | null,
+  activation: number,
+): Plan<CpuStep> => {
   const batch = x.shape.slice(0, -1);
   return planProduct({
     m: 1,

@@ -50,7 +50,11 @@ export const linearReference: ReferenceKernel<LinearSignature> = ([x, weight, bi
   });
 
 /** y = f(x Wᵀ + b), and what f was given. */
-export const activatedLinearReference: ReferenceKernel<ActivatedLinearSignature> = ([x, weight, bias], [y, pre], { activation }) =>
+export const activatedLinearReference: ReferenceKernel<ActivatedLinearSignature> = (
+  [x, weight, bias],
+  [y, pre],
+  { activation },
+) =>
   forEachSum(x, weight, bias, (i, total) => {
     y.values[i] = activations[activation](total);
     if (pre) pre.values[i] = total;

@@ -35,7 +35,9 @@ const productShape = (a: Shape, b: Shape): number[] => {
   const [m, inner] = a.slice(-2) as [number, number];
   const [k, n] = b.slice(-2) as [number, number];
   if (inner !== k)
-    throw new ShapeError(`matmul: inner sizes differ, ${showShape(a)} @ ${showShape(b)} (${inner} ≠ ${k}); transpose the right side?`);
+    throw new ShapeError(
+      `matmul: inner sizes differ, ${showShape(a)} @ ${showShape(b)} (${inner} ≠ ${k}); transpose the right side?`,
+    );
   return [...broadcastShapes("matmul", a.slice(0, -2), b.slice(0, -2)), m, n];
 };
 
@@ -50,7 +52,9 @@ const linearShape = (x: TensorSpec, weight: TensorSpec, bias: TensorSpec | null)
       `linear: expected x [..., ${inputs}] for the weight ${showShape(weight.shape)}, got ${showShape(x.shape)}; the weight is [out, in]`,
     );
   if (bias && (bias.shape.length !== 1 || bias.shape[0] !== outputs))
-    throw new ShapeError(`linear: expected a bias [${outputs}] for the weight ${showShape(weight.shape)}, got ${showShape(bias.shape)}; reshape it`);
+    throw new ShapeError(
+      `linear: expected a bias [${outputs}] for the weight ${showShape(weight.shape)}, got ${showShape(bias.shape)}; reshape it`,
+    );
   return [...x.shape.slice(0, -1), outputs];
 };
 
@@ -96,7 +100,9 @@ export const activatedLinearOp = defineOp<ActivatedLinearSignature>({
  */
 export const matmul = (a: Tensor, b: Tensor): Tensor => {
   if (a.ndim === 0 || b.ndim === 0)
-    throw new ShapeError(`matmul: expected at least 1-d operands, got ${showShape(a.shape)} @ ${showShape(b.shape)}; use mul`);
+    throw new ShapeError(
+      `matmul: expected at least 1-d operands, got ${showShape(a.shape)} @ ${showShape(b.shape)}; use mul`,
+    );
   if (a.ndim > 1 && b.ndim > 1) return run(matmulOp, [a, b])[0];
   return scope(() => {
     const c = run(matmulOp, [a.ndim === 1 ? unsqueeze(a, 0) : a, b.ndim === 1 ? unsqueeze(b, 1) : b])[0];
@@ -122,4 +128,6 @@ export const linear = (
   bias: Tensor | null = null,
   { activation }: { activation?: Activation } = {},
 ): Tensor =>
-  activation === undefined ? run(linearOp, [x, weight, bias])[0] : run(activatedLinearOp, [x, weight, bias], { activation })[0];
+  activation === undefined
+    ? run(linearOp, [x, weight, bias])[0]
+    : run(activatedLinearOp, [x, weight, bias], { activation })[0];

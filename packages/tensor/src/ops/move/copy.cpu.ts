@@ -32,7 +32,12 @@ export const copyStep = (dtype: DType, shape: Shape, from: Place, to: Place): Cp
   return {
     wasm,
     fn: `copy_${bytes}`,
-    args: [from.slot, to.slot, to.start ?? 0, { words: [sizes.at(-1) ?? 1, CHUNK, total, outer.length, ...outer, ...inwards] }],
+    args: [
+      from.slot,
+      to.slot,
+      to.start ?? 0,
+      { words: [sizes.at(-1) ?? 1, CHUNK, total, outer.length, ...outer, ...inwards] },
+    ],
     tasks: Math.ceil(total / CHUNK),
   };
 };
@@ -66,6 +71,13 @@ const transposeStep = (
 export const copyCpu: Planner<{ inputs: [x: Tensor]; outputs: [y: Tensor] }, CpuStep> = {
   strided: "all",
   plan: ({ inputs: [x], outputs: [y] }) => ({
-    steps: [copyStep(x.dtype, x.shape, { slot: { in: 0 }, strides: x.strides }, { slot: { out: 0 }, strides: contiguousStrides(y.shape) })],
+    steps: [
+      copyStep(
+        x.dtype,
+        x.shape,
+        { slot: { in: 0 }, strides: x.strides },
+        { slot: { out: 0 }, strides: contiguousStrides(y.shape) },
+      ),
+    ],
   }),
 };

@@ -17,7 +17,13 @@ export const fillStep = (dtype: DType, slot: Slot, total: number, value: number)
 
 /** The int32 with the bits of the value, as a tensor of `dtype` stores it. */
 const bitsOf = (dtype: DType, value: number): number =>
-  dtype === "float32" ? new Int32Array(Float32Array.of(value).buffer)[0]! : dtype === "int32" ? value : value === 0 ? 0 : 1;
+  dtype === "float32"
+    ? new Int32Array(Float32Array.of(value).buffer)[0]!
+    : dtype === "int32"
+      ? value
+      : value === 0
+        ? 0
+        : 1;
 
 export const placeCpu: Planner<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: PlaceAttrs }, CpuStep> = {
   strided: "all",
@@ -28,7 +34,10 @@ export const placeCpu: Planner<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attr
     const count = numel(x.shape);
     // Every element is written once when nothing shows between or around those of x.
     const fill = count === numel(y.shape) ? [] : [fillStep(y.dtype, { out: 0 }, numel(y.shape), value)];
-    const put = count === 0 ? [] : [copyStep(x.dtype, x.shape, { slot: { in: 0 }, strides: x.strides }, { slot: { out: 0 }, strides, start })];
+    const put =
+      count === 0
+        ? []
+        : [copyStep(x.dtype, x.shape, { slot: { in: 0 }, strides: x.strides }, { slot: { out: 0 }, strides, start })];
     return { steps: [...fill, ...put] };
   },
 };

@@ -55,40 +55,28 @@ function sumOfSquares(x: usize, n: i32, a: f32, m: f32): f64 {
   return f32x4.mul(f32x4.sub(f32x4.sub(x, a), m), r);
 }
 
-/** y = x̂ w + b over a row. */
-function writeRow(x: usize, w: usize, b: usize, y: usize, n: i32, a: f32, m: f32, r: f32): void {
-  const a4 = f32x4.splat(a), m4 = f32x4.splat(m), r4 = f32x4.splat(r), zero = f32x4.splat(0);
-  while (n >= 8) {
-    let u = normalized(v128.load(x), a4, m4, r4), v = normalized(v128.load(x, 16), a4, m4, r4);
-    if (w) {
-      u = madd(u, v128.load(w), b ? v128.load(b) : zero);
-      v = madd(v, v128.load(w, 16), b ? v128.load(b, 16) : zero);
-      w += 32;
-    } else if (b) {
-      u = f32x4.add(u, v128.load(b));
-      v = f32x4.add(v, v128.load(b, 16));
-    }
-    if (b) b += 32;
-    v128.store(y, u);
-    v128.store(y, v, 16);
-    x += 32;
-    y += 32;
-    n -= 8;
-  }
-  while (n > 0) {
-    const lanes = min(n, 4);
-    let u = normalized(loadLanes(x, 4, lanes), a4, m4, r4);
-    if (w) {
-      u = madd(u, loadLanes(w, 4, lanes), b ? loadLanes(b, 4, lanes) : zero);
-      w += 16;
-    } else if (b) {
-      u = f32x4.add(u, loadLanes(b, 4, lanes));
-    }
-    if (b) b += 16;
-    storeLanes(y, u, 4, lanes);
+/** y = x̂ w + b over a row, without w unless `scaled`, without b unless `shifted`. */
+// @ts-ignore: decorator
+@inline function writeRow(scaled: bool, shifted: bool, x: usize, w: usize, b: usize, y: usize, n: i32, a: f32, m: f32, r: f32): void {
+  const a4 = f32x4.splat(a), m4 = f32x4.splat(m), r4 = f32x4.splat(r);
+  while (n >= 4) {
+    let v = normalized(v128.load(x), a4, m4, r4);
+    if (scaled && shifted) v = madd(v, v128.load(w), v128.load(b));
+    else if (scaled) v = f32x4.mul(v, v128.load(w));
+    else if (shifted) v = f32x4.add(v, v128.load(b));
+    v128.store(y, v);
     x += 16;
     y += 16;
-    n -= lanes;
+    if (scaled) w += 16;
+    if (shifted) b += 16;
+    n -= 4;
+  }
+  if (n > 0) {
+    let v = normalized(loadLanes(x, 4, n), a4, m4, r4);
+    if (scaled && shifted) v = madd(v, loadLanes(w, 4, n), loadLanes(b, 4, n));
+    else if (scaled) v = f32x4.mul(v, loadLanes(w, 4, n));
+    else if (shifted) v = f32x4.add(v, loadLanes(b, 4, n));
+    storeLanes(y, v, 4, n);
   }
 }
 
@@ -102,7 +90,10 @@ export function layer_norm_f32(
     const first = load<f32>(x + at);
     const m = <f32>(sumOfDeviations(x + at, n, first) / <f64>n);
     const r = <f32>(1 / sqrt<f64>(sumOfSquares(x + at, n, first, m) / <f64>n + eps));
-    writeRow(x + at, w, b, y + at, n, first, m, r);
+    if (w && b) writeRow(true, true, x + at, w, b, y + at, n, first, m, r);
+    else if (w) writeRow(true, false, x + at, w, 0, y + at, n, first, m, r);
+    else if (b) writeRow(false, true, x + at, 0, b, y + at, n, first, m, r);
+    else writeRow(false, false, x + at, 0, 0, y + at, n, first, m, r);
     if (shift) store<f32>(shift + i, m);
     if (rstd) store<f32>(rstd + i, r);
   }
@@ -114,7 +105,8 @@ export function rms_norm_f32(task: i32, x: usize, w: usize, y: usize, rstd: usiz
   for (let row = task * perTask; row < end; row++) {
     const at = <usize>row * <usize>n << 2;
     const r = <f32>(1 / sqrt<f64>(sumOfSquares(x + at, n, 0, 0) / <f64>n + eps));
-    writeRow(x + at, w, 0, y + at, n, 0, 0, r);
+    if (w) writeRow(true, false, x + at, w, 0, y + at, n, 0, 0, r);
+    else writeRow(false, false, x + at, 0, 0, y + at, n, 0, 0, r);
     if (rstd) store<f32>(rstd + (<usize>row << 2), r);
   }
 }
@@ -171,16 +163,19 @@ export function rms_norm_f32(task: i32, x: usize, w: usize, y: usize, rstd: usiz
   }
   const meanG = f32x4.splat(<f32>(sum64(f64x2.add(g0, g1)) / <f64>n));
   const meanH = f32x4.splat(<f32>(sum64(f64x2.add(h0, h1)) / <f64>n));
-  for (at = 0; at < bytes; at += 16) {
-    const lanes = min(<i32>(bytes - at) >> 2, 4);
-    const whole = lanes == 4;
-    let g = whole ? v128.load(dy + at) : loadLanes(dy + at, 4, lanes);
-    if (scaled) g = f32x4.mul(g, whole ? v128.load(w + at) : loadLanes(w + at, 4, lanes));
+  const fours = bytes & ~15;
+  for (at = 0; at < fours; at += 16) {
+    let g = v128.load(dy + at);
+    if (scaled) g = f32x4.mul(g, v128.load(w + at));
     if (centred) g = f32x4.sub(g, meanG);
-    const h = normalized(whole ? v128.load(x + at) : loadLanes(x + at, 4, lanes), a4, m4, r4);
-    const v = f32x4.mul(nmadd(h, meanH, g), r4);
-    if (whole) v128.store(dx + at, v);
-    else storeLanes(dx + at, v, 4, lanes);
+    v128.store(dx + at, f32x4.mul(nmadd(normalized(v128.load(x + at), a4, m4, r4), meanH, g), r4));
+  }
+  if (at < bytes) {
+    const lanes = <i32>(bytes - at) >> 2;
+    let g = loadLanes(dy + at, 4, lanes);
+    if (scaled) g = f32x4.mul(g, loadLanes(w + at, 4, lanes));
+    if (centred) g = f32x4.sub(g, meanG);
+    storeLanes(dx + at, f32x4.mul(nmadd(normalized(loadLanes(x + at, 4, lanes), a4, m4, r4), meanH, g), r4), 4, lanes);
   }
 }
 

@@ -2,7 +2,12 @@ import { kernels as wasm } from "../../kernels.ts";
 import type { CpuArgument, CpuStep, Plan, Planner, Slot } from "../../op.ts";
 import { numel, type Layout, type Shape } from "../../shape.ts";
 import { fillStep } from "../move/move.cpu.ts";
-import type { LayerNormBackwardSignature, LayerNormSignature, RmsNormBackwardSignature, RmsNormSignature } from "./norm.ts";
+import type {
+  LayerNormBackwardSignature,
+  LayerNormSignature,
+  RmsNormBackwardSignature,
+  RmsNormSignature,
+} from "./norm.ts";
 
 /** Elements that one task normalises. */
 const TASK = 32768;
@@ -36,11 +41,23 @@ export const layerNormCpu: Planner<LayerNormSignature, CpuStep> = {
 
 export const rmsNormCpu: Planner<RmsNormSignature, CpuStep> = {
   plan: ({ inputs: [x, weight], outputs: [, rstd], attrs: { dims, eps } }) =>
-    forward("rms_norm_f32", [{ in: 0 }, optional(weight, { in: 1 }), { out: 0 }, optional(rstd, { out: 1 })], x.shape, dims, eps),
+    forward(
+      "rms_norm_f32",
+      [{ in: 0 }, optional(weight, { in: 1 }), { out: 0 }, optional(rstd, { out: 1 })],
+      x.shape,
+      dims,
+      eps,
+    ),
 };
 
 /** dx by rows, with each task's sums for the weight and the bias in scratch; then those are added up, in order. */
-const backward = (fn: string, slots: readonly CpuArgument[], shape: Shape, dims: number, sums: readonly Slot[]): Plan<CpuStep> => {
+const backward = (
+  fn: string,
+  slots: readonly CpuArgument[],
+  shape: Shape,
+  dims: number,
+  sums: readonly Slot[],
+): Plan<CpuStep> => {
   const { rows, n } = sizes(shape, dims);
   if (rows === 0 || n === 0) return { steps: n === 0 ? [] : sums.map((slot) => fillStep("float32", slot, n, 0)) };
   const perTask = Math.min(MOST_ROWS, Math.max(LEAST_ROWS, Math.ceil(TASK / n)));

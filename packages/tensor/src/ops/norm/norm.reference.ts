@@ -1,6 +1,11 @@
 import type { Data, ReferenceKernel } from "../../op.ts";
 import { numel } from "../../shape.ts";
-import type { LayerNormBackwardSignature, LayerNormSignature, RmsNormBackwardSignature, RmsNormSignature } from "./norm.ts";
+import type {
+  LayerNormBackwardSignature,
+  LayerNormSignature,
+  RmsNormBackwardSignature,
+  RmsNormSignature,
+} from "./norm.ts";
 
 /** Rows, and the elements of each. */
 const sizes = ({ layout: { shape } }: Data, dims: number): { rows: number; n: number } => {
@@ -16,7 +21,11 @@ const mean = (n: number, f: (i: number) => number): number => {
 };
 
 /** y = (x − μ) / √(σ² + eps) · weight + bias. */
-export const layerNormReference: ReferenceKernel<LayerNormSignature> = ([x, weight, bias], [y, shift, rstd], { dims, eps }) => {
+export const layerNormReference: ReferenceKernel<LayerNormSignature> = (
+  [x, weight, bias],
+  [y, shift, rstd],
+  { dims, eps },
+) => {
   const { rows, n } = sizes(x, dims);
   for (let r = 0; r < rows; r++) {
     const at = r * n;
@@ -25,7 +34,8 @@ export const layerNormReference: ReferenceKernel<LayerNormSignature> = ([x, weig
     const variance = mean(n, (i) => (x.values[at + i]! - first - shifted) ** 2);
     const scale = 1 / Math.sqrt(variance + eps);
     for (let i = 0; i < n; i++)
-      y.values[at + i] = (x.values[at + i]! - first - shifted) * scale * (weight?.values[i] ?? 1) + (bias?.values[i] ?? 0);
+      y.values[at + i] =
+        (x.values[at + i]! - first - shifted) * scale * (weight?.values[i] ?? 1) + (bias?.values[i] ?? 0);
     if (shift) shift.values[r] = shifted;
     if (rstd) rstd.values[r] = scale;
   }

@@ -3,7 +3,12 @@ import { defineOp, run } from "../../op.ts";
 import { sameShape, showShape, type Shape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { layerNormBackwardCpu, layerNormCpu, rmsNormBackwardCpu, rmsNormCpu } from "./norm.cpu.ts";
-import { layerNormBackwardReference, layerNormReference, rmsNormBackwardReference, rmsNormReference } from "./norm.reference.ts";
+import {
+  layerNormBackwardReference,
+  layerNormReference,
+  rmsNormBackwardReference,
+  rmsNormReference,
+} from "./norm.reference.ts";
 
 /** The last `dims` dims are normalised together: a row. `eps` is added to the variance, or to the mean square. */
 export interface NormAttrs {
@@ -38,14 +43,21 @@ const splitShape = (shape: Shape, dims: number): { rows: Shape; normalized: Shap
   return { rows: shape.slice(0, at), normalized: shape.slice(at) };
 };
 
-const checkInputs = (op: string, x: TensorSpec, dims: number, affine: { readonly [name: string]: TensorSpec | null }): void => {
+const checkInputs = (
+  op: string,
+  x: TensorSpec,
+  dims: number,
+  affine: { readonly [name: string]: TensorSpec | null },
+): void => {
   const { normalized } = splitShape(x.shape, dims);
   for (const [name, input] of Object.entries({ x, ...affine })) {
     if (!input) continue;
     if (input.dtype !== "float32")
       throw new DTypeError(`${op}: expected float32, got ${input.dtype} for ${name}; cast(x, "float32") first?`);
     if (name !== "x" && !sameShape(input.shape, normalized))
-      throw new ShapeError(`${op}: expected ${name} ${showShape(normalized)}, got ${showShape(input.shape)}; it has the normalised shape`);
+      throw new ShapeError(
+        `${op}: expected ${name} ${showShape(normalized)}, got ${showShape(input.shape)}; it has the normalised shape`,
+      );
   }
 };
 
@@ -141,5 +153,8 @@ export interface RmsNormOptions {
  * @example
  * await rmsNorm(tensor([[3, 3]]), [2]).data(); // [1, 1]
  */
-export const rmsNorm = (x: Tensor, normalizedShape: Shape, { weight = null, eps = 2 ** -23 }: RmsNormOptions = {}): Tensor =>
-  run(rmsNormOp, [x, weight], attrsOf("rmsNorm", x, normalizedShape, eps))[0];
+export const rmsNorm = (
+  x: Tensor,
+  normalizedShape: Shape,
+  { weight = null, eps = 2 ** -23 }: RmsNormOptions = {},
+): Tensor => run(rmsNormOp, [x, weight], attrsOf("rmsNorm", x, normalizedShape, eps))[0];

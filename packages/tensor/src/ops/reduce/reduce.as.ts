@@ -277,20 +277,25 @@ export function sum_columns_i32(task: i32, x: usize, y: usize, n: i32, inner: i3
   foldColumns<SumI>(task, x, y, n, inner, span, columns);
 }
 
+/** Lanes that hold the maximum: NaN where it is NaN. */
+// @ts-ignore: decorator
+@inline function sameAs<F>(v: v128, best4: v128, isNaN4: v128): v128 {
+  return is<F, MaxF>() ? v128.or(f32x4.eq(v, best4), v128.and(f32x4.ne(v, v), isNaN4)) : i32x4.eq(v, best4);
+}
+
 /** The first place in a row that holds its maximum, found in two passes: fold, then search. */
 // @ts-ignore: decorator
 @inline function argmaxRow<F>(x: usize, n: i32): i32 {
   const best = foldRow<F>(x, n);
   const best4 = v128.shuffle<i32>(best, best, 0, 0, 0, 0);
   const isNaN4 = is<F, MaxF>() ? f32x4.ne(best4, best4) : i32x4.splat(0);
-  for (let i = 0; i < n; i += 4) {
-    const v = loadLanes(x + (<usize>i << 2), 4, min(n - i, 4));
-    const same = is<F, MaxF>() ? v128.or(f32x4.eq(v, best4), v128.and(f32x4.ne(v, v), isNaN4)) : i32x4.eq(v, best4);
-    // Lanes past the end are 0; a true match there would come after one inside.
-    const mask = i32x4.bitmask(same);
+  let i = 0;
+  for (; i + 4 <= n; i += 4) {
+    const mask = i32x4.bitmask(sameAs<F>(v128.load(x + (<usize>i << 2)), best4, isNaN4));
     if (mask != 0) return i + ctz(mask);
   }
-  return 0;
+  // The maximum is somewhere, so the lanes past the end, which are 0, can only match after it.
+  return i + ctz(i32x4.bitmask(sameAs<F>(loadLanes(x + (<usize>i << 2), 4, n - i), best4, isNaN4)));
 }
 
 // @ts-ignore: decorator

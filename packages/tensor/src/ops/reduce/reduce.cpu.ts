@@ -63,7 +63,12 @@ const cut = (outer: number, n: number, inner: number) => {
     const span = Math.min(n, SPAN);
     const units = outer * Math.ceil(n / span);
     const perTask = Math.max(1, Math.floor(TASK / span));
-    return { kind: "rows", parts: Math.ceil(n / span), args: [n, span, units, perTask], tasks: Math.ceil(units / perTask) };
+    return {
+      kind: "rows",
+      parts: Math.ceil(n / span),
+      args: [n, span, units, perTask],
+      tasks: Math.ceil(units / perTask),
+    };
   }
   const span = Math.min(n, Math.max(ROWS, Math.ceil(TASK / inner)));
   const columns = Math.min(inner, Math.max(COLUMNS, Math.ceil(TASK / span / 16) * 16));
@@ -92,7 +97,12 @@ const sumFloats = (x: Canonical): Plan<CpuStep> => {
   const { kind, parts, args, tasks } = cut(outer, n, inner);
   const wide = parts > 1;
   const partial = { scratch: x.scratch.length };
-  const first: CpuStep = { wasm, fn: `sum_${kind}_f32`, args: [slot, wide ? partial : { out: 0 }, ...args, Number(wide)], tasks };
+  const first: CpuStep = {
+    wasm,
+    fn: `sum_${kind}_f32`,
+    args: [slot, wide ? partial : { out: 0 }, ...args, Number(wide)],
+    tasks,
+  };
   if (!wide) return { steps: [...x.before, first], scratchBytes: x.scratch };
   const total = outer * inner;
   const chunk = Math.max(1, Math.floor(TASK / parts));
@@ -131,7 +141,12 @@ export const argmaxCpu: AlongDim<{ dim: number; keepdim: boolean }> = {
     const columns = Math.min(inner, perTask);
     const step: CpuStep =
       inner === 1
-        ? { wasm, fn: `argmax_rows_${suffix(x.dtype)}`, args: [slot, { out: 0 }, n, outer, perTask], tasks: Math.ceil(outer / perTask) }
+        ? {
+            wasm,
+            fn: `argmax_rows_${suffix(x.dtype)}`,
+            args: [slot, { out: 0 }, n, outer, perTask],
+            tasks: Math.ceil(outer / perTask),
+          }
         : {
             wasm,
             fn: `argmax_columns_${suffix(x.dtype)}`,
@@ -149,6 +164,8 @@ export const cumsumCpu: AlongDim<{ dim: number }> = {
     const lines = numel(x.shape) / n;
     const perTask = Math.max(1, Math.floor(TASK / n));
     const fn = `cumsum_${suffix(x.dtype)}`;
-    return { steps: [{ wasm, fn, args: [{ in: 0 }, { out: 0 }, n, inner, lines, perTask], tasks: Math.ceil(lines / perTask) }] };
+    return {
+      steps: [{ wasm, fn, args: [{ in: 0 }, { out: 0 }, n, inner, lines, perTask], tasks: Math.ceil(lines / perTask) }],
+    };
   },
 };

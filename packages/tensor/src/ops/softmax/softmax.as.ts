@@ -219,6 +219,7 @@ export function log_softmax_backward_rows_f32(task: i32, dy: usize, y: usize, dx
   }
 }
 
+/** Up to four elements. `lanes` is a literal 4 in the loops over whole vectors, so that nothing is asked there. */
 // @ts-ignore: decorator
 @inline function load4(at: usize, lanes: i32): v128 {
   return lanes == 4 ? v128.load(at) : loadLanes(at, 4, lanes);
@@ -228,6 +229,12 @@ export function log_softmax_backward_rows_f32(task: i32, dy: usize, y: usize, dx
 @inline function store4(at: usize, v: v128, lanes: i32): void {
   if (lanes == 4) v128.store(at, v);
   else storeLanes(at, v, 4, lanes);
+}
+
+// @ts-ignore: decorator
+@inline function log64(v: v128): v128 {
+  const first = f64x2.splat(NativeMath.log(f64x2.extract_lane(v, 0)));
+  return f64x2.replace_lane(first, 1, NativeMath.log(f64x2.extract_lane(v, 1)));
 }
 
 /** Four columns, or fewer at the edge: lanes are columns, so nothing is summed across them. */
@@ -250,9 +257,7 @@ export function log_softmax_backward_rows_f32(task: i32, dy: usize, y: usize, dx
   }
   at = 0;
   if (log) {
-    const log0 = f64x2.replace_lane(f64x2.splat(NativeMath.log(f64x2.extract_lane(low, 0))), 1, NativeMath.log(f64x2.extract_lane(low, 1)));
-    const log1 = f64x2.replace_lane(f64x2.splat(NativeMath.log(f64x2.extract_lane(high, 0))), 1, NativeMath.log(f64x2.extract_lane(high, 1)));
-    const logs = narrow64(log0, log1);
+    const logs = narrow64(log64(low), log64(high));
     for (let k = 0; k < n; k++) {
       store4(y + at, f32x4.sub(f32x4.sub(load4(x + at, lanes), m), logs), lanes);
       at += step;
@@ -292,9 +297,10 @@ export function softmax_columns_f32(task: i32, x: usize, y: usize, n: i32, inner
   const first = (task % blocks) * columns, end = min(first + columns, inner);
   const start = <usize>(task / blocks) * <usize>n * <usize>inner, step = <usize>inner << 2;
   for (let i = first; i < end; i += 4) {
-    const at = start + <usize>i << 2;
-    if (log) softmaxColumns(true, x + at, y + at, n, step, min(end - i, 4));
-    else softmaxColumns(false, x + at, y + at, n, step, min(end - i, 4));
+    const at = start + <usize>i << 2, lanes = min(end - i, 4);
+    if (lanes < 4) softmaxColumns(log != 0, x + at, y + at, n, step, lanes);
+    else if (log) softmaxColumns(true, x + at, y + at, n, step, 4);
+    else softmaxColumns(false, x + at, y + at, n, step, 4);
   }
 }
 
@@ -305,8 +311,9 @@ export function softmax_backward_columns_f32(
   const first = (task % blocks) * columns, end = min(first + columns, inner);
   const start = <usize>(task / blocks) * <usize>n * <usize>inner, step = <usize>inner << 2;
   for (let i = first; i < end; i += 4) {
-    const at = start + <usize>i << 2;
-    if (log) backwardColumns(true, dy + at, y + at, dx + at, n, step, min(end - i, 4));
-    else backwardColumns(false, dy + at, y + at, dx + at, n, step, min(end - i, 4));
+    const at = start + <usize>i << 2, lanes = min(end - i, 4);
+    if (lanes < 4) backwardColumns(log != 0, dy + at, y + at, dx + at, n, step, lanes);
+    else if (log) backwardColumns(true, dy + at, y + at, dx + at, n, step, 4);
+    else backwardColumns(false, dy + at, y + at, dx + at, n, step, 4);
   }
 }

@@ -22,7 +22,9 @@ const linesStep = (prefix: string, log: boolean, shape: Shape, dim: number, slot
 };
 
 const forward = (log: boolean): Planner<SoftmaxSignature, CpuStep> => ({
-  plan: ({ inputs: [x], attrs: { dim } }) => ({ steps: [linesStep("softmax", log, x.shape, dim, [{ in: 0 }, { out: 0 }])] }),
+  plan: ({ inputs: [x], attrs: { dim } }) => ({
+    steps: [linesStep("softmax", log, x.shape, dim, [{ in: 0 }, { out: 0 }])],
+  }),
 });
 export const softmaxCpu = forward(false);
 export const logSoftmaxCpu = forward(true);

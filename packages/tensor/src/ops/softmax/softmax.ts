@@ -3,7 +3,12 @@ import { defineOp, run, type Kernels } from "../../op.ts";
 import { normalizeDim, sameShape, showShape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { logSoftmaxBackwardCpu, logSoftmaxCpu, softmaxBackwardCpu, softmaxCpu } from "./softmax.cpu.ts";
-import { logSoftmaxBackwardReference, logSoftmaxReference, softmaxBackwardReference, softmaxReference } from "./softmax.reference.ts";
+import {
+  logSoftmaxBackwardReference,
+  logSoftmaxReference,
+  softmaxBackwardReference,
+  softmaxReference,
+} from "./softmax.reference.ts";
 
 /** `dim` is counted from the front. */
 export interface SoftmaxSignature {
@@ -37,7 +42,9 @@ const backward = (name: string, kernels: Kernels<SoftmaxBackwardSignature>) =>
     infer: ([dy, y]) => {
       for (const input of [dy, y]) checkFloat(name, input);
       if (!sameShape(dy.shape, y.shape))
-        throw new ShapeError(`${name}: dy and y have one shape, got ${showShape(dy.shape)} and ${showShape(y.shape)}; expand dy`);
+        throw new ShapeError(
+          `${name}: dy and y have one shape, got ${showShape(dy.shape)} and ${showShape(y.shape)}; expand dy`,
+        );
       return [{ shape: y.shape, dtype: y.dtype }];
     },
     kernels,
@@ -45,8 +52,14 @@ const backward = (name: string, kernels: Kernels<SoftmaxBackwardSignature>) =>
 
 export const softmaxOp = forward("softmax", { reference: softmaxReference, cpu: softmaxCpu });
 export const logSoftmaxOp = forward("logSoftmax", { reference: logSoftmaxReference, cpu: logSoftmaxCpu });
-export const softmaxBackwardOp = backward("softmaxBackward", { reference: softmaxBackwardReference, cpu: softmaxBackwardCpu });
-export const logSoftmaxBackwardOp = backward("logSoftmaxBackward", { reference: logSoftmaxBackwardReference, cpu: logSoftmaxBackwardCpu });
+export const softmaxBackwardOp = backward("softmaxBackward", {
+  reference: softmaxBackwardReference,
+  cpu: softmaxBackwardCpu,
+});
+export const logSoftmaxBackwardOp = backward("logSoftmaxBackward", {
+  reference: logSoftmaxBackwardReference,
+  cpu: logSoftmaxBackwardCpu,
+});
 
 /**
  * The normalised exponential along a dim: `y_k = e^(x_k − max x) / Σ_j e^(x_j − max x)`. −∞ gets 0; nothing but −∞ gives NaN.
@@ -57,7 +70,8 @@ export const logSoftmaxBackwardOp = backward("logSoftmaxBackward", { reference: 
  * @example
  * await softmax(tensor([0, Math.log(3)])).data(); // [0.25, 0.75]
  */
-export const softmax = (x: Tensor, dim = -1): Tensor => run(softmaxOp, [x], { dim: normalizeDim("softmax", dim, x.shape) })[0];
+export const softmax = (x: Tensor, dim = -1): Tensor =>
+  run(softmaxOp, [x], { dim: normalizeDim("softmax", dim, x.shape) })[0];
 
 /**
  * The logarithm of softmax along a dim: `y_k = x_k − max x − ln Σ_j e^(x_j − max x)`, without the loss of taking both in turn.

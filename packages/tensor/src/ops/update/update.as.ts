@@ -18,6 +18,7 @@ import { high64, loadLanes, low64, madd, nmadd, storeLanes, sum64 } from "../../
   return abs<f32>(x) < Infinity;
 }
 
+/** Up to four elements. `lanes` is a literal in the loops over whole vectors, so that nothing is asked there. */
 // @ts-ignore: decorator
 @inline function load4(at: usize, lanes: i32): v128 {
   return lanes == 4 ? v128.load(at) : loadLanes(at, 4, lanes);
@@ -29,6 +30,21 @@ import { high64, loadLanes, low64, madd, nmadd, storeLanes, sum64 } from "../../
   else storeLanes(at, v, 4, lanes);
 }
 
+// @ts-ignore: decorator
+@inline function adam4(
+  lanes: i32, p: usize, gradient: usize, m: usize, v: usize,
+  scale: v128, decay: v128, keep: v128, rest1: v128, beta2: v128, rest2: v128, root: v128, eps: v128, size: v128,
+): void {
+  const p4 = load4(p, lanes), m4 = load4(m, lanes), v4 = load4(v, lanes);
+  const g4 = madd(p4, decay, f32x4.mul(load4(gradient, lanes), scale));
+  const nextM = madd(f32x4.sub(g4, m4), rest1, m4);
+  const nextV = madd(f32x4.mul(g4, g4), rest2, f32x4.mul(v4, beta2));
+  const denominator = madd(f32x4.sqrt(nextV), root, eps);
+  store4(m, nextM, lanes);
+  store4(v, nextV, lanes);
+  store4(p, nmadd(f32x4.div(nextM, denominator), size, f32x4.mul(p4, keep)), lanes);
+}
+
 export function adam_f32(
   task: i32, p: usize, gradient: usize, m: usize, v: usize, scale: usize, step: usize, total: i32, chunk: i32, decoupled: i32,
   lr: f64, beta1: f64, beta2: f64, eps: f64, weightDecay: f64,
@@ -37,23 +53,40 @@ export function adam_f32(
   if (!finite(factor)) return;
   const k = <f64>load<i32>(step) + 1;
   const scale4 = f32x4.splat(factor);
-  const keep4 = f32x4.splat(decoupled ? <f32>(1 - lr * weightDecay) : 1), decay4 = f32x4.splat(decoupled ? 0 : <f32>weightDecay);
-  const rest1 = f32x4.splat(<f32>(1 - beta1)), beta24 = f32x4.splat(<f32>beta2), rest2 = f32x4.splat(<f32>(1 - beta2));
+  const keep = f32x4.splat(decoupled ? <f32>(1 - lr * weightDecay) : 1), decay = f32x4.splat(decoupled ? 0 : <f32>weightDecay);
+  const rest1 = f32x4.splat(<f32>(1 - beta1)), beta = f32x4.splat(<f32>beta2), rest2 = f32x4.splat(<f32>(1 - beta2));
   const root = f32x4.splat(<f32>(1 / sqrt<f64>(1 - NativeMath.pow(beta2, k)))), eps4 = f32x4.splat(<f32>eps);
   const size = f32x4.splat(<f32>(lr / (1 - NativeMath.pow(beta1, k))));
-  const end = min((task + 1) * chunk, total);
-  for (let i = task * chunk; i < end; i += 4) {
-    const at = <usize>i << 2, lanes = min(end - i, 4);
-    const p4 = load4(p + at, lanes);
-    const g4 = madd(p4, decay4, f32x4.mul(load4(gradient + at, lanes), scale4));
-    const m4 = load4(m + at, lanes), v4 = load4(v + at, lanes);
-    const nextM = madd(f32x4.sub(g4, m4), rest1, m4);
-    const nextV = madd(f32x4.mul(g4, g4), rest2, f32x4.mul(v4, beta24));
-    const denominator = madd(f32x4.sqrt(nextV), root, eps4);
-    store4(m + at, nextM, lanes);
-    store4(v + at, nextV, lanes);
-    store4(p + at, nmadd(f32x4.div(nextM, denominator), size, f32x4.mul(p4, keep4)), lanes);
+  const start = <usize>(task * chunk) << 2;
+  let n = min(chunk, total - task * chunk);
+  p += start;
+  gradient += start;
+  m += start;
+  v += start;
+  while (n >= 4) {
+    adam4(4, p, gradient, m, v, scale4, decay, keep, rest1, beta, rest2, root, eps4, size);
+    p += 16;
+    gradient += 16;
+    m += 16;
+    v += 16;
+    n -= 4;
   }
+  if (n > 0) adam4(n, p, gradient, m, v, scale4, decay, keep, rest1, beta, rest2, root, eps4, size);
+}
+
+// @ts-ignore: decorator
+@inline function sgd4(
+  lanes: i32, p: usize, gradient: usize, buffer: usize, first: bool, nesterov: i32,
+  scale: v128, decay: v128, lr: v128, momentum: v128, rest: v128,
+): void {
+  const p4 = load4(p, lanes);
+  let g4 = madd(p4, decay, f32x4.mul(load4(gradient, lanes), scale));
+  if (buffer) {
+    const b4 = first ? g4 : madd(load4(buffer, lanes), momentum, f32x4.mul(g4, rest));
+    store4(buffer, b4, lanes);
+    g4 = nesterov ? madd(b4, momentum, g4) : b4;
+  }
+  store4(p, nmadd(g4, lr, p4), lanes);
 }
 
 /** `buffer` is 0 without momentum; then `step` is not read. */
@@ -64,20 +97,21 @@ export function sgd_f32(
   const factor = load<f32>(scale);
   if (!finite(factor)) return;
   const first = buffer != 0 && load<i32>(step) == 0;
-  const scale4 = f32x4.splat(factor), decay4 = f32x4.splat(<f32>weightDecay), lr4 = f32x4.splat(<f32>lr);
-  const momentum4 = f32x4.splat(<f32>momentum), rest4 = f32x4.splat(<f32>(1 - dampening));
-  const end = min((task + 1) * chunk, total);
-  for (let i = task * chunk; i < end; i += 4) {
-    const at = <usize>i << 2, lanes = min(end - i, 4);
-    const p4 = load4(p + at, lanes);
-    let g4 = madd(p4, decay4, f32x4.mul(load4(gradient + at, lanes), scale4));
-    if (buffer) {
-      const b4 = first ? g4 : madd(load4(buffer + at, lanes), momentum4, f32x4.mul(g4, rest4));
-      store4(buffer + at, b4, lanes);
-      g4 = nesterov ? madd(b4, momentum4, g4) : b4;
-    }
-    store4(p + at, nmadd(g4, lr4, p4), lanes);
+  const scale4 = f32x4.splat(factor), decay = f32x4.splat(<f32>weightDecay), lr4 = f32x4.splat(<f32>lr);
+  const momentum4 = f32x4.splat(<f32>momentum), rest = f32x4.splat(<f32>(1 - dampening));
+  const start = <usize>(task * chunk) << 2;
+  let n = min(chunk, total - task * chunk);
+  p += start;
+  gradient += start;
+  if (buffer) buffer += start;
+  while (n >= 4) {
+    sgd4(4, p, gradient, buffer, first, nesterov, scale4, decay, lr4, momentum4, rest);
+    p += 16;
+    gradient += 16;
+    if (buffer) buffer += 16;
+    n -= 4;
   }
+  if (n > 0) sgd4(n, p, gradient, buffer, first, nesterov, scale4, decay, lr4, momentum4, rest);
 }
 
 /** step ← step + 1, unless the step was skipped. */

@@ -1,0 +1,70 @@
+import type { LoadableState } from "@tessera/nn";
+import {
+  ArgumentError,
+  DTypeError,
+  sameShape,
+  ShapeError,
+  showShape,
+  Tensor,
+  type HostTensor,
+  type TypedArray,
+} from "@tessera/tensor";
+import { blockGrid, BlockLayout } from "./block-layout.ts";
+
+/** The numbers of an entry of a state. */
+export const hostData = (value: Tensor | HostTensor): TypedArray =>
+  value instanceof Tensor ? value.dataSync() : value.data;
+
+/**
+ * The layout of one layer in a checkpoint. Its numbers come from outside and are checked like any others.
+ *
+ * @param prefix the layer's path with a dot at the end
+ */
+export const layoutInState = (
+  state: LoadableState,
+  prefix: string,
+  [outputs, inputs]: readonly [number, number],
+): BlockLayout => {
+  const entry = (name: string): Tensor | HostTensor => {
+    const found = state.get(`${prefix}${name}`);
+    if (!found)
+      throw new ArgumentError(
+        `block-sparse state: expected a key "${prefix}${name}", it is not there; is this layer dense in the checkpoint?`,
+      );
+    return found;
+  };
+  const [values, crowIndices, colIndices] = [entry("values"), entry("crowIndices"), entry("colIndices")];
+  const [blocks] = colIndices.shape;
+  const [, blockSize = 0] = values.shape;
+  if (values.dtype !== "float32" || blocks === undefined || !sameShape(values.shape, [blocks, blockSize, blockSize]))
+    throw new ShapeError(
+      `block-sparse state: expected "${prefix}values" float32 [n, b, b] for n = ${blocks} colIndices, got ${values.dtype} ${showShape(values.shape)}`,
+    );
+  if (crowIndices.dtype !== "int32" || colIndices.dtype !== "int32")
+    throw new DTypeError(
+      `block-sparse state: expected int32 "${prefix}crowIndices" and "${prefix}colIndices", got ${crowIndices.dtype} and ${colIndices.dtype}`,
+    );
+  const { rows, cols } = blockGrid("block-sparse state", [outputs, inputs], blockSize);
+  return new BlockLayout({
+    rows,
+    cols,
+    blockSize,
+    crowIndices: hostData(crowIndices),
+    colIndices: hostData(colIndices),
+  });
+};
+
+/**
+ * Which entries of a state say that blocks lie elsewhere than a layout has them. Entries that are missing or of another length
+ * are for the loader to report.
+ */
+export const misplacedIn = (state: LoadableState, prefix: string, layout: BlockLayout): string[] =>
+  (["crowIndices", "colIndices"] as const).flatMap((name) => {
+    const value = state.get(`${prefix}${name}`);
+    const numbers = value && hostData(value);
+    if (!numbers || numbers.length !== layout[name].length) return [];
+    const at = layout[name].findIndex((one, i) => one !== numbers[i]);
+    return at < 0
+      ? []
+      : [`${prefix}${name} (expected the layout of this layer, ${layout[name][at]} at ${at}, got ${numbers[at]})`];
+  });

@@ -1,0 +1,156 @@
+import type { Optimizer } from "@tessera/nn";
+import { ArgumentError, cat, indexSelect, keep, sameShape, scope, Tensor, zeros } from "@tessera/tensor";
+import { BlockLayout } from "./block-layout.ts";
+import type { BlockSparseLinear } from "./block-sparse-linear.ts";
+import { initialValues } from "./initial-values.ts";
+import { SeededRandom } from "./seeded-random.ts";
+
+/** How blocks of a layer move. */
+export interface RegrowOptions {
+  /** The share of the stored blocks that move, from 0 to 1; fewer where fewer places are free. */
+  readonly fraction: number;
+  /**
+   * Where they go: to random free places (SET), or to those with the highest score (RigL: the norm of the dense gradient in each
+   * block). Scores are rows × columns of blocks in row-major order.
+   */
+  readonly grow?: "random" | ArrayLike<number>;
+  /** What they start with: zeros, so that the layer computes what the blocks that stayed compute; or as in a new layer. */
+  readonly init?: "zeros" | "uniform";
+  /** Rows of blocks grow as many as they lose. */
+  readonly balanced?: boolean;
+  readonly seed?: number;
+}
+
+/** Places of blocks, `[row, col]`. */
+export interface Regrown {
+  readonly dropped: readonly (readonly [number, number])[];
+  readonly grown: readonly (readonly [number, number])[];
+}
+
+/**
+ * Moves the weakest blocks of a layer elsewhere: those of the smallest norm go, unless they are the last of their row or column, and
+ * as many come back in other places. The parameter and the number of blocks stay the same. Optimisers that are given keep
+ * the state of the blocks that stay, and start afresh for the others.
+ *
+ * {@link https://arxiv.org/abs/1707.04780 Mocanu et al. 2018} (SET), {@link https://arxiv.org/abs/1911.11134 Evci et al. 2020} (RigL)
+ *
+ * @throws ArgumentError when an option is outside its domain, or an optimiser does not have the layer's values. Nothing is changed.
+ * @example
+ * regrow(layer, { fraction: 0.1, seed: step }, optimizer);
+ */
+export const regrow = (
+  layer: BlockSparseLinear,
+  options: RegrowOptions,
+  ...optimizers: readonly Optimizer[]
+): Regrown => {
+  const { fraction, grow = "random", init = "zeros", balanced = false, seed = 0 } = options;
+  const { layout, values } = layer;
+  const { rows, cols, blockSize: b } = layout;
+  if (!(fraction >= 0 && fraction <= 1))
+    throw new ArgumentError(`regrow: a fraction lies from 0 to 1, got ${fraction}`);
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new ArgumentError(`regrow: a seed is a whole number from 0 to 2^53 - 1, got ${seed}`);
+  if (grow !== "random") checkScores(grow, rows, cols);
+  for (const optimizer of optimizers)
+    if (!optimizer.groups.some(({ params }) => [...params.values()].includes(values)))
+      throw new ArgumentError(
+        "regrow: expected optimisers of the layer's values, got one that does not have them; hand it over first?",
+      );
+
+  const mask = layout.mask();
+  const free = [...mask].flatMap((one, at) => (one ? [] : [at]));
+  const wanted = Math.min(Math.round(fraction * layout.blocks), free.length);
+  const order = grow === "random" ? new SeededRandom(seed).permutation(rows * cols) : ranked(grow);
+  const candidates = order.filter((at) => !mask[at]);
+  const { dropped, grown } = choose(layer, wanted, candidates, balanced);
+  for (const at of dropped) mask[at] = 0;
+  for (const at of grown) mask[at] = 1;
+  const next = BlockLayout.fromMask(mask, rows, cols, b);
+
+  // Where each new block comes from: its old place, or behind the old ones for those that grow.
+  const before = new Map<number, number>();
+  layout.forEachBlock((row, col, block) => before.set(row * cols + col, block));
+  const sources = new Int32Array(next.blocks);
+  next.forEachBlock((row, col, block) => {
+    sources[block] = before.get(row * cols + col) ?? layout.blocks;
+  });
+  const moved = (old: Tensor): Tensor =>
+    scope(() => {
+      const fresh = zeros([1, b, b], { device: old.device });
+      return indexSelect(cat([old, fresh]), 0, Tensor.fromHost(sources, [sources.length], "int32", old.device));
+    });
+  const start = (): Tensor =>
+    scope(() => {
+      const kept = moved(values);
+      if (init === "zeros") return kept;
+      // New blocks of a new layer, behind the old ones; each takes its own.
+      const drawn = initialValues({ layout: next, shape: layer.shape, device: values.device });
+      const which = Int32Array.from(sources, (source, block) => (source < layout.blocks ? block : next.blocks + block));
+      return indexSelect(cat([kept, drawn]), 0, Tensor.fromHost(which, [which.length], "int32", values.device));
+    });
+  if (dropped.length > 0) {
+    layer.relayout(next, keep(start()));
+    for (const optimizer of optimizers)
+      optimizer.replace(values, values, (state) => {
+        const moments = Object.entries(state).filter(([, tensor]) => sameShape(tensor.shape, values.shape));
+        return { ...state, ...Object.fromEntries(moments.map(([key, tensor]) => [key, moved(tensor)] as const)) };
+      });
+  }
+  const place = (at: number) => [Math.floor(at / cols), at % cols] as const;
+  return { dropped: dropped.map(place), grown: grown.map(place) };
+};
+
+const checkScores = (scores: ArrayLike<number>, rows: number, cols: number): void => {
+  if (scores.length !== rows * cols)
+    throw new ArgumentError(`regrow: expected ${rows} × ${cols} scores, got ${scores.length}; give one for each block`);
+  for (let i = 0; i < scores.length; i++)
+    if (Number.isNaN(scores[i]!))
+      throw new ArgumentError(`regrow: the score of block [${Math.floor(i / cols)}, ${i % cols}] is NaN`);
+};
+
+/** Positions by falling score; equal scores keep their order. */
+const ranked = (scores: ArrayLike<number>): number[] =>
+  Array.from({ length: scores.length }, (_, i) => i).sort((a, b) =>
+    scores[a] === scores[b] ? a - b : scores[b]! > scores[a]! ? 1 : -1,
+  );
+
+/** The weakest blocks that may go, and the first candidates that may come: in pairs, so that counts agree. */
+const choose = (
+  { layout, values }: BlockSparseLinear,
+  wanted: number,
+  candidates: readonly number[],
+  balanced: boolean,
+): { dropped: number[]; grown: number[] } => {
+  const { cols, blockSize: b, crowIndices, ccolIndices } = layout;
+  const inRow = Int32Array.from({ length: layout.rows }, (_, row) => crowIndices[row + 1]! - crowIndices[row]!);
+  const inCol = Int32Array.from({ length: cols }, (_, col) => ccolIndices[col + 1]! - ccolIndices[col]!);
+  const numbers = values.dataSync();
+  const blocks: { at: number; norm: number }[] = [];
+  layout.forEachBlock((row, col, block) => {
+    let squares = 0;
+    for (let i = block * b * b; i < (block + 1) * b * b; i++) squares += numbers[i]! ** 2;
+    blocks.push({ at: row * cols + col, norm: squares });
+  });
+  blocks.sort((x, y) => x.norm - y.norm || x.at - y.at);
+  const left = new Set(candidates);
+  const dropped: number[] = [];
+  const grown: number[] = [];
+  for (const { at } of blocks) {
+    if (dropped.length === wanted) break;
+    const [row, col] = [Math.floor(at / cols), at % cols];
+    if (inRow[row] === 1 || inCol[col] === 1) continue;
+    const target = firstOf(left, (to) => !balanced || Math.floor(to / cols) === row);
+    if (target === undefined) continue;
+    left.delete(target);
+    dropped.push(at);
+    grown.push(target);
+    inRow[row]!--;
+    inCol[col]!--;
+  }
+  return { dropped, grown };
+};
+
+const firstOf = (places: ReadonlySet<number>, fits: (place: number) => boolean): number | undefined => {
+  for (const place of places) if (fits(place)) return place;
+  return undefined;
+};
