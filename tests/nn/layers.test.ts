@@ -9,6 +9,7 @@ import {
   LayerNorm,
   Linear,
   ReLU,
+  RMSNorm,
   Sigmoid,
   SiLU,
   Softplus,
@@ -152,6 +153,24 @@ onEveryDevice((device) => {
       norm.dispose();
     }),
   );
+
+  it("RMSNorm is x/√(mean x² + eps) · weight", () =>
+    withoutLeaks(async () => {
+      const norm = new RMSNorm(4, { eps: 1e-3 });
+      norm.weight!.assign(make(5, 4));
+      const wrt = [make(1, 2, 3, 4), ...parametersOf(norm)];
+      const plain = (x: Tensor, w: Tensor) =>
+        mul(div(x, sqrt(add(mean(square(x), { dim: -1, keepdim: true }), 1e-3))), w);
+      await sameAsPlain(
+        withParameters(norm, ["weight"], (x) => norm.forward(x!)),
+        (x, w) => plain(x!, w!),
+        wrt,
+      );
+      expect(norm.toString()).toBe("RMSNorm([4], eps=0.001, elementwiseAffine=true)");
+      expect(new RMSNorm([2, 2], { elementwiseAffine: false }).parameters()).toEqual([]);
+      dispose(wrt);
+      norm.dispose();
+    }));
 
   it("LayerNorm goes without weights", () =>
     withoutLeaks(() => {

@@ -5,30 +5,7 @@ import { add, memory, ones, Parameter, scope, sum, tensor, zeros } from "@tesser
 import { describe, expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
 import { onEveryDevice } from "../support/on-every-device.ts";
-
-class Block extends Module {
-  readonly norm = new LayerNorm(4);
-  readonly dense = new Linear(4, 4);
-  readonly dropout = new Dropout(0.5);
-
-  forward(x: Tensor): Tensor {
-    return add(x, this.dropout.forward(this.dense.forward(this.norm.forward(x))));
-  }
-}
-
-class Encoder extends Module {
-  readonly layer = new ModuleList([new Block(), new Block()]);
-  readonly positions = this.buffer(zeros([3, 4]), { persistent: false });
-  readonly scale: Parameter | null = new Parameter(ones([4]));
-  readonly note = "no tensor";
-  readonly loose = [new Linear(2, 2)];
-
-  forward(x: Tensor): Tensor {
-    let y = add(x, this.positions);
-    for (const layer of this.layer) y = layer.forward(y);
-    return y;
-  }
-}
+import { Encoder, freeEncoder } from "../support/toy-encoder.ts";
 
 /** A masked-LM head's shape of tying: the decoder reads the embedding. */
 class Tied extends Module {
@@ -39,12 +16,6 @@ class Tied extends Module {
     return this.head.forward(this.table.forward(ids));
   }
 }
-
-const freeEncoder = (encoder: Encoder): void => {
-  // Nobody owns what is in an array: that is the point of ModuleList.
-  encoder.loose[0]!.dispose();
-  encoder.dispose();
-};
 
 describe("a module's tree", () => {
   it("names modules, parameters and buffers by property path, a module's own parameters first, arrays not walked", () =>
@@ -133,57 +104,6 @@ describe("a module's tree", () => {
       expect(model.table.weight.isDisposed).toBe(false);
       model.dispose();
       expect(model.table.weight.isDisposed).toBe(true);
-    }));
-});
-
-describe("getSubmodule and setSubmodule", () => {
-  it("find and replace a module by its path, in lists too", () =>
-    withoutLeaks(() => {
-      const encoder = new Encoder();
-      expect(encoder.getSubmodule("")).toBe(encoder);
-      expect(encoder.getSubmodule("layer.1.dense")).toBe(encoder.layer.at(1).dense);
-      encoder.eval();
-      const replacement = new Linear(4, 4, { bias: false });
-      const old = encoder.setSubmodule("layer.1.dense", replacement);
-      expect(encoder.layer.at(1).dense).toBe(replacement);
-      expect(replacement.training).toBe(false);
-      expect([...encoder.namedParameters().keys()].at(-1)).toBe("layer.1.dense.weight");
-      old.dispose();
-      const block = new Block();
-      encoder.setSubmodule("layer.0", block).dispose();
-      expect(encoder.layer[0]).toBe(block);
-      freeEncoder(encoder);
-    }));
-
-  it("say what is there when a path is wrong", () =>
-    withoutLeaks(() => {
-      const encoder = new Encoder();
-      expect(() => encoder.getSubmodule("layer.2.dense")).toThrow(
-        'getSubmodule: expected a module at "layer.2.dense", "layer" has none called "2"; it has 0, 1',
-      );
-      expect(() => encoder.getSubmodule("scale")).toThrow(
-        'getSubmodule: expected a module at "scale", Encoder has none called "scale"; it has layer',
-      );
-      expect(() => encoder.setSubmodule("layer.0.dense.weight", new GELU())).toThrow(
-        /"layer\.0\.dense" has none called "weight"; it has none at all/,
-      );
-      expect(() => encoder.setSubmodule("", new GELU())).toThrow(
-        /setSubmodule: expected the path of a module below this one, got the empty path/,
-      );
-      freeEncoder(encoder);
-    }));
-});
-
-describe("ModuleList and Sequential", () => {
-  it("count, index from both ends, append and iterate", () =>
-    withoutLeaks(() => {
-      const list = new ModuleList([new GELU(), new GELU({ approximate: "tanh" })]);
-      expect(list.length).toBe(2);
-      expect(list.at(-1)).toBe(list[1]);
-      list.append(new GELU());
-      expect([...list]).toEqual([list[0], list[1], list[2]]);
-      expect(() => list.at(3)).toThrow("ModuleList: expected an index from -3 to 2, got 3");
-      expect(() => list.forward()).toThrow(/ModuleList: expected calls of the modules in it/);
     }));
 });
 

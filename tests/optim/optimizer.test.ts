@@ -143,7 +143,7 @@ onEveryDevice((device) => {
           const g = gradient[i]! + (decoupled ? 0 : decay * want[i]!);
           m[i] = beta1 * m[i]! + (1 - beta1) * g;
           v[i] = beta2 * v[i]! + (1 - beta2) * g * g;
-          const step = m[i]! / (1 - beta1 ** t) / (Math.sqrt(v[i]! / (1 - beta2 ** t)) + eps);
+          const step = m[i] / (1 - beta1 ** t) / (Math.sqrt(v[i] / (1 - beta2 ** t)) + eps);
           want[i] = want[i]! * (decoupled ? 1 - lr * decay : 1) - lr * step;
         }
         for (const [i, got] of p.dataSync().entries())

@@ -69,3 +69,7 @@ export class TinyEncoder extends Module {
     return this.head.forward(state);
   }
 }
+
+/** Everything that patching may change: names, shapes and numbers. */
+export const snapshot = (model: Module): string =>
+  JSON.stringify([...model.stateDict()].map(([name, x]) => [name, x.shape, [...x.dataSync()]])) + String(model);

@@ -10,6 +10,7 @@ export {
   oneHot,
   pad,
   relu,
+  rmsNorm,
   scaledDotProductAttention,
   sigmoid,
   silu,

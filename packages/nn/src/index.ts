@@ -12,6 +12,7 @@ export {
   type AttentionInputs,
   type MultiHeadAttentionOptions,
 } from "./layers/multi-head-attention.ts";
+export { RMSNorm, type RMSNormOptions } from "./layers/rms-norm.ts";
 export { Sequential, type TensorModule } from "./layers/sequential.ts";
 export { bceWithLogits, BCEWithLogitsLoss } from "./losses/bce-with-logits-loss.ts";
 export { CrossEntropyLoss, type CrossEntropyLossOptions } from "./losses/cross-entropy-loss.ts";

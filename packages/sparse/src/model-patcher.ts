@@ -1,20 +1,18 @@
-import { Linear, type Module, type Optimizer } from "@tessera/nn";
-import { ArgumentError, sameShape, scope, TesseraError, type Tensor } from "@tessera/tensor";
-import { blockIndex } from "./block-index.ts";
+import { Linear, type Module } from "@tessera/nn";
+import { ArgumentError, sameShape, TesseraError } from "@tessera/tensor";
 import { BlockLayout, blockGrid, checkBlockSize, checkDensity } from "./block-layout.ts";
 import { BlockSparseLinear, type PatchRecipe } from "./block-sparse-linear.ts";
 import type { BlockCriterion } from "./criteria/block-criterion.ts";
 import { magnitude } from "./criteria/magnitude.ts";
 import { random } from "./criteria/random.ts";
-import { gatherBlocks, scatterBlocks } from "./ops/block-copy/block-copy.ts";
+import { matchesLayer, patternOf, showPattern, type LayerPattern } from "./layer-pattern.ts";
+import { densified, sparsened } from "./layer-swaps.ts";
 import { PatchError } from "./patch-error.ts";
 import { PatchPlan, plannedLayer, type PlannedLayer } from "./patch-plan.ts";
+import { PatchReport } from "./patch-report.ts";
 import { blockCount } from "./patterns/block-count.ts";
 import { selectBlocks } from "./patterns/select-blocks.ts";
-import { handOver, replaceLayers, type Prepared, type Replacement } from "./replace-layers.ts";
-
-/** A layer by its exact path, or layers whose whole path matches. */
-export type LayerPattern = RegExp | string;
+import { replaceLayers } from "./replace-layers.ts";
 
 /** What becomes of the layers that a pattern matches. */
 export interface PatchOptions {
@@ -41,36 +39,6 @@ export interface PatchableLayer {
   readonly parameters: number;
   /** A pattern of all layers like this one: the name, with numbers left open. */
   readonly pattern: RegExp;
-}
-
-/** What was patched or unpatched, and what optimisers need to know of it. */
-export class PatchReport {
-  readonly replacements: readonly Replacement[];
-  /** What was planned; `null` after `unpatch`. */
-  readonly plan: PatchPlan | null;
-
-  constructor(replacements: readonly Replacement[], plan: PatchPlan | null) {
-    this.replacements = replacements;
-    this.plan = plan;
-  }
-
-  /**
-   * Gives optimisers the new weights in place of the old ones, with their moments: the kept blocks of them, or, after `unpatch`,
-   * the blocks with zeros between. An optimiser that is made after patching needs none of this.
-   *
-   * @throws ArgumentError when one of them optimises none of the old weights.
-   * @example
-   * const optimizer = new AdamW(model.namedParameters(), { lr: 1e-3 });
-   * // … some training …
-   * patcher.patchModel(model).handOver(optimizer);
-   */
-  handOver(...optimizers: readonly Optimizer[]): void {
-    handOver(this.replacements, optimizers);
-  }
-
-  toString(): string {
-    return this.plan ? this.plan.toString() : `dense again: ${this.replacements.map(({ name }) => name).join(", ")}`;
-  }
 }
 
 interface Rule {
@@ -214,18 +182,20 @@ export class BlockSparseModelPatcher {
     const tied = tiedWeights(model);
     const chosen = new Map<string, Rule>();
     for (const rule of this.rules) {
-      const matched = [...modules.keys()].filter((name) => name !== "" && matches(rule.pattern, name));
-      const excluded = rule.exclude.map((pattern) => matched.filter((name) => matches(pattern, name)));
+      const matched = [...modules.keys()].filter((name) => name !== "" && matchesLayer(rule.pattern, name));
+      const excluded = rule.exclude.map((pattern) => matched.filter((name) => matchesLayer(pattern, name)));
       for (const [i, names] of excluded.entries())
         if (names.length === 0 && matched.length > 0)
-          problems.push(`${show(rule.exclude[i]!)} excludes nothing that ${show(rule.pattern)} matches`);
+          problems.push(`${showPattern(rule.exclude[i]!)} excludes nothing that ${showPattern(rule.pattern)} matches`);
       const left = matched.filter((name) => !excluded.flat().includes(name));
       if (left.length === 0)
-        problems.push(`${show(rule.pattern)} matches no layer; those that can be patched are ${this.namesIn(model)}`);
+        problems.push(
+          `${showPattern(rule.pattern)} matches no layer; those that can be patched are ${this.namesIn(model)}`,
+        );
       for (const name of left) {
         const before = chosen.get(name);
         const why = before
-          ? `matches ${show(before.pattern)} and ${show(rule.pattern)}`
+          ? `matches ${showPattern(before.pattern)} and ${showPattern(rule.pattern)}`
           : whyNot(name, modules.get(name)!, tied, rule.blockSize);
         if (why) problems.push(`${name} ${why}`);
         else chosen.set(name, rule);
@@ -247,23 +217,6 @@ export class BlockSparseModelPatcher {
 }
 
 const shapeOf = ({ outFeatures, inFeatures }: Linear): readonly [number, number] => [outFeatures, inFeatures];
-
-/** A layer's path as a pattern, with numbers left open and what has a meaning in patterns escaped. */
-const patternOf = (name: string): RegExp =>
-  new RegExp(
-    name
-      .split(".")
-      .map((part) => (/^\d+$/.test(part) ? "[0-9]+" : part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")))
-      .join("\\."),
-  );
-
-const show = (pattern: LayerPattern): string => (typeof pattern === "string" ? `"${pattern}"` : String(pattern));
-
-/** Whether a pattern matches a whole path: layer.1 is not layer.10. */
-const matches = (pattern: LayerPattern, name: string): boolean =>
-  typeof pattern === "string"
-    ? pattern === name
-    : new RegExp(`^(?:${pattern.source})$`, pattern.flags.replace(/[gy]/g, "")).test(name);
 
 /** Parameters with several paths, by each of them. */
 const tiedWeights = (model: Module): ReadonlyMap<string, readonly string[]> =>
@@ -330,36 +283,3 @@ const hash = (text: string): number =>
   [...text].reduce((h, char) => Math.imul(h ^ char.charCodeAt(0), 16777619) >>> 0, 2166136261);
 
 const denseLayer = (model: Module, { name }: PlannedLayer): Module | undefined => model.namedModules().get(name);
-
-const sparsened = (linear: Linear, { name, shape, layout, recipe }: PlannedLayer): Prepared => {
-  const layer = BlockSparseLinear.fromLinear(linear, { layout, recipe, ...(linear.bias ? { bias: linear.bias } : {}) });
-  return {
-    name,
-    layer,
-    from: linear.weight,
-    to: layer.values,
-    convert: (state) => scope(() => gatherBlocks(state, blockIndex(layout, shape, state.device))),
-    undo: () => disposeButBias(layer),
-    done: () => linear.weight.dispose(),
-  };
-};
-
-const densified = (name: string, layer: BlockSparseLinear): Prepared => {
-  const { layout, shape } = layer;
-  const linear = layer.toLinear(layer.bias ? { bias: layer.bias } : {});
-  return {
-    name,
-    layer: linear,
-    from: layer.values,
-    to: linear.weight,
-    convert: (state) => scope(() => scatterBlocks({ ...blockIndex(layout, shape, state.device), values: state })),
-    undo: () => linear.weight.dispose(),
-    done: () => disposeButBias(layer),
-  };
-};
-
-/** Frees the weight and the index of a layer whose bias lives on in another. */
-const disposeButBias = (layer: BlockSparseLinear): void => {
-  const owned: Tensor[] = [layer.values, ...layer.namedBuffers().values()];
-  for (const tensor of owned) tensor.dispose();
-};

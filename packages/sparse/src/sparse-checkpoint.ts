@@ -1,6 +1,7 @@
 import { Linear, StateDictError, type LoadableState, type Module, type StateDict } from "@tessera/nn";
 import { scope, zeros, type Tensor } from "@tessera/tensor";
 import { BlockSparseLinear, type PatchRecipe } from "./block-sparse-linear.ts";
+import { disposeButBias } from "./layer-swaps.ts";
 import { layoutInState, misplacedIn } from "./layout-in-state.ts";
 import { PatchError } from "./patch-error.ts";
 import { replaceLayers, type Prepared } from "./replace-layers.ts";
@@ -111,9 +112,7 @@ const emptied = (
       }),
   );
   layer.values.trainable = weight.trainable;
-  const undo = (): void => {
-    for (const tensor of [layer.values, ...layer.namedBuffers().values()]) tensor.dispose();
-  };
+  const undo = (): void => disposeButBias(layer);
   return { name, layer, from: weight, to: layer.values, convert: (state) => state, undo, done: () => weight.dispose() };
 };
 

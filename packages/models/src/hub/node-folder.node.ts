@@ -31,7 +31,7 @@ const readAll = async (handle: FileHandle): Promise<Uint8Array> => {
 
 const LARGEST_READ = 2 ** 30;
 
-/** `null` where a file is not there: it was renamed before the crash, or is by another reader who finishes the same write. */
+/** `null` where a file is not there: it was renamed before the crash, or by another reader who finishes the same write. */
 const unlessGone = async <T>(work: Promise<T>): Promise<T | null> =>
   work.catch((cause: unknown) => {
     if (codeOf(cause) === "ENOENT") return null;
@@ -163,7 +163,10 @@ export class NodeFolder implements FileStore {
   /** The renames, which may have been begun before; the journal goes when all are done. */
   private async finish(moves: readonly Move[]): Promise<void> {
     try {
-      for (const { from, to } of moves) await unlessGone(rename(join(this.name, from), join(this.name, to)));
+      for (const { from, to } of moves) {
+        const moved = rename(join(this.name, from), join(this.name, to));
+        await (moves.length > 1 ? unlessGone(moved) : moved);
+      }
       await this.flushNames();
       await rm(join(this.name, JOURNAL), { force: true });
     } catch (cause) {

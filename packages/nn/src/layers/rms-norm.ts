@@ -1,0 +1,47 @@
+import { ones, Parameter, rmsNorm, showShape, type DeviceLike, type Tensor } from "@tessera/tensor";
+import { Module } from "../module.ts";
+
+export interface RMSNormOptions {
+  /** Added to the mean square; by default the smallest step of float32 from 1. */
+  readonly eps?: number;
+  /** Whether there is a weight to learn. */
+  readonly elementwiseAffine?: boolean;
+  readonly device?: DeviceLike;
+}
+
+/**
+ * Every vector over the last dims divided by its root mean square, then scaled: `y = x / √(mean x² + eps) · weight`. The weight
+ * starts as ones.
+ *
+ * Shape: x `[…, ...normalizedShape]` → same. See {@link https://arxiv.org/abs/1910.07467 Zhang and Sennrich 2019} and
+ * {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html torch.nn.RMSNorm}.
+ *
+ * @throws ShapeError when x does not end in `normalizedShape`.
+ * @example
+ * new RMSNorm(128, { eps: 1e-6 }).forward(ones([2, 128]));
+ */
+export class RMSNorm extends Module {
+  readonly normalizedShape: readonly number[];
+  readonly eps: number;
+  weight: Parameter | null; // normalizedShape
+
+  constructor(
+    normalizedShape: number | readonly number[],
+    { eps = 2 ** -23, elementwiseAffine = true, device }: RMSNormOptions = {},
+  ) {
+    super();
+    this.normalizedShape = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
+    this.eps = eps;
+    const where = device === undefined ? {} : { device };
+    this.weight = elementwiseAffine ? new Parameter(ones(this.normalizedShape, where)) : null;
+  }
+
+  forward(x: Tensor): Tensor {
+    const { weight, eps } = this;
+    return rmsNorm(x, this.normalizedShape, { weight, eps });
+  }
+
+  override extraRepr(): string {
+    return `${showShape(this.normalizedShape)}, eps=${this.eps}, elementwiseAffine=${this.weight !== null}`;
+  }
+}

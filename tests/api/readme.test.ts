@@ -1,0 +1,69 @@
+// Every block of every README: TypeScript runs, commands exist.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const work = join(root, "tests/.readme-blocks");
+const readmes = ["README.md", ...["packages", "apps"].flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}/README.md`))].filter(
+  (path) => existsSync(join(root, path)),
+);
+
+interface Block {
+  readonly language: string;
+  readonly code: string;
+  readonly line: number;
+}
+
+const blocksOf = (text: string): Block[] => {
+  const blocks: Block[] = [];
+  const fence = /^```(\w*)\n([\s\S]*?)^```$/gm;
+  for (let match = fence.exec(text); match; match = fence.exec(text))
+    blocks.push({ language: match[1]!, code: match[2]!, line: text.slice(0, match.index).split("\n").length });
+  return blocks;
+};
+
+const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: { [name: string]: string } };
+
+/** A line of a shell block names a script of the root, an npm command, or a package to install. */
+const checkCommand = (line: string): void => {
+  for (const command of line.split("&&").map((part) => part.trim())) {
+    const [program, first, second] = command.split(/\s+/);
+    if (program === "git" || program === "cd") continue;
+    expect(program, command).toBe("npm");
+    if (first === "ci" || first === "install") continue;
+    const script = first === "run" ? second : first;
+    expect(scripts, command).toHaveProperty([script!]);
+  }
+};
+
+beforeAll(() => mkdirSync(work, { recursive: true }));
+afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+it("every package has a README with an example", () => {
+  for (const name of readdirSync(join(root, "packages"))) {
+    const path = join(root, "packages", name, "README.md");
+    expect(existsSync(path), path).toBe(true);
+    expect(blocksOf(readFileSync(path, "utf8")).some(({ language }) => language === "ts"), `${name} shows no TypeScript`).toBe(true);
+  }
+});
+
+describe.each(readmes)("%s", (path) => {
+  const blocks = blocksOf(readFileSync(join(root, path), "utf8"));
+  const named = blocks.map((block) => ({ ...block, name: `line ${block.line}` }));
+
+  it.each(named.filter(({ language }) => language === "ts"))("the TypeScript at $name runs", async ({ code, line }) => {
+    const file = join(work, `${basename(dirname(path)) || "root"}-${line}.ts`);
+    writeFileSync(file, `${code}\nexport {};\n`);
+    await import(/* @vite-ignore */ file);
+  });
+
+  it.each(named.filter(({ language }) => ["sh", "bash"].includes(language)))("the commands at $name exist", ({ code }) => {
+    for (const line of code.split("\n").map((text) => text.replace(/#.*/, "").trim())) if (line !== "") checkCommand(line);
+  });
+
+  it("has no block in a language that nothing checks", () => {
+    expect(blocks.map(({ language }) => language).filter((language) => !["ts", "sh", "bash", "text", "json"].includes(language))).toEqual([]);
+  });
+});
