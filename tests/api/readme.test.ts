@@ -6,9 +6,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const work = join(root, "tests/.readme-blocks");
-const readmes = ["README.md", ...["packages", "apps"].flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}/README.md`))].filter(
-  (path) => existsSync(join(root, path)),
-);
+const readmes = [
+  "README.md",
+  ...["packages", "apps"].flatMap((folder) =>
+    readdirSync(join(root, folder)).map((name) => `${folder}/${name}/README.md`),
+  ),
+].filter((path) => existsSync(join(root, path)));
 
 interface Block {
   readonly language: string;
@@ -24,7 +27,9 @@ const blocksOf = (text: string): Block[] => {
   return blocks;
 };
 
-const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: { [name: string]: string } };
+const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  scripts: { [name: string]: string };
+};
 
 /** A line of a shell block names a script of the root, an npm command, or a package to install. */
 const checkCommand = (line: string): void => {
@@ -45,7 +50,10 @@ it("every package has a README with an example", () => {
   for (const name of readdirSync(join(root, "packages"))) {
     const path = join(root, "packages", name, "README.md");
     expect(existsSync(path), path).toBe(true);
-    expect(blocksOf(readFileSync(path, "utf8")).some(({ language }) => language === "ts"), `${name} shows no TypeScript`).toBe(true);
+    expect(
+      blocksOf(readFileSync(path, "utf8")).some(({ language }) => language === "ts"),
+      `${name} shows no TypeScript`,
+    ).toBe(true);
   }
 });
 
@@ -59,11 +67,19 @@ describe.each(readmes)("%s", (path) => {
     await import(/* @vite-ignore */ file);
   });
 
-  it.each(named.filter(({ language }) => ["sh", "bash"].includes(language)))("the commands at $name exist", ({ code }) => {
-    for (const line of code.split("\n").map((text) => text.replace(/#.*/, "").trim())) if (line !== "") checkCommand(line);
-  });
+  it.each(named.filter(({ language }) => ["sh", "bash"].includes(language)))(
+    "the commands at $name exist",
+    ({ code }) => {
+      for (const line of code.split("\n").map((text) => text.replace(/#.*/, "").trim()))
+        if (line !== "") checkCommand(line);
+    },
+  );
 
   it("has no block in a language that nothing checks", () => {
-    expect(blocks.map(({ language }) => language).filter((language) => !["ts", "sh", "bash", "text", "json"].includes(language))).toEqual([]);
+    expect(
+      blocks
+        .map(({ language }) => language)
+        .filter((language) => !["ts", "sh", "bash", "text", "json"].includes(language)),
+    ).toEqual([]);
   });
 });

@@ -1,6 +1,34 @@
-import { checkpoint, defineVjps, grad, GradientError, Gradients, stopGradient, valueAndGrad, vjp } from "@tessera/autograd";
 import {
-  add, argmax, cast, cpu, defineOp, exp, memory, mul, neg, onesLike, Parameter, reference, run, scope, setDefaultDevice, square, sum, tanh, tensor, zeros,
+  checkpoint,
+  defineVjps,
+  grad,
+  GradientError,
+  Gradients,
+  stopGradient,
+  valueAndGrad,
+  vjp,
+} from "@tessera/autograd";
+import {
+  add,
+  argmax,
+  cast,
+  cpu,
+  defineOp,
+  exp,
+  memory,
+  mul,
+  neg,
+  onesLike,
+  Parameter,
+  reference,
+  run,
+  scope,
+  setDefaultDevice,
+  square,
+  sum,
+  tanh,
+  tensor,
+  zeros,
   type Tensor,
 } from "@tessera/tensor";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -8,7 +36,10 @@ import { withoutLeaks } from "../support/leaks.ts";
 
 const leakless = (name: string, body: () => void | Promise<void>): void => it(name, () => withoutLeaks(body));
 const numbers = (x: Tensor): number[] => [...x.dataSync()];
-const within = (body: () => void): (() => void) => () => void scope((): void => body());
+const within =
+  (body: () => void): (() => void) =>
+  () =>
+    void scope((): void => body());
 
 describe.each([reference, cpu])("on $name", (device) => {
   beforeAll(() => setDefaultDevice(device));
@@ -34,7 +65,12 @@ describe.each([reference, cpu])("on $name", (device) => {
     "sums over what was broadcast",
     within(() => {
       const { pullback } = vjp((a: Tensor, b: Tensor) => mul(a, b), tensor([[1], [2]]), tensor([3, 4, 5]));
-      const [da, db] = pullback(tensor([[1, 1, 1], [1, 1, 1]]));
+      const [da, db] = pullback(
+        tensor([
+          [1, 1, 1],
+          [1, 1, 1],
+        ]),
+      );
       expect(da!.shape).toEqual([2, 1]);
       expect(numbers(da!)).toEqual([12, 12]);
       expect(numbers(db!)).toEqual([3, 3, 3]);
@@ -67,8 +103,16 @@ describe.each([reference, cpu])("on $name", (device) => {
     within(() => {
       const w = new Parameter(tensor([2]));
       const unused = new Parameter(zeros([2]));
-      const model = { namedParameters: () => new Map([["w", w], ["unused", unused]]) };
-      const { value, grads } = valueAndGrad(model, (x: Tensor) => ({ loss: sum(mul(mul(x, w), w)), twice: mul(w, 2) }))(tensor([3]));
+      const model = {
+        namedParameters: () =>
+          new Map([
+            ["w", w],
+            ["unused", unused],
+          ]),
+      };
+      const { value, grads } = valueAndGrad(model, (x: Tensor) => ({ loss: sum(mul(mul(x, w), w)), twice: mul(w, 2) }))(
+        tensor([3]),
+      );
       expect(value.loss.itemSync()).toBe(12);
       expect(numbers(value.twice)).toEqual([4]);
       expect([...grads.keys()]).toEqual(["w", "unused"]);
@@ -84,7 +128,13 @@ describe.each([reference, cpu])("on $name", (device) => {
     within(() => {
       const [w, frozen] = [new Parameter(tensor([2])), new Parameter(tensor([5]), { trainable: false })];
       const seen: boolean[] = [];
-      const model = { namedParameters: () => new Map([["w", w], ["frozen", frozen]]) };
+      const model = {
+        namedParameters: () =>
+          new Map([
+            ["w", w],
+            ["frozen", frozen],
+          ]),
+      };
       const { grads } = valueAndGrad(model, () => sum(mul(w, spy(square(frozen), seen))))();
       expect([...grads.keys()]).toEqual(["w"]);
       expect(numbers(grads.get("w")!)).toEqual([25]);
@@ -124,7 +174,9 @@ describe.each([reference, cpu])("on $name", (device) => {
       total.add(second);
       expect(second.size).toBe(0);
       expect(numbers(total.get("w")!)).toEqual([3]);
-      expect(() => total.add(new Gradients([["v", tensor([1])]]))).toThrow("gradients: expected the same parameters, missing w, unexpected v");
+      expect(() => total.add(new Gradients([["v", tensor([1])]]))).toThrow(
+        "gradients: expected the same parameters, missing w, unexpected v",
+      );
     }),
   );
 
@@ -167,13 +219,19 @@ describe.each([reference, cpu])("on $name", (device) => {
     "says what it cannot differentiate",
     within(() => {
       const x = tensor([1, 2]);
-      expect(() => grad((y: Tensor) => square(y))(x)).toThrow("valueAndGrad: expected a scalar float32 loss, got float32 [2]; take its sum() or mean(), or use vjp");
+      expect(() => grad((y: Tensor) => square(y))(x)).toThrow(
+        "valueAndGrad: expected a scalar float32 loss, got float32 [2]; take its sum() or mean(), or use vjp",
+      );
       expect(() => grad((y: Tensor) => sum(cast(argmax(y), "float32")))(x)).toThrow(
         "valueAndGrad: the loss does not depend on what it is differentiated by; it passed through argmax, which is not differentiable",
       );
       expect(() => grad((y: Tensor) => sum(stopGradient(y)))(x)).toThrow(GradientError);
-      expect(() => grad((y: Tensor) => sum(run(untaughtOp, [y])[0]))(x)).toThrow("untaught: has no gradient rule; teach it with defineVjps");
-      expect(() => valueAndGrad({ namedParameters: () => new Map() }, () => sum(x))()).toThrow("valueAndGrad: the model has no trainable parameter");
+      expect(() => grad((y: Tensor) => sum(run(untaughtOp, [y])[0]))(x)).toThrow(
+        "untaught: has no gradient rule; teach it with defineVjps",
+      );
+      expect(() => valueAndGrad({ namedParameters: () => new Map() }, () => sum(x))()).toThrow(
+        "valueAndGrad: the model has no trainable parameter",
+      );
     }),
   );
 });

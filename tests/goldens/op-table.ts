@@ -102,7 +102,7 @@ export const goldenOps: { readonly [torchName: string]: GoldenOp } = {
     const [rows, columns] = mask!.shape;
     const layout = BlockLayout.fromMask(Uint8Array.from(mask!.dataSync()), rows!, columns!, number(block));
     const matrix = BlockSparseMatrix.fromDense(weight!, layout);
-    return blockSparseLinear(x!, matrix, bias!);
+    return blockSparseLinear(x!, matrix, bias);
   }),
   // ---- norms and losses
   layer_norm: summed(([x, weight, bias], { normalized_shape, eps }) => t.layerNorm(x!, list(normalized_shape), { weight: weight!, bias: bias!, eps: number(eps) })),

@@ -1,7 +1,8 @@
 import { vjp } from "@tessera/autograd";
 import { dispose, scope, tensor, type Backend, type Tensor } from "@tessera/tensor";
 import { difference, valuesOf } from "../support/close.ts";
-import { GoldenFolder, upload, type GoldenTensors } from "./folder.ts";
+import type { GoldenFolder} from "./folder.ts";
+import { upload, type GoldenTensors } from "./folder.ts";
 import { goldenOps, type GoldenOp } from "./op-table.ts";
 import type { CaseResult } from "./result.ts";
 

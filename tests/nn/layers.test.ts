@@ -162,8 +162,8 @@ onEveryDevice((device) => {
       const plain = (x: Tensor, w: Tensor) =>
         mul(div(x, sqrt(add(mean(square(x), { dim: -1, keepdim: true }), 1e-3))), w);
       await sameAsPlain(
-        withParameters(norm, ["weight"], (x) => norm.forward(x!)),
-        (x, w) => plain(x!, w!),
+        withParameters(norm, ["weight"], (x) => norm.forward(x)),
+        (x, w) => plain(x, w),
         wrt,
       );
       expect(norm.toString()).toBe("RMSNorm([4], eps=0.001, elementwiseAffine=true)");

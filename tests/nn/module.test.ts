@@ -1,7 +1,7 @@
 import { valueAndGrad } from "@tessera/autograd";
-import { Dropout, Embedding, GELU, LayerNorm, Linear, Module, ModuleList, Sequential } from "@tessera/nn";
+import { Embedding, GELU, Linear, Module, Sequential } from "@tessera/nn";
 import type { Tensor } from "@tessera/tensor";
-import { add, memory, ones, Parameter, scope, sum, tensor, zeros } from "@tessera/tensor";
+import { add, memory, ones, scope, sum, tensor, zeros } from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
 import { onEveryDevice } from "../support/on-every-device.ts";

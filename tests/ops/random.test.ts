@@ -1,4 +1,14 @@
-import { bernoulli, cpu, defaultGenerator, Generator, manualSeed, rand, randint, randn, reference } from "@tessera/tensor";
+import {
+  bernoulli,
+  cpu,
+  defaultGenerator,
+  Generator,
+  manualSeed,
+  rand,
+  randint,
+  randn,
+  reference,
+} from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
 
@@ -18,7 +28,9 @@ describe.each([reference, cpu])("random numbers on $name", (device) => {
     withoutLeaks(async () => {
       // Known answers of Random123 for philox4x32-10 with counter and key zero: 6627e8d5 e169c58d bc57ac4c 9b00dbd8.
       const words = [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8];
-      expect(await draws(() => rand([4], { device, generator: new Generator(0) }))).toEqual(words.map((word) => (word >>> 8) / 2 ** 24));
+      expect(await draws(() => rand([4], { device, generator: new Generator(0) }))).toEqual(
+        words.map((word) => (word >>> 8) / 2 ** 24),
+      );
     }));
 
   it("have the moments of their distributions", () =>
@@ -34,7 +46,8 @@ describe.each([reference, cpu])("random numbers on $name", (device) => {
       const coin = moments(await draws(() => bernoulli(0.2, [n], { device, generator })));
       expect(Math.abs(coin.mean - 0.2)).toBeLessThan(0.006);
       const dice = await draws(() => randint(1, 7, [60_000], { device, generator }));
-      for (let face = 1; face <= 6; face++) expect(Math.abs(dice.filter((x) => x === face).length - 10_000)).toBeLessThan(450);
+      for (let face = 1; face <= 6; face++)
+        expect(Math.abs(dice.filter((x) => x === face).length - 10_000)).toBeLessThan(450);
     }));
 
   it("come again with their seed, and differ from draw to draw and seed to seed", () =>

@@ -21,7 +21,12 @@ const results = (): string =>
     const generator = new Generator(3);
     const [a, b] = [randn([300, 257], { generator }), randn([257, 190], { generator })];
     const big = randn([200_000], { generator });
-    const all: Tensor[] = [matmul(a, b), sum(exp(big)), sum(mul(a, a), { dim: 0 }), dropout(big, { p: 0.3, generator })];
+    const all: Tensor[] = [
+      matmul(a, b),
+      sum(exp(big)),
+      sum(mul(a, a), { dim: 0 }),
+      dropout(big, { p: 0.3, generator }),
+    ];
     return hashOf(all);
   });
 
@@ -58,7 +63,8 @@ describe("threads", () => {
     }));
 
   it("are refused in numbers that make no sense", () => {
-    for (const count of [0, -1, 1.5, 10_000, NaN]) expect(() => setThreads(count)).toThrow(`setThreads: a whole number from 1 to 256 expected, got ${count}`);
+    for (const count of [0, -1, 1.5, 10_000, NaN])
+      expect(() => setThreads(count)).toThrow(`setThreads: a whole number from 1 to 256 expected, got ${count}`);
     expect(cpu.threads).toBe(machine);
   });
 });

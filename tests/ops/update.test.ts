@@ -1,4 +1,15 @@
-import { adamStep, cpu, globalNorm, reference, scope, sgdStep, tensor, zeros, type Backend, type Tensor } from "@tessera/tensor";
+import {
+  adamStep,
+  cpu,
+  globalNorm,
+  reference,
+  scope,
+  sgdStep,
+  tensor,
+  zeros,
+  type Backend,
+  type Tensor,
+} from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
 import { normal } from "../support/generate.ts";
 import { withoutLeaks } from "../support/leaks.ts";
@@ -8,14 +19,26 @@ const adamAttrs = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.05 };
 const sgdAttrs = { momentum: 0.9, dampening: 0.1, weightDecay: 0.05 };
 
 /** Parameters and state after some steps, on the host. */
-const train = (device: Backend, steps: number, scales: readonly number[], update: (state: State, one: StepOf) => void): number[][] =>
+const train = (
+  device: Backend,
+  steps: number,
+  scales: readonly number[],
+  update: (state: State, one: StepOf) => void,
+): number[][] =>
   scope(() => {
     const make = (seed: number, i: number): Tensor => normal(...SHAPES[i]!).make(seed + i, device);
-    const slots = SHAPES.map((shape, i) => ({ parameter: make(1, i), m: zeros(shape, { device }), v: zeros(shape, { device }) }));
+    const slots = SHAPES.map((shape, i) => ({
+      parameter: make(1, i),
+      m: zeros(shape, { device }),
+      v: zeros(shape, { device }),
+    }));
     const count = zeros([], { dtype: "int32", device });
     for (let t = 0; t < steps; t++) {
       const scale = tensor(scales[t % scales.length]!, [], { device });
-      update({ slots: slots.map((slot, i) => ({ ...slot, grad: make(100 * (t + 1), i), buffer: slot.m })) }, { count, scale, lr: { value: 0.01 * (t + 1) } });
+      update(
+        { slots: slots.map((slot, i) => ({ ...slot, grad: make(100 * (t + 1), i), buffer: slot.m })) },
+        { count, scale, lr: { value: 0.01 * (t + 1) } },
+      );
     }
     return [...slots.flatMap(({ parameter, m, v }) => [parameter, m, v]), count].map((x) => [...x.dataSync()]);
   });
@@ -43,19 +66,22 @@ describe.each(updates)("%s", (_, update) => {
       for (const [i, values] of want.entries()) {
         // Moments of gradients of size 1 may cancel; their error is that of what they are made of.
         const scale = Math.max(...values.map(Math.abs), 0.05);
-        for (const [j, value] of values.entries()) expect(Math.abs(got[i]![j]! - value), `tensor ${i}, element ${j}`).toBeLessThan(2e-6 * scale);
+        for (const [j, value] of values.entries())
+          expect(Math.abs(got[i]![j]! - value), `tensor ${i}, element ${j}`).toBeLessThan(2e-6 * scale);
       }
     }));
 
-  it.each([reference, cpu])("changes nothing and does not count when the coefficient is not finite, on $name", (device) =>
-    withoutLeaks(() => {
-      const clean = train(device, 2, [1], update);
-      for (const bad of [NaN, Infinity]) {
-        const disturbed = train(device, 3, [1, 1, bad], update);
-        expect(disturbed).toEqual(clean);
-        expect(disturbed.at(-1)).toEqual([2]);
-      }
-    }),
+  it.each([reference, cpu])(
+    "changes nothing and does not count when the coefficient is not finite, on $name",
+    (device) =>
+      withoutLeaks(() => {
+        const clean = train(device, 2, [1], update);
+        for (const bad of [NaN, Infinity]) {
+          const disturbed = train(device, 3, [1, 1, bad], update);
+          expect(disturbed).toEqual(clean);
+          expect(disturbed.at(-1)).toEqual([2]);
+        }
+      }),
   );
 });
 
@@ -66,7 +92,10 @@ it.each([reference, cpu])("the global norm is that of all elements, on $name", (
       const want = Math.sqrt(xs.flatMap((x) => [...x.dataSync()]).reduce((total, x) => total + x * x, 0));
       expect(globalNorm(xs).itemSync() / want).toBeCloseTo(1, 6);
       expect(globalNorm([]).itemSync()).toBe(0);
-      expect(globalNorm([tensor([1e25, -1e25], undefined, { device })]).itemSync() / (Math.SQRT2 * 1e25)).toBeCloseTo(1, 6);
+      expect(globalNorm([tensor([1e25, -1e25], undefined, { device })]).itemSync() / (Math.SQRT2 * 1e25)).toBeCloseTo(
+        1,
+        6,
+      );
       expect(globalNorm([tensor([1, NaN], undefined, { device })]).itemSync()).toBeNaN();
     });
   }),

@@ -5,7 +5,18 @@ import type { SampleTable } from "../support/sample.ts";
 /** Ops made of other ops: one file each in packages/tensor/src/ops. */
 type Composed = Pick<
   typeof tensor,
-  "einsum" | "flip" | "logsumexp" | "mean" | "roll" | "stack" | "std" | "tile" | "tril" | "triu" | "variance" | "vectorNorm"
+  | "einsum"
+  | "flip"
+  | "logsumexp"
+  | "mean"
+  | "roll"
+  | "stack"
+  | "std"
+  | "tile"
+  | "tril"
+  | "triu"
+  | "variance"
+  | "vectorNorm"
 >;
 
 export const composedSamples = {
@@ -21,23 +32,49 @@ export const composedSamples = {
     { args: ["ij,jk->ik", normal(2, 2)], throws: /einsum: "ij,jk->ik" names 2 operands, 1 came/ },
     { args: ["i.j", normal(2, 2)], throws: /einsum: expected letters as in/ },
   ],
-  flip: [{ args: [normal(2, 3, 4), [0, 2]] }, { args: [ints(0, 9, 5), [0]], note: "int32" }, { args: [normal(3), [1]], throws: /flip: dim 1 is outside/ }],
+  flip: [
+    { args: [normal(2, 3, 4), [0, 2]] },
+    { args: [ints(0, 9, 5), [0]], note: "int32" },
+    { args: [normal(3), [1]], throws: /flip: dim 1 is outside/ },
+  ],
   logsumexp: [
     { args: [normalOf(0, 10, 3, 4), { dim: 1 }] },
     { args: [normalOf(1000, 1, 2, 5)], note: "would overflow" },
     { args: [values([-Infinity, -Infinity]), { dim: 0 }], note: "nothing but −∞", noGradient: "infinite" },
   ],
-  mean: [{ args: [normal(3, 4, 5), { dim: [0, 2], keepdim: true }] }, { args: [normal()] }, { args: [normal(0, 2), { dim: 0 }], note: "of nothing", noGradient: "NaN" }],
-  roll: [{ args: [normal(2, 5), 2, 1] }, { args: [normal(2, 3), -1] }, { args: [normal(2, 3), 3, 1], note: "all the way round" }],
-  stack: [{ args: [[normal(2, 3), normal(2, 3).transposed], 1] }, { args: [[normal(2), normal(3)]], throws: /cat: shapes may differ at dim 0 only/ }],
+  mean: [
+    { args: [normal(3, 4, 5), { dim: [0, 2], keepdim: true }] },
+    { args: [normal()] },
+    { args: [normal(0, 2), { dim: 0 }], note: "of nothing", noGradient: "NaN" },
+  ],
+  roll: [
+    { args: [normal(2, 5), 2, 1] },
+    { args: [normal(2, 3), -1] },
+    { args: [normal(2, 3), 3, 1], note: "all the way round" },
+  ],
+  stack: [
+    { args: [[normal(2, 3), normal(2, 3).transposed], 1] },
+    { args: [[normal(2), normal(3)]], throws: /cat: shapes may differ at dim 0 only/ },
+  ],
   std: [{ args: [normal(3, 7), { dim: 1 }] }],
-  tile: [{ args: [normal(2, 3), [2, 1, 3]] }, { args: [normal(2, 3), [2]], throws: /tile: expected a repeat for each dim of \[2, 3\], got \[2\]/ }],
-  tril: [{ args: [normal(2, 4, 3)] }, { args: [normal(3, 3), -1] }, { args: [normal(3)], throws: /tril: expected at least 2 dims, got \[3\]/ }],
+  tile: [
+    { args: [normal(2, 3), [2, 1, 3]] },
+    { args: [normal(2, 3), [2]], throws: /tile: expected a repeat for each dim of \[2, 3\], got \[2\]/ },
+  ],
+  tril: [
+    { args: [normal(2, 4, 3)] },
+    { args: [normal(3, 3), -1] },
+    { args: [normal(3)], throws: /tril: expected at least 2 dims, got \[3\]/ },
+  ],
   triu: [{ args: [normal(2, 4, 3), 1] }, { args: [normal(3, 3).transposed, -1] }],
   variance: [
     { args: [normal(3, 4, 5), { dim: [0, 2], correction: 0 }] },
     { args: [normal(7)] },
-    { args: [normalOf(1000, 1e-3, 2, 16), { dim: 1 }], note: "a large mean", noGradient: "the step is larger than the deviation" },
+    {
+      args: [normalOf(1000, 1e-3, 2, 16), { dim: 1 }],
+      note: "a large mean",
+      noGradient: "the step is larger than the deviation",
+    },
   ],
   vectorNorm: [
     { args: [normal(4, 9), { dim: -1 }] },

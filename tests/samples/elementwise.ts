@@ -4,7 +4,11 @@ import type { SampleTable } from "../support/sample.ts";
 
 const EXTREME = [-1e4, -100, -20, -5, -1e-6, 0, 1e-6, 5, 20, 100, 1e4];
 const extreme = { args: [values(EXTREME)] as const, note: "extreme values", noGradient: "too steep for differences" };
-const special = { args: [values([NaN, Infinity, -Infinity, -0])] as const, note: "NaN, infinities", noGradient: "no finite differences" };
+const special = {
+  args: [values([NaN, Infinity, -Infinity, -0])] as const,
+  note: "NaN, infinities",
+  noGradient: "no finite differences",
+};
 /** What every function of one float tensor is tried on. */
 const smooth = [
   { args: [normal(4, 5)] as const },
@@ -18,7 +22,10 @@ const smooth = [
 ];
 const positive = smooth.map(({ args: [x], ...rest }) => ({ ...rest, args: [uniform(0.5, 1.5, ...x.shape)] as const }));
 const cornered = smooth.map(({ args: [x], ...rest }) => ({ ...rest, args: [offCorners(...x.shape)] as const }));
-const needsFloat = { args: [ints(0, 5, 3)] as const, throws: /: expected float32, got int32; cast\(x, "float32"\) first\?/ };
+const needsFloat = {
+  args: [ints(0, 5, 3)] as const,
+  throws: /: expected float32, got int32; cast\(x, "float32"\) first\?/,
+};
 
 /** What every function of two float tensors is tried on. */
 const pairs = [
@@ -35,8 +42,14 @@ const pairs = [
   { args: [normal(2, 1, 3, 1), normal(4, 1, 5).transposed] as const, note: "four dims" },
   { args: [normal(6, 9), 0.5] as const, note: "a number" },
 ];
-const unlike = { args: [normal(2), ints(0, 3, 2)] as const, throws: /: dtypes differ, float32 and int32; cast one side/ };
-const misfit = { args: [normal(2, 3), normal(4)] as const, throws: /: shapes \[2, 3\] and \[4\] do not broadcast \(3 ≠ 4 at dim -1\)/ };
+const unlike = {
+  args: [normal(2), ints(0, 3, 2)] as const,
+  throws: /: dtypes differ, float32 and int32; cast one side/,
+};
+const misfit = {
+  args: [normal(2, 3), normal(4)] as const,
+  throws: /: shapes \[2, 3\] and \[4\] do not broadcast \(3 ≠ 4 at dim -1\)/,
+};
 const wholes = { args: [ints(-9, 9, 3, 5), ints(-9, 9, 5)] as const, note: "int32" };
 const positivePairs = pairs.map(({ args: [x, y], ...rest }) => ({
   ...rest,
@@ -62,8 +75,17 @@ const truths = [
 
 export const elementwiseSamples = {
   neg: [...smooth, { args: [ints(-5, 5, 7)], note: "int32" }],
-  exp: [...smooth, special, needsFloat, { args: [values([-200, -104, -103, -88, 88, 89, 200])], note: "under- and overflow", noGradient: "steep" }],
-  log: [...positive, needsFloat, { args: [values([0, -1, 1e-40, 1e38, Infinity, NaN])], note: "special", noGradient: "steep" }],
+  exp: [
+    ...smooth,
+    special,
+    needsFloat,
+    { args: [values([-200, -104, -103, -88, 88, 89, 200])], note: "under- and overflow", noGradient: "steep" },
+  ],
+  log: [
+    ...positive,
+    needsFloat,
+    { args: [values([0, -1, 1e-40, 1e38, Infinity, NaN])], note: "special", noGradient: "steep" },
+  ],
   sqrt: [...positive, needsFloat],
   rsqrt: [...positive, needsFloat],
   abs: [...cornered, { args: [ints(-5, 5, 7)], note: "int32" }],
@@ -83,11 +105,20 @@ export const elementwiseSamples = {
     ...smooth,
     extreme,
     ...smooth.map(({ args, ...rest }) => ({ ...rest, args: [...args, { approximate: "tanh" as const }] as const })),
-    { args: [values(EXTREME), { approximate: "tanh" }], note: "extreme values", noGradient: "too steep for differences" },
+    {
+      args: [values(EXTREME), { approximate: "tanh" }],
+      note: "extreme values",
+      noGradient: "too steep for differences",
+    },
     { args: [normalOf(0, 3, 1000)], note: "tails" },
     needsFloat,
   ],
-  clamp: [{ args: [offCorners(40), -1, 1] }, { args: [offCorners(3, 5).transposed, 0] }, { args: [values([NaN, 5]), 0, 1], noGradient: "NaN" }, needsFloat],
+  clamp: [
+    { args: [offCorners(40), -1, 1] },
+    { args: [offCorners(3, 5).transposed, 0] },
+    { args: [values([NaN, 5]), 0, 1], noGradient: "NaN" },
+    needsFloat,
+  ],
   logicalNot: [{ args: [bools(0.5, 4, 5)] }, { args: [normal(2)], throws: /logicalNot: expected bool, got float32/ }],
   cast: [
     { args: [normalOf(0, 9, 3, 7), "int32"] },
@@ -98,15 +129,39 @@ export const elementwiseSamples = {
     { args: [bools(0.5, 40), "int32"] },
     { args: [normal(3), "float32"], note: "the same dtype" },
   ],
-  add: [...pairs, wholes, unlike, misfit, { args: [ints(0, 9, 3), 0.5], throws: /add: a whole number expected beside int32, got 0.5/ }],
+  add: [
+    ...pairs,
+    wholes,
+    unlike,
+    misfit,
+    { args: [ints(0, 9, 3), 0.5], throws: /add: a whole number expected beside int32, got 0.5/ },
+  ],
   sub: [...pairs, wholes, unlike, misfit],
   mul: [...pairs, wholes, unlike, misfit],
-  div: [...pairs.map(({ args: [x, y], ...rest }) => ({ ...rest, args: [x, typeof y === "number" ? y : uniform(0.5, 1.5, ...y.shape)] as const })), unlike],
-  maximum: [...apart, wholes, { args: [values([NaN, 1, 2]), values([1, NaN, 2])], note: "NaN and ties", noGradient: "ties" }],
-  minimum: [...apart, wholes, { args: [values([NaN, 1, 2]), values([1, NaN, 2])], note: "NaN and ties", noGradient: "ties" }],
+  div: [
+    ...pairs.map(({ args: [x, y], ...rest }) => ({
+      ...rest,
+      args: [x, typeof y === "number" ? y : uniform(0.5, 1.5, ...y.shape)] as const,
+    })),
+    unlike,
+  ],
+  maximum: [
+    ...apart,
+    wholes,
+    { args: [values([NaN, 1, 2]), values([1, NaN, 2])], note: "NaN and ties", noGradient: "ties" },
+  ],
+  minimum: [
+    ...apart,
+    wholes,
+    { args: [values([NaN, 1, 2]), values([1, NaN, 2])], note: "NaN and ties", noGradient: "ties" },
+  ],
   pow: [
     ...positivePairs,
-    { args: [values([-2, -2, -8, 0, 0, 2, -1, NaN, 1]), values([2, 3, 0.5, 0, 2, -1, Infinity, 0, NaN])], note: "special", noGradient: "corners" },
+    {
+      args: [values([-2, -2, -8, 0, 0, 2, -1, NaN, 1]), values([2, 3, 0.5, 0, 2, -1, Infinity, 0, NaN])],
+      note: "special",
+      noGradient: "corners",
+    },
   ],
   eq: [...comparisons, { args: [bools(0.5, 9), bools(0.5, 9)], note: "bool" }],
   ne: [...comparisons, { args: [bools(0.5, 9), bools(0.5, 9)], note: "bool" }],
@@ -124,7 +179,10 @@ export const elementwiseSamples = {
     { args: [bools(0.5, 9), bools(0.5, 9), bools(0.5, 1)], note: "bool" },
     { args: [normal(2), normal(2), normal(2)], throws: /where: the condition is bool, got float32; compare first/ },
   ],
-  maskedFill: [{ args: [normal(3, 4), bools(0.5, 4), -1e9] }, { args: [ints(0, 9, 6), bools(0.5, 6), 3], note: "int32" }],
+  maskedFill: [
+    { args: [normal(3, 4), bools(0.5, 4), -1e9] },
+    { args: [ints(0, 9, 6), bools(0.5, 6), 3], note: "int32" },
+  ],
   tanhBackward: [{ args: [normal(3, 7), uniform(-1, 1, 3, 7)] }],
   sigmoidBackward: [{ args: [normal(3, 7), uniform(0, 1, 3, 7)] }],
   geluBackward: [

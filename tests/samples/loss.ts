@@ -18,9 +18,17 @@ export const lossSamples = {
     { args: [normal(3, 1), ints(0, 1, 3)], note: "one class" },
     { args: [normal(5, 129), ints(0, 129, 5), { labelSmoothing: 0.1 }], note: "not a multiple of the lane width" },
     { args: [normal(19, 4099), ints(0, 4099, 19)], note: "several tasks" },
-    { args: [normalOf(1000, 3, 4, 9), ints(0, 9, 4)], note: "large logits", noGradient: "float32 logits of this size move in steps of 6e-5" },
+    {
+      args: [normalOf(1000, 3, 4, 9), ints(0, 9, 4)],
+      note: "large logits",
+      noGradient: "float32 logits of this size move in steps of 6e-5",
+    },
     { args: [normalOf(0, 60, 4, 9), ints(0, 9, 4), { reduction: "none" }], note: "far apart" },
-    { args: [values([0, -Infinity, 1, 2, 3, -Infinity], [2, 3]), list(0, 1)], note: "impossible classes", noGradient: "infinite" },
+    {
+      args: [values([0, -Infinity, 1, 2, 3, -Infinity], [2, 3]), list(0, 1)],
+      note: "impossible classes",
+      noGradient: "infinite",
+    },
     { args: [normal(2, 3), list(-100, -100)], note: "the mean of nothing", noGradient: "NaN" },
     { args: [normal(2, 3), list(-100, -100), { reduction: "sum" }], note: "the sum of nothing" },
     { args: [normal(7), values([4], [], "int32")], note: "one row" },
@@ -28,12 +36,24 @@ export const lossSamples = {
     { args: [normal(2, 5, 3), ints(0, 5, 2, 3)], note: "classes before another dim" },
     { args: [normal(6, 5).transposed, ints(0, 5, 6).strided], note: "views" },
     { args: [normal(0, 5), ints(0, 5, 0), { reduction: "sum" }], note: "no rows" },
-    { args: [normal(2, 5), list(1, 5)], throws: /crossEntropy: target 5 is outside \[0, 5\) and is not ignoreIndex \(-100\)/ },
-    { args: [normal(2, 5), list(1, -1)], throws: /crossEntropy: target -1 is outside \[0, 5\) and is not ignoreIndex \(-100\)/ },
-    { args: [normal(2, 5), ints(0, 5, 3)], throws: /crossEntropy: expected logits \[n, classes, …\] and a target \[n, …\], got \[2, 5\] and \[3\]/ },
+    {
+      args: [normal(2, 5), list(1, 5)],
+      throws: /crossEntropy: target 5 is outside \[0, 5\) and is not ignoreIndex \(-100\)/,
+    },
+    {
+      args: [normal(2, 5), list(1, -1)],
+      throws: /crossEntropy: target -1 is outside \[0, 5\) and is not ignoreIndex \(-100\)/,
+    },
+    {
+      args: [normal(2, 5), ints(0, 5, 3)],
+      throws: /crossEntropy: expected logits \[n, classes, …\] and a target \[n, …\], got \[2, 5\] and \[3\]/,
+    },
     { args: [normal(2, 5), normal(2)], throws: /crossEntropy: the target is int32 class numbers, got float32/ },
     { args: [ints(0, 3, 2, 5), ints(0, 5, 2)], throws: /crossEntropy: the logits are float32, got int32/ },
     { args: [normal(2, 0), ints(0, 1, 2)], throws: /crossEntropy: expected at least one class, got logits \[2, 0\]/ },
-    { args: [normal(2, 5), ints(0, 5, 2), { labelSmoothing: 1.5 }], throws: /crossEntropy: labelSmoothing is from 0 to 1, got 1.5/ },
+    {
+      args: [normal(2, 5), ints(0, 5, 2), { labelSmoothing: 1.5 }],
+      throws: /crossEntropy: labelSmoothing is from 0 to 1, got 1.5/,
+    },
   ],
 } satisfies SampleTable<typeof family>;

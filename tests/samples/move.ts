@@ -34,15 +34,24 @@ export const moveSamples = {
     { args: [normal(5, 4).transposed, 0, { step: 2 }] },
     { args: [normal(5), 0, { step: 0 }], throws: /slice: step is a whole number from 1 up, got 0/ },
   ],
-  select: [{ args: [normal(2, 3, 4), 1, -1] }, { args: [normal(3), 0, 3], throws: /select: index 3 is outside dim 0 of \[3\]/ }],
-  chunk: [{ args: [normal(2, 7), 3, 1] }, { args: [normal(2, 7), 0], throws: /chunk: chunks is a whole number from 1 up/ }],
+  select: [
+    { args: [normal(2, 3, 4), 1, -1] },
+    { args: [normal(3), 0, 3], throws: /select: index 3 is outside dim 0 of \[3\]/ },
+  ],
+  chunk: [
+    { args: [normal(2, 7), 3, 1] },
+    { args: [normal(2, 7), 0], throws: /chunk: chunks is a whole number from 1 up/ },
+  ],
   split: [{ args: [normal(7, 2), 3] }],
   cat: [
     { args: [[normal(2, 3), normal(2, 1), normal(2, 4).transposed], 1] },
     { args: [[normal(3, 2), normal(0, 2), normal(1, 2)], 0], note: "one is empty" },
     { args: [[bools(0.5, 3, 3), bools(0.5, 2, 3)], 0], note: "bool" },
     { args: [[normal(40, 129), normal(40, 130)], -1], note: "not multiples of the lane width" },
-    { args: [[normal(2, 3), normal(3, 3)], 1], throws: /cat: shapes may differ at dim 1 only, got \[2, 3\] and \[3, 3\]/ },
+    {
+      args: [[normal(2, 3), normal(3, 3)], 1],
+      throws: /cat: shapes may differ at dim 1 only, got \[2, 3\] and \[3, 3\]/,
+    },
     { args: [[], 0], throws: /cat: expected at least one tensor, got none/ },
   ],
   pad: [

@@ -6,10 +6,20 @@ const sizes = [[5], [16], [3, 7], [16385], [2, 0], []] as const;
 const badShape = { args: [[-1]] as const, throws: /: sizes are whole numbers from 0 up, got \[-1\]/ };
 
 export const randomSamples = {
-  rand: [...sizes.map((shape) => ({ args: [shape, { generator: seeded(7) }] as const, within: "equal" as const, note: `${shape.length}-d` })), badShape],
+  rand: [
+    ...sizes.map((shape) => ({
+      args: [shape, { generator: seeded(7) }] as const,
+      within: "equal" as const,
+      note: `${shape.length}-d`,
+    })),
+    badShape,
+  ],
   randn: [
     // The stated error of normal numbers.
-    ...sizes.map((shape) => ({ args: [shape, { generator: seeded(2 ** 40 + 3) }] as const, within: { relative: 2e-6 / 4 } as const })),
+    ...sizes.map((shape) => ({
+      args: [shape, { generator: seeded(2 ** 40 + 3) }] as const,
+      within: { relative: 2e-6 / 4 } as const,
+    })),
     badShape,
   ],
   randint: [

@@ -17,11 +17,16 @@ const options = [
   { args: [normal(2, 3), { dim: 2 }] as const, throws: /: dim 2 is outside \[-2, 2\) for shape \[2, 3\]/ },
   { args: [normal(2, 3), { dim: [0, -2] }] as const, throws: /: dim 0 is named twice/ },
 ];
-const noElements = { args: [normal(2, 0, 3), { dim: 1 }] as const, throws: /: expected at least one element to choose from, got shape \[2, 0, 3\]/ };
+const noElements = {
+  args: [normal(2, 0, 3), { dim: 1 }] as const,
+  throws: /: expected at least one element to choose from, got shape \[2, 0, 3\]/,
+};
 
 const extremes = options.map((sample) => {
   const [x, ...rest] = sample.args;
-  return x.dtype === "float32" && !("throws" in sample) ? { ...sample, args: [distinct(...x.shape), ...rest] as const } : sample;
+  return x.dtype === "float32" && !("throws" in sample)
+    ? { ...sample, args: [distinct(...x.shape), ...rest] as const }
+    : sample;
 });
 
 export const reduceSamples = {
@@ -32,7 +37,12 @@ export const reduceSamples = {
     { args: [normal(0)], note: "no elements" },
     { args: [normalOf(1e4, 1, 5000)], note: "a large mean" },
   ],
-  amax: [...extremes, noElements, { args: [values([1, NaN, 3, 3])], note: "NaN wins", noGradient: "NaN" }, { args: [normal(2, 0, 3), { dim: 2 }], note: "no rows" }],
+  amax: [
+    ...extremes,
+    noElements,
+    { args: [values([1, NaN, 3, 3])], note: "NaN wins", noGradient: "NaN" },
+    { args: [normal(2, 0, 3), { dim: 2 }], note: "no rows" },
+  ],
   amin: [...extremes, noElements, { args: [values([1, NaN, 3, 3])], note: "NaN wins", noGradient: "NaN" }],
   argmax: [
     { args: [normal(3, 4, 5), 1] },

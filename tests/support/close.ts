@@ -8,18 +8,31 @@ export interface Values {
 }
 
 /** What lies on any device, on the host. */
-export const valuesOf = async (x: Tensor): Promise<Values> => ({ shape: x.shape, dtype: x.dtype, values: await x.data() });
+export const valuesOf = async (x: Tensor): Promise<Values> => ({
+  shape: x.shape,
+  dtype: x.dtype,
+  values: await x.data(),
+});
 
 /** The worst element by `error / allowed`; `null` when every one is within bounds. NaN equals only NaN, ∞ only itself. */
-const worst = (got: Values, want: Values, tolerance: Tolerance): { i: number; error: number; allowed: number } | null => {
+const worst = (
+  got: Values,
+  want: Values,
+  tolerance: Tolerance,
+): { i: number; error: number; allowed: number } | null => {
   let scale = 0;
-  for (let i = 0; i < want.values.length; i++) if (Number.isFinite(want.values[i]!)) scale = Math.max(scale, Math.abs(want.values[i]!));
+  for (let i = 0; i < want.values.length; i++)
+    if (Number.isFinite(want.values[i]!)) scale = Math.max(scale, Math.abs(want.values[i]!));
   let found: { i: number; error: number; allowed: number; excess: number } | null = null;
   for (let i = 0; i < want.values.length; i++) {
     const [a, b] = [got.values[i]!, want.values[i]!];
     if (Object.is(a, b) || a === b) continue;
     const allowed =
-      tolerance === "equal" || !Number.isFinite(b) ? 0 : "each" in tolerance ? tolerance.each * Math.abs(b) + tolerance.each / 10 : tolerance.relative * Math.max(scale, 1e-3);
+      tolerance === "equal" || !Number.isFinite(b)
+        ? 0
+        : "each" in tolerance
+          ? tolerance.each * Math.abs(b) + tolerance.each / 10
+          : tolerance.relative * Math.max(scale, 1e-3);
     const error = Math.abs(a - b);
     const excess = Number.isNaN(error) ? Infinity : error / Math.max(allowed, Number.MIN_VALUE);
     if (!(error <= allowed) && (!found || excess > found.excess)) found = { i, error, allowed, excess };
@@ -39,7 +52,8 @@ const place = (i: number, shape: readonly number[]): string => {
 /** Why two tensors differ, with the worst index, both values and the error; `null` when they agree. */
 export const difference = (got: Values, want: Values, tolerance: Tolerance): string | null => {
   if (got.dtype !== want.dtype) return `dtype ${got.dtype}, expected ${want.dtype}`;
-  if (showShape(got.shape) !== showShape(want.shape)) return `shape ${showShape(got.shape)}, expected ${showShape(want.shape)}`;
+  if (showShape(got.shape) !== showShape(want.shape))
+    return `shape ${showShape(got.shape)}, expected ${showShape(want.shape)}`;
   const bad = worst(got, want, tolerance);
   if (!bad) return null;
   const { i, error, allowed } = bad;

@@ -1,5 +1,6 @@
 import { GradientError, vjp } from "@tessera/autograd";
-import { cpu, dispose, Generator, scope, setDefaultDevice, Tensor, tensor, type Backend } from "@tessera/tensor";
+import type { Tensor } from "@tessera/tensor";
+import { cpu, dispose, Generator, scope, setDefaultDevice, tensor, type Backend } from "@tessera/tensor";
 import { afterEach, describe, expect, it } from "vitest";
 import { difference, valuesOf, type Values } from "./close.ts";
 import { devices, oracle } from "./devices.ts";
@@ -32,7 +33,8 @@ export const conformance = (family: string, functions: object, table: object, to
   });
 };
 
-const hash = (text: string): number => [...text].reduce((h, char) => Math.imul(h ^ char.charCodeAt(0), 16777619) >>> 0, 2166136261);
+const hash = (text: string): number =>
+  [...text].reduce((h, char) => Math.imul(h ^ char.charCodeAt(0), 16777619) >>> 0, 2166136261);
 
 const rejects = (title: string, call: AnyFunction, sample: AnySample, message: RegExp): void => {
   for (const device of [oracle, ...devices])
@@ -45,7 +47,13 @@ const rejects = (title: string, call: AnyFunction, sample: AnySample, message: R
       }));
 };
 
-const agrees = (title: string, call: AnyFunction, sample: AnySample, tolerance: FamilyTolerance, seed: number): void => {
+const agrees = (
+  title: string,
+  call: AnyFunction,
+  sample: AnySample,
+  tolerance: FamilyTolerance,
+  seed: number,
+): void => {
   for (const device of devices)
     it(`${title} agrees with the reference on ${device.name}`, () =>
       withoutLeaks(async () => {
@@ -98,7 +106,7 @@ const build = (sample: AnySample, seed: number, device: Backend): Built => {
     }
     return () => arg;
   };
-  for (const arg of sample.args as readonly unknown[]) places.push(visit(arg));
+  for (const arg of sample.args) places.push(visit(arg));
   const rebuild = (from: readonly Tensor[]) => places.map((place) => place(from));
   return { args: rebuild(tensors), tensors, rebuild };
 };
@@ -116,7 +124,8 @@ const evaluate = async (call: AnyFunction, sample: AnySample, seed: number, devi
   const { outputs, gradients } = scope(() => {
     const built = build(sample, seed, device);
     const outputs = outputsOf(call(...built.args));
-    const differentiable = built.tensors.length > 0 && outputs.some(isFloat) && sample.noGradient !== "not differentiable";
+    const differentiable =
+      built.tensors.length > 0 && outputs.some(isFloat) && sample.noGradient !== "not differentiable";
     if (!differentiable) return { outputs, gradients: [] };
     const pulled = vjp((...xs: Tensor[]) => outputsOf(call(...built.rebuild(xs))).filter(isFloat), ...built.tensors);
     const gradients = pulled.pullback(pulled.value.map((y, i) => normal(...y.shape).make(seed + 100 + i, device)));
@@ -143,7 +152,10 @@ const checkGradient = (call: AnyFunction, sample: AnySample, seed: number): void
     compareDirections(f, tensors, seed, "first");
     // The gradient, for fixed cotangents, is a function of the inputs like any other.
     const cotangents = probe.filter(isFloat).map((y, i) => normal(...y.shape).make(seed + 100 + i, oracle));
-    const slope = (...xs: Tensor[]): Tensor[] => vjp(f, ...xs).pullback(cotangents).map((gradient) => gradient!);
+    const slope = (...xs: Tensor[]): Tensor[] =>
+      vjp(f, ...xs)
+        .pullback(cotangents)
+        .map((gradient) => gradient!);
     try {
       compareDirections(slope, tensors, seed + 1, "second");
     } catch (error) {
@@ -152,7 +164,12 @@ const checkGradient = (call: AnyFunction, sample: AnySample, seed: number): void
   });
 };
 
-const compareDirections = (f: (...xs: Tensor[]) => Tensor[], xs: readonly Tensor[], seed: number, order: string): void => {
+const compareDirections = (
+  f: (...xs: Tensor[]) => Tensor[],
+  xs: readonly Tensor[],
+  seed: number,
+  order: string,
+): void => {
   // Bounded, so that a step stays clear of the corners that samples keep away from.
   const directions = xs.map((x, i) => uniform(-1, 1, ...x.shape).values(seed + 200 + i));
   const bases = xs.map((x) => x.dataSync());
@@ -160,18 +177,38 @@ const compareDirections = (f: (...xs: Tensor[]) => Tensor[], xs: readonly Tensor
   /** Σ u·f(x + t v), in float64. */
   const along = (t: number): number =>
     scope(() => {
-      const moved = bases.map((base, i) => tensor(Float32Array.from(base, (value, j) => value + t * directions[i]![j]!), xs[i]!.shape, { device: oracle }));
-      return f(...moved).reduce((total, y, i) => Array.from(y.dataSync()).reduce((dot, value, j) => dot + value * weights[i]![j]!, total), 0);
+      const moved = bases.map((base, i) =>
+        tensor(
+          Float32Array.from(base, (value, j) => value + t * directions[i]![j]!),
+          xs[i]!.shape,
+          { device: oracle },
+        ),
+      );
+      return f(...moved).reduce(
+        (total, y, i) => Array.from(y.dataSync()).reduce((dot, value, j) => dot + value * weights[i]![j]!, total),
+        0,
+      );
     });
   const numeric = (8 * (along(STEP) - along(-STEP)) - (along(2 * STEP) - along(-2 * STEP))) / (12 * STEP);
   const [analytic, size] = scope(() => {
     const { value, pullback } = vjp(f, ...xs);
-    const magnitude = value.reduce((total, y, i) => Array.from(y.dataSync()).reduce((sum, one, j) => sum + Math.abs(one * weights[i]![j]!), total), 0);
-    const gradients = pullback(value.map((y, i) => tensor(Float32Array.from(weights[i]!), y.shape, { device: oracle })));
-    const dot = gradients.reduce((total, gradient, i) => Array.from(gradient!.dataSync()).reduce((sum, one, j) => sum + one * directions[i]![j]!, total), 0);
+    const magnitude = value.reduce(
+      (total, y, i) => Array.from(y.dataSync()).reduce((sum, one, j) => sum + Math.abs(one * weights[i]![j]!), total),
+      0,
+    );
+    const gradients = pullback(
+      value.map((y, i) => tensor(Float32Array.from(weights[i]!), y.shape, { device: oracle })),
+    );
+    const dot = gradients.reduce(
+      (total, gradient, i) =>
+        Array.from(gradient!.dataSync()).reduce((sum, one, j) => sum + one * directions[i]![j]!, total),
+      0,
+    );
     return [dot, magnitude] as const;
   });
   const allowed = 2e-3 * Math.max(Math.abs(numeric), Math.abs(analytic)) + (3e-7 * size) / STEP + 1e-4;
-  expect(Math.abs(numeric - analytic), `${order} derivative: tape ${analytic}, differences ${numeric}`).toBeLessThanOrEqual(allowed);
+  expect(
+    Math.abs(numeric - analytic),
+    `${order} derivative: tape ${analytic}, differences ${numeric}`,
+  ).toBeLessThanOrEqual(allowed);
 };
-

@@ -1,4 +1,5 @@
-import { Generator, permute, slice, Tensor, tensor, type Backend, type DType, type TypedArray } from "@tessera/tensor";
+import type { Tensor } from "@tessera/tensor";
+import { Generator, permute, slice, tensor, type Backend, type DType, type TypedArray } from "@tessera/tensor";
 
 /** A small generator for test data: SplitMix32, so that data does not depend on what is tested. */
 export const uniforms = (seed: number): (() => number) => {
@@ -22,7 +23,12 @@ export class Gen {
   private readonly draw: (uniform: () => number, i: number) => number;
   private readonly arrangement: Arrangement;
 
-  constructor(shape: readonly number[], dtype: DType, draw: (uniform: () => number, i: number) => number, arrangement: Arrangement = "contiguous") {
+  constructor(
+    shape: readonly number[],
+    dtype: DType,
+    draw: (uniform: () => number, i: number) => number,
+    arrangement: Arrangement = "contiguous",
+  ) {
     this.shape = shape;
     this.dtype = dtype;
     this.draw = draw;
@@ -51,9 +57,19 @@ export class Gen {
 }
 
 const typed = (dtype: DType, values: readonly number[]): TypedArray =>
-  dtype === "float32" ? Float32Array.from(values) : dtype === "int32" ? Int32Array.from(values) : Uint8Array.from(values);
+  dtype === "float32"
+    ? Float32Array.from(values)
+    : dtype === "int32"
+      ? Int32Array.from(values)
+      : Uint8Array.from(values);
 
-const arrange = (values: readonly number[], shape: readonly number[], dtype: DType, device: Backend, arrangement: Arrangement): Tensor => {
+const arrange = (
+  values: readonly number[],
+  shape: readonly number[],
+  dtype: DType,
+  device: Backend,
+  arrangement: Arrangement,
+): Tensor => {
   const options = { dtype, device };
   if (arrangement === "contiguous" || shape.length === 0) return tensor(typed(dtype, values), shape, options);
   if (arrangement === "strided") {
@@ -68,7 +84,8 @@ const arrange = (values: readonly number[], shape: readonly number[], dtype: DTy
 };
 
 /** Box–Muller. */
-const gaussian = (uniform: () => number): number => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+const gaussian = (uniform: () => number): number =>
+  Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 
 /** Standard normal float32. */
 export const normal = (...shape: number[]): Gen => new Gen(shape, "float32", gaussian);
@@ -95,8 +112,11 @@ export const ints = (low: number, high: number, ...shape: number[]): Gen =>
 /** True with probability p. */
 export const bools = (p: number, ...shape: number[]): Gen => new Gen(shape, "bool", (draw) => (draw() < p ? 1 : 0));
 /** Exactly these. */
-export const values = (data: readonly number[], shape: readonly number[] = [data.length], dtype: DType = "float32"): Gen =>
-  new Gen(shape, dtype, (_, i) => data[i]!);
+export const values = (
+  data: readonly number[],
+  shape: readonly number[] = [data.length],
+  dtype: DType = "float32",
+): Gen => new Gen(shape, dtype, (_, i) => data[i]!);
 
 /** A generator for ops that draw. */
 export const seeded = (seed: number): Generator => new Generator(seed);

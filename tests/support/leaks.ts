@@ -9,4 +9,8 @@ export const withoutLeaks = async (body: () => void | Promise<void>): Promise<vo
 };
 
 const counts = (): { [device: string]: readonly number[] } =>
-  Object.fromEntries(Object.entries(memory()).map(([name, m]) => [name, [m.tensors, m.storages, m.bytes]] as const).filter(([, n]) => n.some((x) => x !== 0)));
+  Object.fromEntries(
+    Object.entries(memory())
+      .map(([name, m]) => [name, [m.tensors, m.storages, m.bytes]] as const)
+      .filter(([, n]) => n.some((x) => x !== 0)),
+  );

@@ -1,7 +1,13 @@
 import type { Tensor } from "@tessera/tensor";
 import type { Gen } from "./generate.ts";
 
-type Arg<T> = T extends Tensor ? Gen : T extends readonly Tensor[] ? readonly Gen[] : T extends object ? { readonly [K in keyof T]: Arg<T[K]> } : T;
+type Arg<T> = T extends Tensor
+  ? Gen
+  : T extends readonly Tensor[]
+    ? readonly Gen[]
+    : T extends object
+      ? { readonly [K in keyof T]: Arg<T[K]> }
+      : T;
 type Args<P extends readonly unknown[]> = { readonly [I in keyof P]: Arg<P[I]> };
 
 /** One call of a public function: it drives conformance, gradient checks, benches and the table of support. */
@@ -20,4 +26,8 @@ export interface Sample<F> {
 export type Tolerance = "equal" | { readonly relative: number } | { readonly each: number };
 
 /** A row of samples for each public function of a module. */
-export type SampleTable<M> = { readonly [K in keyof M as K extends `${string}Op` ? never : M[K] extends (...args: never[]) => unknown ? K : never]: readonly Sample<M[K]>[] };
+export type SampleTable<M> = {
+  readonly [
+    K in keyof M as K extends `${string}Op` ? never : M[K] extends (...args: never[]) => unknown ? K : never
+  ]: readonly Sample<M[K]>[];
+};

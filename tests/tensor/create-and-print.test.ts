@@ -1,4 +1,16 @@
-import { arange, eye, full, ones, onesLike, permute, scope, ShapeError, tensor, zeros, type Nested } from "@tessera/tensor";
+import {
+  arange,
+  eye,
+  full,
+  ones,
+  onesLike,
+  permute,
+  scope,
+  ShapeError,
+  tensor,
+  zeros,
+  type Nested,
+} from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
 
@@ -9,7 +21,14 @@ describe("creation", () => {
     "takes its dtype and shape from the data",
     inScope(() => {
       const facts = (x: ReturnType<typeof tensor>) => [x.dtype, x.shape, [...x.dataSync()]];
-      expect(facts(tensor([[1, 2], [3, 4.5]]))).toEqual(["float32", [2, 2], [1, 2, 3, 4.5]]);
+      expect(
+        facts(
+          tensor([
+            [1, 2],
+            [3, 4.5],
+          ]),
+        ),
+      ).toEqual(["float32", [2, 2], [1, 2, 3, 4.5]]);
       expect(facts(tensor([true, false]))).toEqual(["bool", [2], [1, 0]]);
       expect(facts(tensor(3))).toEqual(["float32", [], [3]]);
       expect(facts(tensor([]))).toEqual(["float32", [0], []]);
@@ -29,7 +48,9 @@ describe("creation", () => {
     [[[1], 2], /tensor: rows of one length expected, got a number beside a row/],
     [[1, [2]], /tensor: rows of one length expected/],
     [[true, 1], /tensor: all numbers or all booleans expected, got both/],
-  ] as [Nested, RegExp][])("refuses %j", (data, message) => withoutLeaks(() => expect(() => tensor(data)).toThrow(message)));
+  ] as [Nested, RegExp][])("refuses %j", (data, message) =>
+    withoutLeaks(() => expect(() => tensor(data)).toThrow(message)),
+  );
 
   it(
     "refuses shapes that are none",
@@ -45,7 +66,14 @@ describe("creation", () => {
 describe("printing", () => {
   it.each([
     [() => tensor([1, 2, 3]), "tensor([1., 2., 3.])"],
-    [() => tensor([[1.5, -2], [0.25, 100]]), "tensor([[  1.5000,  -2.0000],\n        [  0.2500, 100.0000]])"],
+    [
+      () =>
+        tensor([
+          [1.5, -2],
+          [0.25, 100],
+        ]),
+      "tensor([[  1.5000,  -2.0000],\n        [  0.2500, 100.0000]])",
+    ],
     [() => tensor(2.5), "tensor(2.5000)"],
     [() => tensor([NaN, Infinity, -1]), "tensor([nan, inf, -1.])"],
     [() => tensor([true, false]), "tensor([ True, False])"],
@@ -53,7 +81,17 @@ describe("printing", () => {
     [() => tensor([1e-8, 1]), "tensor([1.0000e-08, 1.0000e+00])"],
     [() => zeros([0, 3]), "tensor([], size=[0, 3], dtype=float32)"],
     [() => ones([2], { device: "reference" }), 'tensor([1., 1.], device="reference")'],
-    [() => permute(tensor([[1, 2], [3, 4]]), [1, 0]), "tensor([[1., 3.],\n        [2., 4.]])"],
+    [
+      () =>
+        permute(
+          tensor([
+            [1, 2],
+            [3, 4],
+          ]),
+          [1, 0],
+        ),
+      "tensor([[1., 3.],\n        [2., 4.]])",
+    ],
     [() => zeros([2, 1, 2]), "tensor([[[0., 0.]],\n\n        [[0., 0.]]])"],
   ])("%#", (make, text) => withoutLeaks(() => scope((): void => expect(String(make())).toBe(text))));
 

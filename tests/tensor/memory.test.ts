@@ -1,6 +1,25 @@
 import {
-  add, arange, cpu, DeviceError, dispose, exp, full, keep, LifetimeError, memory, OutOfMemoryError, Parameter, permute, reference,
-  resetPeakMemory, scope, slice, tensor, TesseraError, zeros, type Tensor,
+  add,
+  arange,
+  cpu,
+  DeviceError,
+  dispose,
+  exp,
+  full,
+  keep,
+  LifetimeError,
+  memory,
+  OutOfMemoryError,
+  Parameter,
+  permute,
+  reference,
+  resetPeakMemory,
+  scope,
+  slice,
+  tensor,
+  TesseraError,
+  zeros,
+  type Tensor,
 } from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
@@ -57,7 +76,9 @@ describe("scope", () => {
   it("refuses an async function, and frees what it made before its first await", () =>
     withoutLeaks(() => {
       const asynchronous = (() => Promise.resolve(tensor([1]))) as unknown as () => number;
-      expect(() => scope(asynchronous)).toThrow("scope: expected a synchronous function, got a promise; await outside and scope the parts between");
+      expect(() => scope(asynchronous)).toThrow(
+        "scope: expected a synchronous function, got a promise; await outside and scope the parts between",
+      );
       expect(() => scope(asynchronous)).toThrow(TesseraError);
       // @ts-expect-error an async function is refused by type
       expect(() => scope(async () => Promise.resolve(1))).toThrow(TesseraError);
@@ -71,7 +92,9 @@ describe("a tensor's life", () => {
       scope((): void => {
         x.dispose();
         x.dispose();
-        expect(() => add(x, 1)).toThrow("tensor: the [2, 3] tensor made by exp was freed; return it from its scope, or keep() it");
+        expect(() => add(x, 1)).toThrow(
+          "tensor: the [2, 3] tensor made by exp was freed; return it from its scope, or keep() it",
+        );
         expect(() => x.dataSync()).toThrow(LifetimeError);
         expect(String(x)).toBe("tensor(freed, shape=[2, 3], dtype=float32)");
       });
@@ -112,7 +135,6 @@ describe("a tensor's life", () => {
         reuse.dispose();
       }
     }));
-
 });
 
 describe("out of memory", () => {
@@ -121,7 +143,9 @@ describe("out of memory", () => {
       const x = tensor([1, 2, 3]);
       const before = memory();
       expect(() => zeros([2 ** 31])).toThrow(OutOfMemoryError);
-      expect(() => zeros([2 ** 31])).toThrow(/cpu: no room for 8589934592 bytes, \d+ of 4294967296 are in use; free tensors/);
+      expect(() => zeros([2 ** 31])).toThrow(
+        /cpu: no room for 8589934592 bytes, \d+ of 4294967296 are in use; free tensors/,
+      );
       expect(memory()).toEqual(before);
       expect([...x.dataSync()]).toEqual([1, 2, 3]);
       x.dispose();
@@ -133,15 +157,22 @@ describe("devices", () => {
     withoutLeaks(() => {
       scope((): void => {
         const [a, b] = [tensor([1]), tensor([1], undefined, { device: "reference" })];
-        expect(() => add(a, b)).toThrow('add: tensors on one device expected, got cpu and reference; move one with await x.to("cpu")');
-        expect(() => tensor([1], undefined, { device: "tpu" })).toThrow('device: "tpu" is not open, these are: cpu, reference; open it first with await openDevice("tpu")');
+        expect(() => add(a, b)).toThrow(
+          'add: tensors on one device expected, got cpu and reference; move one with await x.to("cpu")',
+        );
+        expect(() => tensor([1], undefined, { device: "tpu" })).toThrow(
+          'device: "tpu" is not open, these are: cpu, reference; open it first with await openDevice("tpu")',
+        );
         expect(() => add(a, b)).toThrow(DeviceError);
       });
     }));
 
   it("are left and entered by to()", () =>
     withoutLeaks(async () => {
-      const x = tensor([[1, 2], [3, 4]]);
+      const x = tensor([
+        [1, 2],
+        [3, 4],
+      ]);
       const view = permute(x, [1, 0]);
       const there = await view.to("reference");
       expect([there.device.name, [...there.dataSync()]]).toEqual(["reference", [1, 3, 2, 4]]);
@@ -164,7 +195,9 @@ describe("Parameter", () => {
       p.assign(tensor([3, 4]));
       expect([...p.dataSync(), p.id]).toEqual([3, 4, id]);
       const wrong = tensor([1, 2, 3]);
-      expect(() => p.assign(wrong)).toThrow("parameter: expected float32 [2], got float32 [3]; a parameter keeps its shape");
+      expect(() => p.assign(wrong)).toThrow(
+        "parameter: expected float32 [2], got float32 [3]; a parameter keeps its shape",
+      );
       wrong.dispose();
       await p.to("reference");
       expect([p.device.name, ...p.dataSync()]).toEqual(["reference", 3, 4]);
@@ -173,7 +206,10 @@ describe("Parameter", () => {
 
   it("of a view has storage of its own", () =>
     withoutLeaks(() => {
-      const x = tensor([[1, 2], [3, 4]]);
+      const x = tensor([
+        [1, 2],
+        [3, 4],
+      ]);
       const p = new Parameter(permute(x, [1, 0]));
       expect([p.isContiguous(), ...p.dataSync()]).toEqual([true, 1, 3, 2, 4]);
       expect(p.storage).not.toBe(x.storage);

@@ -1,4 +1,14 @@
-import { activeRecorders, defaultGenerator, dispose, keep, scope, Tensor, withRecorder, type Recorded, type Recorder } from "@tessera/tensor";
+import {
+  activeRecorders,
+  defaultGenerator,
+  dispose,
+  keep,
+  scope,
+  Tensor,
+  withRecorder,
+  type Recorded,
+  type Recorder,
+} from "@tessera/tensor";
 import { Tape } from "./tape.ts";
 
 /** Finds the tensors from outside that a function reads: its arguments, and the parameters it closes over. */
@@ -11,7 +21,9 @@ class Reads implements Recorder {
   }
 
   record({ inputs, outputs }: Recorded): void {
-    for (const input of inputs) if (input && !this.inside.has(input.id) && !this.outside.has(input.id)) this.outside.set(input.id, keep(input.alias()));
+    for (const input of inputs)
+      if (input && !this.inside.has(input.id) && !this.outside.has(input.id))
+        this.outside.set(input.id, keep(input.alias()));
     for (const output of outputs) if (output) this.inside.add(output.id);
   }
 }

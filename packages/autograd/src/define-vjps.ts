@@ -71,7 +71,8 @@ const rules = new Map<Op<Signature>, Rule>();
  */
 export const defineVjps = <M extends object>(ops: M, table: VjpTable<M>): void => {
   const family = ops as { readonly [name: string]: Op<Signature> };
-  for (const [name, rule] of Object.entries(table as { readonly [name: string]: Rule })) rules.set(family[`${name}Op`]!, rule);
+  for (const [name, rule] of Object.entries(table as { readonly [name: string]: Rule }))
+    rules.set(family[`${name}Op`]!, rule);
 };
 
 /** The row of an op, if its family was taught. */

@@ -21,7 +21,11 @@ const lossOf = (op: string, value: Loss): Tensor => {
 };
 
 /** Runs `f` on a tape and walks back from its loss to the sources. Everything but the results is freed. */
-const differentiate = <R extends Loss>(op: string, sources: readonly Tensor[], f: () => R): { value: R; grads: Tensor[] } => {
+const differentiate = <R extends Loss>(
+  op: string,
+  sources: readonly Tensor[],
+  f: () => R,
+): { value: R; grads: Tensor[] } => {
   const tape = new Tape(sources);
   try {
     const value = withRecorder(tape, f);
@@ -89,7 +93,9 @@ export function valueAndGrad<R extends Loss>(
  * const slope = grad((x: Tensor) => sum(pow(x, 3)));
  * await slope(tensor([2])).data(); // [12]
  */
-export const grad = <A extends readonly unknown[]>(f: (x: Tensor, ...rest: A) => Loss): ((x: Tensor, ...rest: A) => Tensor) => {
+export const grad = <A extends readonly unknown[]>(
+  f: (x: Tensor, ...rest: A) => Loss,
+): ((x: Tensor, ...rest: A) => Tensor) => {
   const both = valueAndGrad(f);
   return (x, ...rest) => scope(() => both(x, ...rest).grads);
 };
@@ -98,8 +104,8 @@ export const grad = <A extends readonly unknown[]>(f: (x: Tensor, ...rest: A) =>
 export interface Pullback<Y> {
   readonly value: Y;
   /** dL/d input for each input (`null` for int32 and bool ones), from dL/d output. Call it once, or `dispose()`. */
-  pullback(dy: Y): (Tensor | null)[];
-  dispose(): void;
+  pullback(this: void, dy: Y): (Tensor | null)[];
+  dispose(this: void): void;
   [tensorsIn](): Iterable<Tensor>;
 }
 
@@ -112,7 +118,10 @@ export interface Pullback<Y> {
  * const { value, pullback } = vjp((x: Tensor) => square(x), tensor([1, 2]));
  * const [dx] = pullback(onesLike(value)); // [2, 4]
  */
-export const vjp = <Y extends Tensor | readonly Tensor[]>(f: (...xs: Tensor[]) => Y, ...xs: readonly Tensor[]): Pullback<Y> => {
+export const vjp = <Y extends Tensor | readonly Tensor[]>(
+  f: (...xs: Tensor[]) => Y,
+  ...xs: readonly Tensor[]
+): Pullback<Y> => {
   const inputs = xs.map(fresh);
   const sources = inputs.filter((x) => x.dtype === "float32");
   const tape = new Tape(sources);
@@ -134,7 +143,10 @@ export const vjp = <Y extends Tensor | readonly Tensor[]>(f: (...xs: Tensor[]) =
     value,
     pullback: (dy) => {
       try {
-        const gradients = tape.pullback(list(dy).map((one, i) => [outputs[i]!, one] as const), sources);
+        const gradients = tape.pullback(
+          list(dy).map((one, i) => [outputs[i]!, one] as const),
+          sources,
+        );
         let next = 0;
         return inputs.map((x) => (x.dtype === "float32" ? gradients[next++]! : null));
       } finally {

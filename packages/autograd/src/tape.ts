@@ -68,20 +68,30 @@ export class Tape implements Recorder {
     const { op, outputs } = call;
     const rule = ruleOf(op);
     if (rule === undefined)
-      throw new GradientError(`${op.name}: has no gradient rule; teach it with defineVjps, or pass its input through stopGradient`);
+      throw new GradientError(
+        `${op.name}: has no gradient rule; teach it with defineVjps, or pass its input through stopGradient`,
+      );
     if (rule === onceDifferentiable)
-      throw new GradientError(`${op.name}: has no second derivative; build the first one from differentiable ops, or stopGradient it`);
+      throw new GradientError(
+        `${op.name}: has no second derivative; build the first one from differentiable ops, or stopGradient it`,
+      );
     if (rule === notDifferentiable) {
       this.stops.add(op.name);
       return;
     }
     this.entries.push(this.entry(call, rule));
     const visible = outputs.length - (op.extras ?? 0);
-    for (const [i, output] of outputs.entries()) if (output && i < visible && output.dtype === "float32") this.tracked.add(output.id);
+    for (const [i, output] of outputs.entries())
+      if (output && i < visible && output.dtype === "float32") this.tracked.add(output.id);
   }
 
   /** Records a step whose way back is given, for `checkpoint`. */
-  recordStep(inputs: readonly Tensor[], outputs: readonly Tensor[], pull: Entry["pull"], release: Entry["release"]): void {
+  recordStep(
+    inputs: readonly Tensor[],
+    outputs: readonly Tensor[],
+    pull: Entry["pull"],
+    release: Entry["release"],
+  ): void {
     this.entries.push({ ...this.ends(inputs, outputs, outputs.length), pull, release });
     for (const output of outputs) this.tracked.add(output.id);
   }
@@ -107,7 +117,9 @@ export class Tape implements Recorder {
 
   /** Why a loss may not depend on any source, for a message. */
   explain(): string {
-    return this.stops.size > 0 ? `it passed through ${[...this.stops].join(", ")}, which ${this.stops.size > 1 ? "are" : "is"} not differentiable` : "no differentiable op used them";
+    return this.stops.size > 0
+      ? `it passed through ${[...this.stops].join(", ")}, which ${this.stops.size > 1 ? "are" : "is"} not differentiable`
+      : "no differentiable op used them";
   }
 
   /** Lets go of everything. */

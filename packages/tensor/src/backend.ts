@@ -58,7 +58,9 @@ export const resolveDevice = (device: DeviceLike | undefined): Backend => {
   if (typeof device !== "string") return device;
   const found = open.get(device);
   if (!found)
-    throw new DeviceError(`device: "${device}" is not open, these are: ${[...open.keys()].join(", ")}; open it first with await openDevice("${device}")`);
+    throw new DeviceError(
+      `device: "${device}" is not open, these are: ${[...open.keys()].join(", ")}; open it first with await openDevice("${device}")`,
+    );
   return found;
 };
 

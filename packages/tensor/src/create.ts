@@ -32,7 +32,9 @@ export const tensor = (data: Nested | TypedArray, shape?: Shape, options: Create
   const target = shape ?? flat.shape;
   checkShape("tensor", target);
   if (numel(target) !== flat.values.length)
-    throw new ShapeError(`tensor: shape ${showShape(target)} has ${numel(target)} elements, the data ${flat.values.length}`);
+    throw new ShapeError(
+      `tensor: shape ${showShape(target)} has ${numel(target)} elements, the data ${flat.values.length}`,
+    );
   return Tensor.fromHost(convert(flat.values, dtype), target, dtype, resolveDevice(options.device));
 };
 
@@ -52,22 +54,27 @@ const convert = (values: TypedArray | readonly number[], dtype: DType): TypedArr
 
 const flatten = (data: Nested): { values: readonly number[]; shape: number[]; dtype: DType } => {
   const shape: number[] = [];
-  for (let level: Nested | undefined = data; Array.isArray(level); level = (level as readonly Nested[])[0]) shape.push((level as readonly Nested[]).length);
+  for (let level: Nested | undefined = data; Array.isArray(level); level = (level as readonly Nested[])[0])
+    shape.push((level as readonly Nested[]).length);
   const values: number[] = [];
   let booleans = 0;
   const visit = (item: Nested, depth: number): void => {
     if (typeof item === "number" || typeof item === "boolean") {
-      if (depth !== shape.length) throw new ShapeError("tensor: rows of one length expected, got a number beside a row");
+      if (depth !== shape.length)
+        throw new ShapeError("tensor: rows of one length expected, got a number beside a row");
       if (typeof item === "boolean") booleans++;
       values.push(Number(item));
       return;
     }
     if (item.length !== shape[depth])
-      throw new ShapeError(`tensor: rows of one length expected, got ${shape[depth] ?? "a number"} and ${item.length} at depth ${depth}`);
+      throw new ShapeError(
+        `tensor: rows of one length expected, got ${shape[depth] ?? "a number"} and ${item.length} at depth ${depth}`,
+      );
     for (const inner of item) visit(inner, depth + 1);
   };
   visit(data, 0);
-  if (booleans > 0 && booleans < values.length) throw new ArgumentError("tensor: all numbers or all booleans expected, got both");
+  if (booleans > 0 && booleans < values.length)
+    throw new ArgumentError("tensor: all numbers or all booleans expected, got both");
   return { values, shape, dtype: booleans > 0 ? "bool" : "float32" };
 };
 
@@ -96,10 +103,15 @@ export const onesLike = (x: Tensor): Tensor => full(x.shape, 1, x);
  *
  * @throws ArgumentError when the step is 0 or leads away from the end.
  */
-export const arange = (start: number, end?: number, { step = 1, dtype = "int32", device }: CreateOptions & { step?: number } = {}): Tensor => {
+export const arange = (
+  start: number,
+  end?: number,
+  { step = 1, dtype = "int32", device }: CreateOptions & { step?: number } = {},
+): Tensor => {
   const [from, to] = end === undefined ? [0, start] : [start, end];
   const count = Math.ceil((to - from) / step);
-  if (!Number.isFinite(count) || count < 0) throw new ArgumentError(`arange: step ${step} does not lead from ${from} to ${to}`);
+  if (!Number.isFinite(count) || count < 0)
+    throw new ArgumentError(`arange: step ${step} does not lead from ${from} to ${to}`);
   const values = hostArray(dtype, count);
   for (let i = 0; i < count; i++) values[i] = from + i * step;
   return Tensor.fromHost(values, [count], dtype, resolveDevice(device), "arange");

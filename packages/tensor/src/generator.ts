@@ -42,7 +42,8 @@ export class Generator {
   }
 
   restore({ seed, counter }: GeneratorState): this {
-    if (!Number.isSafeInteger(seed) || seed < 0) throw new ArgumentError(`generator: a seed is a whole number from 0 to 2^53 - 1, got ${seed}`);
+    if (!Number.isSafeInteger(seed) || seed < 0)
+      throw new ArgumentError(`generator: a seed is a whole number from 0 to 2^53 - 1, got ${seed}`);
     this.seed = seed;
     this.counter = counter;
     return this;

@@ -11,8 +11,37 @@ import { Tensor } from "./tensor.ts";
  * of several tensors, fused backwards, and `where`, whose first argument is the condition.
  */
 const methodNames = [
-  ...["neg", "exp", "log", "sqrt", "rsqrt", "abs", "tanh", "sigmoid", "relu", "erf", "sin", "cos", "square", "reciprocal"],
-  ...["silu", "softplus", "sign", "floor", "gelu", "clamp", "logicalNot", "cast", "add", "sub", "mul", "div", "maximum"],
+  ...[
+    "neg",
+    "exp",
+    "log",
+    "sqrt",
+    "rsqrt",
+    "abs",
+    "tanh",
+    "sigmoid",
+    "relu",
+    "erf",
+    "sin",
+    "cos",
+    "square",
+    "reciprocal",
+  ],
+  ...[
+    "silu",
+    "softplus",
+    "sign",
+    "floor",
+    "gelu",
+    "clamp",
+    "logicalNot",
+    "cast",
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "maximum",
+  ],
   ...["minimum", "pow", "eq", "ne", "lt", "le", "gt", "ge", "logicalAnd", "logicalOr", "maskedFill"],
   ...["sum", "amax", "amin", "argmax", "cumsum", "mean", "std", "variance", "logsumexp"],
   ...["reshape", "flatten", "permute", "transpose", "expand", "unsqueeze", "squeeze", "narrow", "slice", "select"],
@@ -27,7 +56,12 @@ type Methods<M> = { [K in keyof M as K extends MethodName ? K : never]: Method<M
 
 declare module "./tensor.ts" {
   interface Tensor
-    extends Methods<typeof elementwise>, Methods<typeof index>, Methods<typeof reduce>, Methods<typeof move>, Methods<typeof composed> {
+    extends
+      Methods<typeof elementwise>,
+      Methods<typeof index>,
+      Methods<typeof reduce>,
+      Methods<typeof move>,
+      Methods<typeof composed> {
     /** Values, shape and dtype in torch's form. On a device that answers only later: shape and dtype. */
     toString(): string;
   }

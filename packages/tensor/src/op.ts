@@ -21,7 +21,9 @@ export type Attrs<S extends Signature> = S extends { attrs: infer A extends obje
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- likewise
 export type Scalars<S extends Signature> = S extends { scalars: infer X extends object } ? X : {};
 /** Each tensor of a tuple replaced by `U`; optional ones stay optional. */
-export type Each<T extends readonly (Tensor | null)[], U> = { readonly [I in keyof T]: null extends T[I] ? U | null : U };
+export type Each<T extends readonly (Tensor | null)[], U> = {
+  readonly [I in keyof T]: null extends T[I] ? U | null : U;
+};
 type AllPresent<T extends readonly (Tensor | null)[]> = { readonly [I in keyof T]: TensorSpec };
 
 /** One launch, without its data: what a plan may depend on. */
@@ -101,7 +103,7 @@ export interface Op<S extends Signature> {
   /** Inputs written in place. */
   mutates?(input: number): boolean;
   /** A missing kernel does not compile. Views have a layout rule instead; `null`: copy first. */
-  readonly kernels: Kernels<S> | { view(input: Layout, attrs: Attrs<S>): Layout | null };
+  readonly kernels: Kernels<S> | { view(this: void, input: Layout, attrs: Attrs<S>): Layout | null };
 }
 
 export const defineOp = <S extends Signature>(op: Op<S>): Op<S> => op;
@@ -168,12 +170,18 @@ const runRecorded = ({ op, inputs, attrs, scalars }: Recorded): readonly (Tensor
 };
 
 /** Shares the storage where the layout rule allows, else copies into row-major order first. */
-const view = (op: Op<Signature>, input: Tensor, rule: (input: Layout, attrs: object) => Layout | null, attrs: object): Tensor => {
+const view = (
+  op: Op<Signature>,
+  input: Tensor,
+  rule: (input: Layout, attrs: object) => Layout | null,
+  attrs: object,
+): Tensor => {
   const direct = rule(input, attrs);
   if (direct) return new Tensor(input.storage.retain(), direct, op.name);
   const copied = contiguousCopy(input);
   const layout = rule(copied, attrs);
-  if (!layout) throw new ShapeError(`${op.name}: its layout rule refused a contiguous ${showShape(input.shape)} tensor`);
+  if (!layout)
+    throw new ShapeError(`${op.name}: its layout rule refused a contiguous ${showShape(input.shape)} tensor`);
   const out = new Tensor(copied.storage.retain(), layout, op.name);
   copied.dispose();
   return out;
@@ -196,7 +204,9 @@ const compute = (
     if (mutated) input.storage.mutate(op.name);
     if (strided === "all" || strided?.includes(i) || isContiguous(input)) return input;
     if (mutated)
-      throw new ShapeError(`${op.name}: input ${i} is written in place and must be contiguous, got a strided view of ${showShape(input.shape)}`);
+      throw new ShapeError(
+        `${op.name}: input ${i} is written in place and must be contiguous, got a strided view of ${showShape(input.shape)}`,
+      );
     const copied = contiguousCopy(input);
     copies.push(copied);
     return copied;

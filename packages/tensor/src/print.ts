@@ -9,9 +9,7 @@ const EDGE = 3;
 
 /** Which positions of a dim are printed; −1 stands for the dots. */
 const positions = (size: number, shorten: boolean): number[] =>
-  shorten && size > 2 * EDGE
-    ? [0, 1, 2, -1, size - 3, size - 2, size - 1]
-    : Array.from({ length: size }, (_, i) => i);
+  shorten && size > 2 * EDGE ? [0, 1, 2, -1, size - 3, size - 2, size - 1] : Array.from({ length: size }, (_, i) => i);
 
 /** How one column of numbers is written: all with the same digits, as torch does. */
 const formatter = (values: readonly number[], dtype: Layout["dtype"]): ((value: number) => string) => {
@@ -44,7 +42,9 @@ export const showValues = (values: TypedArray, shape: Shape, dtype: Layout["dtyp
   const width = shown.reduce((w, value) => Math.max(w, format(value).length), 0);
   const write = (depth: number, at: number): string => {
     if (depth === shape.length) return format(values[at]!).padStart(shape.length === 0 ? 0 : width);
-    const parts = positions(shape[depth]!, shorten).map((i) => (i < 0 ? "..." : write(depth + 1, at + i * strides[depth]!)));
+    const parts = positions(shape[depth]!, shorten).map((i) =>
+      i < 0 ? "..." : write(depth + 1, at + i * strides[depth]!),
+    );
     const last = depth === shape.length - 1;
     const gap = last ? ", " : `,${"\n".repeat(shape.length - 1 - depth)}${" ".repeat(indent + depth + 1)}`;
     return `[${parts.join(gap)}]`;

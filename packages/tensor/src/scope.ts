@@ -24,9 +24,11 @@ export const scope = <T>(fn: () => T extends PromiseLike<unknown> ? never : T): 
   Tensor.frame = frame;
   let result: T | undefined;
   try {
-    result = fn() as T;
+    result = fn();
     if (typeof (result as { then?: unknown } | null | undefined)?.then === "function")
-      throw new TesseraError("scope: expected a synchronous function, got a promise; await outside and scope the parts between");
+      throw new TesseraError(
+        "scope: expected a synchronous function, got a promise; await outside and scope the parts between",
+      );
     for (const tensor of tensorsOf(result)) if (frame.has(tensor)) tensor.moveTo(outer);
     return result;
   } finally {

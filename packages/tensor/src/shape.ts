@@ -82,7 +82,9 @@ export const broadcastShapes = (op: string, ...shapes: readonly Shape[]): number
 /** The same elements seen at a larger broadcast shape: stretched dims get stride 0. */
 export const broadcastStrides = (layout: Pick<Layout, "shape" | "strides">, shape: Shape): number[] => {
   const lead = shape.length - layout.shape.length;
-  return shape.map((size, d) => (d < lead || (layout.shape[d - lead] === 1 && size !== 1) ? 0 : layout.strides[d - lead]!));
+  return shape.map((size, d) =>
+    d < lead || (layout.shape[d - lead] === 1 && size !== 1) ? 0 : layout.strides[d - lead]!,
+  );
 };
 
 /**
@@ -106,7 +108,10 @@ export const normalizeDims = (op: string, dims: Dims, shape: Shape): number[] =>
   const list = (typeof dims === "number" ? [dims] : dims).map((dim) => normalizeDim(op, dim, shape));
   list.sort((a, b) => a - b);
   for (let i = 1; i < list.length; i++)
-    if (list[i] === list[i - 1]) throw new ShapeError(`${op}: dim ${list[i]} is named twice in ${showShape(typeof dims === "number" ? [dims] : dims)}`);
+    if (list[i] === list[i - 1])
+      throw new ShapeError(
+        `${op}: dim ${list[i]} is named twice in ${showShape(typeof dims === "number" ? [dims] : dims)}`,
+      );
   return shape.length === 0 ? [] : list;
 };
 

@@ -34,7 +34,8 @@ export class Storage {
   }
 
   get buffer(): Buffer {
-    if (!this.held) throw new LifetimeError("storage: its memory was freed; keep() or return the tensor from its scope");
+    if (!this.held)
+      throw new LifetimeError("storage: its memory was freed; keep() or return the tensor from its scope");
     return this.held;
   }
 

@@ -66,7 +66,13 @@ export class Tensor implements Layout {
   }
 
   /** A new contiguous tensor holding a copy of `data`. */
-  static fromHost(data: TypedArray, shape: Shape, dtype: DType, device: Backend = defaultDevice(), origin = "tensor"): Tensor {
+  static fromHost(
+    data: TypedArray,
+    shape: Shape,
+    dtype: DType,
+    device: Backend = defaultDevice(),
+    origin = "tensor",
+  ): Tensor {
     const out = Tensor.empty(shape, dtype, device, origin);
     if (data.length > 0) device.write(out.storage.buffer, data);
     return out;
@@ -185,7 +191,8 @@ export class Tensor implements Layout {
   }
 
   private checkSingle(): void {
-    if (this.numel() !== 1) throw new ShapeError(`item: expected one element, got shape ${showShape(this.shape)}; use data()`);
+    if (this.numel() !== 1)
+      throw new ShapeError(`item: expected one element, got shape ${showShape(this.shape)}; use data()`);
   }
 }
 

@@ -80,11 +80,17 @@ export const elementwiseVjps = {
   // ---- two inputs
   add: { saves: "none", vjp: ([dz]) => [dz, dz] },
   sub: { saves: "none", vjp: ([dz], { needs }) => [dz, needs[1] ? neg(dz) : null] },
-  mul: { saves: "inputs", vjp: ([dz], { inputs: [x, y], needs }) => [needs[0] ? mul(dz, y) : null, needs[1] ? mul(dz, x) : null] },
+  mul: {
+    saves: "inputs",
+    vjp: ([dz], { inputs: [x, y], needs }) => [needs[0] ? mul(dz, y) : null, needs[1] ? mul(dz, x) : null],
+  },
   // d(x/y) = dx/y − x dy/y²
   div: {
     saves: "inputs",
-    vjp: ([dz], { inputs: [x, y], needs }) => [needs[0] ? div(dz, y) : null, needs[1] ? neg(div(mul(dz, x), square(y))) : null],
+    vjp: ([dz], { inputs: [x, y], needs }) => [
+      needs[0] ? div(dz, y) : null,
+      needs[1] ? neg(div(mul(dz, x), square(y))) : null,
+    ],
   },
   maximum: {
     saves: "inputs",
@@ -129,7 +135,10 @@ export const elementwiseVjps = {
   // g = dy (1 − y²): dg/d dy = 1 − y², dg/dy = −2 y dy
   tanhBackward: {
     saves: "inputs",
-    vjp: ([dg], { inputs: [dy, y], needs }) => [needs[0] ? tanhBackward(dg, y) : null, needs[1] ? mul(mul(dg, dy), mul(y, -2)) : null],
+    vjp: ([dg], { inputs: [dy, y], needs }) => [
+      needs[0] ? tanhBackward(dg, y) : null,
+      needs[1] ? mul(mul(dg, dy), mul(y, -2)) : null,
+    ],
   },
   // g = dy y (1 − y): dg/dy = dy (1 − 2y)
   sigmoidBackward: {
@@ -145,9 +154,9 @@ export const elementwiseVjps = {
     vjp: ([dg], { inputs: [dy, x], needs, attrs: { approximate } }) => {
       if (needs[1] && approximate === "tanh")
         throw new GradientError(`geluBackward: has no second derivative for approximate "tanh"; use "none"`);
-      const bend = (): Tensor => mul(mul(exp(mul(square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI)), add(neg(square(x)), 2));
+      const bend = (): Tensor =>
+        mul(mul(exp(mul(square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI)), add(neg(square(x)), 2));
       return [needs[0] ? geluBackward(dg, x, approximate) : null, needs[1] ? mul(mul(dg, dy), bend()) : null];
     },
   },
 } satisfies VjpTable<typeof family>;
-

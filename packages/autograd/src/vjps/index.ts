@@ -21,19 +21,33 @@ export const indexVjps = {
   },
   indexSelect: {
     saves: "inputs",
-    vjp: ([dy], { inputs: [, index], shapes: [shape], attrs: { dim } }) => [run(indexAddOp, [null, index, dy], { dim, shape })[0], null],
+    vjp: ([dy], { inputs: [, index], shapes: [shape], attrs: { dim } }) => [
+      run(indexAddOp, [null, index, dy], { dim, shape })[0],
+      null,
+    ],
   },
   indexAdd: {
     saves: "inputs",
-    vjp: ([dy], { inputs: [x, index], needs: [, , source], attrs: { dim } }) => [x && dy, null, source ? indexSelect(dy, dim, index) : null],
+    vjp: ([dy], { inputs: [x, index], needs: [, , source], attrs: { dim } }) => [
+      x && dy,
+      null,
+      source ? indexSelect(dy, dim, index) : null,
+    ],
   },
   gather: {
     saves: "inputs",
-    vjp: ([dy], { inputs: [, index], shapes: [shape], attrs: { dim } }) => [run(scatterAddOp, [null, index, dy], { dim, shape })[0], null],
+    vjp: ([dy], { inputs: [, index], shapes: [shape], attrs: { dim } }) => [
+      run(scatterAddOp, [null, index, dy], { dim, shape })[0],
+      null,
+    ],
   },
   scatterAdd: {
     saves: "inputs",
-    vjp: ([dy], { inputs: [x, index], needs: [, , source], attrs: { dim } }) => [x && dy, null, source ? gather(dy, dim, index) : null],
+    vjp: ([dy], { inputs: [x, index], needs: [, , source], attrs: { dim } }) => [
+      x && dy,
+      null,
+      source ? gather(dy, dim, index) : null,
+    ],
   },
   oneHot: notDifferentiable,
 } satisfies VjpTable<typeof family>;

@@ -9,7 +9,12 @@ export const moveVjps = {
   reshape: { saves: "none", vjp: ([dy], { shapes: [shape] }) => [reshape(dy, shape)] },
   permute: {
     saves: "none",
-    vjp: ([dy], { attrs: { dims } }) => [permute(dy, dims.map((_, d) => dims.indexOf(d)))],
+    vjp: ([dy], { attrs: { dims } }) => [
+      permute(
+        dy,
+        dims.map((_, d) => dims.indexOf(d)),
+      ),
+    ],
   },
   // The tape sums over what was stretched.
   expand: { saves: "none", vjp: ([dy]) => [dy] },

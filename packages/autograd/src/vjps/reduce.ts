@@ -5,12 +5,18 @@ import { notDifferentiable, type VjpTable } from "../define-vjps.ts";
 
 /** A reduced tensor with its dims put back as size 1. */
 const unreduce = (y: Tensor, shape: readonly number[], { dims }: ReduceAttrs): Tensor =>
-  reshape(y, shape.map((size, d) => (dims.includes(d) ? 1 : size)));
+  reshape(
+    y,
+    shape.map((size, d) => (dims.includes(d) ? 1 : size)),
+  );
 
 /** Equal extremes share the gradient, as in torch. */
 const toExtremes = (dy: Tensor, x: Tensor, y: Tensor, attrs: ReduceAttrs): Tensor => {
   const wins = cast(eq(x, unreduce(y, x.shape, attrs)), "float32");
-  const share = div(unreduce(dy, x.shape, attrs), sum(wins, { dim: attrs.dims.length > 0 ? attrs.dims : null, keepdim: true }));
+  const share = div(
+    unreduce(dy, x.shape, attrs),
+    sum(wins, { dim: attrs.dims.length > 0 ? attrs.dims : null, keepdim: true }),
+  );
   return mul(wins, share);
 };
 

@@ -10,6 +10,7 @@ export const updateVjps = {
   // d‖x‖ = x/‖x‖ · dx
   globalNorm: {
     saves: "both",
-    vjp: ([dy], { inputs, outputs: [y], needs }) => inputs.map((x, i) => (needs[i] ? expand(mul(x, div(dy, y)), x.shape) : null)),
+    vjp: ([dy], { inputs, outputs: [y], needs }) =>
+      inputs.map((x, i) => (needs[i] ? expand(mul(x, div(dy, y)), x.shape) : null)),
   },
 } satisfies VjpTable<typeof family>;

@@ -246,7 +246,7 @@ export class Trainer<Inputs> {
       tensors: loaded.optimizer,
     });
     if (schedule) schedule.loadStateDict(state.schedule as ScheduleState);
-    
+    batches.load(state.batches);
     this.state = state;
     for (const [name, now] of Object.entries(this.settings()))
       if (state.settings[name] !== now)

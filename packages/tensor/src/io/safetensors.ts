@@ -19,7 +19,9 @@ export interface SafetensorsFile {
 const MAX_HEADER = 100_000_000;
 
 /** Bytes per element, and how each stored kind becomes one of our dtypes. */
-const KINDS: { readonly [kind: string]: { readonly bytes: number; readonly dtype: DType; read(view: DataView, at: number): number } } = {
+const KINDS: {
+  readonly [kind: string]: { readonly bytes: number; readonly dtype: DType; read(view: DataView, at: number): number };
+} = {
   F64: { bytes: 8, dtype: "float32", read: (view, at) => view.getFloat64(at, true) },
   F32: { bytes: 4, dtype: "float32", read: (view, at) => view.getFloat32(at, true) },
   F16: { bytes: 2, dtype: "float32", read: (view, at) => halfToNumber(view.getUint16(at, true)) },
@@ -65,22 +67,30 @@ const checkEntry = (name: string, value: unknown, dataBytes: number): Entry => {
   const { dtype, shape, data_offsets: range } = (value ?? {}) as Partial<Entry>;
   const kind = typeof dtype === "string" ? KINDS[dtype] : undefined;
   if (!kind) return fail(`"${name}" has dtype ${String(dtype)}, expected one of ${Object.keys(KINDS).join(" ")}`);
-  if (!Array.isArray(shape) || !shape.every(isSize)) return fail(`"${name}" has shape ${JSON.stringify(shape)}, expected whole numbers from 0 up`);
-  if (!Array.isArray(range) || range.length !== 2 || !range.every(isSize) || range[0]! > range[1]!)
+  if (!Array.isArray(shape) || !shape.every(isSize))
+    return fail(`"${name}" has shape ${JSON.stringify(shape)}, expected whole numbers from 0 up`);
+  if (!Array.isArray(range) || range.length !== 2 || !range.every(isSize) || range[0] > range[1])
     return fail(`"${name}" has data_offsets ${JSON.stringify(range)}, expected a range`);
-  if (range[1]! > dataBytes) return fail(`"${name}" ends at byte ${range[1]} of ${dataBytes}; the file is cut short or not a safetensors file`);
+  if (range[1] > dataBytes)
+    return fail(`"${name}" ends at byte ${range[1]} of ${dataBytes}; the file is cut short or not a safetensors file`);
   const bytes = shape.reduce((n, size) => n * size, kind.bytes);
-  if (bytes !== range[1]! - range[0]!)
-    return fail(`"${name}" of shape ${showShape(shape)} and dtype ${dtype} takes ${bytes} bytes, its range has ${range[1]! - range[0]!}`);
-  return { dtype: dtype!, shape, data_offsets: [range[0]!, range[1]!] };
+  if (bytes !== range[1] - range[0])
+    return fail(
+      `"${name}" of shape ${showShape(shape)} and dtype ${dtype} takes ${bytes} bytes, its range has ${range[1] - range[0]}`,
+    );
+  return { dtype: dtype!, shape, data_offsets: [range[0], range[1]] };
 };
 
 const parseHeader = (bytes: Uint8Array): { header: { readonly [name: string]: unknown }; start: number } => {
   if (bytes.byteLength < 8) fail(`expected at least 8 bytes, got ${bytes.byteLength}`);
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
-  if (length > BigInt(MAX_HEADER)) fail(`the header says it is ${length} bytes long, more than the format's limit of ${MAX_HEADER}`);
+  if (length > BigInt(MAX_HEADER))
+    fail(`the header says it is ${length} bytes long, more than the format's limit of ${MAX_HEADER}`);
   const start = 8 + Number(length);
-  if (start > bytes.byteLength) fail(`the header says it is ${length} bytes long, the file has ${bytes.byteLength - 8} after its length; it is cut short or not a safetensors file`);
+  if (start > bytes.byteLength)
+    fail(
+      `the header says it is ${length} bytes long, the file has ${bytes.byteLength - 8} after its length; it is cut short or not a safetensors file`,
+    );
   try {
     const header: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.slice(8, start)));
     if (typeof header !== "object" || header === null || Array.isArray(header)) throw new Error("not an object");
@@ -105,17 +115,35 @@ export const readSafetensors = (bytes: Uint8Array): SafetensorsFile => {
   const { header, start } = parseHeader(bytes);
   const dataBytes = bytes.byteLength - start;
   const { __metadata__: metadata = {}, ...rest } = header;
-  if (typeof metadata !== "object" || metadata === null || !Object.values(metadata).every((value) => typeof value === "string"))
+  if (
+    typeof metadata !== "object" ||
+    metadata === null ||
+    !Object.values(metadata).every((value) => typeof value === "string")
+  )
     fail("__metadata__ is not a map of strings");
   const entries = Object.entries(rest).map(([name, value]) => [name, checkEntry(name, value, dataBytes)] as const);
-  const ranges = entries.map(([name, { data_offsets: [from, to] }]) => ({ name, from, to })).sort((a, b) => a.from - b.from || a.to - b.to);
+  const ranges = entries
+    .map(
+      ([
+        name,
+        {
+          data_offsets: [from, to],
+        },
+      ]) => ({ name, from, to }),
+    )
+    .sort((a, b) => a.from - b.from || a.to - b.to);
   for (let i = 1; i < ranges.length; i++)
     if (ranges[i]!.from < ranges[i - 1]!.to) fail(`"${ranges[i - 1]!.name}" and "${ranges[i]!.name}" overlap`);
   const tensors = new Map(entries.map(([name, entry]) => [name, readEntry(bytes, start, name, entry)]));
   return { tensors, metadata: metadata as { [key: string]: string } };
 };
 
-const readEntry = (bytes: Uint8Array, start: number, name: string, { dtype: kindName, shape, data_offsets: [from, to] }: Entry): HostTensor => {
+const readEntry = (
+  bytes: Uint8Array,
+  start: number,
+  name: string,
+  { dtype: kindName, shape, data_offsets: [from, to] }: Entry,
+): HostTensor => {
   const kind = KINDS[kindName]!;
   const { dtype } = kind;
   // A copy, aligned for its type; most files need no conversion. (A Node Buffer's own slice would be a view.)
@@ -126,7 +154,8 @@ const readEntry = (bytes: Uint8Array, start: number, name: string, { dtype: kind
   const data = hostArray(dtype, raw.byteLength / kind.bytes);
   for (let i = 0; i < data.length; i++) {
     const value = kind.read(view, i * kind.bytes);
-    if (dtype === "int32" && (value > 2147483647 || value < -2147483648)) fail(`"${name}" holds ${value}, which does not fit into int32`);
+    if (dtype === "int32" && (value > 2147483647 || value < -2147483648))
+      fail(`"${name}" holds ${value}, which does not fit into int32`);
     data[i] = value;
   }
   return { shape, dtype, data };

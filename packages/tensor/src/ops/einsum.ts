@@ -26,13 +26,22 @@ interface Named {
 export const einsum = (equation: string, ...operands: readonly Tensor[]): Tensor =>
   scope(() => {
     const { inputs, output } = parse(equation, operands);
-    let [left, ...rest] = inputs as [Named, ...Named[]];
+    const [first, ...rest] = inputs as [Named, ...Named[]];
+    let left = first;
     for (const [i, right] of rest.entries()) {
-      const later = output + rest.slice(i + 1).map(({ letters }) => letters).join("");
+      const later =
+        output +
+        rest
+          .slice(i + 1)
+          .map(({ letters }) => letters)
+          .join("");
       left = contract(left, right, later);
     }
     const only = sumOut(left, output);
-    return permute(only.x, [...output].map((letter) => only.letters.indexOf(letter)));
+    return permute(
+      only.x,
+      [...output].map((letter) => only.letters.indexOf(letter)),
+    );
   });
 
 const parse = (equation: string, operands: readonly Tensor[]): { inputs: Named[]; output: string } => {
@@ -44,27 +53,39 @@ const parse = (equation: string, operands: readonly Tensor[]): { inputs: Named[]
   const sizes = new Map<string, number>();
   const inputs = terms.map((letters, i) => {
     const x = operands[i]!;
-    if (letters.length !== x.ndim) throw new ShapeError(`einsum: "${letters}" names ${letters.length} dims, operand ${i} is ${showShape(x.shape)}`);
-    if (new Set(letters).size !== letters.length) throw new ArgumentError(`einsum: "${letters}" repeats a letter; take the diagonal first`);
+    if (letters.length !== x.ndim)
+      throw new ShapeError(`einsum: "${letters}" names ${letters.length} dims, operand ${i} is ${showShape(x.shape)}`);
+    if (new Set(letters).size !== letters.length)
+      throw new ArgumentError(`einsum: "${letters}" repeats a letter; take the diagonal first`);
     for (const [d, letter] of [...letters].entries()) {
       const seen = sizes.get(letter) ?? x.shape[d]!;
-      if (seen !== x.shape[d]) throw new ShapeError(`einsum: "${letter}" is ${seen} and ${x.shape[d]}; sizes of one letter agree`);
+      if (seen !== x.shape[d])
+        throw new ShapeError(`einsum: "${letter}" is ${seen} and ${x.shape[d]}; sizes of one letter agree`);
       sizes.set(letter, seen);
     }
     return { x, letters };
   });
   // Without "->": the letters that occur once, in alphabetical order.
   const all = terms.join("");
-  const output = to ?? [...new Set(all)].filter((letter) => all.indexOf(letter) === all.lastIndexOf(letter)).sort().join("");
-  for (const letter of output) if (!sizes.has(letter)) throw new ArgumentError(`einsum: output letter "${letter}" is in no operand`);
-  if (new Set(output).size !== output.length) throw new ArgumentError(`einsum: the output "${output}" repeats a letter`);
+  const output =
+    to ??
+    [...new Set(all)]
+      .filter((letter) => all.indexOf(letter) === all.lastIndexOf(letter))
+      .sort()
+      .join("");
+  for (const letter of output)
+    if (!sizes.has(letter)) throw new ArgumentError(`einsum: output letter "${letter}" is in no operand`);
+  if (new Set(output).size !== output.length)
+    throw new ArgumentError(`einsum: the output "${output}" repeats a letter`);
   return { inputs, output };
 };
 
 /** Sums over the letters that nobody needs any more. */
 const sumOut = ({ x, letters }: Named, needed: string): Named => {
   const gone = [...letters].flatMap((letter, d) => (needed.includes(letter) ? [] : [d]));
-  return gone.length === 0 ? { x, letters } : { x: sum(x, { dim: gone }), letters: [...letters].filter((letter) => needed.includes(letter)).join("") };
+  return gone.length === 0
+    ? { x, letters }
+    : { x: sum(x, { dim: gone }), letters: [...letters].filter((letter) => needed.includes(letter)).join("") };
 };
 
 /** One batched product: [batch, rows, inner] · [batch, inner, columns]. */
@@ -77,10 +98,20 @@ const contract = (a: Named, b: Named, later: string): Named => {
   const rows = [...left.letters].filter((letter) => !shared.includes(letter));
   const columns = [...right.letters].filter((letter) => !shared.includes(letter));
   const size = (letters: readonly string[]): number[] =>
-    letters.map((letter) => (left.letters.includes(letter) ? left.x.shape[left.letters.indexOf(letter)]! : right.x.shape[right.letters.indexOf(letter)]!));
+    letters.map((letter) =>
+      left.letters.includes(letter)
+        ? left.x.shape[left.letters.indexOf(letter)]!
+        : right.x.shape[right.letters.indexOf(letter)]!,
+    );
   const count = (letters: readonly string[]): number => size(letters).reduce((n, one) => n * one, 1);
   const arrange = ({ x, letters }: Named, order: readonly string[], shape: readonly number[]): Tensor =>
-    reshape(permute(x, order.map((letter) => letters.indexOf(letter))), shape);
+    reshape(
+      permute(
+        x,
+        order.map((letter) => letters.indexOf(letter)),
+      ),
+      shape,
+    );
   const product = matmul(
     arrange(left, [...batch, ...rows, ...inner], [count(batch), count(rows), count(inner)]),
     arrange(right, [...batch, ...inner, ...columns], [count(batch), count(inner), count(columns)]),

@@ -13,5 +13,8 @@ import { cat, unsqueeze } from "./move/move.ts";
 export const stack = (tensors: readonly Tensor[], dim = 0): Tensor =>
   scope(() => {
     const at = normalizeDim("stack", dim, tensors[0]?.shape ?? [], 1);
-    return cat(tensors.map((x) => unsqueeze(x, at)), at);
+    return cat(
+      tensors.map((x) => unsqueeze(x, at)),
+      at,
+    );
   });

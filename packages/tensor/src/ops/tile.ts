@@ -16,10 +16,21 @@ import { expand, reshape } from "./move/move.ts";
 export const tile = (x: Tensor, repeats: readonly number[]): Tensor =>
   scope(() => {
     if (repeats.length < x.ndim)
-      throw new ArgumentError(`tile: expected a repeat for each dim of ${showShape(x.shape)}, got ${showShape(repeats)}`);
+      throw new ArgumentError(
+        `tile: expected a repeat for each dim of ${showShape(x.shape)}, got ${showShape(repeats)}`,
+      );
     for (const count of repeats) checkCount("tile", "a repeat", count);
     const shape = [...new Array<number>(repeats.length - x.ndim).fill(1), ...x.shape];
     // [a, b] → [1, a, 1, b] → [n, a, m, b] → [n·a, m·b]
-    const spread = expand(reshape(x, shape.flatMap((size) => [1, size])), shape.flatMap((size, d) => [repeats[d]!, size]));
-    return reshape(spread, shape.map((size, d) => size * repeats[d]!));
+    const spread = expand(
+      reshape(
+        x,
+        shape.flatMap((size) => [1, size]),
+      ),
+      shape.flatMap((size, d) => [repeats[d]!, size]),
+    );
+    return reshape(
+      spread,
+      shape.map((size, d) => size * repeats[d]!),
+    );
   });

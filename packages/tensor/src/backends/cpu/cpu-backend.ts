@@ -58,7 +58,11 @@ export class CpuBackend implements Backend {
     const start = (buffer as LinearBuffer).address + offset * bytesPerElement[dtype];
     // A copy on the ordinary heap: the view would see later writes.
     const view = hostView(dtype, this.memory().memory.buffer, start, length);
-    return view instanceof Float32Array ? new Float32Array(view) : view instanceof Int32Array ? new Int32Array(view) : new Uint8Array(view);
+    return view instanceof Float32Array
+      ? new Float32Array(view)
+      : view instanceof Int32Array
+        ? new Int32Array(view)
+        : new Uint8Array(view);
   }
 
   read(buffer: Buffer, dtype: DType, offset: number, length: number): Promise<TypedArray> {
@@ -129,7 +133,8 @@ export class CpuBackend implements Backend {
 
   private runStep(step: CpuStep, frame: Frame): void {
     const kernel = this.kernelsOf(step.wasm).get(step.fn);
-    if (!kernel) throw new DeviceError(`${frame.launch.op.name}: its module has no kernel "${step.fn}"; build the kernels again`);
+    if (!kernel)
+      throw new DeviceError(`${frame.launch.op.name}: its module has no kernel "${step.fn}"; build the kernels again`);
     const args = step.args.map((argument) => this.resolve(argument, frame));
     const { pool } = this.open();
     if (!step.fault) return pool.run(kernel.run, kernel.id, args, step.tasks);
@@ -153,7 +158,9 @@ export class CpuBackend implements Backend {
     const at = frame.wordsAt;
     frame.wordsAt += Math.ceil(words.length / 4) * 16;
     if (frame.wordsAt > WORDS.end)
-      throw new DeviceError(`${frame.launch.op.name}: ${words.length} words are more than one launch may list; split it`);
+      throw new DeviceError(
+        `${frame.launch.op.name}: ${words.length} words are more than one launch may list; split it`,
+      );
     new Int32Array(this.memory().memory.buffer, at, words.length).set(words);
     return at;
   }
@@ -195,4 +202,3 @@ export class CpuBackend implements Backend {
 /** Where a view starts in linear memory; 0 for a tensor that is not there. */
 const addressOf = (layout: Layout | null | undefined, buffer: Buffer | null | undefined): number =>
   layout && buffer ? (buffer as LinearBuffer).address + layout.offset * bytesPerElement[layout.dtype] : 0;
-

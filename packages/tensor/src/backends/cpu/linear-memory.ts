@@ -60,5 +60,7 @@ const reserve = (): { memory: WebAssembly.Memory; pages: number } => {
       // Try half.
     }
   }
-  throw new DeviceError("cpu: a shared WebAssembly memory could not be reserved; allow at least 256 MiB of address space");
+  throw new DeviceError(
+    "cpu: a shared WebAssembly memory could not be reserved; allow at least 256 MiB of address space",
+  );
 };

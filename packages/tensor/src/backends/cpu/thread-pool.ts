@@ -1,7 +1,14 @@
 import { ArgumentError, DeviceError } from "../../error.ts";
 
 /** Words of the pool in low memory, as int32 indices; pool.as.ts has the atomic ones. */
-const WORD = { kernel: 148 / 4, arguments: 152 / 4, trapped: 156 / 4, joined: 160 / 4, epoch: 164 / 4, modules: 168 / 4 } as const;
+const WORD = {
+  kernel: 148 / 4,
+  arguments: 152 / 4,
+  trapped: 156 / 4,
+  joined: 160 / 4,
+  epoch: 164 / 4,
+  modules: 168 / 4,
+} as const;
 /** Arguments of the job, float64: enough for any kernel. */
 const ARGUMENTS = { start: 192, most: 64 } as const;
 /** Address and length of each module's bytes, for threads that started before it was known. */
@@ -87,11 +94,17 @@ const startThread = (start: WorkerStart): void => {
   const node = (globalThis as { process?: NodeJS.Process }).process;
   if (node?.versions?.node) {
     const { Worker } = node.getBuiltinModule("node:worker_threads");
-    const worker = new Worker(`${source} main(require("node:worker_threads").workerData);`, { eval: true, execArgv: [], workerData: start });
+    const worker = new Worker(`${source} main(require("node:worker_threads").workerData);`, {
+      eval: true,
+      execArgv: [],
+      workerData: start,
+    });
     worker.unref();
     return;
   }
-  const url = URL.createObjectURL(new Blob([`${source} onmessage = ({ data }) => main(data);`], { type: "text/javascript" }));
+  const url = URL.createObjectURL(
+    new Blob([`${source} onmessage = ({ data }) => main(data);`], { type: "text/javascript" }),
+  );
   const worker = new Worker(url);
   URL.revokeObjectURL(url);
   worker.postMessage(start);
@@ -101,7 +114,10 @@ const startThread = (start: WorkerStart): void => {
 const machineThreads = (): number => {
   const node = (globalThis as { process?: NodeJS.Process }).process;
   if (node?.versions?.node) return node.getBuiltinModule("node:os").availableParallelism();
-  const { crossOriginIsolated, navigator } = globalThis as { crossOriginIsolated?: boolean; navigator?: { hardwareConcurrency?: number } };
+  const { crossOriginIsolated, navigator } = globalThis as {
+    crossOriginIsolated?: boolean;
+    navigator?: { hardwareConcurrency?: number };
+  };
   return crossOriginIsolated ? (navigator?.hardwareConcurrency ?? 1) : 1;
 };
 
@@ -150,9 +166,15 @@ export class ThreadPool {
   }
 
   /** Makes a module's kernels known. `place` puts its bytes into linear memory and gives their address. */
-  add(module: WebAssembly.Module, exports: WebAssembly.Exports, bytes: Uint8Array, place: (bytes: Uint8Array) => number): number {
+  add(
+    module: WebAssembly.Module,
+    exports: WebAssembly.Exports,
+    bytes: Uint8Array,
+    place: (bytes: Uint8Array) => number,
+  ): number {
     const index = this.modules.length;
-    if (index >= MODULES.most) throw new DeviceError(`cpu: more than ${MODULES.most} modules of kernels; join some of them`);
+    if (index >= MODULES.most)
+      throw new DeviceError(`cpu: more than ${MODULES.most} modules of kernels; join some of them`);
     this.pool ??= exports as unknown as PoolExports;
     const at = MODULES.start / 4 + 2 * index;
     this.word[at] = place(bytes);
@@ -226,7 +248,9 @@ export class ThreadPool {
     const done = pool.pool_wait(SPINS, maySleep() ? PATIENCE_NS : 0n);
     if (done < tasks) {
       this.close();
-      throw new DeviceError(`cpu: a thread stopped in the middle of a job (${done} of ${tasks} tasks are done); results of this op are lost, the next one starts new threads`);
+      throw new DeviceError(
+        `cpu: a thread stopped in the middle of a job (${done} of ${tasks} tasks are done); results of this op are lost, the next one starts new threads`,
+      );
     }
     if (Atomics.exchange(this.word, WORD.trapped, 0) !== 0)
       throw new DeviceError("cpu: a kernel trapped on another thread; please report the op and its shapes");

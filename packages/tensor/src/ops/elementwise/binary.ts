@@ -29,8 +29,14 @@ export const whereOp = ternary("where", { float32: "where_f32", int32: "where_i3
 
 const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
 
-export const tanhBackwardOp = binary("tanhBackward", { reference: (dy, y) => dy * (1 - y * y), cpu: f32("tanh_backward_f32") });
-export const sigmoidBackwardOp = binary("sigmoidBackward", { reference: (dy, y) => dy * y * (1 - y), cpu: f32("sigmoid_backward_f32") });
+export const tanhBackwardOp = binary("tanhBackward", {
+  reference: (dy, y) => dy * (1 - y * y),
+  cpu: f32("tanh_backward_f32"),
+});
+export const sigmoidBackwardOp = binary("sigmoidBackward", {
+  reference: (dy, y) => dy * y * (1 - y),
+  cpu: f32("sigmoid_backward_f32"),
+});
 export const geluBackwardOp = binary<{ approximate: GeluApproximation }>("geluBackward", {
   reference: (dy, x, { approximate }) => dy * (approximate === "tanh" ? geluTanhSlope(x) : geluSlope(x)),
   cpu: ({ approximate }) => f32(approximate === "tanh" ? "gelu_tanh_backward_f32" : "gelu_backward_f32"),
@@ -53,7 +59,9 @@ const operand = (op: string, value: Tensor | number, like: Tensor): Tensor => {
   if (typeof value !== "number") return value;
   if (like.dtype === "float32") return Tensor.fromHost(Float32Array.of(value), [], "float32", like.device, op);
   if (!Number.isInteger(value))
-    throw new DTypeError(`${op}: a whole number expected beside ${like.dtype}, got ${value}; cast(x, "float32") first?`);
+    throw new DTypeError(
+      `${op}: a whole number expected beside ${like.dtype}, got ${value}; cast(x, "float32") first?`,
+    );
   return like.dtype === "int32"
     ? Tensor.fromHost(Int32Array.of(value), [], "int32", like.device, op)
     : Tensor.fromHost(Uint8Array.of(value === 0 ? 0 : 1), [], "bool", like.device, op);

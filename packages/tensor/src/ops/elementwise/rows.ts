@@ -47,12 +47,15 @@ export const unary = <A extends object = None>(name: string, row: UnaryRow<A>): 
   return defineOp<UnarySignature<A>>({
     name,
     infer: ([x], attrs) => {
-      checkDType(name, x.dtype, names(attrs as A));
-      return [{ shape: x.shape, dtype: row.out?.(x.dtype, attrs as A) ?? x.dtype }];
+      checkDType(name, x.dtype, names(attrs));
+      return [{ shape: x.shape, dtype: row.out?.(x.dtype, attrs) ?? x.dtype }];
     },
     kernels: {
       reference: unaryReference<A>(row.reference),
-      cpu: elementwiseCpu<UnarySignature<A>>((inputs, attrs) => names(attrs as A)[inputs[0]!.dtype]!, (attrs) => row.args?.(attrs as A) ?? []),
+      cpu: elementwiseCpu<UnarySignature<A>>(
+        (inputs, attrs) => names(attrs)[inputs[0]!.dtype]!,
+        (attrs) => row.args?.(attrs) ?? [],
+      ),
     },
   });
 };
@@ -64,12 +67,12 @@ export const binary = <A extends object = None>(name: string, row: BinaryRow<A>)
     name,
     infer: ([x, y], attrs) => {
       checkSameDType(name, x.dtype, y.dtype);
-      checkDType(name, x.dtype, names(attrs as A));
+      checkDType(name, x.dtype, names(attrs));
       return [{ shape: broadcastShapes(name, x.shape, y.shape), dtype: row.out ?? x.dtype }];
     },
     kernels: {
       reference: binaryReference<A>(row.reference),
-      cpu: elementwiseCpu<BinarySignature<A>>((inputs, attrs) => names(attrs as A)[inputs[0]!.dtype]!),
+      cpu: elementwiseCpu<BinarySignature<A>>((inputs, attrs) => names(attrs)[inputs[0]!.dtype]!),
     },
   });
 };

@@ -22,7 +22,11 @@ const CHUNK = 32768;
 const SUMS = 16384;
 const COLUMNS = 16;
 
-const at = (shape: Shape, dim: number) => ({ outer: numel(shape.slice(0, dim)), n: shape[dim]!, inner: numel(shape.slice(dim + 1)) });
+const at = (shape: Shape, dim: number) => ({
+  outer: numel(shape.slice(0, dim)),
+  n: shape[dim]!,
+  inner: numel(shape.slice(dim + 1)),
+});
 const bytesOf = ({ dtype }: TensorSpec): 1 | 4 => (dtype === "bool" ? 1 : 4);
 const suffix = ({ dtype }: TensorSpec): string => (dtype === "float32" ? "f32" : "i32");
 
@@ -42,11 +46,24 @@ const selectStep = (op: string, x: Layout, dim: number, table: Slot, index: Slot
 /** What the adding starts from: a copy of input 0, or zeros. */
 const startStep = (x: Layout | null, y: Layout): CpuStep =>
   x
-    ? copyStep(x.dtype, x.shape, { slot: { in: 0 }, strides: x.strides }, { slot: { out: 0 }, strides: contiguousStrides(y.shape) })
+    ? copyStep(
+        x.dtype,
+        x.shape,
+        { slot: { in: 0 }, strides: x.strides },
+        { slot: { out: 0 }, strides: contiguousStrides(y.shape) },
+      )
     : fillStep(y.dtype, { out: 0 }, numel(y.shape), 0);
 
 /** Tasks by columns of a plane, and by planes where those have few. */
-const indexAddStep = (op: string, y: Layout, dim: number, index: Slot, source: Slot, count: number, skip: number): CpuStep => {
+const indexAddStep = (
+  op: string,
+  y: Layout,
+  dim: number,
+  index: Slot,
+  source: Slot,
+  count: number,
+  skip: number,
+): CpuStep => {
   const { outer, n, inner } = at(y.shape, dim);
   const columns = Math.min(inner, Math.max(COLUMNS, Math.ceil(SUMS / count / COLUMNS) * COLUMNS));
   const perTask = columns < inner ? 1 : Math.max(1, Math.floor(SUMS / (count * inner)));
@@ -68,7 +85,8 @@ export const embeddingCpu: Planner<EmbeddingSignature, CpuStep> = {
 export const embeddingBackwardCpu: Planner<EmbeddingBackwardSignature, CpuStep> = {
   plan: ({ inputs: [, indices], outputs: [dWeight], attrs: { paddingIdx } }) => {
     const count = numel(indices.shape);
-    const add = count === 0 ? [] : [indexAddStep("embedding", dWeight, 0, { in: 1 }, { in: 0 }, count, paddingIdx ?? -1)];
+    const add =
+      count === 0 ? [] : [indexAddStep("embedding", dWeight, 0, { in: 1 }, { in: 0 }, count, paddingIdx ?? -1)];
     return { steps: [startStep(null, dWeight), ...add] };
   },
 };

@@ -13,7 +13,8 @@ import type {
 } from "./index.ts";
 
 /** What is said of an index that lies outside. */
-export const outside = (op: string, index: number, size: number): string => `${op}: index ${index} is outside [0, ${size})`;
+export const outside = (op: string, index: number, size: number): string =>
+  `${op}: index ${index} is outside [0, ${size})`;
 
 const inside = (op: string, index: number, size: number): number => {
   if (index < 0 || index >= size) throw new IndexError(outside(op, index, size));
@@ -21,7 +22,13 @@ const inside = (op: string, index: number, size: number): number => {
 };
 
 /** Calls `visit(a, b)` for the places of x[o, index[k], i] in `shape` and of y[o, k, i] beside it. */
-const forEachRow = (op: string, shape: Shape, dim: number, index: Data, visit: (a: number, b: number, chosen: number) => void): void => {
+const forEachRow = (
+  op: string,
+  shape: Shape,
+  dim: number,
+  index: Data,
+  visit: (a: number, b: number, chosen: number) => void,
+): void => {
   const [outer, n, inner] = [numel(shape.slice(0, dim)), shape[dim]!, numel(shape.slice(dim + 1))];
   const count = index.values.length;
   for (let o = 0; o < outer; o++)
@@ -38,7 +45,11 @@ export const embeddingReference: ReferenceKernel<EmbeddingSignature> = ([indices
   });
 
 /** dWeight[v, :] = Σ dy[i, :] over the i with indices[i] = v, in float64; 0 for v = paddingIdx. */
-export const embeddingBackwardReference: ReferenceKernel<EmbeddingBackwardSignature> = ([dy, indices], [dWeight], { paddingIdx }) => {
+export const embeddingBackwardReference: ReferenceKernel<EmbeddingBackwardSignature> = (
+  [dy, indices],
+  [dWeight],
+  { paddingIdx },
+) => {
   const total = new Float64Array(dWeight.values.length);
   forEachRow("embedding", dWeight.layout.shape, 0, indices, (to, from, row) => {
     if (row !== paddingIdx) total[to]! += dy.values[from]!;
@@ -62,7 +73,13 @@ export const indexAddReference: ReferenceKernel<IndexAddSignature> = ([x, index,
 };
 
 /** Calls `visit(a, i)` for every element i of `index`, with the place a of […, index[i], …] in `shape`. */
-const forEachChosen = (op: string, shape: Shape, dim: number, index: Data, visit: (a: number, i: number) => void): void => {
+const forEachChosen = (
+  op: string,
+  shape: Shape,
+  dim: number,
+  index: Data,
+  visit: (a: number, i: number) => void,
+): void => {
   const along = contiguousStrides(shape)[dim]!;
   const strides = contiguousStrides(shape).map((stride, d) => (d === dim ? 0 : stride));
   forEachElement({ shape: index.layout.shape, strides, offset: 0, dtype: "int32" }, (i, at) =>

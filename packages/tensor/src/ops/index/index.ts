@@ -64,14 +64,18 @@ const checkIndex = (op: string, name: string, { dtype }: TensorSpec): void => {
 
 /** No index lies inside a dim of size 0. */
 const checkChoice = (op: string, shape: Shape, dim: number, index: TensorSpec): void => {
-  if (shape.length === 0) throw new ShapeError(`${op}: expected a tensor with a dim to choose from, got a 0-d one; unsqueeze it`);
+  if (shape.length === 0)
+    throw new ShapeError(`${op}: expected a tensor with a dim to choose from, got a 0-d one; unsqueeze it`);
   if (shape[dim] === 0 && numel(index.shape) > 0)
-    throw new ShapeError(`${op}: dim ${dim} of ${showShape(shape)} is empty, got ${numel(index.shape)} indices into it`);
+    throw new ShapeError(
+      `${op}: dim ${dim} of ${showShape(shape)} is empty, got ${numel(index.shape)} indices into it`,
+    );
 };
 
 const checkList = (op: string, index: TensorSpec): void => {
   checkIndex(op, "index", index);
-  if (index.shape.length !== 1) throw new ShapeError(`${op}: expected a 1-d index, got ${showShape(index.shape)}; flatten it`);
+  if (index.shape.length !== 1)
+    throw new ShapeError(`${op}: expected a 1-d index, got ${showShape(index.shape)}; flatten it`);
 };
 
 const checkSums = (op: string, x: TensorSpec | null, source: TensorSpec): void => {
@@ -87,7 +91,9 @@ export const embeddingOp = defineOp<EmbeddingSignature>({
   infer: ([indices, weight]) => {
     checkIndex("embedding", "indices", indices);
     if (weight.shape.length !== 2)
-      throw new ShapeError(`embedding: expected a weight [rows, features], got ${showShape(weight.shape)}; did you swap it with the indices?`);
+      throw new ShapeError(
+        `embedding: expected a weight [rows, features], got ${showShape(weight.shape)}; did you swap it with the indices?`,
+      );
     checkChoice("embedding", weight.shape, 0, indices);
     return [{ shape: [...indices.shape, weight.shape[1]!], dtype: weight.dtype }];
   },
@@ -119,7 +125,9 @@ export const indexAddOp = defineOp<IndexAddSignature>({
     checkSums("indexAdd", x, source);
     const expected = replaced(shape, dim, index.shape[0]!);
     if (!sameShape(source.shape, expected))
-      throw new ShapeError(`indexAdd: expected a source ${showShape(expected)} for ${index.shape[0]} indices at dim ${dim} of ${showShape(shape)}, got ${showShape(source.shape)}`);
+      throw new ShapeError(
+        `indexAdd: expected a source ${showShape(expected)} for ${index.shape[0]} indices at dim ${dim} of ${showShape(shape)}, got ${showShape(source.shape)}`,
+      );
     return [{ shape, dtype: source.dtype }];
   },
   kernels: { reference: indexAddReference, cpu: indexAddCpu },
@@ -130,7 +138,9 @@ const checkElements = (op: string, shape: Shape, dim: number, index: TensorSpec)
   checkIndex(op, "index", index);
   checkChoice(op, shape, dim, index);
   if (index.shape.length !== shape.length || index.shape.some((size, d) => d !== dim && size > shape[d]!))
-    throw new ShapeError(`${op}: expected an index of ${shape.length} dims within ${showShape(shape)} except at dim ${dim}, got ${showShape(index.shape)}`);
+    throw new ShapeError(
+      `${op}: expected an index of ${shape.length} dims within ${showShape(shape)} except at dim ${dim}, got ${showShape(index.shape)}`,
+    );
 };
 
 export const gatherOp = defineOp<GatherSignature>({
@@ -148,7 +158,9 @@ export const scatterAddOp = defineOp<ScatterAddSignature>({
     checkElements("scatterAdd", shape, dim, index);
     checkSums("scatterAdd", x, source);
     if (!sameShape(source.shape, index.shape))
-      throw new ShapeError(`scatterAdd: expected a source at least as large as the index ${showShape(index.shape)}, got ${showShape(source.shape)}`);
+      throw new ShapeError(
+        `scatterAdd: expected a source at least as large as the index ${showShape(index.shape)}, got ${showShape(source.shape)}`,
+      );
     return [{ shape, dtype: source.dtype }];
   },
   kernels: { reference: scatterAddReference, cpu: scatterAddCpu },
@@ -180,7 +192,9 @@ export interface EmbeddingOptions {
  * await embedding(tensor(new Int32Array([1, 0])), tensor([[1, 2], [3, 4]])).data(); // [3, 4, 1, 2]
  */
 export const embedding = (indices: Tensor, weight: Tensor, { paddingIdx }: EmbeddingOptions = {}): Tensor =>
-  run(embeddingOp, [indices, weight], { paddingIdx: paddingIdx === undefined ? null : paddingRow(paddingIdx, weight) })[0];
+  run(embeddingOp, [indices, weight], {
+    paddingIdx: paddingIdx === undefined ? null : paddingRow(paddingIdx, weight),
+  })[0];
 
 const paddingRow = (paddingIdx: number, { shape }: Tensor): number => {
   const rows = shape[0] ?? 0;

@@ -13,7 +13,17 @@ export const crossEntropyCpu: Planner<CrossEntropySignature, CpuStep> = {
     const step: CpuStep = {
       wasm,
       fn: "cross_entropy_f32",
-      args: [{ in: 0 }, { in: 1 }, { out: 0 }, lse ? { out: 1 } : 0, rows, classes, perTask, ignoreIndex, labelSmoothing],
+      args: [
+        { in: 0 },
+        { in: 1 },
+        { out: 0 },
+        lse ? { out: 1 } : 0,
+        rows,
+        classes,
+        perTask,
+        ignoreIndex,
+        labelSmoothing,
+      ],
       tasks: Math.ceil(rows / perTask),
       fault: (target) => noClass(target, classes, ignoreIndex),
     };

@@ -31,14 +31,19 @@ export const crossEntropyReference: ReferenceKernel<CrossEntropySignature> = ([l
   lse?.values.fill(0);
   forEachRow(logits, target, attrs, (row, t, shifted, log, max) => {
     // Without smoothing a logit of −∞ elsewhere must not become 0 · ∞.
-    const even = labelSmoothing > 0 ? (labelSmoothing * shifted.reduce((sum, value) => sum + value, 0)) / shifted.length : 0;
+    const even =
+      labelSmoothing > 0 ? (labelSmoothing * shifted.reduce((sum, value) => sum + value, 0)) / shifted.length : 0;
     loss.values[row] = log - ((1 - labelSmoothing) * shifted[t]! + even);
     if (lse) lse.values[row] = max + log;
   });
 };
 
 /** dx_c = dloss · (softmax(x)_c − q_c); lse is not needed. */
-export const crossEntropyBackwardReference: ReferenceKernel<CrossEntropyBackwardSignature> = ([dloss, logits, target], [dlogits], attrs) => {
+export const crossEntropyBackwardReference: ReferenceKernel<CrossEntropyBackwardSignature> = (
+  [dloss, logits, target],
+  [dlogits],
+  attrs,
+) => {
   const { labelSmoothing } = attrs;
   dlogits.values.fill(0);
   forEachRow(logits, target, attrs, (row, t, shifted, log) => {

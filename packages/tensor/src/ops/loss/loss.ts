@@ -29,11 +29,16 @@ export interface CrossEntropyBackwardSignature {
 export const crossEntropyOp = defineOp<CrossEntropySignature>({
   name: "crossEntropy",
   infer: ([logits, target]) => {
-    if (logits.dtype !== "float32") throw new DTypeError(`crossEntropy: the logits are float32, got ${logits.dtype}; cast(logits, "float32") first?`);
+    if (logits.dtype !== "float32")
+      throw new DTypeError(`crossEntropy: the logits are float32, got ${logits.dtype}; cast(logits, "float32") first?`);
     if (target.dtype !== "int32")
-      throw new DTypeError(`crossEntropy: the target is int32 class numbers, got ${target.dtype}; cast(target, "int32"), or argmax of probabilities?`);
-    if (logits.shape.length !== 2 || target.shape.length !== 1 || target.shape[0] !== logits.shape[0]) refuse(logits, target);
-    if (logits.shape[1] === 0 && logits.shape[0]! > 0) throw new ShapeError(`crossEntropy: expected at least one class, got logits ${showShape(logits.shape)}`);
+      throw new DTypeError(
+        `crossEntropy: the target is int32 class numbers, got ${target.dtype}; cast(target, "int32"), or argmax of probabilities?`,
+      );
+    if (logits.shape.length !== 2 || target.shape.length !== 1 || target.shape[0] !== logits.shape[0])
+      refuse(logits, target);
+    if (logits.shape[1] === 0 && logits.shape[0]! > 0)
+      throw new ShapeError(`crossEntropy: expected at least one class, got logits ${showShape(logits.shape)}`);
     const row: TensorSpec = { shape: target.shape, dtype: "float32" };
     return [row, row];
   },
@@ -81,11 +86,16 @@ export const crossEntropy = (
   target: Tensor,
   { ignoreIndex = -100, labelSmoothing = 0, reduction = "mean" }: CrossEntropyOptions = {},
 ): Tensor => {
-  if (!Number.isInteger(ignoreIndex)) throw new ArgumentError(`crossEntropy: ignoreIndex is a whole number, got ${ignoreIndex}`);
-  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) throw new ArgumentError(`crossEntropy: labelSmoothing is from 0 to 1, got ${labelSmoothing}`);
+  if (!Number.isInteger(ignoreIndex))
+    throw new ArgumentError(`crossEntropy: ignoreIndex is a whole number, got ${ignoreIndex}`);
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
+    throw new ArgumentError(`crossEntropy: labelSmoothing is from 0 to 1, got ${labelSmoothing}`);
   return scope(() => {
     const rows = asRows(logits, target);
-    const losses = run(crossEntropyOp, [rows, target.ndim === 1 ? target : reshape(target, [-1])], { ignoreIndex, labelSmoothing })[0];
+    const losses = run(crossEntropyOp, [rows, target.ndim === 1 ? target : reshape(target, [-1])], {
+      ignoreIndex,
+      labelSmoothing,
+    })[0];
     if (reduction === "none") return reshape(losses, target.shape);
     const total = sum(losses);
     // Counted on the device: nobody waits for the number.

@@ -27,12 +27,21 @@ export const placeReference: ReferenceKernel<{ inputs: [x: Tensor]; outputs: [y:
 };
 
 /** The inputs one after the other along `dim`. */
-export const catReference: ReferenceKernel<{ inputs: Tensor[]; outputs: [y: Tensor]; attrs: { dim: number } }> = (inputs, [y], { dim }) => {
+export const catReference: ReferenceKernel<{ inputs: Tensor[]; outputs: [y: Tensor]; attrs: { dim: number } }> = (
+  inputs,
+  [y],
+  { dim },
+) => {
   let start = 0;
   const ones = y.layout.shape.map(() => 1);
   for (const x of inputs) {
     if (!x) continue;
-    put(x, y, ones.map((_, d) => (d === dim ? start : 0)), ones);
+    put(
+      x,
+      y,
+      ones.map((_, d) => (d === dim ? start : 0)),
+      ones,
+    );
     start += x.layout.shape[dim]!;
   }
 };

@@ -27,14 +27,20 @@ export { copyOp };
 export const reshapeOp = defineOp<OneToOne<{ shape: Shape }>>({
   name: "reshape",
   infer: ([x], { shape }) => [{ shape, dtype: x.dtype }],
-  kernels: { view: (x, { shape }) => (isContiguous(x) ? { ...plain(x), shape, strides: contiguousStrides(shape) } : null) },
+  kernels: {
+    view: (x, { shape }) => (isContiguous(x) ? { ...plain(x), shape, strides: contiguousStrides(shape) } : null),
+  },
 });
 
 export const permuteOp = defineOp<OneToOne<{ dims: readonly number[] }>>({
   name: "permute",
   infer: ([x], { dims }) => [{ shape: dims.map((d) => x.shape[d]!), dtype: x.dtype }],
   kernels: {
-    view: (x, { dims }) => ({ ...plain(x), shape: dims.map((d) => x.shape[d]!), strides: dims.map((d) => x.strides[d]!) }),
+    view: (x, { dims }) => ({
+      ...plain(x),
+      shape: dims.map((d) => x.shape[d]!),
+      strides: dims.map((d) => x.strides[d]!),
+    }),
   },
 });
 
@@ -42,7 +48,9 @@ export const expandOp = defineOp<OneToOne<{ shape: Shape }>>({
   name: "expand",
   infer: ([x], { shape }) => {
     if (!sameShape(broadcastShapes("expand", x.shape, shape), shape))
-      throw new ShapeError(`expand: ${showShape(x.shape)} does not stretch to ${showShape(shape)}; only sizes of 1 and new leading dims stretch`);
+      throw new ShapeError(
+        `expand: ${showShape(x.shape)} does not stretch to ${showShape(shape)}; only sizes of 1 and new leading dims stretch`,
+      );
     return [{ shape, dtype: x.dtype }];
   },
   kernels: { view: (x, { shape }) => ({ ...plain(x), shape, strides: broadcastStrides(x, shape) }) },
@@ -88,7 +96,9 @@ export const catOp = defineOp<{ inputs: Tensor[]; outputs: [y: Tensor]; attrs: {
     for (const x of rest) {
       checkSameDType("cat", first.dtype, x.dtype);
       if (x.shape.length !== first.shape.length || x.shape.some((size, d) => d !== dim && size !== first.shape[d]))
-        throw new ShapeError(`cat: shapes may differ at dim ${dim} only, got ${inputs.map((one) => showShape(one.shape)).join(" and ")}`);
+        throw new ShapeError(
+          `cat: shapes may differ at dim ${dim} only, got ${inputs.map((one) => showShape(one.shape)).join(" and ")}`,
+        );
     }
     const length = inputs.reduce((n, x) => n + x.shape[dim]!, 0);
     return [{ shape: first.shape.map((size, d) => (d === dim ? length : size)), dtype: first.dtype }];
@@ -96,7 +106,11 @@ export const catOp = defineOp<{ inputs: Tensor[]; outputs: [y: Tensor]; attrs: {
   kernels: { reference: catReference, cpu: catCpu },
 });
 
-export const fillOp = defineOp<{ inputs: []; outputs: [y: Tensor]; attrs: { device: Backend; shape: Shape; dtype: DType; value: number } }>({
+export const fillOp = defineOp<{
+  inputs: [];
+  outputs: [y: Tensor];
+  attrs: { device: Backend; shape: Shape; dtype: DType; value: number };
+}>({
   name: "fill",
   infer: (_, { shape, dtype }) => [{ shape, dtype }],
   kernels: { reference: fillReference, cpu: fillCpu },
@@ -116,14 +130,16 @@ function plain(x: { shape: Shape; dtype: DType; strides: readonly number[]; offs
  * @example
  * reshape(arange(6), [2, -1]).shape; // [2, 3]
  */
-export const reshape = (x: Tensor, shape: Shape): Tensor => run(reshapeOp, [x], { shape: resolveReshape("reshape", x.shape, shape) })[0];
+export const reshape = (x: Tensor, shape: Shape): Tensor =>
+  run(reshapeOp, [x], { shape: resolveReshape("reshape", x.shape, shape) })[0];
 
 /** The dims from `start` to `end` joined into one. {@link https://docs.pytorch.org/docs/stable/generated/torch.flatten.html torch.flatten} */
 export const flatten = (x: Tensor, start = 0, end = -1): Tensor => {
   if (x.ndim === 0) return reshape(x, [1]);
   const first = normalizeDim("flatten", start, x.shape);
   const last = normalizeDim("flatten", end, x.shape);
-  if (first > last) throw new ShapeError(`flatten: start dim ${start} comes after end dim ${end} for shape ${showShape(x.shape)}`);
+  if (first > last)
+    throw new ShapeError(`flatten: start dim ${start} comes after end dim ${end} for shape ${showShape(x.shape)}`);
   const joined = x.shape.slice(first, last + 1).reduce((n, size) => n * size, 1);
   return reshape(x, [...x.shape.slice(0, first), joined, ...x.shape.slice(last + 1)]);
 };
@@ -146,7 +162,9 @@ export const transpose = (x: Tensor, dim0: number, dim1: number): Tensor => {
 /** Sizes of 1 stretched and leading dims added, as a view; −1 keeps a size. {@link https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html torch.Tensor.expand} */
 export const expand = (x: Tensor, shape: Shape): Tensor => {
   const lead = shape.length - x.ndim;
-  return run(expandOp, [x], { shape: shape.map((size, d) => (size === -1 && d >= lead ? x.shape[d - lead]! : size)) })[0];
+  return run(expandOp, [x], {
+    shape: shape.map((size, d) => (size === -1 && d >= lead ? x.shape[d - lead]! : size)),
+  })[0];
 };
 
 /** A dim of size 1 put in before `dim`, as a view. {@link https://docs.pytorch.org/docs/stable/generated/torch.unsqueeze.html torch.unsqueeze} */
@@ -158,7 +176,10 @@ export const unsqueeze = (x: Tensor, dim: number): Tensor => {
 /** Without dims of size 1: all of them, or the one named. {@link https://docs.pytorch.org/docs/stable/generated/torch.squeeze.html torch.squeeze} */
 export const squeeze = (x: Tensor, dim?: number): Tensor => {
   const at = dim === undefined ? undefined : normalizeDim("squeeze", dim, x.shape);
-  return reshape(x, x.shape.filter((size, d) => size !== 1 || (at !== undefined && d !== at)));
+  return reshape(
+    x,
+    x.shape.filter((size, d) => size !== 1 || (at !== undefined && d !== at)),
+  );
 };
 
 /** `length` elements along a dim from `start` on, as a view. {@link https://docs.pytorch.org/docs/stable/generated/torch.narrow.html torch.narrow} */
@@ -166,8 +187,17 @@ export const narrow = (x: Tensor, dim: number, start: number, length: number): T
   const at = normalizeDim("narrow", dim, x.shape);
   const size = x.shape[at] ?? 0;
   const from = start < 0 ? start + size : start;
-  if (x.ndim === 0 || !Number.isInteger(from) || !Number.isInteger(length) || from < 0 || length < 0 || from + length > size)
-    throw new ShapeError(`narrow: start ${start} and length ${length} do not lie in dim ${at} of ${showShape(x.shape)}`);
+  if (
+    x.ndim === 0 ||
+    !Number.isInteger(from) ||
+    !Number.isInteger(length) ||
+    from < 0 ||
+    length < 0 ||
+    from + length > size
+  )
+    throw new ShapeError(
+      `narrow: start ${start} and length ${length} do not lie in dim ${at} of ${showShape(x.shape)}`,
+    );
   return run(sliceOp, [x], { dim: at, start: from, length, step: 1 })[0];
 };
 
@@ -202,7 +232,12 @@ export const select = (x: Tensor, dim: number, index: number): Tensor => {
   const size = x.shape[at] ?? 0;
   if (!Number.isInteger(index) || index < -size || index >= size)
     throw new ShapeError(`select: index ${index} is outside dim ${at} of ${showShape(x.shape)}`);
-  return scope(() => reshape(narrow(x, at, index, 1), x.shape.filter((_, d) => d !== at)));
+  return scope(() =>
+    reshape(
+      narrow(x, at, index, 1),
+      x.shape.filter((_, d) => d !== at),
+    ),
+  );
 };
 
 /** The tensor cut along a dim into `chunks` views of equal length, the last ones shorter or missing. {@link https://docs.pytorch.org/docs/stable/generated/torch.chunk.html torch.chunk} */
@@ -219,7 +254,8 @@ export const split = (x: Tensor, length: number, dim = 0): Tensor[] => {
   const at = normalizeDim("split", dim, x.shape);
   const size = x.shape[at] ?? 1;
   const pieces: Tensor[] = [];
-  for (let start = 0; start < Math.max(size, 1); start += length) pieces.push(narrow(x, at, start, Math.min(length, size - start)));
+  for (let start = 0; start < Math.max(size, 1); start += length)
+    pieces.push(narrow(x, at, start, Math.min(length, size - start)));
   return pieces;
 };
 
@@ -237,20 +273,23 @@ export const cat = (tensors: readonly Tensor[], dim = 0): Tensor => {
  */
 export const pad = (x: Tensor, padding: readonly number[], value = 0): Tensor => {
   if (padding.length % 2 !== 0 || padding.length / 2 > x.ndim || !padding.every(Number.isInteger))
-    throw new ArgumentError(`pad: expected up to ${x.ndim} pairs of whole numbers for shape ${showShape(x.shape)}, got ${showShape(padding)}`);
+    throw new ArgumentError(
+      `pad: expected up to ${x.ndim} pairs of whole numbers for shape ${showShape(x.shape)}, got ${showShape(padding)}`,
+    );
   const before = x.shape.map((_, d) => padding[2 * (x.ndim - 1 - d)] ?? 0);
   const after = x.shape.map((_, d) => padding[2 * (x.ndim - 1 - d) + 1] ?? 0);
   return scope(() => {
-  let cut = x;
-  for (const [d, size] of x.shape.entries()) {
-    const start = Math.max(-before[d]!, 0);
-    const end = size - Math.max(-after[d]!, 0);
-    if (end < start) throw new ShapeError(`pad: ${showShape(padding)} cuts more of dim ${d} than ${showShape(x.shape)} has`);
-    if (start > 0 || end < size) cut = narrow(cut, d, start, end - start);
-  }
-  const starts = before.map((n) => Math.max(n, 0));
-  const shape = cut.shape.map((size, d) => size + starts[d]! + Math.max(after[d]!, 0));
-  return run(placeOp, [cut], { shape, starts, steps: shape.map(() => 1), value })[0];
+    let cut = x;
+    for (const [d, size] of x.shape.entries()) {
+      const start = Math.max(-before[d]!, 0);
+      const end = size - Math.max(-after[d]!, 0);
+      if (end < start)
+        throw new ShapeError(`pad: ${showShape(padding)} cuts more of dim ${d} than ${showShape(x.shape)} has`);
+      if (start > 0 || end < size) cut = narrow(cut, d, start, end - start);
+    }
+    const starts = before.map((n) => Math.max(n, 0));
+    const shape = cut.shape.map((size, d) => size + starts[d]! + Math.max(after[d]!, 0));
+    return run(placeOp, [cut], { shape, starts, steps: shape.map(() => 1), value })[0];
   });
 };
 

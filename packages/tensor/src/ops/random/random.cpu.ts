@@ -10,14 +10,28 @@ const CHUNK = 16384;
 
 const draw: readonly CpuArgument[] = [{ scalar: "seedLow" }, { scalar: "seedHigh" }, { scalar: "counter" }];
 
-const fill = (fn: string, before: readonly CpuArgument[], total: number, after: readonly CpuArgument[] = []): Plan<CpuStep> => ({
-  steps: [{ wasm, fn, args: [...before, { out: 0 }, total, CHUNK, ...after, ...draw], tasks: Math.ceil(total / CHUNK) }],
+const fill = (
+  fn: string,
+  before: readonly CpuArgument[],
+  total: number,
+  after: readonly CpuArgument[] = [],
+): Plan<CpuStep> => ({
+  steps: [
+    { wasm, fn, args: [...before, { out: 0 }, total, CHUNK, ...after, ...draw], tasks: Math.ceil(total / CHUNK) },
+  ],
 });
 
-type Filling = Planner<{ inputs: []; outputs: [y: Tensor]; attrs: { device: Backend; shape: Shape }; scalars: Draw }, CpuStep>;
+type Filling = Planner<
+  { inputs: []; outputs: [y: Tensor]; attrs: { device: Backend; shape: Shape }; scalars: Draw },
+  CpuStep
+>;
 export const uniformCpu: Filling = { plan: ({ outputs: [y] }) => fill("rand_f32", [], numel(y.shape)) };
 export const normalCpu: Filling = { plan: ({ outputs: [y] }) => fill("randn_f32", [], numel(y.shape)) };
 
-export const dropoutCpu: Planner<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { p: number }; scalars: Draw }, CpuStep> = {
-  plan: ({ outputs: [y], attrs: { p } }) => fill("dropout_f32", [{ in: 0 }], numel(y.shape), [p, 1 / (1 - Math.fround(p))]),
+export const dropoutCpu: Planner<
+  { inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { p: number }; scalars: Draw },
+  CpuStep
+> = {
+  plan: ({ outputs: [y], attrs: { p } }) =>
+    fill("dropout_f32", [{ in: 0 }], numel(y.shape), [p, 1 / (1 - Math.fround(p))]),
 };

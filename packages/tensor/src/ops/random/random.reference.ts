@@ -4,7 +4,12 @@ import type { Shape } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import type { Draw } from "./random.ts";
 
-type Filling = ReferenceKernel<{ inputs: []; outputs: [y: Tensor]; attrs: { device: Backend; shape: Shape }; scalars: Draw }>;
+type Filling = ReferenceKernel<{
+  inputs: [];
+  outputs: [y: Tensor];
+  attrs: { device: Backend; shape: Shape };
+  scalars: Draw;
+}>;
 type Numbers = { readonly [K in keyof Draw]: number };
 
 /** The upper half of a 32 × 32 bit product, from 16-bit parts. */
@@ -34,7 +39,11 @@ export const philox = (block: number, { seedLow, seedHigh, counter }: Numbers): 
 /** The upper 24 bits as a number in [0, 1). */
 const unit = (word: number): number => (word >>> 8) / 2 ** 24;
 
-const forEachWords = (total: number, draw: Numbers, visit: (e: number, words: readonly number[], w: number) => void): void => {
+const forEachWords = (
+  total: number,
+  draw: Numbers,
+  visit: (e: number, words: readonly number[], w: number) => void,
+): void => {
   for (let e = 0; e < total; e += 4) {
     const words = philox(e / 4, draw);
     for (let w = 0; w < 4 && e + w < total; w++) visit(e + w, words, w);
@@ -58,12 +67,12 @@ export const normalReference: Filling = (_, [y], __, draw) => {
 };
 
 /** y = u < p ? 0 : x/(1 − p). */
-export const dropoutReference: ReferenceKernel<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { p: number }; scalars: Draw }> = (
-  [x],
-  [y],
-  { p },
-  draw,
-) => {
+export const dropoutReference: ReferenceKernel<{
+  inputs: [x: Tensor];
+  outputs: [y: Tensor];
+  attrs: { p: number };
+  scalars: Draw;
+}> = ([x], [y], { p }, draw) => {
   const limit = Math.fround(p);
   forEachWords(y.values.length, draw, (e, words, w) => {
     y.values[e] = unit(words[w]!) < limit ? 0 : x.values[e]! * Math.fround(1 / (1 - limit));

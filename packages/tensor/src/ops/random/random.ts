@@ -46,7 +46,12 @@ export interface RandomOptions extends Omit<CreateOptions, "dtype"> {
   generator?: Generator;
 }
 
-const fill = (op: typeof uniformOp, name: string, shape: Shape, { device, generator = defaultGenerator }: RandomOptions): Tensor => {
+const fill = (
+  op: typeof uniformOp,
+  name: string,
+  shape: Shape,
+  { device, generator = defaultGenerator }: RandomOptions,
+): Tensor => {
   checkShape(name, shape);
   return run(op, [], { device: resolveDevice(device), shape }, generator.draw())[0];
 };
@@ -96,7 +101,10 @@ export interface DropoutOptions {
  *
  * @throws ArgumentError unless p is in [0, 1].
  */
-export const dropout = (x: Tensor, { p = 0.5, training = true, generator = defaultGenerator }: DropoutOptions = {}): Tensor => {
+export const dropout = (
+  x: Tensor,
+  { p = 0.5, training = true, generator = defaultGenerator }: DropoutOptions = {},
+): Tensor => {
   checkProbability("dropout", p);
   if (!training || p === 0) return x;
   if (p === 1) return mul(x, 0);

@@ -38,11 +38,11 @@ export const amaxReference = extremeReference((a, b) => a > b);
 export const aminReference = extremeReference((a, b) => a < b);
 
 /** y[o] = the first position of the maximum along `dim`; a NaN counts as the maximum. */
-export const argmaxReference: ReferenceKernel<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { dim: number; keepdim: boolean } }> = (
-  [x],
-  [y],
-  { dim },
-) => {
+export const argmaxReference: ReferenceKernel<{
+  inputs: [x: Tensor];
+  outputs: [y: Tensor];
+  attrs: { dim: number; keepdim: boolean };
+}> = ([x], [y], { dim }) => {
   const { shape } = x.layout;
   const best = new Float64Array(y.values.length);
   const next = new Int32Array(y.values.length);
@@ -57,7 +57,11 @@ export const argmaxReference: ReferenceKernel<{ inputs: [x: Tensor]; outputs: [y
 };
 
 /** y[…, j, …] = Σ_{k ≤ j} x[…, k, …] along `dim`, in float64. */
-export const cumsumReference: ReferenceKernel<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { dim: number } }> = ([x], [y], { dim }) => {
+export const cumsumReference: ReferenceKernel<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { dim: number } }> = (
+  [x],
+  [y],
+  { dim },
+) => {
   const { shape } = x.layout;
   const length = shape[dim] ?? 1;
   const running = new Float64Array(length === 0 ? 0 : x.values.length / length);

@@ -23,7 +23,8 @@ const reducedShape = (shape: Shape, { dims, keepdim }: ReduceAttrs): number[] =>
   keepdim ? shape.map((size, d) => (dims.includes(d) ? 1 : size)) : shape.filter((_, d) => !dims.includes(d));
 
 const takes = (op: string, dtype: DType, ...allowed: readonly DType[]): void => {
-  if (!allowed.includes(dtype)) throw new DTypeError(`${op}: expected ${allowed.join(" or ")}, got ${dtype}; cast it first`);
+  if (!allowed.includes(dtype))
+    throw new DTypeError(`${op}: expected ${allowed.join(" or ")}, got ${dtype}; cast it first`);
 };
 
 /** The maximum of nothing does not exist. */
@@ -51,7 +52,11 @@ const extreme = (name: string, kernels: { reference: typeof amaxReference; cpu: 
 export const amaxOp = extreme("amax", { reference: amaxReference, cpu: amaxCpu });
 export const aminOp = extreme("amin", { reference: aminReference, cpu: aminCpu });
 
-export const argmaxOp = defineOp<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { dim: number; keepdim: boolean } }>({
+export const argmaxOp = defineOp<{
+  inputs: [x: Tensor];
+  outputs: [y: Tensor];
+  attrs: { dim: number; keepdim: boolean };
+}>({
   name: "argmax",
   infer: ([x], { dim, keepdim }) => {
     const dims = x.shape.length === 0 ? [] : [dim];
@@ -89,10 +94,12 @@ const attrsOf = (op: string, x: Tensor, { dim = null, keepdim = false }: ReduceO
 export const sum = (x: Tensor, options: ReduceOptions = {}): Tensor => run(sumOp, [x], attrsOf("sum", x, options))[0];
 
 /** The largest element over some dims; NaN wins, and equal elements share the gradient. Shapes as `sum`. {@link https://docs.pytorch.org/docs/stable/generated/torch.amax.html torch.amax} */
-export const amax = (x: Tensor, options: ReduceOptions = {}): Tensor => run(amaxOp, [x], attrsOf("amax", x, options))[0];
+export const amax = (x: Tensor, options: ReduceOptions = {}): Tensor =>
+  run(amaxOp, [x], attrsOf("amax", x, options))[0];
 
 /** The smallest element over some dims; NaN wins, and equal elements share the gradient. Shapes as `sum`. {@link https://docs.pytorch.org/docs/stable/generated/torch.amin.html torch.amin} */
-export const amin = (x: Tensor, options: ReduceOptions = {}): Tensor => run(aminOp, [x], attrsOf("amin", x, options))[0];
+export const amin = (x: Tensor, options: ReduceOptions = {}): Tensor =>
+  run(aminOp, [x], attrsOf("amin", x, options))[0];
 
 /**
  * Where the largest element is along a dim, as int32: the first of equal ones. Not differentiable.
@@ -105,4 +112,5 @@ export const argmax = (x: Tensor, dim = -1, { keepdim = false }: { keepdim?: boo
   run(argmaxOp, [x], { dim: normalizeDim("argmax", dim, x.shape), keepdim })[0];
 
 /** Running sums along a dim: y_j = Σ_{k ≤ j} x_k. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.cumsum.html torch.cumsum} */
-export const cumsum = (x: Tensor, dim: number): Tensor => run(cumsumOp, [x], { dim: normalizeDim("cumsum", dim, x.shape) })[0];
+export const cumsum = (x: Tensor, dim: number): Tensor =>
+  run(cumsumOp, [x], { dim: normalizeDim("cumsum", dim, x.shape) })[0];

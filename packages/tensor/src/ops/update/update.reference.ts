@@ -12,13 +12,23 @@ const tail = (inputs: readonly Data[]): { count: Data; coefficient: number } => 
  * g = c·grad (+ λp), p −= ηλp if decoupled, m += (1 − β₁)(g − m), v = β₂v + (1 − β₂)g²,
  * p −= η/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε). Nothing when c is not finite.
  */
-export const adamReference: ReferenceKernel<AdamSignature> = (inputs, _, { beta1, beta2, eps, weightDecay, decoupled }, { lr }) => {
+export const adamReference: ReferenceKernel<AdamSignature> = (
+  inputs,
+  _,
+  { beta1, beta2, eps, weightDecay, decoupled },
+  { lr },
+) => {
   const { count, coefficient } = tail(inputs);
   if (!Number.isFinite(coefficient)) return;
   const t = ++count.values[0]!;
   const [bias1, bias2] = [1 - beta1 ** t, 1 - beta2 ** t];
   for (let at = 0; at + 3 < inputs.length; at += 4) {
-    const [p, grad, m, v] = inputs.slice(at, at + 4).map(({ values }) => values) as [Float32Array, Float32Array, Float32Array, Float32Array];
+    const [p, grad, m, v] = inputs.slice(at, at + 4).map(({ values }) => values) as [
+      Float32Array,
+      Float32Array,
+      Float32Array,
+      Float32Array,
+    ];
     for (let i = 0; i < p.length; i++) {
       const g = coefficient * grad[i]! + (decoupled ? 0 : weightDecay * p[i]!);
       const shrunk = decoupled ? p[i]! * (1 - lr * weightDecay) : p[i]!;
@@ -31,13 +41,22 @@ export const adamReference: ReferenceKernel<AdamSignature> = (inputs, _, { beta1
 };
 
 /** g = c·grad + λp; b = g at first, then μb + (1 − d)g; p −= η(g + μb), ηb or ηg. Nothing when c is not finite. */
-export const sgdReference: ReferenceKernel<SgdSignature> = (inputs, _, { momentum, dampening, weightDecay, nesterov }, { lr }) => {
+export const sgdReference: ReferenceKernel<SgdSignature> = (
+  inputs,
+  _,
+  { momentum, dampening, weightDecay, nesterov },
+  { lr },
+) => {
   const { count, coefficient } = tail(inputs);
   if (!Number.isFinite(coefficient)) return;
   const first = count.values[0]!++ === 0;
   const each = momentum === 0 ? 2 : 3;
   for (let at = 0; at + each < inputs.length; at += each) {
-    const [p, grad, buffer] = inputs.slice(at, at + each).map(({ values }) => values) as [Float32Array, Float32Array, Float32Array?];
+    const [p, grad, buffer] = inputs.slice(at, at + each).map(({ values }) => values) as [
+      Float32Array,
+      Float32Array,
+      Float32Array?,
+    ];
     for (let i = 0; i < p.length; i++) {
       const g = coefficient * grad[i]! + weightDecay * p[i]!;
       let step = g;

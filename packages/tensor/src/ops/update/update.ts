@@ -42,12 +42,17 @@ const checkState = (op: string, inputs: readonly TensorSpec[], each: number): vo
     const [first, ...others] = inputs.slice(at, at + each) as [TensorSpec, ...TensorSpec[]];
     for (const other of others)
       if (!sameShape(first.shape, other.shape))
-        throw new ShapeError(`${op}: parameter ${at / each} is ${showShape(first.shape)}, its gradient or state ${showShape(other.shape)}; they have one shape`);
-    for (const { dtype } of [first, ...others]) if (dtype !== "float32") throw new DTypeError(`${op}: expected float32, got ${dtype}`);
+        throw new ShapeError(
+          `${op}: parameter ${at / each} is ${showShape(first.shape)}, its gradient or state ${showShape(other.shape)}; they have one shape`,
+        );
+    for (const { dtype } of [first, ...others])
+      if (dtype !== "float32") throw new DTypeError(`${op}: expected float32, got ${dtype}`);
   }
   const [count, scale] = inputs.slice(-2);
   if (count?.dtype !== "int32" || scale?.dtype !== "float32")
-    throw new DTypeError(`${op}: the count of steps is int32 and the coefficient float32, got ${count?.dtype} and ${scale?.dtype}`);
+    throw new DTypeError(
+      `${op}: the count of steps is int32 and the coefficient float32, got ${count?.dtype} and ${scale?.dtype}`,
+    );
 };
 
 export const adamOp = defineOp<AdamSignature>({
@@ -77,7 +82,8 @@ export const sgdMomentumOp = sgd("sgdMomentum", 3);
 export const globalNormOp = defineOp<{ inputs: Tensor[]; outputs: [y: Tensor] }>({
   name: "globalNorm",
   infer: (inputs) => {
-    for (const { dtype } of inputs) if (dtype !== "float32") throw new DTypeError(`globalNorm: expected float32, got ${dtype}`);
+    for (const { dtype } of inputs)
+      if (dtype !== "float32") throw new DTypeError(`globalNorm: expected float32, got ${dtype}`);
     return [{ shape: [], dtype: "float32" }];
   },
   kernels: { reference: globalNormReference, cpu: globalNormCpu },
@@ -104,7 +110,9 @@ export const adamStep = (
   { count, scale, lr }: StepState,
   attrs: AdamAttrs,
 ): void => {
-  run(adamOp, [...parameters.flatMap(({ parameter, grad, m, v }) => [parameter, grad, m, v]), count, scale], attrs, { lr });
+  run(adamOp, [...parameters.flatMap(({ parameter, grad, m, v }) => [parameter, grad, m, v]), count, scale], attrs, {
+    lr,
+  });
 };
 
 /**
@@ -119,7 +127,9 @@ export const sgdStep = (
   attrs: SgdAttrs,
 ): void => {
   const op = attrs.momentum === 0 ? sgdOp : sgdMomentumOp;
-  const state = parameters.flatMap(({ parameter, grad, buffer }) => (buffer && attrs.momentum !== 0 ? [parameter, grad, buffer] : [parameter, grad]));
+  const state = parameters.flatMap(({ parameter, grad, buffer }) =>
+    buffer && attrs.momentum !== 0 ? [parameter, grad, buffer] : [parameter, grad],
+  );
   run(op, [...state, count, scale], attrs, { lr });
 };
 
