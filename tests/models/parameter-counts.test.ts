@@ -1,5 +1,15 @@
-import { RobertaConfig, RobertaForMaskedLM, RobertaForSequenceClassification, RobertaModel } from "@tessera/models";
+import { valueAndGrad } from "@tessera/autograd";
+import {
+  RobertaConfig,
+  RobertaForMaskedLM,
+  RobertaForSequenceClassification,
+  RobertaModel,
+  weightDecayGroups,
+  type MaskedLMInputs,
+} from "@tessera/models";
+import { AdamW, clipGradNorm } from "@tessera/nn";
 import { BlockSparseModelPatcher } from "@tessera/sparse";
+import { arange, Generator, memory, randint, resetPeakMemory, scope } from "@tessera/tensor";
 import { expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
 import { tinyConfig } from "./tiny-model.ts";
@@ -35,6 +45,35 @@ it("the article's model has 83,504,416 parameters, and 67,579,168 after its thre
     expect(83_504_416 - 6 * gone).toBe(67_579_168);
     expect(model.numParameters()).toBe(67_579_168);
   }));
+
+it(
+  "the article's model trains on the CPU within 8 GiB",
+  () =>
+    withoutLeaks(async () => {
+      using model = new RobertaForMaskedLM(article(), { generator: new Generator(1) });
+      using optimizer = new AdamW(weightDecayGroups(model, { weightDecay: 0.01 }), { lr: 1e-4 });
+      const lossAndGrads = valueAndGrad(model, (inputs: MaskedLMInputs) => ({ loss: model.forward(inputs).loss! }));
+      resetPeakMemory();
+      const { loss, norm } = scope(() => {
+        const draw = { generator: new Generator(2) };
+        const inputIds = randint(5, 52000, [2, 128], draw);
+        const { value, grads } = lossAndGrads({
+          inputIds,
+          labels: randint(5, 52000, [39], draw),
+          labelPositions: arange(39),
+        });
+        const norm = clipGradNorm(grads, 1).item();
+        optimizer.step(grads);
+        return { loss: value.loss.item(), norm };
+      });
+      // It knows nothing yet: about as good as a guess among 52,000.
+      expect(await loss).toBeGreaterThan(Math.log(52000) - 0.6);
+      expect(await loss).toBeLessThan(Math.log(52000) + 0.6);
+      expect(await norm).toBeGreaterThan(0);
+      expect(memory()["cpu"]!.peakBytes).toBeLessThan(8 * 2 ** 30);
+    }),
+  60_000,
+);
 
 it("counts heads, poolers and untied decoders", () => {
   // Embeddings 64·16 + 24·16 + 16 + 2·16; a layer 4·(16·16 + 16) + (16·32 + 32) + (32·16 + 16) + 4·16.

@@ -314,32 +314,40 @@ const dyingBatches = (after: number): BatchSource<MaskedLMInputs> => {
 };
 
 describe("the log", () => {
-  it("is the one of a training that was never stopped, whatever came after the checkpoint", async () => {
-    const [whole, parts] = [new MemoryFolder(), new MemoryFolder()];
-    const evaluate = async () => ({ accuracy: 0.5 });
-    const options = { loggingSteps: 5, saveSteps: 6, evalSteps: 10, evaluate };
-    const train = async (folder: MemoryFolder, more: Options = {}, resume = false): Promise<void> => {
-      const training = tinyTraining(STEPS);
-      await trainerOf(training, { ...options, folder, ...more })
-        .train({ resume })
-        .catch(() => undefined);
-      disposeTraining(training);
-    };
-    await train(whole);
-    // Dies in step 17, after the checkpoint of step 12, with a line half written.
-    await train(parts, { batches: dyingBatches(16) });
-    await parts.append("log.jsonl", new TextEncoder().encode('{"event":"train","st'));
-    await train(parts, {}, true);
-    const entries = async (folder: MemoryFolder) =>
-      (await new TrainingLog(folder).entries()).map(
-        ({ seconds: _s, tokensPerSecond: _t, etaSeconds: _e, ...rest }) => rest,
-      );
-    expect(await entries(parts)).toEqual(await entries(whole));
-    expect((await entries(whole)).map(({ event, step }) => `${event} ${step}`)).toEqual([
+  const evaluate = async () => ({ accuracy: 0.5 });
+  const train = async (folder: MemoryFolder, more: Options = {}, resume = false): Promise<void> => {
+    const training = tinyTraining(STEPS);
+    const options = { loggingSteps: 5, saveSteps: 6, evalSteps: 10, evaluate, folder, ...more };
+    await trainerOf(training, options).train({ resume });
+    disposeTraining(training);
+  };
+  /** What does not depend on the clock. */
+  const entries = async (folder: MemoryFolder) =>
+    (await new TrainingLog(folder).entries()).map(
+      ({ seconds: _s, tokensPerSecond: _t, etaSeconds: _e, ...rest }) => rest,
+    );
+
+  it("has a line for each report and each evaluation", async () => {
+    const folder = new MemoryFolder();
+    await train(folder);
+    expect((await entries(folder)).map(({ event, step }) => `${event} ${step}`)).toEqual([
       ...["train 5", "train 10", "eval 10", "train 15", "train 20", "eval 20", "train 25", "train 30", "eval 30"],
     ]);
-    expect((await entries(whole)).at(-1)).toEqual({ event: "eval", step: 30, accuracy: 0.5 });
+    expect((await entries(folder)).at(-1)).toEqual({ event: "eval", step: 30, accuracy: 0.5 });
   });
+
+  it.each(["", '{"event":"train","st'])(
+    "is that of a training that was never stopped, whatever came after the checkpoint, and with a half line %j",
+    async (half) => {
+      const [whole, parts] = [new MemoryFolder(), new MemoryFolder()];
+      await train(whole);
+      // Dies in step 17, after the checkpoint of step 12 and the report of step 15.
+      await expect(train(parts, { batches: dyingBatches(16) })).rejects.toThrow("power cut");
+      await parts.append("log.jsonl", new TextEncoder().encode(half));
+      await train(parts, {}, true);
+      expect(await entries(parts)).toEqual(await entries(whole));
+    },
+  );
 });
 
 describe("what goes wrong", () => {

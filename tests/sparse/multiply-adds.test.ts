@@ -73,11 +73,11 @@ const cases: { readonly note: string; readonly layout: BlockLayout }[] = [
 ];
 
 // The count is taken by the kernels as they run: every multiplication in the shipped WebAssembly goes through a counter.
-for (const { name, key, rows } of variants)
+// An engine that is told to do without relaxed SIMD cannot run the second variant.
+for (const { name, key, rows } of variants.filter((one) => one.key === "base64" || fusesMultiplyAdd()))
   describe(`multiply-adds of the ${name} kernels`, () => {
     let run: CountingRunner;
     beforeAll(async () => {
-      fusesMultiplyAdd(); // Node 20 compiles relaxed SIMD only after this has looked.
       run = await countingRunner(key, shipped());
     });
 

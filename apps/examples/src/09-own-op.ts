@@ -1,0 +1,63 @@
+// An op of your own: a record with its shape rule and kernels, and a row with its gradient. It then works like the built-in
+// ones: checked, recorded, differentiated twice, on views and on every device that has a kernel.
+//
+// The op is a "leaky" ReLU of any slope: y = x where x > 0, else k x.
+import { defineVjps, grad, type VjpTable } from "@tessera/autograd";
+import { defineOp, DTypeError, gt, mul, run, sum, tensor, where, type Tensor } from "@tessera/tensor";
+
+/** Inputs, outputs and attributes by name: everything below is checked against it. */
+type LeakyRelu = { inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { k: number } };
+
+const family = {
+  leakyReluOp: defineOp<LeakyRelu>({
+    name: "leakyRelu",
+    // From shapes and dtypes alone, never from data.
+    infer([x]) {
+      if (x.dtype !== "float32")
+        throw new DTypeError(`leakyRelu: expected float32, got ${x.dtype}; cast(x, "float32")`);
+      return [{ shape: x.shape, dtype: x.dtype }];
+    },
+    kernels: {
+      // Plain loops: the specification. `values` are in row-major order whatever view was given.
+      reference([x], [y], { k }) {
+        for (let i = 0; i < y.values.length; i++) {
+          const value = x.values[i]!;
+          y.values[i] = value > 0 ? value : k * value;
+        }
+      },
+      // An op from outside may run the reference kernel on the cpu device too; ours bring AssemblyScript.
+      cpu: "reference",
+    },
+  }),
+};
+
+/** What others call. Shape: any → the same. */
+const leakyRelu = (x: Tensor, k = 0.01): Tensor => run(family.leakyReluOp, [x], { k })[0];
+
+// dx = dy where x > 0, else k dy. Leaving this row out does not compile.
+const vjps = {
+  leakyRelu: {
+    saves: "inputs",
+    vjp: ([dy], { inputs: [x], attrs: { k } }) => [where(gt(x, 0), dy, mul(dy, k))],
+  },
+} satisfies VjpTable<typeof family>;
+defineVjps(family, vjps);
+
+const x = tensor([-2, -1, 0.5, 3]);
+console.log(`leakyRelu: ${leakyRelu(x, 0.1).toString()}`);
+console.log(`gradient:  ${grad((t: Tensor) => sum(leakyRelu(t, 0.1)))(x).toString()}`);
+
+// The rule is made of ops, so it differentiates again: (leakyRelu(x)²)″ = 2 k² or 2.
+const squared = (t: Tensor): Tensor => {
+  const y = leakyRelu(t, 0.1);
+  return sum(mul(y, y));
+};
+console.log(`second:    ${grad((t: Tensor) => sum(grad(squared)(t)))(x).toString()}`);
+
+// Errors name the op.
+try {
+  leakyRelu(tensor([true]));
+} catch (error) {
+  console.log(`error:     ${(error as Error).message}`);
+}
+x.dispose();

@@ -1,0 +1,21 @@
+import type { CommandDefinition } from "./command-definition.ts";
+import { demoCommand } from "./demo.ts";
+import { evaluateCommand } from "./evaluate.ts";
+import { fillMaskCommand } from "./fill-mask.ts";
+import { finetuneCommand } from "./finetune.ts";
+import { infoCommand } from "./info.ts";
+import { patchCommand } from "./patch.ts";
+import { pretrainCommand } from "./pretrain.ts";
+import { sensitivityCommand } from "./sensitivity.ts";
+
+/** Every command, in the order of the help. */
+export const commands: readonly CommandDefinition[] = [
+  demoCommand,
+  pretrainCommand,
+  finetuneCommand,
+  evaluateCommand,
+  fillMaskCommand,
+  patchCommand,
+  sensitivityCommand,
+  infoCommand,
+];

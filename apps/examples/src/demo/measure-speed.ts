@@ -1,0 +1,67 @@
+import { valueAndGrad } from "@tessera/autograd";
+import { ClassificationCollator, type EncodedExample } from "@tessera/models/data";
+import type { RobertaForSequenceClassification } from "@tessera/models/roberta";
+import { classificationInputs } from "@tessera/models/training";
+import { AdamW, clipGradNorm } from "@tessera/nn";
+import { dispose, keep, scope } from "@tessera/tensor";
+import type { SpeedResult } from "./demo-run.ts";
+
+const ROUNDS = 15;
+/** Rounds before the first that counts: engines compile what they see often. */
+const WARM_UP = 3;
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+
+/**
+ * Times a training step and a forward pass of some models on the same batch. They take turns, so that a machine that gets slower
+ * or faster meanwhile is so for all of them. The models are changed: give copies.
+ */
+export const measureSpeed = async <Name extends string>(
+  models: Readonly<Record<Name, RobertaForSequenceClassification>>,
+  examples: readonly EncodedExample[],
+): Promise<Record<Name, SpeedResult> & { batch: number; length: number }> => {
+  const names = Object.keys(models) as Name[];
+  const { padTokenId } = models[names[0]!].config;
+  const batch = new ClassificationCollator({ padTokenId }).collate(examples);
+  const inputs = scope(() => keep(classificationInputs(batch)));
+  const contenders = names.map((name) => {
+    const model = models[name].train();
+    const optimizer = new AdamW(model.namedParameters(), { lr: 1e-6 });
+    const lossAndGrads = valueAndGrad(model, () => model.forward(inputs).loss!);
+    const step = (): Promise<number> =>
+      scope(() => {
+        const { value, grads } = lossAndGrads();
+        clipGradNorm(grads, 1);
+        optimizer.step(grads);
+        return { read: value.item() };
+      }).read;
+    const forward = (): Promise<number> => scope(() => ({ read: model.forward(inputs).loss!.item() })).read;
+    return { name, optimizer, step, forward, steps: [] as number[], forwards: [] as number[] };
+  });
+  const time = async (work: () => Promise<number>): Promise<number> => {
+    const begun = performance.now();
+    await work();
+    return (performance.now() - begun) / 1000;
+  };
+  try {
+    for (let round = -WARM_UP; round < ROUNDS; round++) {
+      for (const { step, forward, steps, forwards } of contenders) {
+        const [stepSeconds, forwardSeconds] = [await time(step), await time(forward)];
+        if (round < 0) continue;
+        steps.push(stepSeconds);
+        forwards.push(forwardSeconds);
+      }
+    }
+  } finally {
+    for (const { optimizer } of contenders) optimizer.dispose();
+    dispose(inputs);
+  }
+  const results = Object.fromEntries(
+    contenders.map(({ name, steps, forwards }) => [
+      name,
+      { stepSeconds: median(steps), forwardSeconds: median(forwards) },
+    ]),
+  ) as Record<Name, SpeedResult>;
+  const [texts, length] = batch.shape;
+  return { ...results, batch: texts, length };
+};

@@ -1,0 +1,99 @@
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { ArgumentError, openDevices, setDefaultDevice, setThreads } from "@tessera/tensor";
+import { Command, type OptionValues } from "commander";
+import type { CommandDefinition, Context } from "./commands/command-definition.ts";
+import { UsageError } from "./terminal/command-error.ts";
+import { wholeNumber } from "./terminal/parse-argument.ts";
+import { stopSignal } from "./terminal/stop-signal.ts";
+import { Terminal } from "./terminal/terminal.ts";
+
+interface GlobalOptions {
+  seed: number;
+  threads?: number;
+  device: string;
+  out?: string;
+  resume?: true;
+  json?: true;
+  quiet?: true;
+}
+
+const { version } = createRequire(import.meta.url)("@tessera/models/package.json") as { version: string };
+
+const addGlobalOptions = (program: Command): Command =>
+  program
+    .option("--seed <n>", "seed of everything random", wholeNumber(0), 0)
+    .option("--threads <n>", "threads of the cpu device (default: as many as the machine runs)", wholeNumber(1))
+    .option("--device <name>", `where tensors live: ${[...openDevices().keys()].join(" or ")}`, "cpu")
+    .option("--out <dir>", "where results go (default: runs/<command>)")
+    .option("--resume", "go on with what is in --out")
+    .option("--json", "print the result as one line of JSON, and nothing else")
+    .option("--quiet", "print the result alone");
+
+const useThreads = (count: number): void => {
+  try {
+    setThreads(count);
+  } catch (error) {
+    throw error instanceof ArgumentError ? new UsageError(`--threads: ${error.message}`, { cause: error }) : error;
+  }
+};
+
+const makeContext = ({ name, writes }: CommandDefinition, options: GlobalOptions, stop: AbortSignal): Context => {
+  const { seed, threads, device, out = join("runs", name), resume = false, json = false, quiet = false } = options;
+  if (writes === "nothing" && options.out !== undefined) {
+    throw new UsageError(`--out: expected a command that writes, got ${name}; leave it out`);
+  }
+  if ((writes === "nothing" || writes === "anew each time") && resume) {
+    throw new UsageError(`--resume: expected a command that can go on, got ${name}; leave it out`);
+  }
+  if (threads !== undefined) useThreads(threads);
+  const known = [...openDevices().keys()];
+  if (!known.includes(device)) {
+    throw new UsageError(`--device: expected ${known.join(" or ")}, got ${device}`);
+  }
+  setDefaultDevice(device);
+  const terminal = new Terminal({ json, quiet });
+  return { terminal, seed, device, out, resume, stop };
+};
+
+const addCommand = (program: Command, definition: CommandDefinition): void => {
+  const { name, summary, examples } = definition;
+  const command = program.command(name).description(summary);
+  for (const argument of definition.arguments ?? []) command.addArgument(argument);
+  for (const option of definition.options ?? []) command.addOption(option);
+  command.addHelpText(
+    "after",
+    `\n${examples.length > 1 ? "Examples" : "Example"}:\n${examples.map((line) => `  npm run tessera -- ${line}`).join("\n")}`,
+  );
+  // Commander calls it with the arguments one by one, then the options, then the command; an absent argument is undefined.
+  command.action(async (...given: unknown[]) => {
+    const args = given.slice(0, -2) as string[];
+    const { signal, release } = stopSignal((text) => process.stderr.write(`${text}\n`));
+    try {
+      const context = makeContext(definition, command.optsWithGlobals<OptionValues & GlobalOptions>(), signal);
+      await definition.run(context, command.opts(), ...args);
+    } finally {
+      release();
+    }
+  });
+};
+
+/** The command line, ready to parse. It throws `CommanderError` instead of ending the process, and prints errors nowhere. */
+export const createProgram = (definitions: readonly CommandDefinition[]): Command => {
+  const program = new Command("tessera")
+    .description("Block-sparse deep learning: train, patch, fine-tune and look at small RoBERTas.")
+    .version(version, "--version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .helpCommand("help [command]", "print help for a command")
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .configureHelp({ showGlobalOptions: true });
+  addGlobalOptions(program);
+  for (const definition of definitions) addCommand(program, definition);
+  program.addHelpText(
+    "after",
+    "\nExample:\n  npm run tessera -- demo\n\nEach command has an example of its own: npm run tessera -- <command> --help",
+  );
+  return program;
+};

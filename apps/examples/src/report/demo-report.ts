@@ -1,0 +1,162 @@
+import { formatBytes, formatCount, formatDuration, formatMilliseconds, formatPercent } from "../terminal/format.ts";
+import { accuracyChart } from "./accuracy-chart.ts";
+import { blockMosaic, type MosaicData } from "./block-mosaic.ts";
+import { lossChart, type LossPoint } from "./loss-chart.ts";
+import { html, type Markup } from "./markup.ts";
+import { page, tiles } from "./page.ts";
+import { table } from "./table.ts";
+
+/** One contender of the demo, measured on the same test texts as the others. */
+export interface Contender {
+  name: string;
+  /** In 0 … 1. */
+  accuracy: number;
+  /** Absent for the baseline, which has no such thing. */
+  model?: {
+    parameters: number;
+    /** Of the saved weights, index included. */
+    bytes: number;
+    /** Seconds of a training step, and of a forward pass over the same batch: medians. */
+    stepSeconds: number;
+    forwardSeconds: number;
+    /** The losses of its fine-tuning. */
+    points: readonly LossPoint[];
+  };
+}
+
+/** What the pre-trained model puts in the place of a mask. */
+export interface FilledMask {
+  text: string;
+  fills: readonly { token: string; probability: number }[];
+}
+
+/** All that the report shows; plain data. */
+export interface DemoReportData {
+  command: string;
+  machine: string;
+  seed: number;
+  seconds?: number;
+  corpus: { texts: number; tokens: number; vocabSize: number };
+  task: { labels: readonly string[]; labelsPerClass: number; trainTexts: number; testTexts: number };
+  model: { layers: number; hidden: number; heads: number; parameters: number };
+  pretraining: { tokens: number; steps: number; points: readonly LossPoint[]; heldOutLoss: number };
+  sparsity: { density: number; blockSize: number; denseParameters: number; sparseParameters: number };
+  contenders: readonly Contender[];
+  /** The batch that speeds were measured on. */
+  timing: { batch: number; length: number };
+  layers: readonly MosaicData[];
+  fills: readonly FilledMask[];
+  reload: { accuracy: number; name: string };
+}
+
+/** The report of `tessera demo` as one HTML file. */
+export const demoReport = (data: DemoReportData): string =>
+  page(
+    "Tessera demo",
+    html`${introduction(data)} ${accuracies(data)} ${training(data)} ${mosaics(data)} ${masks(data)} ${footer(data)}`,
+  );
+
+const best = (data: DemoReportData): Contender =>
+  data.contenders.reduce((top, one) => (one.accuracy > top.accuracy ? one : top));
+
+const introduction = ({ task, model, pretraining, sparsity, contenders, corpus }: DemoReportData): Markup => {
+  const sparse = contenders.find(({ model: own }) => own?.parameters === sparsity.sparseParameters);
+  return html`<h1>A tiny RoBERTa learns English and loses half of its blocks</h1>
+    <p class="lead">
+      ${model.layers} layers of width ${model.hidden}, pre-trained on ${formatCount(pretraining.tokens)} tokens of
+      WordNet, patched to density ${sparsity.density} in three places a layer, and taught ${task.labels.length} classes
+      from ${task.labelsPerClass} labels each.
+    </p>
+    ${tiles([
+      { value: sparse ? formatPercent(sparse.accuracy) : "–", label: "accuracy of the sparse model" },
+      {
+        value: formatPercent(1 - sparsity.sparseParameters / sparsity.denseParameters),
+        label: `fewer parameters: ${formatCount(sparsity.sparseParameters)} instead of ${formatCount(sparsity.denseParameters)}`,
+      },
+      { value: formatCount(task.testTexts), label: "test glosses, never read before" },
+      { value: formatCount(corpus.texts), label: "texts to learn English from" },
+    ])}`;
+};
+
+const accuracies = (data: DemoReportData): Markup => {
+  const { contenders, timing } = data;
+  const models = contenders.filter(({ model }) => model);
+  const winner = best(data);
+  const cell = (value: (model: NonNullable<Contender["model"]>) => string) => (row: Contender) =>
+    row.model ? value(row.model) : "–";
+  return html`<h2>Who tells the classes apart</h2>
+    ${accuracyChart(
+      contenders.map((row) => {
+        const series = models.indexOf(row);
+        return { name: row.name, accuracy: row.accuracy, ...(series < 0 ? {} : { series }) };
+      }),
+      { title: `Accuracy on ${formatCount(data.task.testTexts)} test glosses` },
+    )}
+    <p></p>
+    ${table<Contender>(
+      [
+        { title: "", value: ({ name }) => name },
+        { title: "accuracy", value: ({ accuracy }) => formatPercent(accuracy, 2), numeric: true },
+        { title: "parameters", value: cell(({ parameters }) => formatCount(parameters)), numeric: true },
+        { title: "saved weights", value: cell(({ bytes }) => formatBytes(bytes)), numeric: true },
+        { title: "training step", value: cell(({ stepSeconds }) => formatMilliseconds(stepSeconds)), numeric: true },
+        {
+          title: "forward pass",
+          value: cell(({ forwardSeconds }) => formatMilliseconds(forwardSeconds)),
+          numeric: true,
+        },
+      ],
+      contenders,
+      (row) => row === winner,
+    )}
+    <p class="faint">
+      Best in bold. Times are medians on one batch of ${timing.batch} texts of ${timing.length} tokens, the models
+      taking turns in one process. Saved weights include the layout of the blocks. Read back by a new process, the
+      ${data.reload.name} model has the same accuracy to the digit: ${formatPercent(data.reload.accuracy, 2)}.
+    </p>`;
+};
+
+const training = ({ pretraining, contenders }: DemoReportData): Markup =>
+  html`<h2>How they learned</h2>
+    <div class="charts">
+      ${lossChart([{ name: "masked language model", points: pretraining.points }], {
+        title: "Pre-training: loss on masked tokens",
+      })}
+      ${lossChart(
+        contenders.flatMap(({ name, model }) => (model ? [{ name, points: model.points }] : [])),
+        { title: "Fine-tuning: loss on labels" },
+      )}
+    </div>
+    <p class="faint">
+      Faint: single batches; strong: their running mean. Masked-token loss on texts that were held out, at the end:
+      ${pretraining.heldOutLoss.toFixed(3)}.
+    </p>`;
+
+const mosaics = ({ layers, sparsity }: DemoReportData): Markup =>
+  html`<h2>The patched layers</h2>
+    <p>
+      Each tile is one stored block of ${sparsity.blockSize} × ${sparsity.blockSize} weights of the fine-tuned sparse
+      model, and the deeper its colour the larger its norm. Gaps are neither stored nor computed: not in the forward
+      pass, not in the gradients, not in the optimiser.
+    </p>
+    <div class="mosaics">${layers.map(blockMosaic)}</div>`;
+
+const masks = ({ fills }: DemoReportData): Markup =>
+  html`<h2>What the pre-trained model puts in the gaps</h2>
+    ${table<FilledMask>(
+      [
+        { title: "text", value: ({ text }) => text },
+        {
+          title: "its guesses",
+          value: (row) =>
+            row.fills.map(({ token, probability }) => `${token.trim()} ${formatPercent(probability, 0)}`).join(", "),
+        },
+      ],
+      fills,
+    )}`;
+
+const footer = ({ command, machine, seed, seconds }: DemoReportData): Markup =>
+  html`<footer class="faint">
+    Made by <code>${command}</code>, seed ${seed}, on ${machine}${seconds ? `, in ${formatDuration(seconds)}` : ""}.
+    Glosses and examples: WordNet 3.1, copyright 2011 by Princeton University.
+  </footer>`;

@@ -1,0 +1,71 @@
+import * as Plot from "@observablehq/plot";
+import { html, type Markup } from "./markup.ts";
+import { renderPlot } from "./render-plot.ts";
+import { seriesColor } from "./series-color.ts";
+
+/** The loss at a step of a training run. */
+export interface LossPoint {
+  step: number;
+  loss: number;
+}
+
+export interface LossSeries {
+  name: string;
+  points: readonly LossPoint[];
+}
+
+/** Dots beyond this many only blacken the picture. */
+const MAX_POINTS = 300;
+
+/** Means over equal stretches of steps, so that a long run draws as many points as a short one. */
+export const thinOut = (points: readonly LossPoint[], count = MAX_POINTS): LossPoint[] => {
+  if (points.length <= count) return [...points];
+  return Array.from({ length: count }, (_, i) => {
+    const part = points.slice(Math.floor((i * points.length) / count), Math.floor(((i + 1) * points.length) / count));
+    return {
+      step: part.at(-1)!.step,
+      loss: part.reduce((total, { loss }) => total + loss, 0) / part.length,
+    };
+  });
+};
+
+/** The mean over the last `window` points: the trend under the noise of single batches. */
+export const smooth = (points: readonly LossPoint[], window: number): LossPoint[] =>
+  points.map(({ step }, i) => {
+    const part = points.slice(Math.max(0, i + 1 - window), i + 1);
+    return { step, loss: part.reduce((total, { loss }) => total + loss, 0) / part.length };
+  });
+
+/** Loss over steps: the batches faint, their running mean in front. One colour a series, named in a legend of its own. */
+export const lossChart = (series: readonly LossSeries[], { title }: { title: string }): Markup => {
+  const drawn = series.map(({ name, points }, i) => {
+    const thin = thinOut(points.filter(({ loss }) => Number.isFinite(loss)));
+    return { name, color: seriesColor(i), thin, trend: smooth(thin, Math.max(1, Math.round(thin.length / 20))) };
+  });
+  const plot = renderPlot(
+    {
+      width: 480,
+      height: 280,
+      marginLeft: 40,
+      marginRight: 20,
+      marginBottom: 40,
+      style: { fontSize: "12px" },
+      x: { label: "step", ticks: 5, tickFormat: (step: number) => step.toLocaleString("en-US") },
+      y: { label: "loss", grid: true, nice: true, ticks: 6 },
+      marks: drawn.flatMap(({ color, thin, trend }) => [
+        Plot.line(thin, { x: "step", y: "loss", stroke: color, strokeOpacity: 0.3, strokeWidth: 1 }),
+        Plot.line(trend, { x: "step", y: "loss", stroke: color, strokeWidth: 2 }),
+      ]),
+    },
+    title,
+  );
+  return html`<figure>
+    <figcaption>${title}</figcaption>
+    ${series.length > 1 ? legend(drawn) : ""} ${plot}
+  </figure>`;
+};
+
+const legend = (entries: readonly { name: string; color: string }[]): Markup =>
+  html`<p class="legend">
+    ${entries.map(({ name, color }) => html`<span><i style="background:${color}"></i>${name}</span> `)}
+  </p>`;

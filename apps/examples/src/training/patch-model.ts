@@ -1,0 +1,37 @@
+import type { Module } from "@tessera/nn";
+import { BlockSparseLinear, BlockSparseModelPatcher } from "@tessera/sparse";
+import type { MosaicData } from "../report/block-mosaic.ts";
+
+export interface PatchSettings {
+  patterns: readonly RegExp[];
+  density: number;
+  blockSize: number;
+  criterion?: "magnitude" | "random";
+  seed?: number;
+}
+
+/** A patcher for some patterns of one density. */
+export const createPatcher = ({ patterns, ...options }: PatchSettings): BlockSparseModelPatcher => {
+  const patcher = new BlockSparseModelPatcher();
+  for (const pattern of patterns) patcher.addPattern(pattern, options);
+  return patcher;
+};
+
+/** The sparse layers of a model, by name. */
+export const sparseLayers = (model: Module): [name: string, layer: BlockSparseLinear][] =>
+  [...model.namedModules()].flatMap(([name, module]) =>
+    module instanceof BlockSparseLinear ? [[name, module] as [string, BlockSparseLinear]] : [],
+  );
+
+/** The blocks of each sparse layer, for a picture. */
+export const mosaicsOf = async (model: Module): Promise<MosaicData[]> =>
+  Promise.all(
+    sparseLayers(model).map(async ([name, { layout, shape, values }]) => {
+      const { blockSize, crowIndices, colIndices, blocks } = layout;
+      const numbers = await values.data();
+      const size = blockSize * blockSize;
+      const norms = new Float64Array(blocks);
+      for (let i = 0; i < numbers.length; i++) norms[Math.floor(i / size)]! += numbers[i]! ** 2;
+      return { name, shape, blockSize, crowIndices, colIndices, norms: norms.map(Math.sqrt) };
+    }),
+  );

@@ -1,0 +1,24 @@
+/** Tokens that the demo pre-trains on. A budget, never a deadline: equal seeds give equal weights on any machine. */
+export const DEFAULT_TOKENS = 1_000_000;
+
+/** The model: RoBERTa's shape, small enough for minutes on two cores. */
+export const architecture = { layers: 2, hidden: 128, heads: 4, vocabSize: 4096 } as const;
+
+/** Small batches and much masking: what works best where tokens are few. */
+export const pretraining = { batchSize: 8, length: 64, lr: 1e-3, maskProbability: 0.3 } as const;
+
+export const finetuning = { steps: 600, batchSize: 32, length: 40, lr: 5e-4, labelsPerClass: 50 } as const;
+
+/** AdamW, a linear schedule with its warm-up as a share of all steps, and the largest norm of a gradient. */
+export const optimization = { betas: [0.9, 0.98], weightDecay: 0.01, warmup: 0.06, maxGradNorm: 1 } as const;
+
+/** Where the blocks go: the feed-forward layers and attention's output, in every layer. */
+export const patching = {
+  patterns: [
+    /roberta\.encoder\.layer\.[0-9]+\.intermediate\.dense/,
+    /roberta\.encoder\.layer\.[0-9]+\.output\.dense/,
+    /roberta\.encoder\.layer\.[0-9]+\.attention\.output\.dense/,
+  ],
+  density: 0.5,
+  blockSize: 8,
+} as const;
