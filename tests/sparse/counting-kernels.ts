@@ -66,6 +66,10 @@ const instrument = async (base64: string): Promise<WebAssembly.Module> => {
   return new WebAssembly.Module(bytes);
 };
 
+/** Bytes behind every tensor and every scratch region that no kernel may write. */
+const GUARD = 4096;
+const UNTOUCHED = 0xa5;
+
 /** What a kernel is given or gives back. */
 export interface HostArray {
   readonly layout: Layout;
@@ -99,10 +103,14 @@ export const countingRunner = async (
 
     const memory = new WebAssembly.Memory({ initial: 1024, maximum: 65536, shared: true });
     let heap = 1 << 20;
+    const guards: number[] = [];
     const room = (bytes: number): number => {
       const at = heap;
-      heap += Math.ceil((bytes + 64) / 64) * 64;
+      const guard = at + Math.ceil(bytes / 64) * 64;
+      heap = guard + GUARD;
       if (heap > memory.buffer.byteLength) throw new Error("the case is larger than the memory of this runner");
+      new Uint8Array(memory.buffer, guard, GUARD).fill(UNTOUCHED);
+      guards.push(guard);
       return at;
     };
     const put = (values: TypedArray): number => {
@@ -137,6 +145,9 @@ export const countingRunner = async (
       // Backwards: no task may rely on another one of its step.
       for (let task = tasks - 1; task >= 0; task--) kernel(task, ...resolved);
     }
+    for (const guard of guards)
+      if (new Uint8Array(memory.buffer, guard, GUARD).some((byte) => byte !== UNTOUCHED))
+        throw new Error(`${op.name}: a kernel wrote past the end of a tensor or of its scratch`);
     return {
       outputs: outputs.map((one, i) =>
         one ? new Float32Array(memory.buffer.slice(outputsAt[i], outputsAt[i]! + 4 * size(one))) : new Float32Array(),

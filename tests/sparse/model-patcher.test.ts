@@ -147,6 +147,14 @@ describe("patterns", () => {
     expect(() => names(/layer\.1/)).toThrow(/layer\.1 is not a Linear but a Layer/);
     expect(() => names(/dense/)).toThrow(/\/dense\/ matches no layer/);
     model.dispose();
+    const row = new Sequential(...Array.from({ length: 12 }, () => new Linear(4, 4)));
+    for (const pattern of [/1/, "1"])
+      expect(
+        patcher(pattern)
+          .plan(row)
+          .layers.map(({ name }) => name),
+      ).toEqual(["1"]);
+    row.dispose();
   });
 
   it("leave out what is excluded", () => {

@@ -148,6 +148,30 @@ for (const device of allDevices)
           }));
   });
 
+for (const device of allDevices)
+  it(`what sticks out of a weight gradient is 0 even where inputs are not finite, on ${device.name}`, () =>
+    withoutLeaks(() => {
+      const shape = [13, 11] as const;
+      const layout = BlockLayout.dense(2, 2, 8);
+      scope((): void => {
+        const bad = (values: Float32Array): Float32Array =>
+          values.map((value, i) => (i % 3 === 0 ? NaN : i % 3 === 1 ? Infinity : value));
+        const [dy, x] = [
+          tensor(bad(normals(5 * 13, 1)), [5, 13], { device }),
+          tensor(bad(normals(5 * 11, 2)), [5, 11], { device }),
+        ];
+        const values = sdd(permute(dy, [1, 0]), x, BlockSparseMatrix.zeros(shape, { layout, device })).dataSync();
+        const padding: number[] = [];
+        layout.forEachBlock((row, col, block) => {
+          for (let i = 0; i < 8; i++)
+            for (let j = 0; j < 8; j++)
+              if (row * 8 + i >= 13 || col * 8 + j >= 11) padding.push(values[(block * 8 + i) * 8 + j]!);
+        });
+        expect(padding.length).toBe(4 * 64 - 13 * 11);
+        expect(padding.filter((value) => value !== 0)).toEqual([]);
+      });
+    }));
+
 const withValues = (matrix: BlockSparseMatrix, values: Tensor): BlockSparse => ({
   values,
   shape: matrix.shape,

@@ -1,4 +1,5 @@
-export { FileStoreError, openFolder, type FileStore, type Folder } from "./file-store.ts";
+export { FileStoreError, type FileStore, type Folder } from "./file-store.ts";
 export { loadTokenizer } from "./load-tokenizer.ts";
 export { MemoryFolder } from "./memory-folder.ts";
+export { openFolder } from "./open-folder.ts";
 export type { Pretrained, SavePretrainedOptions } from "./pretrained.ts";

@@ -1,5 +1,6 @@
 import { ByteLevelBpeTokenizer } from "../tokenizers/byte-level-bpe-tokenizer.ts";
-import { FileStoreError, openFolder, type Folder } from "./file-store.ts";
+import { FileStoreError, type Folder } from "./file-store.ts";
+import { openFolder } from "./open-folder.ts";
 
 /**
  * The tokenizer of a folder, from `tokenizer.json`, or else from `vocab.json` and `merges.txt`.

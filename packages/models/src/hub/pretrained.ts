@@ -2,7 +2,8 @@ import type { Module } from "@tessera/nn";
 import { applySparseLayouts, denseStateDict, sparseLayoutsOf, type SparseLayouts } from "@tessera/sparse";
 import { FormatError, readSafetensors, scope, writeSafetensors, type HostTensor, type Tensor } from "@tessera/tensor";
 import { alignCheckpointKeys } from "./checkpoint-keys.ts";
-import { openFolder, type FileStore, type Folder } from "./file-store.ts";
+import type { FileStore, Folder } from "./file-store.ts";
+import { openFolder } from "./open-folder.ts";
 
 const CONFIG = "config.json";
 const WEIGHTS = "model.safetensors";

@@ -9,8 +9,9 @@ import {
   type Generator,
   type GeneratorState,
 } from "@tessera/tensor";
-import { openFolder, type FileStore } from "../hub/file-store.ts";
+import type { FileStore } from "../hub/file-store.ts";
 import { misplacedLayers } from "../hub/misplaced-layers.ts";
+import { openFolder } from "../hub/open-folder.ts";
 import { readCheckpoint, writeCheckpoint, type TrainingState } from "./checkpoint.ts";
 import { Breather, Stopwatch } from "./stopwatch.ts";
 import {

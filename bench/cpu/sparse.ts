@@ -1,0 +1,149 @@
+import { BlockLayout, BlockSparseMatrix, dds, sdd } from "@tessera/sparse";
+import { linear, matmul, scope, tensor, transpose, type Tensor } from "@tessera/tensor";
+import { checkEntries, dot, type Expected } from "../check.ts";
+import { normals } from "../random-data.ts";
+import type { ProductShape } from "../rivals/rival.ts";
+import type { Setting } from "../setting.ts";
+import { digits, makeTable, percent, type Column, type Table } from "../table.ts";
+import { race, speedUp } from "../timing.ts";
+import { written } from "../written.ts";
+
+/** Tokens, inputs and outputs of a layer. */
+const SHAPES: readonly ProductShape[] = [
+  [2048, 768, 3072],
+  [512, 256, 1024],
+  [1024, 128, 512],
+];
+const QUICK_SHAPES: readonly ProductShape[] = [[128, 64, 128]];
+const BLOCK_SIZES = [8, 16, 32, 64];
+const DENSITIES = [1, 0.5, 0.25, 0.1];
+
+const PRODUCTS = ["y = x Wᵀ", "dx = dy W", "dW = dyᵀ x"] as const;
+
+interface Product {
+  readonly product: (typeof PRODUCTS)[number];
+  readonly denseMs: number;
+  readonly sparseMs: number;
+  /** Multiply-adds of stored blocks alone, times two. */
+  readonly bestGflops: number;
+  readonly speedUp: { readonly median: number; readonly best: number };
+  readonly noisy: boolean;
+}
+interface Record {
+  readonly shape: ProductShape;
+  readonly blockSize: number;
+  readonly askedDensity: number;
+  readonly density: number;
+  readonly products: readonly Product[];
+}
+
+/** The three products of a block-sparse layer, beside our own dense ones, packing included on both sides. */
+export const sparse = async (setting: Setting): Promise<Table[]> => {
+  const { threads, quick } = setting;
+  const tables: Table[] = [];
+  for (const shape of quick ? QUICK_SHAPES : SHAPES) {
+    const records: Record[] = [];
+    for (const blockSize of BLOCK_SIZES) {
+      const seen: BlockLayout[] = [];
+      for (const askedDensity of DENSITIES) {
+        const [, inFeatures, outFeatures] = shape;
+        const layout = BlockLayout.balanced({ outFeatures, inFeatures, blockSize, density: askedDensity, seed: 1 });
+        // Every row and column of blocks keeps one: two densities may come out as one layout.
+        if (seen.some((other) => other.equals(layout))) continue;
+        seen.push(layout);
+        setting.say(`sparse ${shape.join("×")} block ${blockSize} density ${askedDensity}`);
+        records.push({ shape, blockSize, askedDensity, density: layout.density, products: await measure(shape, layout, setting) });
+      }
+    }
+    const title = `Block-sparse products against dense ones, tokens × in × out = ${shape.join("×")}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
+    tables.push(
+      makeTable(title, records, columns(), [
+        "A product's column: how many times faster than our own dense product, by the median of neighbouring samples (by the best windows), then the best's share of 1/density.",
+        "GFLOP/s: the best window of the three, counting stored blocks alone. Both sides pack their operands anew at each call. ~: a noisy cell.",
+        "A density that gives the same blocks as the one above it is not repeated.",
+      ]),
+    );
+  }
+  return tables;
+};
+
+const measure = async ([tokens, inputs, outputs]: ProductShape, layout: BlockLayout, { pace }: Setting): Promise<Product[]> => {
+  const host = { x: normals(tokens * inputs, 1), dy: normals(tokens * outputs, 2), weight: normals(outputs * inputs, 3, 1 / Math.sqrt(inputs)) };
+  const x = tensor(host.x, [tokens, inputs]);
+  const dy = tensor(host.dy, [tokens, outputs]);
+  const weight = tensor(host.weight, [outputs, inputs]);
+  const w = BlockSparseMatrix.fromDense(weight, layout);
+  const masked = scope(() => w.toDense().dataSync());
+
+  // Checked against float64 sums over the masked weight.
+  const { blockSize: b } = layout;
+  const rowOfBlock = Array.from({ length: layout.blocks }, () => 0);
+  layout.forEachBlock((row, _, block) => (rowOfBlock[block] = row));
+  const runs: { product: Product["product"]; dense: () => Tensor; sparse: () => Tensor; expected: (at: number) => Expected }[] = [
+    {
+      product: "y = x Wᵀ",
+      dense: () => linear(x, weight),
+      sparse: () => dds(x, w, { transposed: true }),
+      expected: (at) => {
+        const [token, output] = [Math.floor(at / outputs), at % outputs];
+        return dot(inputs, (p) => host.x[token * inputs + p]!, (p) => masked[output * inputs + p]!);
+      },
+    },
+    {
+      product: "dx = dy W",
+      dense: () => matmul(dy, weight),
+      sparse: () => dds(dy, w),
+      expected: (at) => {
+        const [token, input] = [Math.floor(at / inputs), at % inputs];
+        return dot(outputs, (p) => host.dy[token * outputs + p]!, (p) => masked[p * inputs + input]!);
+      },
+    },
+    {
+      product: "dW = dyᵀ x",
+      dense: () => matmul(transpose(dy, 0, 1), x),
+      sparse: () => sdd(transpose(dy, 0, 1), x, w),
+      expected: (at) => {
+        const block = Math.floor(at / (b * b));
+        const [output, input] = [rowOfBlock[block]! * b + (Math.floor(at / b) % b), layout.colIndices[block]! * b + (at % b)];
+        return dot(tokens, (p) => host.dy[p * outputs + output]!, (p) => host.x[p * inputs + input]!);
+      },
+    },
+  ];
+  const flops = 2 * layout.multiplyAdds(tokens);
+  const products: Product[] = [];
+  for (const { product, dense, sparse: sparseRun, expected } of runs) {
+    const result = scope(() => sparseRun().dataSync());
+    checkEntries(`${product}, block ${b}, density ${layout.density}`, result, result.length, expected);
+    const anew = (run: () => Tensor) => () => {
+      written(x, dy, weight, w.values);
+      scope((): void => void run());
+    };
+    const timings = await race([{ name: "dense", run: anew(dense) }, { name: "sparse", run: anew(sparseRun) }], pace);
+    products.push({
+      product,
+      denseMs: 1000 * timings.dense.median,
+      sparseMs: 1000 * timings.sparse.median,
+      bestGflops: (1e-9 * flops) / timings.sparse.best,
+      speedUp: speedUp(timings.sparse, timings.dense),
+      noisy: timings.sparse.noisy || timings.dense.noisy,
+    });
+  }
+  for (const each of [x, dy, weight, w]) each.dispose();
+  return products;
+};
+
+const columns = (): Column<Record>[] => [
+  { label: "block", cell: ({ blockSize }) => `${blockSize}` },
+  { label: "density", cell: ({ askedDensity, density }) => (askedDensity === density ? `${density}` : `${askedDensity}: ${density.toFixed(3)}`) },
+  { label: "1/density", cell: ({ density }) => (1 / density).toFixed(2) },
+  ...PRODUCTS.map(
+    (product, at): Column<Record> => ({
+      label: product,
+      cell: ({ products, density }) => {
+        const { speedUp: ratio, noisy } = products[at]!;
+        return `${noisy ? "~" : ""}${ratio.median.toFixed(2)} (${ratio.best.toFixed(2)}) ${percent(ratio.best * density)}`;
+      },
+    }),
+  ),
+  { label: "GFLOP/s", cell: ({ products }) => digits(Math.max(...products.map(({ bestGflops }) => bestGflops))) },
+];

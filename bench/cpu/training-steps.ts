@@ -1,0 +1,7 @@
+import type { Setting } from "../setting.ts";
+import type { Table } from "../table.ts";
+import { encoderStep } from "./encoder-step.ts";
+import { maskedLMSteps } from "./masked-lm-step.ts";
+
+/** Whole training steps: an encoder beside the rivals, and RoBERTas beside their patched selves. */
+export const trainingSteps = async (setting: Setting): Promise<Table[]> => [await encoderStep(setting), ...(await maskedLMSteps(setting))];

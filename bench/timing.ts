@@ -1,0 +1,98 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** One of those that are timed side by side. A promise that `run` returns is awaited. */
+export interface Contender<Name extends string = string> {
+  readonly name: Name;
+  run(): unknown;
+}
+
+/** Seconds of one call. */
+export interface Timing {
+  readonly median: number;
+  /** The best window: what the code can do when the machine lets it. */
+  readonly best: number;
+  /** Of each round, in order: the n-th samples of two contenders were taken one after the other. */
+  readonly samples: readonly number[];
+  /** The median is more than a fifth above the best window: others used the machine. */
+  readonly noisy: boolean;
+}
+
+export interface Pace {
+  /** Time to spend on all contenders of one race, once they are warm. */
+  readonly seconds: number;
+  readonly rounds: readonly [least: number, most: number];
+  /** What one sample should last; calls shorter than that are repeated. */
+  readonly sampleSeconds: number;
+  /** A rest before each sample, in which the other contenders' threads fall asleep. */
+  readonly restMs: number;
+}
+
+export const paceOf = (quick: boolean): Pace =>
+  quick
+    ? { seconds: 0.3, rounds: [3, 5], sampleSeconds: 0.002, restMs: 1 }
+    : { seconds: 6, rounds: [9, 60], sampleSeconds: 0.02, restMs: 8 };
+
+/**
+ * Times contenders in turns in one process: each round takes one sample of every one of them, in an order that changes, so that
+ * whatever slows the machine for a while slows all of them.
+ */
+export const race = async <Name extends string>(
+  contenders: readonly Contender<Name>[],
+  pace: Pace,
+): Promise<Readonly<Record<Name, Timing>>> => {
+  const runners = [];
+  for (const contender of contenders) runners.push({ contender, repeats: await warmUp(contender, pace), samples: [] as number[] });
+  const [least, most] = pace.rounds;
+  const start = performance.now();
+  for (let round = 0; round < most && (round < least || performance.now() - start < 1000 * pace.seconds); round++)
+    for (let i = 0; i < runners.length; i++) {
+      const runner = runners[(i + round) % runners.length]!;
+      runner.samples.push(await sample(runner.contender, runner.repeats, pace));
+    }
+  return Object.fromEntries(runners.map(({ contender, samples }) => [contender.name, timingOf(samples)])) as Record<Name, Timing>;
+};
+
+/** How many times faster `ours` is: the median over the rounds of what the two took one after the other, and of the bests. */
+export const speedUp = (ours: Timing, other: Timing): { median: number; best: number } => ({
+  median: median(ours.samples.map((seconds, round) => other.samples[round]! / seconds)),
+  best: other.best / ours.best,
+});
+
+export const median = (values: readonly number[]): number => {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+};
+
+const timingOf = (samples: readonly number[]): Timing => {
+  const best = Math.min(...samples);
+  return { median: median(samples), best, samples, noisy: median(samples) > 1.2 * best };
+};
+
+const call = async ({ run }: Contender): Promise<void> => {
+  const result = run();
+  // Awaiting nothing would hand the thread to whatever else waits.
+  if (result instanceof Promise) await result;
+};
+
+const seconds = async (contender: Contender, repeats: number): Promise<number> => {
+  const start = performance.now();
+  for (let i = 0; i < repeats; i++) await call(contender);
+  return (performance.now() - start) / 1000 / repeats;
+};
+
+/** Calls until the optimising compiler has done its work; gives how many calls one sample takes. */
+const warmUp = async (contender: Contender, { sampleSeconds }: Pace): Promise<number> => {
+  const start = performance.now();
+  let once = await seconds(contender, 1);
+  for (let calls = 1; calls < 4 || (calls < 200 && performance.now() - start < 20_000 * sampleSeconds); calls++)
+    once = Math.min(once, await seconds(contender, 1));
+  return Math.max(1, Math.ceil(sampleSeconds / once));
+};
+
+const sample = async (contender: Contender, repeats: number, { restMs }: Pace): Promise<number> => {
+  await sleep(restMs);
+  // Wakes its threads, and brings its data back into the caches.
+  await call(contender);
+  return seconds(contender, repeats);
+};
