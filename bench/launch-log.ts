@@ -7,7 +7,10 @@ export interface LoggedLaunch {
 }
 
 /** What a device launched while `fn` ran. For devices that have done the work when `launch` returns. */
-export const logLaunches = <T>(device: Backend, fn: () => T): { value: T; launches: LoggedLaunch[]; seconds: number } => {
+export const logLaunches = <T>(
+  device: Backend,
+  fn: () => T,
+): { value: T; launches: LoggedLaunch[]; seconds: number } => {
   const launches: LoggedLaunch[] = [];
   const launch = device.launch.bind(device);
   device.launch = (one) => {

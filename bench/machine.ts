@@ -53,11 +53,16 @@ export const machineLine = ({ cpu, threads, memoryGiB, system, node, v8, fused, 
   `${cpu}, ${threads} threads, ${memoryGiB} GiB, ${system}, Node ${node} (V8 ${v8}), ${fused ? "fused" : "separate"} multiply-adds, load ${load.toFixed(1)} before`;
 
 /** @param sizes how many elements to copy */
-export const measurePeak = async (threads: number, { quick, sizes = SIZES }: { quick: boolean; sizes?: readonly number[] }): Promise<Peak> => {
+export const measurePeak = async (
+  threads: number,
+  { quick, sizes = SIZES }: { quick: boolean; sizes?: readonly number[] },
+): Promise<Peak> => {
   const windows = quick ? 10 : 60;
   const largest = 4 * Math.max(...sizes);
   const base = await measure(await buildProbe(false), threads, windows, { sizes, largest });
-  const relaxed = fusesMultiplyAdd() ? await measure(await buildProbe(true), threads, windows, { sizes: [], largest: 0 }) : null;
+  const relaxed = fusesMultiplyAdd()
+    ? await measure(await buildProbe(true), threads, windows, { sizes: [], largest: 0 })
+    : null;
   return {
     threads,
     flops: Math.max(base.flops, relaxed?.flops ?? 0),

@@ -41,7 +41,8 @@ const families: readonly (readonly [RegExp, OpFamily])[] = [
 type Layouts = readonly (Layout | null)[];
 
 export const costOf = ({ op, call }: Launch): OpCost => {
-  const family = families.find(([pattern]) => pattern.test(op.name))?.[1] ?? (isElementwise(call) ? "elementwise" : "others");
+  const family =
+    families.find(([pattern]) => pattern.test(op.name))?.[1] ?? (isElementwise(call) ? "elementwise" : "others");
   return { family, flops: flopsOf(family, op.name, call), bytes: bytesOf(family, op, call) };
 };
 
@@ -76,10 +77,10 @@ const bytesOfLayout = ({ shape, strides, dtype }: Layout): number =>
   bytesPerElement[dtype] * product(shape.map((size, dim) => (strides[dim] === 0 ? 1 : size)));
 
 const bytesOf = (family: OpFamily, op: Launch["op"], { inputs, outputs }: Launch["call"]): number => {
-  const written = (outputs as Layouts).reduce((total, layout) => total + (layout ? bytesOfLayout(layout) : 0), 0);
+  const written = outputs.reduce((total, layout) => total + (layout ? bytesOfLayout(layout) : 0), 0);
   // Of a table, only the rows that are asked for.
   if (family === "embedding and indexing" && !/backward|add/i.test(op.name)) return 2 * written;
-  const read = (inputs as Layouts).reduce(
+  const read = inputs.reduce(
     (total, layout, at) => total + (layout ? bytesOfLayout(layout) * (op.mutates?.(at) ? 2 : 1) : 0),
     0,
   );

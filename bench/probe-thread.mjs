@@ -17,7 +17,7 @@ const work = (kind, amount, repeats) => {
 };
 
 parentPort.postMessage("ready");
-for (let job = 0; ; ) {
+for (let job = 0; ;) {
   Atomics.wait(control, JOB, job);
   job = Atomics.load(control, JOB);
   const kind = Atomics.load(control, KIND);

@@ -73,7 +73,8 @@ export class Probe {
       Atomics.store(control, word, value);
     this.startJob();
     for (let done = 0; done < threads; done = Atomics.load(control, WORD.done))
-      if (Atomics.wait(control, WORD.done, done, PATIENCE_MS) === "timed-out") throw new Error("bench: a thread of the probe stopped");
+      if (Atomics.wait(control, WORD.done, done, PATIENCE_MS) === "timed-out")
+        throw new Error("bench: a thread of the probe stopped");
     return Math.max(...this.milliseconds) / 1000;
   }
 

@@ -13,7 +13,8 @@ export const uniforms = (seed: number): (() => number) => {
 export const normals = (count: number, seed: number, scale = 1): Float32Array => {
   const uniform = uniforms(seed);
   const out = new Float32Array(count);
-  for (let i = 0; i < count; i++) out[i] = scale * Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
+  for (let i = 0; i < count; i++)
+    out[i] = scale * Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
   return out;
 };
 

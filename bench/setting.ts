@@ -14,7 +14,7 @@ export interface Setting {
   /** None where they are not installed, or not asked for. */
   readonly rivals: readonly Rival[];
   /** Tells what is being measured. */
-  say(text: string): void;
+  readonly say: (text: string) => void;
 }
 
 const PATIENCE_MS = 20_000;
@@ -24,7 +24,8 @@ export const useThreads = async (threads: number): Promise<void> => {
   setThreads(threads);
   const start = performance.now();
   while (cpu.threadsJoined < threads) {
-    if (performance.now() - start > PATIENCE_MS) throw new Error(`bench: ${cpu.threadsJoined} of ${threads} threads joined in ${PATIENCE_MS / 1000} s`);
+    if (performance.now() - start > PATIENCE_MS)
+      throw new Error(`bench: ${cpu.threadsJoined} of ${threads} threads joined in ${PATIENCE_MS / 1000} s`);
     // They start at the first work that is worth them.
     scope((): void => {
       const a = zeros([256, 256]);

@@ -10,7 +10,7 @@ export interface Table {
 /** How a column shows a record. */
 export interface Column<R> {
   readonly label: string;
-  cell(record: R): string;
+  readonly cell: (record: R) => string;
 }
 
 export const makeTable = <R extends object>(
@@ -37,7 +37,15 @@ const aligned = ({ header, rows }: Table): string[][] => {
 
 export const textOf = (table: Table): string => {
   const [header, ...rows] = aligned(table).map((line) => line.join("  "));
-  return [table.title, "", header!, "─".repeat(header!.length), ...rows, ...table.notes.map((note) => `  ${note}`), ""].join("\n");
+  return [
+    table.title,
+    "",
+    header!,
+    "─".repeat(header!.length),
+    ...rows,
+    ...table.notes.map((note) => `  ${note}`),
+    "",
+  ].join("\n");
 };
 
 export const markdownOf = (table: Table): string => {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** One of those that are timed side by side. A promise that `run` returns is awaited. */
 export interface Contender<Name extends string = string> {
   readonly name: Name;
-  run(): unknown;
+  readonly run: () => unknown;
 }
 
 /** Seconds of one call. */
@@ -41,7 +41,8 @@ export const race = async <Name extends string>(
   pace: Pace,
 ): Promise<Readonly<Record<Name, Timing>>> => {
   const runners = [];
-  for (const contender of contenders) runners.push({ contender, repeats: await warmUp(contender, pace), samples: [] as number[] });
+  for (const contender of contenders)
+    runners.push({ contender, repeats: await warmUp(contender, pace), samples: [] as number[] });
   const [least, most] = pace.rounds;
   const start = performance.now();
   for (let round = 0; round < most && (round < least || performance.now() - start < 1000 * pace.seconds); round++)
@@ -49,7 +50,10 @@ export const race = async <Name extends string>(
       const runner = runners[(i + round) % runners.length]!;
       runner.samples.push(await sample(runner.contender, runner.repeats, pace));
     }
-  return Object.fromEntries(runners.map(({ contender, samples }) => [contender.name, timingOf(samples)])) as Record<Name, Timing>;
+  return Object.fromEntries(runners.map(({ contender, samples }) => [contender.name, timingOf(samples)])) as Record<
+    Name,
+    Timing
+  >;
 };
 
 /** How many times faster `ours` is: the median over the rounds of what the two took one after the other, and of the bests. */
@@ -69,8 +73,8 @@ const timingOf = (samples: readonly number[]): Timing => {
   return { median: median(samples), best, samples, noisy: median(samples) > 1.2 * best };
 };
 
-const call = async ({ run }: Contender): Promise<void> => {
-  const result = run();
+const call = async (contender: Contender): Promise<void> => {
+  const result = contender.run();
   // Awaiting nothing would hand the thread to whatever else waits.
   if (result instanceof Promise) await result;
 };

@@ -1,5 +1,5 @@
 import { linear, scope, cpu, withRecorder, type Activation, type Buffer, type Tensor } from "@tessera/tensor";
-import { Linear } from "@tessera/nn";
+import type { Linear } from "@tessera/nn";
 import { logLaunches, type LoggedLaunch } from "../launch-log.ts";
 import { costOf } from "../op-cost.ts";
 import { normals } from "../random-data.ts";
@@ -18,9 +18,12 @@ export const patchedParts = async (
   tokens: number,
   pace: Pace,
 ): Promise<ReadonlyMap<string, number>> => {
-  const layers = new Map(patchedLayers(training.model).map((name) => [name, training.model.getSubmodule(name) as Linear]));
+  const layers = new Map(
+    patchedLayers(training.model).map((name) => [name, training.model.getSubmodule(name) as Linear]),
+  );
   const inProducts = new Map<string, number>();
-  for (const [name, layer] of layers) inProducts.set(name, layer.activation ? await productPart(layer, layer.activation, tokens, pace) : 1);
+  for (const [name, layer] of layers)
+    inProducts.set(name, layer.activation ? await productPart(layer, layer.activation, tokens, pace) : 1);
   for (let i = 0; i < 2; i++) training.step();
   const parts = new Map<string, number[]>([...layers.keys()].map((name) => [name, []]));
   const parameters = training.model.numParameters();
@@ -32,7 +35,11 @@ export const patchedParts = async (
       let total = (seconds(optimiser) * layer.weight.numel()) / parameters;
       for (const one of step.launches) {
         const { inputs, outputs } = one.launch;
-        if (costOf(one.launch).family !== "dense products" || ![...inputs, ...outputs].some((buffer) => buffer && own.has(buffer))) continue;
+        if (
+          costOf(one.launch).family !== "dense products" ||
+          ![...inputs, ...outputs].some((buffer) => buffer && own.has(buffer))
+        )
+          continue;
         // Forward, the activation is in the same pass, and stays as it is.
         total += one.seconds * (/linear/i.test(one.launch.op.name) ? inProducts.get(name)! : 1);
       }
@@ -50,7 +57,11 @@ interface LoggedStep {
 }
 
 const logStep = (training: RobertaTraining): LoggedStep => {
-  const { value, launches, seconds: total } = logLaunches(cpu, () => {
+  const {
+    value,
+    launches,
+    seconds: total,
+  } = logLaunches(cpu, () => {
     const buffers = new Map<string, Buffer>();
     scope((): void => {
       const { grads } = training.gradients();
@@ -65,9 +76,15 @@ const logStep = (training: RobertaTraining): LoggedStep => {
 const seconds = (launches: readonly LoggedLaunch[]): number => launches.reduce((total, one) => total + one.seconds, 0);
 
 /** Of a layer's forward with its activation, as a tape sees it, the part that is the product. */
-const productPart = async ({ weight, bias, inFeatures }: Linear, activation: Activation, tokens: number, pace: Pace): Promise<number> => {
+const productPart = async (
+  { weight, bias, inFeatures }: Linear,
+  activation: Activation,
+  tokens: number,
+  pace: Pace,
+): Promise<number> => {
   const x = tensor(normals(tokens * inFeatures, 1), [tokens, inFeatures]);
-  const taped = (fn: () => Tensor) => () => withRecorder({ wants: () => true, record: () => {} }, () => scope((): void => void fn()));
+  const taped = (fn: () => Tensor) => () =>
+    withRecorder({ wants: () => true, record: () => {} }, () => scope((): void => void fn()));
   const { product, whole } = await race(
     [
       { name: "product", run: taped(() => linear(x, weight, bias)) },

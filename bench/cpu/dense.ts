@@ -54,8 +54,12 @@ export const dense = async (setting: Setting): Promise<Table[]> => {
       `"of peak": our best window against the measured ${digits(peak.flops / 1e9)} GFLOP/s of a loop in registers.`,
       `"×": how many times faster we are, by the median of neighbouring samples (by the best windows). NT and TN: our own product with one operand transposed, and how many times faster NN is.`,
       "~: the median is more than 20 % above the best window, so the machine was not quiet.",
-      ...(setting.rivals.some(({ name }) => name === "ort-web") ? ["ort-web copies its operands in and its result out at each call; it cannot do otherwise."] : []),
-      ...(threads > 1 && setting.rivals.length > 0 ? ["tfjs-wasm and jax-js have one thread in Node as they come; they are made to use more here."] : []),
+      ...(setting.rivals.some(({ name }) => name === "ort-web")
+        ? ["ort-web copies its operands in and its result out at each call; it cannot do otherwise."]
+        : []),
+      ...(threads > 1 && setting.rivals.length > 0
+        ? ["tfjs-wasm and jax-js have one thread in Node as they come; they are made to use more here."]
+        : []),
     ]),
   ];
 };
@@ -66,13 +70,24 @@ const measure = async (shape: ProductShape, { pace, rivals, peak, say }: Setting
   const check = (what: string, got: ArrayLike<number>): void =>
     checkEntries(`${what} ${shape.join("×")}`, got, m * n, (at) => {
       const [row, column] = [Math.floor(at / n), at % n];
-      return dot(k, (p) => a[row * k + p]!, (p) => b[p * n + column]!);
+      return dot(
+        k,
+        (p) => a[row * k + p]!,
+        (p) => b[p * n + column]!,
+      );
     });
 
-  const operands = { NN: [tensor(a, [m, k]), tensor(b, [k, n])], NT: [tensor(a, [m, k]), flipped(b, k, n)], TN: [flipped(a, m, k), tensor(b, [k, n])] } as const;
+  const operands = {
+    NN: [tensor(a, [m, k]), tensor(b, [k, n])],
+    NT: [tensor(a, [m, k]), flipped(b, k, n)],
+    TN: [flipped(a, m, k), tensor(b, [k, n])],
+  } as const;
   const contenders: Contender[] = LAYOUTS.map((layout) => {
     const [left, right] = operands[layout];
-    check(layout, scope(() => matmul(left, right).dataSync()));
+    check(
+      layout,
+      scope(() => matmul(left, right).dataSync()),
+    );
     return {
       name: layout,
       run: () => {
@@ -111,13 +126,15 @@ const measure = async (shape: ProductShape, { pace, rivals, peak, say }: Setting
 /** The matrix in column-major order, seen as what it is. */
 const flipped = (values: Float32Array, rows: number, columns: number): Tensor => {
   const turned = new Float32Array(values.length);
-  for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) turned[column * rows + row] = values[row * columns + column]!;
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++) turned[column * rows + row] = values[row * columns + column]!;
   return scope(() => transpose(tensor(turned, [columns, rows]), 0, 1));
 };
 
 const columns = (records: readonly Record[]): Column<Record>[] => {
   const names = [...new Set(records.flatMap(({ others }) => others.map(({ name }) => name)))];
-  const speed = ({ medianGflops, bestGflops, noisy }: Measured): string => `${noisy ? "~" : ""}${digits(medianGflops)} (${digits(bestGflops)})`;
+  const speed = ({ medianGflops, bestGflops, noisy }: Measured): string =>
+    `${noisy ? "~" : ""}${digits(medianGflops)} (${digits(bestGflops)})`;
   return [
     { label: "M×K×N", cell: ({ shape }) => shape.join("×") },
     { label: "tessera NN", cell: ({ ours }) => speed(ours) },
@@ -130,7 +147,10 @@ const columns = (records: readonly Record[]): Column<Record>[] => {
       };
       return [
         { label: name, cell: (record) => show(record, speed) },
-        { label: "×", cell: (record) => show(record, ({ ratio }) => `${ratio.median.toFixed(2)} (${ratio.best.toFixed(2)})`) },
+        {
+          label: "×",
+          cell: (record) => show(record, ({ ratio }) => `${ratio.median.toFixed(2)} (${ratio.best.toFixed(2)})`),
+        },
       ];
     }),
   ];

@@ -71,7 +71,8 @@ export const transposed = ({ shape, data }: HostWeight): HostWeight => {
   const [rows, columns] = shape;
   if (rows === undefined || columns === undefined) return { shape, data };
   const out = new Float32Array(data.length);
-  for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) out[column * rows + row] = data[row * columns + column]!;
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++) out[column * rows + row] = data[row * columns + column]!;
   return { shape: [columns, rows], data: out };
 };
 

@@ -39,7 +39,9 @@ export const encoderStep = async (setting: Setting): Promise<Table> => {
   const ours = tesseraEncoder(problem);
   const losses = await lossesOf(ours);
   const peakBytes = memory()["cpu"]?.peakBytes ?? 0;
-  const trainings: { name: string; version: string; training: Training }[] = [{ name: "tessera", version: "", training: ours }];
+  const trainings: { name: string; version: string; training: Training }[] = [
+    { name: "tessera", version: "", training: ours },
+  ];
   for (const rival of rivals) {
     if (!rival.encoder) continue;
     try {
@@ -86,7 +88,8 @@ export const encoderStep = async (setting: Setting): Promise<Table> => {
 const lossesOf = async (training: Training): Promise<number[]> => {
   const losses: number[] = [];
   for (let step = 0; step < CHECKED_STEPS; step++) losses.push(await training.step());
-  if (!(losses.at(-1)! < losses[0]!)) throw new CheckError(`encoder: expected a loss that falls, got ${losses.join(", ")}`);
+  if (!(losses.at(-1) < losses[0]!))
+    throw new CheckError(`encoder: expected a loss that falls, got ${losses.join(", ")}`);
   return losses;
 };
 
@@ -102,7 +105,13 @@ const checkAgainstFloat64 = async (sizes: EncoderSizes): Promise<void> => {
 
 const columns: readonly Column<Record>[] = [
   { label: "library", cell: ({ name, version }) => `${name} ${version}`.trim() },
-  { label: "step ms, median (best)", cell: ({ medianMs, bestMs, noisy }) => `${noisy ? "~" : ""}${digits(medianMs)} (${digits(bestMs)})` },
-  { label: "×", cell: ({ name, ratio }) => (name === "tessera" ? "" : `${ratio.median.toFixed(2)} (${ratio.best.toFixed(2)})`) },
+  {
+    label: "step ms, median (best)",
+    cell: ({ medianMs, bestMs, noisy }) => `${noisy ? "~" : ""}${digits(medianMs)} (${digits(bestMs)})`,
+  },
+  {
+    label: "×",
+    cell: ({ name, ratio }) => (name === "tessera" ? "" : `${ratio.median.toFixed(2)} (${ratio.best.toFixed(2)})`),
+  },
   { label: "peak MB of tensors", cell: ({ peakBytes }) => (peakBytes === null ? "–" : (peakBytes / 1e6).toFixed(1)) },
 ];

@@ -35,7 +35,9 @@ interface Record {
 
 /** Training steps of small RoBERTas, dense and patched, one table for each. */
 export const maskedLMSteps = async (setting: Setting): Promise<Table[]> => {
-  const models: readonly (readonly [string, RobertaSizes])[] = setting.quick ? [["quick", quickSizes]] : Object.entries(robertaSizes);
+  const models: readonly (readonly [string, RobertaSizes])[] = setting.quick
+    ? [["quick", quickSizes]]
+    : Object.entries(robertaSizes);
   const tables: Table[] = [];
   for (const [name, sizes] of models) tables.push(await measure(name, sizes, setting));
   return tables;
@@ -98,8 +100,11 @@ const variant = (sizes: RobertaSizes, askedDensity: number): Variant => {
 
 const densityOf = ({ plan }: RobertaTraining): number => {
   if (!plan) return 1;
-  const [stored, all] = plan.layers.reduce(([some, total], { layout, shape }) => [some + layout.blocks * layout.blockSize ** 2, total + shape[0] * shape[1]], [0, 0]);
-  return stored! / all!;
+  const [stored, all] = plan.layers.reduce(
+    ([some, total], { layout, shape }) => [some + layout.blocks * layout.blockSize ** 2, total + shape[0] * shape[1]],
+    [0, 0],
+  );
+  return stored / all;
 };
 
 const limitOf = (parts: ReadonlyMap<string, number>, { plan }: RobertaTraining): number => {
@@ -131,9 +136,16 @@ const checkAgainstFloat64 = (sizes: RobertaSizes, density: number): void => {
 };
 
 const columns: readonly Column<Record>[] = [
-  { label: "density", cell: ({ askedDensity, density }) => (askedDensity === density ? `${askedDensity}` : `${askedDensity}: ${density.toFixed(3)}`) },
+  {
+    label: "density",
+    cell: ({ askedDensity, density }) =>
+      askedDensity === density ? `${askedDensity}` : `${askedDensity}: ${density.toFixed(3)}`,
+  },
   { label: "parameters", cell: ({ parameters }) => parameters.toLocaleString("en-US") },
-  { label: "step ms, median (best)", cell: ({ medianMs, bestMs, noisy }) => `${noisy ? "~" : ""}${digits(medianMs)} (${digits(bestMs)})` },
+  {
+    label: "step ms, median (best)",
+    cell: ({ medianMs, bestMs, noisy }) => `${noisy ? "~" : ""}${digits(medianMs)} (${digits(bestMs)})`,
+  },
   { label: "tokens/s", cell: ({ tokensPerSecond }) => Math.round(tokensPerSecond).toLocaleString("en-US") },
   { label: "speed-up", cell: ({ speedUp: ratio }) => `${ratio.median.toFixed(2)} (${ratio.best.toFixed(2)})` },
   { label: "limit", cell: ({ limit }) => limit.toFixed(2) },

@@ -21,7 +21,11 @@ interface Record {
   readonly noisy: boolean;
   readonly bytesPerSecond: number;
   readonly shareOfCopy: number;
-  readonly others: readonly { readonly name: string; readonly medianNs: number; readonly ratio: { readonly median: number; readonly best: number } }[];
+  readonly others: readonly {
+    readonly name: string;
+    readonly medianNs: number;
+    readonly ratio: { readonly median: number; readonly best: number };
+  }[];
 }
 
 /** Ops that do little with each element: how near they come to what memory gives. */
@@ -97,11 +101,17 @@ const columns = (records: readonly Record[]): Column<Record>[] => {
   const names = [...new Set(records.flatMap(({ others }) => others.map(({ name }) => name)))];
   return [
     { label: "op", cell: ({ name }) => name },
-    { label: "ns/element, median (best)", cell: ({ medianNs, bestNs, noisy }) => `${noisy ? "~" : ""}${medianNs.toFixed(3)} (${bestNs.toFixed(3)})` },
+    {
+      label: "ns/element, median (best)",
+      cell: ({ medianNs, bestNs, noisy }) => `${noisy ? "~" : ""}${medianNs.toFixed(3)} (${bestNs.toFixed(3)})`,
+    },
     { label: "GB/s", cell: ({ bytesPerSecond }) => digits(bytesPerSecond / 1e9) },
     { label: "of copy", cell: ({ shareOfCopy }) => percent(shareOfCopy) },
     ...names.flatMap((name): Column<Record>[] => [
-      { label: `${name} ns`, cell: ({ others }) => others.find((other) => other.name === name)?.medianNs.toFixed(3) ?? "–" },
+      {
+        label: `${name} ns`,
+        cell: ({ others }) => others.find((other) => other.name === name)?.medianNs.toFixed(3) ?? "–",
+      },
       {
         label: "×",
         cell: ({ others }) => {

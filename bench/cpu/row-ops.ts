@@ -107,7 +107,9 @@ const layerNormBackward: RowOp = {
   prepare: (rows, columns) => {
     const n = rows * columns;
     const host = { x: manyNormals(n, 1), dy: manyNormals(n, 2), weight: normals(columns, 3) };
-    const moments = Array.from({ length: rows }, (_, row) => momentsOf(rowAt(host.x, row * columns, columns), NORM_EPS));
+    const moments = Array.from({ length: rows }, (_, row) =>
+      momentsOf(rowAt(host.x, row * columns, columns), NORM_EPS),
+    );
     const inputs = [
       tensor(host.dy, [rows, columns]),
       tensor(host.x, [rows, columns]),
@@ -158,7 +160,9 @@ const crossEntropyBackward: RowOp = {
   prepare: (givenRows, columns) => {
     const { rows, host, logits, target } = crossEntropyInputs(givenRows * columns);
     const dloss = ones([rows]);
-    const lse = tensor(Float32Array.from({ length: rows }, (_, row) => logSumExp(rowAt(host.logits, row * VOCABULARY, VOCABULARY))));
+    const lse = tensor(
+      Float32Array.from({ length: rows }, (_, row) => logSumExp(rowAt(host.logits, row * VOCABULARY, VOCABULARY))),
+    );
     return {
       bytes: 8 * rows * VOCABULARY,
       inputs: [logits, target, dloss, lse],
@@ -225,7 +229,8 @@ const embeddingBackward: RowOp = {
       check: (got) =>
         checkEntries("embedding backward", got, VOCABULARY * columns, (at) => {
           const uses: number[] = [];
-          for (let row = 0; row < rows; row++) if (host.ids[row] === Math.floor(at / columns)) uses.push(host.dy[row * columns + (at % columns)]!);
+          for (let row = 0; row < rows; row++)
+            if (host.ids[row] === Math.floor(at / columns)) uses.push(host.dy[row * columns + (at % columns)]!);
           return near(
             uses.reduce((total, value) => total + value, 0),
             uses.length,
@@ -264,14 +269,25 @@ export const rowOps: readonly RowOp[] = [
   elementwise("copy", 1, clone, (at, x) => near(x[at]!, 0)),
   elementwise("add", 2, add, (at, x, dy) => near(x[at]! + dy[at]!, 1), "add"),
   elementwise("exp", 1, exp, (at, x) => near(Math.exp(x[at]!), 4), "exp"),
-  elementwise("gelu", 1, (x) => gelu(x), (at, x) => near(x[at]! * normalDistribution(x[at]!), 16, 0.1)),
+  elementwise(
+    "gelu",
+    1,
+    (x) => gelu(x),
+    (at, x) => near(x[at]! * normalDistribution(x[at]!), 4, Math.abs(x[at]!)),
+  ),
   elementwise(
     "gelu backward",
     2,
     (x, dy) => geluBackward(dy, x),
     (at, x, dy) => near(dy[at]! * (normalDistribution(x[at]!) + x[at]! * normalDensity(x[at]!)), 16, Math.abs(dy[at]!)),
   ),
-  elementwise("softmax", 1, (x) => softmax(x), (at, x, _, columns) => near(softmaxAt(rowAt(x, at, columns), at % columns), 64), "softmax"),
+  elementwise(
+    "softmax",
+    1,
+    (x) => softmax(x),
+    (at, x, _, columns) => near(softmaxAt(rowAt(x, at, columns), at % columns), 64),
+    "softmax",
+  ),
   elementwise(
     "softmax backward",
     2,

@@ -52,7 +52,13 @@ export const sparse = async (setting: Setting): Promise<Table[]> => {
         if (seen.some((other) => other.equals(layout))) continue;
         seen.push(layout);
         setting.say(`sparse ${shape.join("×")} block ${blockSize} density ${askedDensity}`);
-        records.push({ shape, blockSize, askedDensity, density: layout.density, products: await measure(shape, layout, setting) });
+        records.push({
+          shape,
+          blockSize,
+          askedDensity,
+          density: layout.density,
+          products: await measure(shape, layout, setting),
+        });
       }
     }
     const title = `Block-sparse products against dense ones, tokens × in × out = ${shape.join("×")}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
@@ -67,8 +73,16 @@ export const sparse = async (setting: Setting): Promise<Table[]> => {
   return tables;
 };
 
-const measure = async ([tokens, inputs, outputs]: ProductShape, layout: BlockLayout, { pace }: Setting): Promise<Product[]> => {
-  const host = { x: normals(tokens * inputs, 1), dy: normals(tokens * outputs, 2), weight: normals(outputs * inputs, 3, 1 / Math.sqrt(inputs)) };
+const measure = async (
+  [tokens, inputs, outputs]: ProductShape,
+  layout: BlockLayout,
+  { pace }: Setting,
+): Promise<Product[]> => {
+  const host = {
+    x: normals(tokens * inputs, 1),
+    dy: normals(tokens * outputs, 2),
+    weight: normals(outputs * inputs, 3, 1 / Math.sqrt(inputs)),
+  };
   const x = tensor(host.x, [tokens, inputs]);
   const dy = tensor(host.dy, [tokens, outputs]);
   const weight = tensor(host.weight, [outputs, inputs]);
@@ -79,14 +93,23 @@ const measure = async ([tokens, inputs, outputs]: ProductShape, layout: BlockLay
   const { blockSize: b } = layout;
   const rowOfBlock = Array.from({ length: layout.blocks }, () => 0);
   layout.forEachBlock((row, _, block) => (rowOfBlock[block] = row));
-  const runs: { product: Product["product"]; dense: () => Tensor; sparse: () => Tensor; expected: (at: number) => Expected }[] = [
+  const runs: {
+    product: Product["product"];
+    dense: () => Tensor;
+    sparse: () => Tensor;
+    expected: (at: number) => Expected;
+  }[] = [
     {
       product: "y = x Wᵀ",
       dense: () => linear(x, weight),
       sparse: () => dds(x, w, { transposed: true }),
       expected: (at) => {
         const [token, output] = [Math.floor(at / outputs), at % outputs];
-        return dot(inputs, (p) => host.x[token * inputs + p]!, (p) => masked[output * inputs + p]!);
+        return dot(
+          inputs,
+          (p) => host.x[token * inputs + p]!,
+          (p) => masked[output * inputs + p]!,
+        );
       },
     },
     {
@@ -95,7 +118,11 @@ const measure = async ([tokens, inputs, outputs]: ProductShape, layout: BlockLay
       sparse: () => dds(dy, w),
       expected: (at) => {
         const [token, input] = [Math.floor(at / inputs), at % inputs];
-        return dot(outputs, (p) => host.dy[token * outputs + p]!, (p) => masked[p * inputs + input]!);
+        return dot(
+          outputs,
+          (p) => host.dy[token * outputs + p]!,
+          (p) => masked[p * inputs + input]!,
+        );
       },
     },
     {
@@ -104,8 +131,15 @@ const measure = async ([tokens, inputs, outputs]: ProductShape, layout: BlockLay
       sparse: () => sdd(transpose(dy, 0, 1), x, w),
       expected: (at) => {
         const block = Math.floor(at / (b * b));
-        const [output, input] = [rowOfBlock[block]! * b + (Math.floor(at / b) % b), layout.colIndices[block]! * b + (at % b)];
-        return dot(tokens, (p) => host.dy[p * outputs + output]!, (p) => host.x[p * inputs + input]!);
+        const [output, input] = [
+          rowOfBlock[block]! * b + (Math.floor(at / b) % b),
+          layout.colIndices[block]! * b + (at % b),
+        ];
+        return dot(
+          tokens,
+          (p) => host.dy[p * outputs + output]!,
+          (p) => host.x[p * inputs + input]!,
+        );
       },
     },
   ];
@@ -118,7 +152,13 @@ const measure = async ([tokens, inputs, outputs]: ProductShape, layout: BlockLay
       written(x, dy, weight, w.values);
       scope((): void => void run());
     };
-    const timings = await race([{ name: "dense", run: anew(dense) }, { name: "sparse", run: anew(sparseRun) }], pace);
+    const timings = await race(
+      [
+        { name: "dense", run: anew(dense) },
+        { name: "sparse", run: anew(sparseRun) },
+      ],
+      pace,
+    );
     products.push({
       product,
       denseMs: 1000 * timings.dense.median,
@@ -134,16 +174,18 @@ const measure = async ([tokens, inputs, outputs]: ProductShape, layout: BlockLay
 
 const columns = (): Column<Record>[] => [
   { label: "block", cell: ({ blockSize }) => `${blockSize}` },
-  { label: "density", cell: ({ askedDensity, density }) => (askedDensity === density ? `${density}` : `${askedDensity}: ${density.toFixed(3)}`) },
+  {
+    label: "density",
+    cell: ({ askedDensity, density }) =>
+      askedDensity === density ? `${density}` : `${askedDensity}: ${density.toFixed(3)}`,
+  },
   { label: "1/density", cell: ({ density }) => (1 / density).toFixed(2) },
-  ...PRODUCTS.map(
-    (product, at): Column<Record> => ({
-      label: product,
-      cell: ({ products, density }) => {
-        const { speedUp: ratio, noisy } = products[at]!;
-        return `${noisy ? "~" : ""}${ratio.median.toFixed(2)} (${ratio.best.toFixed(2)}) ${percent(ratio.best * density)}`;
-      },
-    }),
-  ),
+  ...PRODUCTS.map((product, at): Column<Record> => ({
+    label: product,
+    cell: ({ products, density }) => {
+      const { speedUp: ratio, noisy } = products[at]!;
+      return `${noisy ? "~" : ""}${ratio.median.toFixed(2)} (${ratio.best.toFixed(2)}) ${percent(ratio.best * density)}`;
+    },
+  })),
   { label: "GFLOP/s", cell: ({ products }) => digits(Math.max(...products.map(({ bestGflops }) => bestGflops))) },
 ];

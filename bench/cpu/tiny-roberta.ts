@@ -32,7 +32,15 @@ export const robertaSizes = {
 } as const satisfies Record<string, RobertaSizes>;
 
 /** Small enough for a trial. */
-export const quickSizes: RobertaSizes = { layers: 2, hidden: 32, heads: 2, vocabulary: 128, batch: 2, tokens: 16, blockSize: 8 };
+export const quickSizes: RobertaSizes = {
+  layers: 2,
+  hidden: 32,
+  heads: 2,
+  vocabulary: 128,
+  batch: 2,
+  tokens: 16,
+  blockSize: 8,
+};
 
 /** As in the demo: feed-forward layers and attention's output, in every layer. */
 const PATCHED = /roberta\.encoder\.layer\.[0-9]+\.(attention\.output|intermediate|output)\.dense/;
@@ -51,10 +59,11 @@ export interface RobertaTraining {
   dispose(): void;
 }
 
-/** The names of the layers that are patched, with what they are. */
-export const patchedLayers = (model: RobertaForMaskedLM): string[] => [...model.namedModules().keys()].filter((name) => matchesWhole(name));
-
-const matchesWhole = (name: string): boolean => new RegExp(`^${PATCHED.source}$`).test(name);
+/** The names of the layers that are patched. */
+export const patchedLayers = (model: RobertaForMaskedLM): string[] => {
+  const whole = new RegExp(`^${PATCHED.source}$`);
+  return [...model.namedModules().keys()].filter((name) => whole.test(name));
+};
 
 /** @param density of the patched layers; 1 leaves the model dense */
 export const tinyRoberta = (sizes: RobertaSizes, density: number): RobertaTraining => {
@@ -75,7 +84,8 @@ export const tinyRoberta = (sizes: RobertaSizes, density: number): RobertaTraini
     }),
     { generator: new Generator(1) },
   );
-  const patcher = density < 1 ? new BlockSparseModelPatcher().addPattern(PATCHED, { density, blockSize }) : null;
+  const patcher =
+    density < 1 ? new BlockSparseModelPatcher().addPattern(PATCHED, { density, blockSize, criterion: "random" }) : null;
   const plan = patcher?.plan(model) ?? null;
   if (patcher && plan) patcher.patchModel(model, plan);
   model.train();

@@ -4,4 +4,7 @@ import { encoderStep } from "./encoder-step.ts";
 import { maskedLMSteps } from "./masked-lm-step.ts";
 
 /** Whole training steps: an encoder beside the rivals, and RoBERTas beside their patched selves. */
-export const trainingSteps = async (setting: Setting): Promise<Table[]> => [await encoderStep(setting), ...(await maskedLMSteps(setting))];
+export const trainingSteps = async (setting: Setting): Promise<Table[]> => [
+  await encoderStep(setting),
+  ...(await maskedLMSteps(setting)),
+];

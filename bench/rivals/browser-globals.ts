@@ -43,4 +43,6 @@ export const provideBrowserGlobals = (threads: number): void => {
     void Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
   provide("navigator", { userAgent: "node", hardwareConcurrency: threads });
   if (threads > 1) provide("Worker", BrowserWorker);
+  // jax-js asks again later, and others put Node's own Worker there: without threads it stays away.
+  else Object.defineProperty(globalThis, "Worker", { get: () => undefined, set: () => {}, configurable: true });
 };

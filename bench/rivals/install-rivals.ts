@@ -16,7 +16,9 @@ export const installRivals = async (): Promise<boolean> => {
   console.log(`  ${list.join(", ")}`);
   const problem = await npmCi();
   if (problem === null && areInstalled()) return true;
-  console.log(`They could not be installed (${problem ?? "npm ci left some out"}); going on without them, no ratios to others are printed.\n`);
+  console.log(
+    `They could not be installed (${problem ?? "npm ci left some out"}); going on without them, no ratios to others are printed.\n`,
+  );
   return false;
 };
 
@@ -27,8 +29,10 @@ const npmCi = (): Promise<string | null> =>
     const [command, ...words] = npm ? [process.execPath, npm] : ["npm"];
     const args = [...words, "ci", "--ignore-scripts", "--no-audit", "--no-fund"];
     // `npm run` tells the scripts it starts which folder is the project: that would be ours.
-    const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^npm_config_(local_)?prefix$/i.test(key)));
-    const child = spawn(command!, args, { cwd: rivalsFolder, env, stdio: ["ignore", "ignore", "pipe"] });
+    const env = Object.fromEntries(
+      Object.entries(process.env).filter(([key]) => !/^npm_config_(local_)?prefix$/i.test(key)),
+    );
+    const child = spawn(command, args, { cwd: rivalsFolder, env, stdio: ["ignore", "ignore", "pipe"] });
     let output = "";
     child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.on("error", (error) => done(error.message));

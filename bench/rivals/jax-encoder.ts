@@ -6,7 +6,7 @@ type Params = Readonly<Record<string, JaxArray>>;
 
 /** The encoder of `EncoderProblem` in jax-js, gradients and Adam in one compiled function. */
 export const jaxEncoder = (jax: Jax, { sizes, weights, input, target }: EncoderProblem): Training => {
-  const { numpy: np, nn, jit, valueAndGrad } = jax;
+  const { numpy: np, nn } = jax;
   const { layers, hidden, heads, batch, tokens } = sizes;
   const width = hidden / heads;
 
@@ -15,10 +15,16 @@ export const jaxEncoder = (jax: Jax, { sizes, weights, input, target }: EncoderP
     const of = (name: string): JaxArray => params[name]!.ref;
     const linear = (x: JaxArray, name: string): JaxArray => np.matmul(x, of(`${name}.weight`)).add(of(`${name}.bias`));
     const norm = (x: JaxArray, name: string): JaxArray =>
-      nn.standardize(x, -1, { epsilon: NORM_EPS }).mul(of(`${name}.weight`)).add(of(`${name}.bias`));
+      nn
+        .standardize(x, -1, { epsilon: NORM_EPS })
+        .mul(of(`${name}.weight`))
+        .add(of(`${name}.bias`));
     const attention = (a: JaxArray, layer: number): JaxArray => {
-      const split = (name: string): JaxArray => linear(a.ref, `${layer}.${name}`).reshape([batch, tokens, heads, width]);
-      const weighted = nn.dotProductAttention(split("query"), split("key"), split("value"));
+      // Its own dotProductAttention needs Node 22; it is made of the same products.
+      const split = (name: string, permutation: readonly number[]): JaxArray =>
+        linear(a.ref, `${layer}.${name}`).reshape([batch, tokens, heads, width]).transpose(permutation);
+      const scores = np.matmul(split("query", [0, 2, 1, 3]), split("key", [0, 2, 3, 1])).mul(1 / Math.sqrt(width));
+      const weighted = np.matmul(nn.softmax(scores), split("value", [0, 2, 1, 3])).transpose([0, 2, 1, 3]);
       return linear(weighted.reshape([batch * tokens, hidden]), `${layer}.out`);
     };
     let x = x0;
@@ -31,21 +37,23 @@ export const jaxEncoder = (jax: Jax, { sizes, weights, input, target }: EncoderP
   };
 
   const names = [...weights.keys()];
-  const step = jit((params: Params, m: Params, v: Params, correction: JaxArray, correctionSq: JaxArray, x: JaxArray, y: JaxArray) => {
-    const used = Object.fromEntries(names.map((name) => [name, params[name]!.ref]));
-    const [value, grads] = valueAndGrad(loss)(used, x, y);
-    const next: [Record<string, JaxArray>, Record<string, JaxArray>, Record<string, JaxArray>] = [{}, {}, {}];
-    for (const name of names) {
-      const g = grads[name]!;
-      const mean = m[name]!.mul(ADAM.beta1).add(g.ref.mul(1 - ADAM.beta1));
-      const meanSq = v[name]!.mul(ADAM.beta2).add(np.square(g).mul(1 - ADAM.beta2));
-      const root = np.sqrt(meanSq.ref.mul(correctionSq.ref)).add(ADAM.eps);
-      next[0][name] = params[name]!.sub(mean.ref.mul(correction.ref).div(root).mul(ADAM.lr));
-      next[1][name] = mean;
-      next[2][name] = meanSq;
-    }
-    return [...next, value] as [Params, Params, Params, JaxArray];
-  });
+  const step = jax.jit(
+    (params: Params, m: Params, v: Params, correction: JaxArray, correctionSq: JaxArray, x: JaxArray, y: JaxArray) => {
+      const used = Object.fromEntries(names.map((name) => [name, params[name]!.ref]));
+      const [value, grads] = jax.valueAndGrad(loss)(used, x, y);
+      const next: [Record<string, JaxArray>, Record<string, JaxArray>, Record<string, JaxArray>] = [{}, {}, {}];
+      for (const name of names) {
+        const g = grads[name]!;
+        const mean = m[name]!.mul(ADAM.beta1).add(g.ref.mul(1 - ADAM.beta1));
+        const meanSq = v[name]!.mul(ADAM.beta2).add(np.square(g).mul(1 - ADAM.beta2));
+        const root = np.sqrt(meanSq.ref.mul(correctionSq.ref)).add(ADAM.eps);
+        next[0][name] = params[name]!.sub(mean.ref.mul(correction.ref).div(root).mul(ADAM.lr));
+        next[1][name] = mean;
+        next[2][name] = meanSq;
+      }
+      return [...next, value] as [Params, Params, Params, JaxArray];
+    },
+  );
 
   const filled = (fill: (weight: { readonly data: Float32Array }) => Float32Array): Params =>
     Object.fromEntries(
@@ -63,7 +71,10 @@ export const jaxEncoder = (jax: Jax, { sizes, weights, input, target }: EncoderP
   return {
     step: async () => {
       count++;
-      const [correction, correctionSq] = [ADAM.beta1, ADAM.beta2].map((beta) => np.array(1 / (1 - beta ** count))) as [JaxArray, JaxArray];
+      const [correction, correctionSq] = [ADAM.beta1, ADAM.beta2].map((beta) => np.array(1 / (1 - beta ** count))) as [
+        JaxArray,
+        JaxArray,
+      ];
       const [nextParams, nextM, nextV, value] = step(params, m, v, correction, correctionSq, x.ref, y.ref);
       [params, m, v] = [nextParams, nextM, nextV];
       await jax.blockUntilReady([params, m, v]);

@@ -7,6 +7,7 @@ export interface JaxArray {
   mul(other: JaxArray | number): JaxArray;
   div(other: JaxArray | number): JaxArray;
   reshape(shape: readonly number[]): JaxArray;
+  transpose(permutation: readonly number[]): JaxArray;
   data(): Promise<Float32Array>;
   blockUntilReady(): Promise<JaxArray>;
   dispose(): void;
@@ -18,7 +19,9 @@ export interface Jax {
   init(device: "wasm"): Promise<readonly string[]>;
   defaultDevice(device: "wasm"): string;
   blockUntilReady<T extends JaxTree>(tree: T): Promise<T>;
-  jit<A extends readonly JaxTree[], R extends JaxTree>(fn: (...args: A) => R): ((...args: A) => R) & { dispose(): void };
+  jit<A extends readonly JaxTree[], R extends JaxTree>(
+    fn: (...args: A) => R,
+  ): ((...args: A) => R) & { dispose(): void };
   valueAndGrad<P extends JaxTree, A extends readonly JaxTree[]>(
     fn: (params: P, ...rest: A) => JaxArray,
   ): (params: P, ...rest: A) => [JaxArray, P];
@@ -34,6 +37,5 @@ export interface Jax {
     softmax(x: JaxArray): JaxArray;
     gelu(x: JaxArray, options: { approximate: boolean }): JaxArray;
     standardize(x: JaxArray, axis: number, options: { epsilon: number }): JaxArray;
-    dotProductAttention(query: JaxArray, key: JaxArray, value: JaxArray): JaxArray;
   };
 }

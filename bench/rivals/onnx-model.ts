@@ -13,7 +13,11 @@ const varint = (value: number): number[] => {
 };
 
 const int = (field: number, value: number): number[] => [...varint(field * 8), ...varint(value)];
-const bytes = (field: number, content: readonly number[]): number[] => [...varint(field * 8 + 2), ...varint(content.length), ...content];
+const bytes = (field: number, content: readonly number[]): number[] => [
+  ...varint(field * 8 + 2),
+  ...varint(content.length),
+  ...content,
+];
 const text = (field: number, value: string): number[] => bytes(field, [...new TextEncoder().encode(value)]);
 
 /** ValueInfoProto: a float32 tensor by name and shape. */

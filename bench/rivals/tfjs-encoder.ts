@@ -16,11 +16,15 @@ export const tfjsEncoder = (tf: Tf, { sizes, weights, input, target }: EncoderPr
   // Rows of tokens: its matMul of matrices is its fast one.
   const [x0, y] = [tf.tensor(input, [batch * tokens, hidden]), tf.tensor(target, [batch * tokens, hidden])];
 
-  const linear = (x: TfTensor, name: string): TfTensor => tf.add(tf.matMul(x, of(`${name}.weight`)), of(`${name}.bias`));
+  const linear = (x: TfTensor, name: string): TfTensor =>
+    tf.add(tf.matMul(x, of(`${name}.weight`)), of(`${name}.bias`));
   const norm = (x: TfTensor, name: string): TfTensor => {
     const centred = tf.sub(x, tf.mean(x, -1, true));
     const variance = tf.mean(tf.square(centred), -1, true);
-    return tf.add(tf.mul(tf.div(centred, tf.sqrt(tf.add(variance, NORM_EPS))), of(`${name}.weight`)), of(`${name}.bias`));
+    return tf.add(
+      tf.mul(tf.div(centred, tf.sqrt(tf.add(variance, NORM_EPS))), of(`${name}.weight`)),
+      of(`${name}.bias`),
+    );
   };
   const gelu = (x: TfTensor): TfTensor => {
     const inner = tf.mul(tf.add(x, tf.mul(tf.mul(tf.square(x), x), 0.044715)), Math.sqrt(2 / Math.PI));
@@ -28,7 +32,11 @@ export const tfjsEncoder = (tf: Tf, { sizes, weights, input, target }: EncoderPr
   };
   const split = (x: TfTensor): TfTensor => tf.transpose(tf.reshape(x, [batch, tokens, heads, width]), [0, 2, 1, 3]);
   const attention = (a: TfTensor, layer: number): TfTensor => {
-    const [q, k, v] = ["query", "key", "value"].map((name) => split(linear(a, `${layer}.${name}`))) as [TfTensor, TfTensor, TfTensor];
+    const [q, k, v] = ["query", "key", "value"].map((name) => split(linear(a, `${layer}.${name}`))) as [
+      TfTensor,
+      TfTensor,
+      TfTensor,
+    ];
     const weighted = tf.matMul(tf.softmax(tf.mul(tf.matMul(q, k, false, true), 1 / Math.sqrt(width))), v);
     return linear(tf.reshape(tf.transpose(weighted, [0, 2, 1, 3]), [batch * tokens, hidden]), `${layer}.out`);
   };

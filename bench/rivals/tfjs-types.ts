@@ -17,7 +17,10 @@ export interface Tf {
   tidy<T>(fn: () => T): T;
   tensor(values: Float32Array, shape: readonly number[]): TfTensor;
   variable(initial: TfTensor): TfVariable;
-  variableGrads(fn: () => TfTensor, variables: TfVariable[]): { value: TfTensor; grads: Readonly<Record<string, TfTensor>> };
+  variableGrads(
+    fn: () => TfTensor,
+    variables: TfVariable[],
+  ): { value: TfTensor; grads: Readonly<Record<string, TfTensor>> };
   readonly train: {
     adam(
       learningRate: number,

@@ -51,7 +51,7 @@ const startBackend = async (tf: Tf): Promise<void> => {
  * scripts as files, and believes in twice as many processors, of which it takes half.
  */
 const withThreads = async (tf: Tf, wasm: TfWasm, threads: number): Promise<void> => {
-  const { createObjectURL } = URL;
+  const createObjectURL = URL.createObjectURL.bind(URL);
   const cpus = os.cpus.bind(os);
   // Its workers are unref'ed before they answer.
   const alive = setInterval(() => {}, 1000);

@@ -38,7 +38,7 @@ const maskGradient = (
 };
 
 /** Gradients of attention: one fused pass, which computes the probabilities again. */
-export const attentionVjps = {
+export const attentionVjps: VjpTable<typeof family> = {
   attention: {
     saves: "both",
     vjp: ([dy], { inputs: [q, k, v, mask], outputs: [y, lse], attrs, needs }) => {
@@ -50,4 +50,4 @@ export const attentionVjps = {
     },
   },
   attentionBackward: onceDifferentiable,
-} satisfies VjpTable<typeof family>;
+};

@@ -36,7 +36,7 @@ const only = (mask: Tensor, dy: Tensor): Tensor => mul(dy, cast(mask, "float32")
 const share = (wins: Tensor, ties: Tensor, dy: Tensor): Tensor => add(only(wins, dy), mul(only(ties, dy), 0.5));
 
 /** Gradients of the elementwise ops. x and y are the inputs, z (or y, for one input) the output. */
-export const elementwiseVjps = {
+export const elementwiseVjps: VjpTable<typeof family> = {
   // ---- one input
   neg: { saves: "none", vjp: ([dy]) => [neg(dy)] },
   exp: { saves: "outputs", vjp: ([dy], { outputs: [y] }) => [mul(dy, y)] },
@@ -159,4 +159,4 @@ export const elementwiseVjps = {
       return [needs[0] ? geluBackward(dg, x, approximate) : null, needs[1] ? mul(mul(dg, dy), bend()) : null];
     },
   },
-} satisfies VjpTable<typeof family>;
+};

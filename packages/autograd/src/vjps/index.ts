@@ -4,7 +4,7 @@ import { embeddingBackwardOp, indexAddOp, scatterAddOp } from "@tessera/tensor/o
 import { notDifferentiable, type VjpTable } from "../define-vjps.ts";
 
 /** Gradients of choices: what was read is added to, what was added to is read. */
-export const indexVjps = {
+export const indexVjps: VjpTable<typeof family> = {
   embedding: {
     saves: "inputs",
     vjp: ([dy], { inputs: [indices], shapes: [, [rows]], attrs: { paddingIdx } }) => [
@@ -50,4 +50,4 @@ export const indexVjps = {
     ],
   },
   oneHot: notDifferentiable,
-} satisfies VjpTable<typeof family>;
+};

@@ -4,7 +4,7 @@ import { crossEntropyBackwardOp } from "@tessera/tensor/ops/loss";
 import type { VjpTable } from "../define-vjps.ts";
 
 /** Gradients of the losses. */
-export const lossVjps = {
+export const lossVjps: VjpTable<typeof family> = {
   crossEntropy: {
     saves: "both",
     vjp: ([dloss], { inputs: [logits, target], outputs: [, lse], attrs }) => [
@@ -32,4 +32,4 @@ export const lossVjps = {
       ];
     },
   },
-} satisfies VjpTable<typeof family>;
+};

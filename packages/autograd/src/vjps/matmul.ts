@@ -40,7 +40,7 @@ const throughActivation = (dy: Tensor, pre: Tensor, activation: Activation): Ten
     : geluBackward(dy, pre, activation === "gelu" ? "none" : "tanh");
 
 /** Gradients of the matrix products. */
-export const matmulVjps = {
+export const matmulVjps: VjpTable<typeof family> = {
   // dA = dC Bᵀ, dB = Aᵀ dC; the tape sums over dims that were broadcast
   matmul: {
     saves: "inputs",
@@ -60,4 +60,4 @@ export const matmulVjps = {
       return linearGradients(throughActivation(dy, pre, activation), inputs, needs);
     },
   },
-} satisfies VjpTable<typeof family>;
+};

@@ -4,7 +4,7 @@ import { placeOp } from "@tessera/tensor/ops/move";
 import { notDifferentiable, type VjpTable } from "../define-vjps.ts";
 
 /** Gradients of the moves: each is another move. */
-export const moveVjps = {
+export const moveVjps: VjpTable<typeof family> = {
   copy: { saves: "none", vjp: ([dy]) => [dy] },
   reshape: { saves: "none", vjp: ([dy], { shapes: [shape] }) => [reshape(dy, shape)] },
   permute: {
@@ -53,4 +53,4 @@ export const moveVjps = {
     },
   },
   fill: notDifferentiable,
-} satisfies VjpTable<typeof family>;
+};

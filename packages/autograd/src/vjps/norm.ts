@@ -4,7 +4,7 @@ import { layerNormBackwardOp, rmsNormBackwardOp } from "@tessera/tensor/ops/norm
 import { onceDifferentiable, type VjpTable } from "../define-vjps.ts";
 
 /** Gradients of the norms: one fused pass each. */
-export const normVjps = {
+export const normVjps: VjpTable<typeof family> = {
   layerNorm: {
     saves: "both",
     vjp: ([dy], { inputs: [x, weight, bias], outputs: [, shift, rstd], attrs: { dims } }) => {
@@ -21,4 +21,4 @@ export const normVjps = {
   },
   layerNormBackward: onceDifferentiable,
   rmsNormBackward: onceDifferentiable,
-} satisfies VjpTable<typeof family>;
+};

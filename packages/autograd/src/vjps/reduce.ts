@@ -21,7 +21,7 @@ const toExtremes = (dy: Tensor, x: Tensor, y: Tensor, attrs: ReduceAttrs): Tenso
 };
 
 /** Gradients of the reductions: y = reduce(x). */
-export const reduceVjps = {
+export const reduceVjps: VjpTable<typeof family> = {
   sum: { saves: "none", vjp: ([dy], { attrs, shapes: [shape] }) => [expand(unreduce(dy, shape, attrs), shape)] },
   amax: { saves: "both", vjp: ([dy], { inputs: [x], outputs: [y], attrs }) => [toExtremes(dy, x, y, attrs)] },
   amin: { saves: "both", vjp: ([dy], { inputs: [x], outputs: [y], attrs }) => [toExtremes(dy, x, y, attrs)] },
@@ -34,4 +34,4 @@ export const reduceVjps = {
       return [sub(dy, sub(cumsum(dy, dim), sum(dy, { dim, keepdim: true })))];
     },
   },
-} satisfies VjpTable<typeof family>;
+};

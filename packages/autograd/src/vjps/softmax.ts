@@ -7,7 +7,7 @@ import type { VjpTable } from "../define-vjps.ts";
 const total = (x: Tensor, dim: number): Tensor => (x.ndim === 0 ? x : sum(x, { dim, keepdim: true }));
 
 /** Gradients of softmax and its logarithm; y is the output. */
-export const softmaxVjps = {
+export const softmaxVjps: VjpTable<typeof family> = {
   // dx = y ⊙ (dy − Σ dy⊙y)
   softmax: { saves: "outputs", vjp: ([dy], { outputs: [y], attrs: { dim } }) => [softmaxBackward(dy, y, dim)] },
   // dx = dy − e^y Σ dy
@@ -28,4 +28,4 @@ export const softmaxVjps = {
       needs[1] ? neg(mul(mul(dg, exp(y)), total(dy, dim))) : null,
     ],
   },
-} satisfies VjpTable<typeof family>;
+};

@@ -3,7 +3,7 @@ import { div, expand, mul } from "@tessera/tensor";
 import { notDifferentiable, type VjpTable } from "../define-vjps.ts";
 
 /** Gradients of the update ops: steps in place have none. */
-export const updateVjps = {
+export const updateVjps: VjpTable<typeof family> = {
   adam: notDifferentiable,
   sgd: notDifferentiable,
   sgdMomentum: notDifferentiable,
@@ -13,4 +13,4 @@ export const updateVjps = {
     vjp: ([dy], { inputs, outputs: [y], needs }) =>
       inputs.map((x, i) => (needs[i] ? expand(mul(x, div(dy, y)), x.shape) : null)),
   },
-} satisfies VjpTable<typeof family>;
+};

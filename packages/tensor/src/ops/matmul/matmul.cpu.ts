@@ -34,7 +34,9 @@ const TILE_BYTES = 384;
 const FEW_ROWS = 3;
 /** Tasks that a product is cut into, where its tasks stay worth their start. */
 const ENOUGH_TASKS = 16;
-const LEAST_COLUMNS = 128;
+/** Rows of a task, and columns, where there would be too few tasks: a thread that ends first waits for the last one. */
+const FEWER_ROWS = 24;
+const LEAST_COLUMNS = 64;
 const MULTIPLY_ADDS_PER_TASK = 1 << 19;
 const PACKED_PER_TASK = 1 << 15;
 const READ_PER_TASK = 1 << 16;
@@ -133,9 +135,9 @@ const planRows = ({ m, n, k, batch, a, b, bias, pre, activation }: Product): Pla
 /** All of B is packed first; then a task packs a block of rows of A, and multiplies it with some or all columns. */
 const planBlocks = ({ m, n, k, batch, a, b, bias, pre, activation }: Product): Plan<CpuStep> => {
   const kc = evenPart(k, KC, 1);
-  const mc = evenPart(m, MC, ROUND);
-  const rowBlocks = Math.ceil(m / mc);
   const entries = numel(batch);
+  const mc = evenPart(m, entries * Math.ceil(m / MC) < ENOUGH_TASKS ? FEWER_ROWS : MC, ROUND);
+  const rowBlocks = Math.ceil(m / mc);
   const panels = Math.ceil(n / COLUMNS);
   let chunks = Math.ceil(ENOUGH_TASKS / (entries * rowBlocks));
   chunks = Math.max(

@@ -1,0 +1,105 @@
+// `npm run bench -- cpu`: how fast we are, beside others and beside what the machine can do. See options.ts.
+import { fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { describeMachine, machineLine, measurePeak, type Peak } from "./machine.ts";
+import { parseOptions, usage, UsageError, type BenchOptions } from "./options.ts";
+import { loadWarning, peakLines, writeJson, writeTables, type Report } from "./report.ts";
+import { installRivals } from "./rivals/install-rivals.ts";
+import type { SectionJob, SectionMessage } from "./section-job.ts";
+import { textOf } from "./table.ts";
+
+type Done = Extract<SectionMessage, { kind: "done" }>;
+
+/** Only where somebody watches: the line is overwritten. */
+const showProgress = (text: string): void => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+};
+
+const runSection = (job: SectionJob): Promise<Done> =>
+  new Promise((done, failed) => {
+    const child = fork(fileURLToPath(new URL("section-process.ts", import.meta.url)), { serialization: "advanced" });
+    let answer: Done | null = null;
+    child.on("message", (message: SectionMessage) => {
+      if (message.kind === "done") answer = message;
+      else if (message.kind === "failed")
+        failed(new Error(`${job.section} on ${job.threads} threads: ${message.text}`));
+      else if (/left out/.test(message.text)) console.log(message.text);
+      else showProgress(message.text);
+    });
+    child.on("error", failed);
+    child.on("exit", (code, signal) =>
+      answer
+        ? done(answer)
+        : failed(
+            new Error(
+              `${job.section} on ${job.threads} threads: its process ended with ${signal ?? code} and without a result`,
+            ),
+          ),
+    );
+    child.send(job);
+  });
+
+const bench = async (options: BenchOptions): Promise<void> => {
+  const machine = describeMachine();
+  console.log(`${machineLine(machine)}\n`);
+  const warning = loadWarning(machine);
+  if (warning) console.log(`${warning}\n`);
+  const needsRivals = options.only.some((section) => section !== "sparse" && section !== "profile");
+  const rivals = options.rivals && needsRivals && (await installRivals());
+
+  const peaks: Peak[] = [];
+  for (const threads of options.threads) {
+    showProgress(`peak on ${threads} threads`);
+    peaks.push(await measurePeak(threads, options));
+  }
+  showProgress("");
+  for (const line of peakLines(peaks)) console.log(line);
+  console.log();
+
+  const sections: Report["sections"][number][] = [];
+  const versions: Record<string, string> = {};
+  let failed = false;
+  for (const section of options.only)
+    for (const peak of peaks) {
+      try {
+        const { tables, rivals: used } = await runSection({
+          section,
+          threads: peak.threads,
+          quick: options.quick,
+          rivals,
+          peak,
+        });
+        showProgress("");
+        for (const table of tables) console.log(textOf(table));
+        sections.push({ section, threads: peak.threads, tables });
+        Object.assign(versions, used);
+      } catch (error) {
+        // The others go on: hours of measuring are not lost to one of them.
+        failed = true;
+        showProgress("");
+        console.error(`${(error as Error).message}\n`);
+      }
+    }
+
+  const report: Report = {
+    command: `npm run bench -- ${process.argv.slice(2).join(" ")}`,
+    date: new Date().toISOString().slice(0, 10),
+    machine,
+    peaks,
+    rivals: versions,
+    sections,
+  };
+  if (options.json !== null) writeJson(options.json, report);
+  if (options.write) console.log(`written: ${writeTables(report).join(", ")}`);
+  if (failed) process.exitCode = 1;
+};
+
+try {
+  const options = parseOptions(process.argv.slice(2));
+  if (options) await bench(options);
+  else console.log(usage);
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(`${error.message}\n\n${usage}`);
+  process.exitCode = 2;
+}

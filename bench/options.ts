@@ -1,0 +1,94 @@
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+
+/** The questions that are asked of the cpu, by the names that `--only` takes. */
+export const SECTIONS = ["dense", "sparse", "memory", "steps", "profile"] as const;
+export type SectionName = (typeof SECTIONS)[number];
+
+export interface BenchOptions {
+  /** Small shapes and few rounds. */
+  readonly quick: boolean;
+  /** A file for everything that was measured. */
+  readonly json: string | null;
+  readonly threads: readonly number[];
+  readonly only: readonly SectionName[];
+  readonly rivals: boolean;
+  /** Whether the tables go to docs/generated, too. */
+  readonly write: boolean;
+}
+
+export const usage = `npm run bench -- cpu [options]
+
+Measures the machine's own peak, checks every result against float64, and times it, beside other libraries where there are some.
+
+  --only LIST       sections to run, of ${SECTIONS.join(", ")}; default: all
+  --threads LIST    numbers of threads, such as 1,2; default: 1 and as many as the machine has
+  --quick           small shapes and few rounds: to see that everything works, not how fast it is
+  --no-rivals       leave the other libraries out; nothing is fetched
+  --json FILE       write all numbers there
+  --write           write the tables to docs/generated/cpu-*.md
+  --help`;
+
+/** An argument that means nothing here. */
+export class UsageError extends Error {}
+
+const MOST_THREADS = 256;
+
+/** @returns `null` when help is asked for. @throws UsageError for anything unknown. */
+export const parseOptions = (args: readonly string[]): BenchOptions | null => {
+  const { values, positionals } = parse(args);
+  if (values.help) return null;
+  if (positionals.length !== 1 || positionals[0] !== "cpu")
+    throw new UsageError(
+      `bench: expected "cpu", got ${positionals.length === 0 ? "nothing" : `"${positionals.join(" ")}"`}`,
+    );
+  const all = availableParallelism();
+  return {
+    quick: values.quick ?? false,
+    json: values.json ?? null,
+    threads:
+      values.threads === undefined ? (all > 1 ? [1, all] : [1]) : list("--threads", values.threads).map(threadCount),
+    only: values.only === undefined ? SECTIONS : list("--only", values.only).map(sectionName),
+    rivals: !(values["no-rivals"] ?? false),
+    write: values.write ?? false,
+  };
+};
+
+const parse = (args: readonly string[]) => {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        quick: { type: "boolean" },
+        json: { type: "string" },
+        threads: { type: "string" },
+        only: { type: "string" },
+        "no-rivals": { type: "boolean" },
+        write: { type: "boolean" },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(`bench: ${(error as Error).message}`);
+  }
+};
+
+const list = (option: string, text: string): string[] => {
+  const items = text.split(",").map((item) => item.trim());
+  if (items.includes("")) throw new UsageError(`bench: ${option} is a list such as a,b, got "${text}"`);
+  return [...new Set(items)];
+};
+
+const threadCount = (text: string): number => {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > MOST_THREADS)
+    throw new UsageError(`bench: --threads takes whole numbers from 1 to ${MOST_THREADS}, got "${text}"`);
+  return count;
+};
+
+const sectionName = (text: string): SectionName => {
+  const found = SECTIONS.find((name) => name === text);
+  if (!found) throw new UsageError(`bench: --only takes ${SECTIONS.join(", ")}, got "${text}"`);
+  return found;
+};

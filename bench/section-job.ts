@@ -1,0 +1,18 @@
+import type { Peak } from "./machine.ts";
+import type { SectionName } from "./options.ts";
+import type { Table } from "./table.ts";
+
+/** What a section's process is told. */
+export interface SectionJob {
+  readonly section: SectionName;
+  readonly threads: number;
+  readonly quick: boolean;
+  readonly rivals: boolean;
+  readonly peak: Peak;
+}
+
+/** What it says. */
+export type SectionMessage =
+  | { readonly kind: "progress"; readonly text: string }
+  | { readonly kind: "done"; readonly tables: readonly Table[]; readonly rivals: Readonly<Record<string, string>> }
+  | { readonly kind: "failed"; readonly text: string };
