@@ -56,7 +56,8 @@ export const packageConfig = (configUrl: string, extra: Record<string, string> =
     esbuildOptions: (options) => {
       options.logOverride = { "ignored-bare-import": "error" };
     },
-    dts: exports !== undefined,
+    // Declarations come from build-types.mjs.
+    dts: false,
     sourcemap: true,
     splitting: true,
     clean: true,

@@ -273,7 +273,7 @@ export const rowOps: readonly RowOp[] = [
     "gelu",
     1,
     (x) => gelu(x),
-    (at, x) => near(x[at]! * normalDistribution(x[at]!), 4, Math.abs(x[at]!)),
+    (at, x) => near(x[at]! * normalDistribution(x[at]!), 24, Math.abs(x[at]!) / 8),
   ),
   elementwise(
     "gelu backward",
@@ -308,4 +308,4 @@ export const rowOps: readonly RowOp[] = [
 ];
 
 /** The first result of an op, checked. */
-export const checkOp = ({ compute, check }: PreparedOp): void => check(scope(() => compute().dataSync()));
+export const checkOp = (op: PreparedOp): void => op.check(scope(() => op.compute().dataSync()));

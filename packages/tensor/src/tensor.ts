@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { defaultDevice, resolveDevice, type Backend, type DeviceLike } from "./backend.ts";
 import { hostArray, type DType, type TypedArray } from "./dtype.ts";
 import { DeviceError, LifetimeError, ShapeError } from "./error.ts";

@@ -1,0 +1,18 @@
+import { measurePeak } from "./machine.ts";
+import { paceOf } from "./timing.ts";
+import { useThreads } from "./setting.ts";
+import { textOf } from "./table.ts";
+import { loadRivals } from "./rivals/load-rivals.ts";
+import { dense } from "./cpu/dense.ts";
+import { memoryBound } from "./cpu/memory-bound.ts";
+import { sparse } from "./cpu/sparse.ts";
+import { trainingSteps } from "./cpu/training-steps.ts";
+import { profiles } from "./cpu/profiles.ts";
+const [name, threads, rivals] = [process.argv[2]!, Number(process.argv[3]), process.argv[4] === "r"];
+const peak = await measurePeak(threads, { quick: true });
+const say = (t: string) => console.error(((performance.now()) / 1000).toFixed(1), t);
+const r = rivals ? await loadRivals(threads, say) : [];
+await useThreads(threads);
+const run = { dense, memory: memoryBound, sparse, steps: trainingSteps, profile: profiles }[name]!;
+for (const t of await run({ threads, quick: false, peak, pace: { ...paceOf(true), seconds: 0.1, rounds: [3, 3] }, rivals: r, say })) console.log(textOf(t));
+process.exit(0);
