@@ -1,4 +1,13 @@
-import { ArgumentError, keep, Parameter, resolveDevice, scope, Tensor, type DeviceLike } from "@tessera/tensor";
+import {
+  ArgumentError,
+  keep,
+  Parameter,
+  resolveDevice,
+  scope,
+  Tensor,
+  type DeviceLike,
+  type HostTensor,
+} from "@tessera/tensor";
 import { locate } from "./error-path.ts";
 import { showModule } from "./module-text.ts";
 import { childrenOf, joinPath, moduleAt, refill, registerBuffer, slotsOf, walk } from "./module-tree.ts";
@@ -124,6 +133,14 @@ export abstract class Module {
     return parameter.numel();
   }
 
+  /**
+   * Why a value cannot be loaded into one of the module's own tensors, beyond shape and dtype; `null` when it can. Asked before
+   * anything changes: a layer whose buffers say where values belong refuses others here.
+   */
+  protected checkState(_name: string, _value: Tensor | HostTensor): string | null {
+    return null;
+  }
+
   /** Parameters and persistent buffers by canonical path: the tensors themselves, not copies. */
   stateDict(): StateDict {
     return new Map(
@@ -140,11 +157,8 @@ export abstract class Module {
    * model.loadStateDict(other.stateDict());
    */
   loadStateDict(state: LoadableState, { strict = true }: { strict?: boolean } = {}): LoadReport {
-    return loadSlots(
-      slotsOf(this).filter((slot) => slot.persistent),
-      state,
-      strict,
-    );
+    const slots = slotsOf(this).filter((slot) => slot.persistent);
+    return loadSlots(slots, state, strict, ({ owner, name }, value) => owner.checkState(name, value));
   }
 
   /** Puts the whole tree into training mode, or with `false` out of it. */

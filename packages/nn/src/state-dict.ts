@@ -88,8 +88,16 @@ export const copyAll = (
   return copies;
 };
 
+/** What the module that owns a tensor has against a value for it. */
+type CheckState = (place: Slot["places"][number], value: Tensor | HostTensor) => string | null;
+
 /** Loads all of a state or, when anything does not fit, nothing of it. */
-export const loadSlots = (slots: readonly Slot[], state: LoadableState, strict: boolean): LoadReport => {
+export const loadSlots = (
+  slots: readonly Slot[],
+  state: LoadableState,
+  strict: boolean,
+  check: CheckState,
+): LoadReport => {
   const known = new Set(slots.flatMap((slot) => slot.paths));
   const unexpectedKeys = [...state.keys()].filter((key) => !known.has(key));
   const missingKeys: string[] = [];
@@ -104,7 +112,8 @@ export const loadSlots = (slots: readonly Slot[], state: LoadableState, strict: 
     }
     const value = state.get(first)!;
     const unfit = given.flatMap((path) => {
-      const why = mismatch(slot.tensor, state.get(path)!);
+      const given = state.get(path)!;
+      const why = mismatch(slot.tensor, given) ?? check(slot.places[0]!, given);
       return why === null ? [] : [`${path} (${why})`];
     });
     const untied = unfit.length > 0 ? [] : others.filter((path) => !sameContents(value, state.get(path)!));

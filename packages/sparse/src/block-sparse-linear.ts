@@ -1,4 +1,4 @@
-import { Linear, Module, StateDictError, type LoadableState, type LoadReport } from "@tessera/nn";
+import { Linear, Module, type LoadableState } from "@tessera/nn";
 import {
   ArgumentError,
   clone,
@@ -18,7 +18,7 @@ import type { Activation } from "@tessera/tensor/ops/matmul";
 import { blockIndex, type BlockIndex, type BlockSparse } from "./block-index.ts";
 import { showDensity, type BlockLayout } from "./block-layout.ts";
 import { initialBias, initialValues } from "./initial-values.ts";
-import { hostData, layoutInState, misplacedIn } from "./layout-in-state.ts";
+import { hostData, layoutInState } from "./layout-in-state.ts";
 import { layoutOf, type LayoutOptions } from "./layout-options.ts";
 import { gatherBlocks, scatterBlocks } from "./ops/block-copy/block-copy.ts";
 import { blockSparseLinear } from "./ops/block-matmul/block-matmul.ts";
@@ -74,8 +74,6 @@ export class BlockSparseLinear extends Module implements BlockSparse {
   ccolIndices!: Tensor; // [C + 1], made from the two above
   rowIndices!: Tensor; // [n], likewise
   blockPermutation!: Tensor; // [n], likewise
-  /** Index tensors that are known to be those of the layout. */
-  #checked!: readonly [crowIndices: Tensor, colIndices: Tensor];
 
   /** @throws ArgumentError or ShapeError when options contradict each other, or do not fit the sizes. */
   constructor(inFeatures: number, outFeatures: number, options: BlockSparseLinearOptions = {}) {
@@ -180,13 +178,11 @@ export class BlockSparseLinear extends Module implements BlockSparse {
   }
 
   forward(x: Tensor): Tensor {
-    this.#checkIndex();
     return blockSparseLinear(x, this, this.bias, this.activation ? { activation: this.activation } : {});
   }
 
   /** The dense weight, 0 where no block is stored. Shape: `[out, in]`. */
   toDense(): Tensor {
-    this.#checkIndex();
     return scatterBlocks(this);
   }
 
@@ -214,43 +210,16 @@ export class BlockSparseLinear extends Module implements BlockSparse {
     this.ccolIndices = this.buffer(index.ccolIndices, { persistent: false });
     this.rowIndices = this.buffer(index.rowIndices, { persistent: false });
     this.blockPermutation = this.buffer(index.blockPermutation, { persistent: false });
-    this.#checked = [this.crowIndices, this.colIndices];
   }
 
-  /**
-   * Copies a state into this layer, all of it or nothing.
-   *
-   * @throws StateDictError when keys or shapes differ, or when the blocks of the state lie elsewhere: `fromStateDict` makes the layer
-   *   that a state describes.
-   */
-  override loadStateDict(state: LoadableState, options: { strict?: boolean } = {}): LoadReport {
-    const mismatches = misplacedIn(state, "", this.layout);
-    if (mismatches.length > 0)
-      throw new StateDictError(
-        "loadStateDict: expected blocks where this layer has them, which is unchanged",
-        { missingKeys: [], unexpectedKeys: [], mismatches },
-        "make the layer with BlockSparseLinear.fromStateDict",
-      );
-    return super.loadStateDict(state, options);
-  }
-
-  /**
-   * A model that loads a state puts new index tensors here without asking, when their lengths are right. Values of another layout
-   * would land in the wrong places, so new tensors are looked at before they are used.
-   */
-  #checkIndex(): void {
-    const { crowIndices, colIndices } = this;
-    if (this.#checked[0] === crowIndices && this.#checked[1] === colIndices) return;
-    const state = new Map([
-      ["crowIndices", crowIndices],
-      ["colIndices", colIndices],
-    ]);
-    const problems = crowIndices.device.readSync ? misplacedIn(state, "", this.layout) : [];
-    if (problems.length > 0)
-      throw new ArgumentError(
-        `BlockSparseLinear: a state of another layout was loaded, ${problems.join(", ")}; check it with checkSparseLayouts before, or make the layers with applySparseLayouts`,
-      );
-    this.#checked = [crowIndices, colIndices];
+  /** Values belong where the layer's own indices say: those of another layout are refused, even when their lengths are right. */
+  protected override checkState(name: string, value: Tensor | HostTensor): string | null {
+    if (name !== "crowIndices" && name !== "colIndices") return null;
+    const [own, given] = [this.layout[name], hostData(value)];
+    const at = own.findIndex((index, i) => index !== given[i]);
+    return at < 0
+      ? null
+      : `expected the layout of this layer, ${own[at]} at ${at}, got ${given[at]}; applySparseLayouts makes the layers of a state`;
   }
 
   /** A dense layer that computes the same. The sparse one stays as it is; the bias is copied, or is the one given. */

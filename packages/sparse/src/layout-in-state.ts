@@ -53,18 +53,3 @@ export const layoutInState = (
     colIndices: hostData(colIndices),
   });
 };
-
-/**
- * Which entries of a state say that blocks lie elsewhere than a layout has them. Entries that are missing or of another length
- * are for the loader to report.
- */
-export const misplacedIn = (state: LoadableState, prefix: string, layout: BlockLayout): string[] =>
-  (["crowIndices", "colIndices"] as const).flatMap((name) => {
-    const value = state.get(`${prefix}${name}`);
-    const numbers = value && hostData(value);
-    if (!numbers || numbers.length !== layout[name].length) return [];
-    const at = layout[name].findIndex((one, i) => one !== numbers[i]);
-    return at < 0
-      ? []
-      : [`${prefix}${name} (expected the layout of this layer, ${layout[name][at]} at ${at}, got ${numbers[at]})`];
-  });

@@ -1,8 +1,8 @@
-import { Linear, StateDictError, type LoadableState, type Module, type StateDict } from "@tessera/nn";
+import { Linear, type LoadableState, type Module, type StateDict } from "@tessera/nn";
 import { scope, zeros, type Tensor } from "@tessera/tensor";
 import { BlockSparseLinear, type PatchRecipe } from "./block-sparse-linear.ts";
 import { disposeButBias } from "./layer-swaps.ts";
-import { layoutInState, misplacedIn } from "./layout-in-state.ts";
+import { layoutInState } from "./layout-in-state.ts";
 import { PatchError } from "./patch-error.ts";
 import { replaceLayers, type Prepared } from "./replace-layers.ts";
 
@@ -114,27 +114,6 @@ const emptied = (
   layer.values.trainable = weight.trainable;
   const undo = (): void => disposeButBias(layer);
   return { name, layer, from: weight, to: layer.values, convert: (state) => state, undo, done: () => weight.dispose() };
-};
-
-/**
- * Throws unless the blocks of a state lie where a model has them. `model.loadStateDict` sees only that shapes agree, so this
- * comes before it whenever the state may be of another layout.
- *
- * @throws StateDictError that lists the entries that differ.
- * @example
- * checkSparseLayouts(model, tensors);
- * model.loadStateDict(tensors);
- */
-export const checkSparseLayouts = (model: Module, state: LoadableState): void => {
-  const mismatches = sparseLayers(model).flatMap(([name, { layout }]) =>
-    misplacedIn(state, name === "" ? "" : `${name}.`, layout),
-  );
-  if (mismatches.length > 0)
-    throw new StateDictError(
-      "checkSparseLayouts: expected blocks where the model has them",
-      { missingKeys: [], unexpectedKeys: [], mismatches },
-      "build the model with applySparseLayouts",
-    );
 };
 
 /**

@@ -10,7 +10,6 @@ import {
   type GeneratorState,
 } from "@tessera/tensor";
 import type { FileStore } from "../hub/file-store.ts";
-import { misplacedLayers } from "../hub/misplaced-layers.ts";
 import { openFolder } from "../hub/open-folder.ts";
 import { readCheckpoint, writeCheckpoint, type TrainingState } from "./checkpoint.ts";
 import { Breather, Stopwatch } from "./stopwatch.ts";
@@ -235,12 +234,6 @@ export class Trainer<Inputs> {
     const { model, optimizer, schedule, batches, onWarning } = this.options;
     const loaded = await readCheckpoint(folder, CHECKPOINT_FILE);
     const { state } = loaded;
-    const misplaced = misplacedLayers(model, loaded.model);
-    if (misplaced.length > 0)
-      throw new TrainingError(
-        `Trainer: expected the block layouts of the checkpoint in ${folder.name}, got others in ${misplaced.join(", ")}; patch the model as it was patched then`,
-        0,
-      );
     model.loadStateDict(loaded.model);
     optimizer.loadStateDict({
       groups: state.groups as ReturnType<Optimizer["stateDict"]>["groups"],
