@@ -58,7 +58,7 @@ export const measurePeak = async (
   { quick, sizes = SIZES }: { quick: boolean; sizes?: readonly number[] },
 ): Promise<Peak> => {
   const windows = quick ? 10 : 60;
-  const largest = 4 * Math.max(...sizes);
+  const largest = 4 * Math.max(0, ...sizes);
   const base = await measure(await buildProbe(false), threads, windows, { sizes, largest });
   const relaxed = fusesMultiplyAdd()
     ? await measure(await buildProbe(true), threads, windows, { sizes: [], largest: 0 })

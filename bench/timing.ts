@@ -40,15 +40,14 @@ export const race = async <Name extends string>(
   contenders: readonly Contender<Name>[],
   pace: Pace,
 ): Promise<Readonly<Record<Name, Timing>>> => {
-  const runners = [];
-  for (const contender of contenders)
-    runners.push({ contender, repeats: await warmUp(contender, pace), samples: [] as number[] });
+  const runners: Runner<Name>[] = [];
+  for (const contender of contenders) runners.push({ contender, ...(await warmUp(contender, pace)), samples: [] });
   const [least, most] = pace.rounds;
   const start = performance.now();
   for (let round = 0; round < most && (round < least || performance.now() - start < 1000 * pace.seconds); round++)
     for (let i = 0; i < runners.length; i++) {
       const runner = runners[(i + round) % runners.length]!;
-      runner.samples.push(await sample(runner.contender, runner.repeats, pace));
+      runner.samples.push(await sample(runner, pace));
     }
   return Object.fromEntries(runners.map(({ contender, samples }) => [contender.name, timingOf(samples)])) as Record<
     Name,
@@ -73,6 +72,18 @@ const timingOf = (samples: readonly number[]): Timing => {
   return { median: median(samples), best, samples, noisy: median(samples) > 1.2 * best };
 };
 
+interface Runner<Name extends string = string> {
+  readonly contender: Contender<Name>;
+  /** Calls of one sample. */
+  readonly repeats: number;
+  /** Whether waking up takes a part of it that shows. */
+  readonly wakes: boolean;
+  readonly samples: number[];
+}
+
+/** A call that takes this many seconds does not need another one before it. */
+const LONG_CALL = 0.2;
+
 const call = async (contender: Contender): Promise<void> => {
   const result = contender.run();
   // Awaiting nothing would hand the thread to whatever else waits.
@@ -85,18 +96,18 @@ const seconds = async (contender: Contender, repeats: number): Promise<number> =
   return (performance.now() - start) / 1000 / repeats;
 };
 
-/** Calls until the optimising compiler has done its work; gives how many calls one sample takes. */
-const warmUp = async (contender: Contender, { sampleSeconds }: Pace): Promise<number> => {
+/** Calls until the optimising compiler has done its work, and finds out how many calls one sample takes. */
+const warmUp = async (contender: Contender, { sampleSeconds }: Pace): Promise<{ repeats: number; wakes: boolean }> => {
   const start = performance.now();
   let once = await seconds(contender, 1);
   for (let calls = 1; calls < 4 || (calls < 200 && performance.now() - start < 20_000 * sampleSeconds); calls++)
     once = Math.min(once, await seconds(contender, 1));
-  return Math.max(1, Math.ceil(sampleSeconds / once));
+  return { repeats: Math.max(1, Math.ceil(sampleSeconds / once)), wakes: once < LONG_CALL };
 };
 
-const sample = async (contender: Contender, repeats: number, { restMs }: Pace): Promise<number> => {
+const sample = async ({ contender, repeats, wakes }: Runner, { restMs }: Pace): Promise<number> => {
   await sleep(restMs);
   // Wakes its threads, and brings its data back into the caches.
-  await call(contender);
+  if (wakes) await call(contender);
   return seconds(contender, repeats);
 };

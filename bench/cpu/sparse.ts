@@ -157,7 +157,8 @@ const measure = async (
         { name: "dense", run: anew(dense) },
         { name: "sparse", run: anew(sparseRun) },
       ],
-      pace,
+      // Two contenders, and more than a hundred races.
+      { ...pace, seconds: pace.seconds / 3 },
     );
     products.push({
       product,

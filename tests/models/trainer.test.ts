@@ -248,7 +248,7 @@ describe("resuming", () => {
     const trainings = [patched(1), patched(2), tinyTraining(STEPS, tinyConfig({ numHiddenLayers: 1 }))] as const;
     await trainerOf(trainings[0], { folder, steps: 2 }).train();
     await expect(trainerOf(trainings[1], { folder, steps: 2 }).train({ resume: true })).rejects.toThrow(
-      /expected the block layouts of the checkpoint in runs\/mine, got others in roberta.encoder.layer.0.intermediate.dense; patch the model as it was patched then/,
+      /roberta\.encoder\.layer\.0\.intermediate\.dense\.(crow|col)Indices \(expected the layout of this layer/,
     );
     await expect(trainerOf(trainings[2], { folder, steps: 2 }).train({ resume: true })).rejects.toThrow(
       /19 unexpected: .*roberta.encoder.layer.1.output.dense.weight/,

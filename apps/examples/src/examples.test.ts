@@ -30,7 +30,7 @@ test("02-gradients: the tape and thirty lines by hand agree", async () => {
   expect(said).toContain("exp‴ at 0: 1");
 });
 
-test("03-train-mlp: the loss falls, the moons part, and memory stays", async () => {
+test("03-train-mlp: the loss falls, the moons part, and memory stays", { timeout: 30_000 }, async () => {
   const said = await run(() => import("./03-train-mlp.ts"));
   const losses = Array.from(said.matchAll(/step \d+: loss ([\d.]+)/g), ([, loss]) => Number(loss));
   expect(losses).toHaveLength(4);
@@ -69,13 +69,13 @@ test("06-tokenizer: texts come back whole", async () => {
   expect(said).toContain("same after tokenizer.json: true");
 });
 
-test("07-masked-lm: it learns who eats what", async () => {
+test("07-masked-lm: it learns who eats what", { timeout: 60_000 }, async () => {
   const said = await run(() => import("./07-masked-lm.ts"));
   expect(said).toContain("the cow eats<mask> → the cow eats grass");
   expect(said).toContain("the<mask> eats seeds → the bird eats seeds");
 });
 
-test("08-finetune-sparse: a patched model learns, and comes back from its folder", async () => {
+test("08-finetune-sparse: a patched model learns, and comes back from its folder", { timeout: 30_000 }, async () => {
   const said = await run(() => import("./08-finetune-sparse.ts"));
   expect(Number(/accuracy on what it learned: ([\d.]+)/.exec(said)![1])).toBeGreaterThan(0.9);
   expect(said).toContain("read back: same accuracy and parameters: true");

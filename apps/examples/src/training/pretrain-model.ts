@@ -9,7 +9,7 @@ import {
   type TrainingResult,
 } from "@tessera/models/training";
 import { manualSeed } from "@tessera/tensor";
-import { architecture, pretraining } from "./recipes.ts";
+import { architecture, initializerRange, pretraining } from "./recipes.ts";
 import { trainModel, type Supervision } from "./train-model.ts";
 
 /** Which corpus, model and budget. */
@@ -93,6 +93,7 @@ export const createMaskedLM = (
       // Positions count from padTokenId + 1 = 2.
       maxPositionEmbeddings: length + 2,
       typeVocabSize: 1,
+      initializerRange: initializerRange(hidden),
       hiddenDropoutProb: 0,
       attentionProbsDropoutProb: 0,
       layerNormEps: 1e-5,
