@@ -318,8 +318,11 @@ describe("the log", () => {
   const train = async (folder: MemoryFolder, more: Options = {}, resume = false): Promise<void> => {
     const training = tinyTraining(STEPS);
     const options = { loggingSteps: 5, saveSteps: 6, evalSteps: 10, evaluate, folder, ...more };
-    await trainerOf(training, options).train({ resume });
-    disposeTraining(training);
+    try {
+      await trainerOf(training, options).train({ resume });
+    } finally {
+      disposeTraining(training);
+    }
   };
   /** What does not depend on the clock. */
   const entries = async (folder: MemoryFolder) =>
