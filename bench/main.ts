@@ -58,6 +58,19 @@ const bench = async (options: BenchOptions): Promise<void> => {
 
   const sections: Report["sections"][number][] = [];
   const versions: Record<string, string> = {};
+  const report: Report = {
+    command: `npm run bench -- ${process.argv.slice(2).join(" ")}`,
+    date: new Date().toISOString().slice(0, 10),
+    machine,
+    peaks,
+    rivals: versions,
+    sections,
+  };
+  // At once, so that a file that cannot be written costs no hour; then after each section.
+  const save = (): void => {
+    if (options.json !== null) writeJson(options.json, report);
+  };
+  save();
   let failed = false;
   for (const section of options.only)
     for (const peak of peaks) {
@@ -73,6 +86,7 @@ const bench = async (options: BenchOptions): Promise<void> => {
         for (const table of tables) console.log(textOf(table));
         sections.push({ section, threads: peak.threads, tables });
         Object.assign(versions, used);
+        save();
       } catch (error) {
         // The others go on: hours of measuring are not lost to one of them.
         failed = true;
@@ -81,15 +95,6 @@ const bench = async (options: BenchOptions): Promise<void> => {
       }
     }
 
-  const report: Report = {
-    command: `npm run bench -- ${process.argv.slice(2).join(" ")}`,
-    date: new Date().toISOString().slice(0, 10),
-    machine,
-    peaks,
-    rivals: versions,
-    sections,
-  };
-  if (options.json !== null) writeJson(options.json, report);
   if (options.write) console.log(`written: ${writeTables(report).join(", ")}`);
   if (failed) process.exitCode = 1;
 };

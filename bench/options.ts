@@ -26,7 +26,7 @@ Measures the machine's own peak, checks every result against float64, and times 
   --quick           small shapes and few rounds: to see that everything works, not how fast it is
   --no-rivals       leave the other libraries out; nothing is fetched
   --json FILE       write all numbers there
-  --write           write the tables to docs/generated/cpu-*.md
+  --write           write the tables to docs/generated/cpu-*.md; not with --quick
   --help`;
 
 /** An argument that means nothing here. */
@@ -42,6 +42,8 @@ export const parseOptions = (args: readonly string[]): BenchOptions | null => {
     throw new UsageError(
       `bench: expected "cpu", got ${positionals.length === 0 ? "nothing" : `"${positionals.join(" ")}"`}`,
     );
+  if (values.quick && values.write)
+    throw new UsageError("bench: --write keeps what a whole run measured; leave out --quick");
   const all = availableParallelism();
   return {
     quick: values.quick ?? false,

@@ -1,10 +1,9 @@
-import { linear, scope, cpu, withRecorder, type Activation, type Buffer, type Tensor } from "@tessera/tensor";
 import type { Linear } from "@tessera/nn";
+import { cpu, linear, scope, tensor, withRecorder, type Activation, type Buffer, type Tensor } from "@tessera/tensor";
 import { logLaunches, type LoggedLaunch } from "../launch-log.ts";
 import { costOf } from "../op-cost.ts";
 import { normals } from "../random-data.ts";
 import { median, race, type Pace } from "../timing.ts";
-import { tensor } from "@tessera/tensor";
 import { patchedLayers, type RobertaTraining } from "./tiny-roberta.ts";
 
 const STEPS = 9;

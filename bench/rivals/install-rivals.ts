@@ -27,7 +27,7 @@ const npmCi = (): Promise<string | null> =>
   new Promise((done) => {
     const npm = process.env["npm_execpath"];
     const [command, ...words] = npm ? [process.execPath, npm] : ["npm"];
-    const args = [...words, "ci", "--ignore-scripts", "--no-audit", "--no-fund"];
+    const args = [...words, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
     // `npm run` tells the scripts it starts which folder is the project: that would be ours.
     const env = Object.fromEntries(
       Object.entries(process.env).filter(([key]) => !/^npm_config_(local_)?prefix$/i.test(key)),

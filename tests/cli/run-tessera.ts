@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll } from "vitest";
 
@@ -58,4 +59,11 @@ export const temporaryFolder = (): { path: (...parts: string[]) => string } => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
   return { path: (...parts) => join(folder, ...parts) };
+};
+
+/** Waits until something holds, or the process has ended. */
+export const until = async (running: Running, holds: () => boolean): Promise<void> => {
+  let ended = false;
+  void running.ended.then(() => (ended = true));
+  while (!ended && !holds()) await sleep(2);
 };

@@ -207,6 +207,9 @@ const speed = (demo: DemoRun): Promise<void> =>
       `a training step takes ${(1000 * dense.stepSeconds).toFixed(1)} ms dense and ${(1000 * sparse.stepSeconds).toFixed(1)} ms sparse`,
   );
 
+const showGuesses = (guesses: readonly { token: string; probability: number }[]): string =>
+  guesses.map(({ token, probability }) => `${token.trim()} ${formatPercent(probability, 0)}`).join(", ");
+
 const masks = (demo: DemoRun): Promise<void> =>
   demo.phase(
     "masks",
@@ -222,7 +225,11 @@ const masks = (demo: DemoRun): Promise<void> =>
         model.dispose();
       }
     },
-    ({ fills }) => fills.map(({ text, fills: [best] }) => text.replace("<mask>", `[${best?.token.trim()}]`))[0] ?? "",
+    ({ fills }) =>
+      fills
+        .slice(0, 1)
+        .map(({ text, fills: guesses }) => `${text}: ${showGuesses(guesses)}`)
+        .join(),
   );
 
 const report = (demo: DemoRun): Promise<void> =>

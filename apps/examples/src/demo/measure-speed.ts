@@ -6,9 +6,9 @@ import { AdamW, clipGradNorm } from "@tessera/nn";
 import { dispose, keep, scope } from "@tessera/tensor";
 import type { SpeedResult } from "./demo-run.ts";
 
-const ROUNDS = 15;
+const ROUNDS = 9;
 /** Rounds before the first that counts: engines compile what they see often. */
-const WARM_UP = 3;
+const WARM_UP = 2;
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 

@@ -41,6 +41,7 @@ export const writeDemoReport = async (demo: DemoRun): Promise<string> => {
       model: { layers: architecture.layers, hidden: architecture.hidden, heads: architecture.heads, parameters },
       pretraining: { tokens, steps, points: await readLosses(demo.trainingPath("pretraining")), heldOutLoss },
       sparsity: {
+        name: classifierTitles.sparse,
         density: patching.density,
         blockSize: patching.blockSize,
         denseParameters: dense,

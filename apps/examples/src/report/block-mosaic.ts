@@ -54,9 +54,7 @@ export const blockMosaic = (layer: MosaicData): Markup => {
   const onSide = rows > cols;
   const [across, down] = onSide ? [rows, cols] : [cols, rows];
   const facts = `${layer.colIndices.length} of ${rows * cols} blocks of ${layer.blockSize} × ${layer.blockSize}`;
-  const sides = onSide
-    ? `${out} outputs across, ${inputs} inputs down`
-    : `${inputs} inputs across, ${out} outputs down`;
+  const sides = `${out} × ${inputs}, ${onSide ? "outputs" : "inputs"} across`;
   return html`<figure class="mosaic">
     ${new Markup(`<svg viewBox="0 0 ${across} ${down}" width="${across * CELL}" height="${down * CELL}" role="img">`)}
     <title>${layer.name}: ${facts}</title>

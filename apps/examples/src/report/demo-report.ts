@@ -1,4 +1,4 @@
-import { formatBytes, formatCount, formatDuration, formatMilliseconds, formatPercent } from "../terminal/format.ts";
+import { formatBytes, formatCount, formatMilliseconds, formatPercent } from "../terminal/format.ts";
 import { accuracyChart } from "./accuracy-chart.ts";
 import { blockMosaic, type MosaicData } from "./block-mosaic.ts";
 import { lossChart, type LossPoint } from "./loss-chart.ts";
@@ -35,12 +35,12 @@ export interface DemoReportData {
   command: string;
   machine: string;
   seed: number;
-  seconds?: number;
   corpus: { texts: number; tokens: number; vocabSize: number };
   task: { labels: readonly string[]; labelsPerClass: number; trainTexts: number; testTexts: number };
   model: { layers: number; hidden: number; heads: number; parameters: number };
   pretraining: { tokens: number; steps: number; points: readonly LossPoint[]; heldOutLoss: number };
-  sparsity: { density: number; blockSize: number; denseParameters: number; sparseParameters: number };
+  /** `name` is the contender's. */
+  sparsity: { name: string; density: number; blockSize: number; denseParameters: number; sparseParameters: number };
   contenders: readonly Contender[];
   /** The batch that speeds were measured on. */
   timing: { batch: number; length: number };
@@ -60,7 +60,7 @@ const best = (data: DemoReportData): Contender =>
   data.contenders.reduce((top, one) => (one.accuracy > top.accuracy ? one : top));
 
 const introduction = ({ task, model, pretraining, sparsity, contenders, corpus }: DemoReportData): Markup => {
-  const sparse = contenders.find(({ model: own }) => own?.parameters === sparsity.sparseParameters);
+  const sparse = contenders.find(({ name }) => name === sparsity.name)!;
   return html`<h1>A tiny RoBERTa learns English and loses half of its blocks</h1>
     <p class="lead">
       ${model.layers} layers of width ${model.hidden}, pre-trained on ${formatCount(pretraining.tokens)} tokens of
@@ -68,7 +68,7 @@ const introduction = ({ task, model, pretraining, sparsity, contenders, corpus }
       from ${task.labelsPerClass} labels each.
     </p>
     ${tiles([
-      { value: sparse ? formatPercent(sparse.accuracy) : "–", label: "accuracy of the sparse model" },
+      { value: formatPercent(sparse.accuracy), label: "accuracy of the sparse model" },
       {
         value: formatPercent(1 - sparsity.sparseParameters / sparsity.denseParameters),
         label: `fewer parameters: ${formatCount(sparsity.sparseParameters)} instead of ${formatCount(sparsity.denseParameters)}`,
@@ -153,10 +153,14 @@ const masks = ({ fills }: DemoReportData): Markup =>
         },
       ],
       fills,
-    )}`;
+    )}
+    <p class="faint">
+      So few tokens teach which words are frequent, and a little of which go together: enough to learn the classes from,
+      not to write. More of them teach more; see <code>--tokens</code>.
+    </p>`;
 
-const footer = ({ command, machine, seed, seconds }: DemoReportData): Markup =>
+const footer = ({ command, machine, seed }: DemoReportData): Markup =>
   html`<footer class="faint">
-    Made by <code>${command}</code>, seed ${seed}, on ${machine}${seconds ? `, in ${formatDuration(seconds)}` : ""}.
-    Glosses and examples: WordNet 3.1, copyright 2011 by Princeton University.
+    Made by <code>${command}</code>, seed ${seed}, on ${machine}. Glosses and examples: WordNet 3.1, copyright 2011 by
+    Princeton University.
   </footer>`;

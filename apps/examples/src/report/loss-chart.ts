@@ -23,7 +23,7 @@ export const thinOut = (points: readonly LossPoint[], count = MAX_POINTS): LossP
   return Array.from({ length: count }, (_, i) => {
     const part = points.slice(Math.floor((i * points.length) / count), Math.floor(((i + 1) * points.length) / count));
     return {
-      step: part.at(-1)!.step,
+      step: part[part.length - 1]!.step,
       loss: part.reduce((total, { loss }) => total + loss, 0) / part.length,
     };
   });
