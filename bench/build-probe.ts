@@ -1,4 +1,3 @@
-import asc from "assemblyscript/asc";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -24,8 +23,28 @@ export const buildProbe = async (fused: boolean): Promise<WebAssembly.Module> =>
   return new WebAssembly.Module(readFileSync(file));
 };
 
+/** What is used of the compiler; its own types would redefine those of arrays for the whole program. */
+interface Compiler {
+  createMemoryStream(): { toString(): string };
+  main(
+    args: readonly string[],
+    io: {
+      readFile(name: string): string | null;
+      writeFile(name: string, contents: string | Uint8Array): void;
+      listFiles(): null;
+      stderr: unknown;
+    },
+  ): Promise<{ error: Error | null }>;
+}
+
+const loadCompiler = async (): Promise<Compiler> => {
+  const name: string = "assemblyscript/asc";
+  return ((await import(name)) as { default: Compiler }).default;
+};
+
 const compile = async (text: string, fused: boolean): Promise<Uint8Array> => {
   const written = new Map<string, string | Uint8Array>();
+  const asc = await loadCompiler();
   const stderr = asc.createMemoryStream();
   const variant = fused ? ["--enable", "relaxed-simd"] : [];
   const { error } = await asc.main([source, "--outFile", "probe.wasm", ...flags, ...variant], {

@@ -88,7 +88,7 @@ export const encoderStep = async (setting: Setting): Promise<Table> => {
 const lossesOf = async (training: Training): Promise<number[]> => {
   const losses: number[] = [];
   for (let step = 0; step < CHECKED_STEPS; step++) losses.push(await training.step());
-  if (!(losses.at(-1) < losses[0]!))
+  if (!(losses.at(-1)! < losses[0]!))
     throw new CheckError(`encoder: expected a loss that falls, got ${losses.join(", ")}`);
   return losses;
 };

@@ -19,7 +19,7 @@ test("Ctrl-C saves and ends with 130, and the same weights come out with --resum
   running.child.kill("SIGINT");
   const { code, err } = await running.ended;
   expect(err).toMatch(/^\nstopping after this step, then saving; Ctrl-C again quits at once\n/);
-  expect(err).toMatch(/tessera: stopped at step \d+ of 500 and saved; run it again to go on\n$/);
+  expect(err).toMatch(/tessera: stopped at step \d+ of 500 and saved; add --resume to go on\n$/);
   expect(code).toBe(130);
 
   expect((await runHere([...args("stopped"), "--resume"])).code).toBe(0);

@@ -145,10 +145,11 @@ const STEP = 0.02;
 /** ⟨u, J v⟩ by the tape against (8(f(h) − f(−h)) − (f(2h) − f(−2h))) / 12h along a random direction v. */
 const checkGradient = (call: AnyFunction, sample: AnySample, seed: number): void => {
   scope((): void => {
-    const { tensors, rebuild, args } = build(sample, seed, oracle);
-    const probe = outputsOf(call(...args));
+    const built = build(sample, seed, oracle);
+    const { tensors } = built;
+    const probe = outputsOf(call(...built.args));
     if (tensors.length === 0 || !probe.some(isFloat)) return;
-    const f = (...xs: Tensor[]): Tensor[] => outputsOf(call(...rebuild(xs))).filter(isFloat);
+    const f = (...xs: Tensor[]): Tensor[] => outputsOf(call(...built.rebuild(xs))).filter(isFloat);
     compareDirections(f, tensors, seed, "first");
     // The gradient, for fixed cotangents, is a function of the inputs like any other.
     const cotangents = probe.filter(isFloat).map((y, i) => normal(...y.shape).make(seed + 100 + i, oracle));
