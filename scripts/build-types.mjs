@@ -5,13 +5,24 @@ import { join } from "node:path";
 import ts from "typescript";
 
 const root = process.cwd();
-const config = ts.getParsedCommandLineOfConfigFile(join(root, "tsconfig.json"), {}, { ...ts.sys, onUnRecoverableConfigFileDiagnostic: () => {} });
+const config = ts.getParsedCommandLineOfConfigFile(
+  join(root, "tsconfig.json"),
+  {},
+  { ...ts.sys, onUnRecoverableConfigFileDiagnostic: () => {} },
+);
 const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-const sources = Object.values(exports).flatMap((target) => (typeof target === "string" ? [] : [target["@tessera/source"]]));
+const sources = Object.values(exports).flatMap((target) =>
+  typeof target === "string" ? [] : [target["@tessera/source"]],
+);
 /** An export with a star stands for every file that fits it. */
 const isEntry = (file) => {
-  const path = `./${file.slice(root.length + 1).split("\\").join("/")}`;
-  return sources.some((source) => new RegExp(`^${source.replaceAll(".", "\\.").replace("*", "([^/]+)").replace("*", "\\1")}$`).test(path));
+  const path = `./${file
+    .slice(root.length + 1)
+    .split("\\")
+    .join("/")}`;
+  return sources.some((source) =>
+    new RegExp(`^${source.replaceAll(".", "\\.").replace("*", "([^/]+)").replace("*", "\\1")}$`).test(path),
+  );
 };
 
 const options = {
@@ -33,6 +44,12 @@ const diagnostics = own.flatMap((file) => {
   return [...diagnostics, ...program.getDeclarationDiagnostics(file)];
 });
 if (diagnostics.length > 0) {
-  console.error(ts.formatDiagnosticsWithColorAndContext(diagnostics, { getCanonicalFileName: (name) => name, getCurrentDirectory: () => root, getNewLine: () => "\n" }));
+  console.error(
+    ts.formatDiagnosticsWithColorAndContext(diagnostics, {
+      getCanonicalFileName: (name) => name,
+      getCurrentDirectory: () => root,
+      getNewLine: () => "\n",
+    }),
+  );
   process.exitCode = 1;
 }

@@ -74,27 +74,33 @@ describe("demo", () => {
     const out = folder.path("killed");
     const random = new SeededRandom(7, "kills");
     const training = (name: string): string => folder.path("killed", "training", name);
-    const isSaving = (name: string): boolean =>
-      existsSync(training(name)) && readdirSync(training(name)).some((file) => file.endsWith(".tmp"));
-    /** When to kill: a moment of the run, then some milliseconds later. */
-    const moments: [what: string, holds: (running: Running) => boolean][] = [
-      ["while the tokenizer is learned", ({ out: said }) => said().includes("✓ data")],
-      ["between two phases", ({ out: said }) => said().includes("✓ naive Bayes")],
-      ["in the middle of pre-training", ({ out: said }) => said().includes("pre-training ")],
-      ["while a checkpoint is written", () => isSaving("pretraining")],
-      ["between pre-training and patching", ({ out: said }) => said().includes("✓ pre-training")],
-      ["in the first fine-tuning", () => existsSync(training("scratch"))],
-      ["while the second saves", () => isSaving("dense")],
-      ["in the third", ({ out: said }) => said().includes("✓ pre-trained ")],
-      ["in the new process", ({ out: said }) => said().includes("✓ pre-trained, sparse")],
-      ["before the report", ({ out: said }) => said().includes("✓ speed")],
+    /** Files that are being written, and are not yet in their place. */
+    const partial = (name: string): number =>
+      existsSync(training(name)) ? readdirSync(training(name)).filter((file) => file.endsWith(".tmp")).length : 0;
+    /** A moment of the run, and how many milliseconds later to kill, at most. */
+    const moments: [what: string, holds: (running: Running) => boolean, delay: number][] = [
+      ["while the tokenizer is learned", ({ out: said }) => said().includes("✓ data"), 400],
+      ["between two phases", ({ out: said }) => said().includes("✓ naive Bayes"), 20],
+      ["in the middle of pre-training", () => existsSync(training("pretraining")), 400],
+      ["while a checkpoint is written", () => partial("pretraining") > 0, 0],
+      ["between pre-training and patching", ({ out: said }) => said().includes("✓ pre-training"), 20],
+      ["in the first fine-tuning", () => existsSync(training("scratch")), 200],
+      ["while the second saves", () => partial("dense") > 0, 0],
+      ["in the third", ({ out: said }) => said().includes("✓ pre-trained "), 400],
+      ["in the new process", ({ out: said }) => said().includes("✓ pre-trained, sparse"), 400],
+      ["before the report", ({ out: said }) => said().includes("✓ speed"), 20],
     ];
-    for (const [, holds] of moments) {
+    let midway = 0;
+    for (const [what, holds, delay] of moments) {
       const running = startTessera(tiny(out));
       await until(running, () => holds(running));
-      await sleep(random.nextInt(40));
+      if (delay > 0) await sleep(random.nextInt(delay));
+      expect(running.child.exitCode, what).toBeNull();
       await kill(running);
+      if (delay === 0) midway += partial("pretraining") + partial("dense");
     }
+    // A kill came after the first byte of a checkpoint, and before it was in its place.
+    expect(midway).toBeGreaterThan(0);
     const { code, out: said, err } = await tessera([...tiny(out), "--json"]);
     expect(err).toBe("");
     expect(code).toBe(0);

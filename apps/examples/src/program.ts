@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ArgumentError, openDevices, setDefaultDevice, setThreads } from "@tessera/tensor";
 import { Command, type OptionValues } from "commander";
 import type { CommandDefinition, Context } from "./commands/command-definition.ts";
-import { UsageError } from "./terminal/command-error.ts";
+import { Interrupted, UsageError } from "./terminal/command-error.ts";
 import { wholeNumber } from "./terminal/parse-argument.ts";
 import { stopSignal } from "./terminal/stop-signal.ts";
 import { Terminal } from "./terminal/terminal.ts";
@@ -56,6 +56,14 @@ const makeContext = ({ name, writes }: CommandDefinition, options: GlobalOptions
   return { terminal, seed, device, out, resume, stop };
 };
 
+/** How a command that was stopped is gone on with. */
+const goOn: Readonly<Record<CommandDefinition["writes"], string>> = {
+  nothing: "",
+  "anew each time": "",
+  "afresh, or on with --resume": "; add --resume to go on",
+  "always on": "; the same command goes on",
+};
+
 const addCommand = (program: Command, definition: CommandDefinition): void => {
   const { name, summary, examples } = definition;
   const command = program.command(name).description(summary);
@@ -72,6 +80,8 @@ const addCommand = (program: Command, definition: CommandDefinition): void => {
     try {
       const context = makeContext(definition, command.optsWithGlobals<OptionValues & GlobalOptions>(), signal);
       await definition.run(context, command.opts(), ...args);
+    } catch (error) {
+      throw error instanceof Interrupted ? new Interrupted(`${error.message}${goOn[definition.writes]}`) : error;
     } finally {
       release();
     }

@@ -6,7 +6,7 @@ import { RunState } from "../run-folder/run-state.ts";
 import { formatBytes, formatCount, formatDuration, formatMilliseconds, formatPercent } from "../terminal/format.ts";
 import { wholeNumber } from "../terminal/parse-argument.ts";
 import { textTable } from "../terminal/text-table.ts";
-import { DEFAULT_TOKENS, finetuning } from "../training/recipes.ts";
+import { DEFAULT_TOKENS, finetuning, recipeName } from "../training/recipes.ts";
 import type { CommandDefinition, Context } from "./command-definition.ts";
 import { freshOption } from "./shared-options.ts";
 
@@ -33,7 +33,7 @@ export const demoCommand: CommandDefinition<DemoOptions> = {
     try {
       const begun = performance.now();
       const settings = { seed, tokens, finetuneSteps, device };
-      const state = await RunState.open<DemoPhases>(out, settings, { fresh });
+      const state = await RunState.open<DemoPhases>(out, { ...settings, recipe: recipeName() }, { fresh });
       const { bold, dim } = terminal.color;
       terminal.line(bold(`Tessera demo: ${formatCount(tokens)} tokens, seed ${seed}, in ${out}`));
       if (state.isResumed) terminal.line(dim("going on where it was left; --fresh starts over"));

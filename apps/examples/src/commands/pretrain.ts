@@ -90,7 +90,7 @@ export const pretrainCommand: CommandDefinition<PretrainCommandOptions> = {
       const result = run.get("pretraining")!;
       terminal.result({ model: out, ...result }, [
         `loss ${result.loss.toFixed(4)}  perplexity ${result.perplexity.toFixed(1)}  on held-out texts, after ${formatCount(result.steps)} steps in ${formatDuration(result.seconds)}`,
-        `Saved to ${out}; next: tessera finetune ${out}`,
+        `Saved to ${out}; next: npm run tessera -- finetune ${out}`,
       ]);
     });
   },

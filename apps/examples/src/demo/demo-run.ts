@@ -137,7 +137,7 @@ export class DemoRun {
       terminal.line(dim(`${TICK} ${title.padEnd(20)} ${describe(done)}`));
       return;
     }
-    if (stop.aborted) throw new Interrupted(`stopped before ${title}, and saved; run it again to go on`);
+    if (stop.aborted) throw new Interrupted(`stopped before ${title}, and saved`);
     const begun = performance.now();
     const result = await work();
     await this.state.complete(name, result);

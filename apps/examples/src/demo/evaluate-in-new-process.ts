@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { CommandError } from "../terminal/command-error.ts";
+import { CommandError, Interrupted } from "../terminal/command-error.ts";
 import type { Supervision } from "../training/train-model.ts";
 
 /** What a process writes, once it has ended well. */
@@ -9,9 +9,10 @@ const outputOf = (args: readonly string[], stop: AbortSignal): Promise<string> =
     let [output, errors] = ["", ""];
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
-    child.on("error", failed);
+    child.on("error", (error) => failed(stop.aborted ? new Interrupted("stopped while evaluating") : error));
     child.on("close", (code) => {
       if (code === 0) done(output);
+      else if (stop.aborted) failed(new Interrupted("stopped while evaluating"));
       else
         failed(
           new CommandError(

@@ -68,8 +68,7 @@ export const sweep = async <M extends Module>(options: SweepOptions<M>): Promise
   try {
     const measured: SensitivityRow[] = [];
     for (const cell of [{ layer: "", density: 1, realised: 1 }, ...cells]) {
-      if (stop.aborted)
-        throw new Interrupted(`stopped after ${done} of ${total} cells, and saved them; run it again to go on`);
+      if (stop.aborted) throw new Interrupted(`stopped after ${done} of ${total} cells, and saved them`);
       measured.push(await measure(cell));
       bar.update(++done, cell.layer);
     }

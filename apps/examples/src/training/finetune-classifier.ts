@@ -58,7 +58,7 @@ export const evaluateClassifier = async (
   function* supervised(): ReturnType<typeof classificationEpoch> {
     let done = 0;
     for (const batch of classificationEpoch({ examples: sorted, collator, batchSize: EVALUATION_BATCH })) {
-      if (stop.aborted) throw new Interrupted("stopped while evaluating; run it again");
+      if (stop.aborted) throw new Interrupted("stopped while evaluating");
       yield batch;
       bar.update((done += batch.labels.length));
     }

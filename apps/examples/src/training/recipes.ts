@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto";
+
 /** Tokens that the demo pre-trains on. A budget, never a deadline: equal seeds give equal weights on any machine. */
-export const DEFAULT_TOKENS = 1_500_000;
+export const DEFAULT_TOKENS = 2_000_000;
 
 /** The model: RoBERTa's shape, small enough for minutes on two cores. */
 export const architecture = { layers: 2, hidden: 128, heads: 4, vocabSize: 4096 } as const;
@@ -32,3 +34,17 @@ export const patching = {
   density: 0.5,
   blockSize: 8,
 } as const;
+
+/** Names all of the above in a few letters: a run that was begun by another recipe is not gone on with. */
+export const recipeName = (): string => {
+  const patterns = patching.patterns.map(({ source }) => source);
+  const all = [
+    architecture,
+    initializerRange(architecture.hidden),
+    pretraining,
+    finetuning,
+    optimization,
+    { ...patching, patterns },
+  ];
+  return createHash("sha256").update(JSON.stringify(all)).digest("hex").slice(0, 8);
+};

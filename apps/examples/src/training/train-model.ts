@@ -73,9 +73,7 @@ export const trainModel = async <Inputs>({
     });
     const result = await trainer.train({ resume: true, signal: stop });
     if (result.status === "stopped") {
-      throw new Interrupted(
-        `stopped at step ${result.step} of ${steps}${folder === undefined ? "" : " and saved"}; run it again to go on`,
-      );
+      throw new Interrupted(`stopped at step ${result.step} of ${steps}${folder === undefined ? "" : " and saved"}`);
     }
     return result;
   } finally {

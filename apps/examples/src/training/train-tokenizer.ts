@@ -19,7 +19,7 @@ export const trainTokenizer = async (
     });
     return ByteLevelBpeTokenizer.fromModel(model);
   } catch (error) {
-    if (stop.aborted) throw new Interrupted("stopped while learning the tokenizer; run it again to go on");
+    if (stop.aborted) throw new Interrupted("stopped while learning the tokenizer");
     throw error;
   } finally {
     bar.stop();
