@@ -27,9 +27,10 @@ const blocksOf = (text: string): Block[] => {
   return blocks;
 };
 
-const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-  scripts: { [name: string]: string };
-};
+/** The scripts of the root, or of a workspace. */
+const scriptsOf = (folder: string): object =>
+  (JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")) as { scripts: object }).scripts;
+const workspaces: { readonly [name: string]: string } = { "@tessera/examples": "apps/examples" };
 
 /** A line of a shell block names a script of the root, an npm command, or a package to install. */
 const checkCommand = (line: string): void => {
@@ -39,7 +40,8 @@ const checkCommand = (line: string): void => {
     expect(program, command).toBe("npm");
     if (first === "ci" || first === "install") continue;
     const script = first === "run" ? second : first;
-    expect(scripts, command).toHaveProperty([script!]);
+    const [, workspace] = /\s-w\s+(\S+)/.exec(command) ?? [];
+    expect(scriptsOf(workspace ? workspaces[workspace]! : "."), command).toHaveProperty([script!]);
   }
 };
 
