@@ -16,6 +16,9 @@ export default defineConfig({
         test: {
           name: "node",
           environment: "node",
+          // A machine that is busy is slow, not wrong: this only ends what hangs.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           include: ["packages/*/src/**/*.test.ts", "apps/*/src/**/*.test.ts", "tests/**/*.test.ts"],
         },
       },
