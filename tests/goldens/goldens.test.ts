@@ -1,0 +1,42 @@
+// What PyTorch and Hugging Face computed, through the runner that also reads other sets of the same form.
+import { fileURLToPath } from "node:url";
+import { cpu, setDefaultDevice, type Backend } from "@tessera/tensor";
+import { afterAll, describe, expect, it } from "vitest";
+import { devices, oracle } from "../support/devices.ts";
+import { withoutLeaks } from "../support/leaks.ts";
+import { GoldenFolder } from "./folder.ts";
+import { checkOps } from "./ops.ts";
+import { checkOptimisers } from "./optim.ts";
+import type { CaseResult } from "./result.ts";
+
+const folder = new GoldenFolder(fileURLToPath(new URL("../../goldens", import.meta.url)));
+afterAll(() => setDefaultDevice(cpu));
+
+/** Failures of all cases by name, and the ops that do not exist. */
+const outcome = async (cases: AsyncGenerator<CaseResult>) => {
+  const failed: { [id: string]: readonly string[] } = {};
+  const missing = new Set<string>();
+  let count = 0;
+  for await (const result of cases) {
+    count++;
+    if ("missing" in result) missing.add(result.missing);
+    else if (result.failures.length > 0) failed[result.id] = result.failures;
+  }
+  return { count, failed, missing: [...missing].sort() };
+};
+
+describe.each([oracle, ...devices].map((device) => [device.name, device] as const))("goldens on %s", (_, device: Backend) => {
+  it("every op and gradient agrees, and only topk and sort are missing", () =>
+    withoutLeaks(async () => {
+      setDefaultDevice(device);
+      expect(await outcome(checkOps(folder, device))).toEqual({ count: 273, failed: {}, missing: ["sort", "topk"] });
+    }));
+
+  it("every optimiser follows its trace", () =>
+    withoutLeaks(async () => {
+      setDefaultDevice(device);
+      expect(await outcome(checkOptimisers(folder, device))).toEqual({ count: 7, failed: {}, missing: [] });
+    }));
+});
+
+it("ran no reference kernel on cpu", () => expect(cpu.launches).toMatchObject({ reference: 0 }));
