@@ -120,24 +120,10 @@ const checkGradients = async (model: Model, golden: Tensors): Promise<string[]> 
   const dense = scope(() => keep(denseByName(model, grads)));
   for (const [key, want] of golden)
     if (key.startsWith("grad/"))
-      await compare(failures, key, dense.get(key.slice("grad/".length)), want, GRADIENTS * Math.max(1, noiseScale(golden, key) / SMALLEST_SCALE));
+      await compare(failures, key, dense.get(key.slice("grad/".length)), want, GRADIENTS);
   for (const name of dense.keys()) if (!golden.has(`grad/${name}`)) failures.push(`grad/${name}: expected none, got one`);
   dispose([value, grads, dense]);
   return failures;
-};
-
-/** What `difference` takes for the largest value of a tensor of zeros. */
-const SMALLEST_SCALE = 1e-3;
-
-/**
- * The gradient of a key's bias is zero mathematically: it adds the same to all scores of a query. What comes is the rounding of the
- * terms that make the weight's gradient, so it is of that size.
- */
-const noiseScale = (golden: Tensors, key: string): number => {
-  if (!key.endsWith(".key.bias")) return 0;
-  let most = 0;
-  for (const x of golden.get(key.replace(/bias$/, "weight"))!.data) most = Math.max(most, Math.abs(x));
-  return most;
 };
 
 /** Tensors by parameter name, those of block-sparse values written out under the dense weight's name. */
