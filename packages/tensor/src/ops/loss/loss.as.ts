@@ -11,7 +11,8 @@
  */
 import { checkedIndex } from "../../assembly/fault.as";
 import { expNegative4, log4 } from "../../assembly/math.as";
-import { accumulate, loadLanes, max4, storeLanes, sum64 } from "../../assembly/simd.as";
+import { maxRow } from "../../assembly/max-row.as";
+import { accumulate, loadLanes, storeLanes, sum64 } from "../../assembly/simd.as";
 
 /** The first `n` < 4 floats; the other lanes repeat `fill`. */
 // @ts-ignore: decorator
@@ -20,26 +21,6 @@ import { accumulate, loadLanes, max4, storeLanes, sum64 } from "../../assembly/s
   if (n == 1) return v128.shuffle<f32>(v, fill, 0, 4, 5, 6);
   if (n == 2) return v128.shuffle<f32>(v, fill, 0, 1, 4, 5);
   return v128.shuffle<f32>(v, fill, 0, 1, 2, 4);
-}
-
-/** The largest of n floats, NaN if one is. */
-function maxRow(x: usize, n: i32): f32 {
-  let a = f32x4.splat(-Infinity), b = a, c = a, d = a;
-  while (n >= 16) {
-    a = f32x4.max(a, v128.load(x));
-    b = f32x4.max(b, v128.load(x, 16));
-    c = f32x4.max(c, v128.load(x, 32));
-    d = f32x4.max(d, v128.load(x, 48));
-    x += 64;
-    n -= 16;
-  }
-  while (n >= 4) {
-    a = f32x4.max(a, v128.load(x));
-    x += 16;
-    n -= 4;
-  }
-  if (n > 0) b = f32x4.max(b, loadTail(x, n, f32x4.splat(-Infinity)));
-  return max4(f32x4.max(f32x4.max(a, b), f32x4.max(c, d)));
 }
 
 /** Σ e^(x_c − m) over n floats, none above m. */

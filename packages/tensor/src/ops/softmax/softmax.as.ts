@@ -10,32 +10,8 @@
  * but −∞, or with a NaN or +∞ in it, becomes NaN. After torch.softmax and torch.log_softmax.
  */
 import { exp4, expNegative4 } from "../../assembly/math.as";
-import { high64, loadLanes, low64, madd, max4, narrow64, nmadd, storeLanes, sum64 } from "../../assembly/simd.as";
-
-/** max x over n floats in a row; NaN wins. */
-function maxRow(x: usize, n: i32): f32 {
-  let a = f32x4.splat(-Infinity), b = a, c = a, d = a;
-  while (n >= 16) {
-    a = f32x4.max(a, v128.load(x));
-    b = f32x4.max(b, v128.load(x, 16));
-    c = f32x4.max(c, v128.load(x, 32));
-    d = f32x4.max(d, v128.load(x, 48));
-    x += 64;
-    n -= 16;
-  }
-  while (n >= 4) {
-    a = f32x4.max(a, v128.load(x));
-    x += 16;
-    n -= 4;
-  }
-  let most = max4(f32x4.max(f32x4.max(a, b), f32x4.max(c, d)));
-  while (n > 0) {
-    most = max(most, load<f32>(x));
-    x += 4;
-    n--;
-  }
-  return most;
-}
+import { maxRow } from "../../assembly/max-row.as";
+import { high64, loadLanes, low64, madd, narrow64, nmadd, storeLanes, sum64 } from "../../assembly/simd.as";
 
 /** Masks of the first 0, 1, 2, 3 lanes. */
 const PREFIX: usize = memory.data<i32>([0, 0, 0, 0, -1, 0, 0, 0, -1, -1, 0, 0, -1, -1, -1, 0]);
