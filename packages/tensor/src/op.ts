@@ -2,6 +2,7 @@ import { defaultDevice, type Backend } from "./backend.ts";
 import type { TypedArray } from "./dtype.ts";
 import { DeviceError, ShapeError } from "./error.ts";
 import { copyCpu } from "./ops/move/copy.cpu.ts";
+import { copyWgsl } from "./ops/move/copy.wgsl.ts";
 import { copyReference } from "./ops/move/copy.reference.ts";
 import { isContiguous, numel, showShape, type Layout, type TensorSpec } from "./shape.ts";
 import { Tensor } from "./tensor.ts";
@@ -55,6 +56,41 @@ export interface CpuStep {
   readonly fault?: (value: number) => string;
 }
 
+/** A WGSL program. Its identity names the pipeline: make it once, see `shaders`. */
+export interface Shader {
+  /** The op that it belongs to, for errors and profiles. */
+  readonly label: string;
+  readonly wgsl: string;
+}
+
+/**
+ * One 32-bit member of a shader's `Words`: a whole number, a float32, a scalar of the launch as float32, or the lower or upper half
+ * of a scalar that is a whole number up to 2⁵³.
+ */
+export type WebgpuWord =
+  | number
+  | { readonly f32: number }
+  | { readonly scalar: string }
+  | { readonly low: string }
+  | { readonly high: string };
+
+/**
+ * One dispatch. The shader declares `@binding(0) var<uniform> w: Words` when there are words, then one storage buffer for each
+ * entry of `bind`, in order, from `@binding(1)` on.
+ */
+export interface WebgpuStep {
+  readonly shader: Shader;
+  readonly bind: readonly Slot[];
+  readonly words?: readonly WebgpuWord[];
+  /** A plain number may be spread over x and y: the shader counts `group.x + group.y * groups.x`, and those too many do nothing. */
+  readonly workgroups: number | readonly [x: number, y: number, z: number];
+  /**
+   * What to say when the kernel reports an index that it cannot use. The shader's last member of `Words` is then `fault: u32`, and its
+   * last buffer `fault`: see FAULT in backends/webgpu/snippets.wgsl.ts.
+   */
+  readonly fault?: (value: number) => string;
+}
+
 /** How one launch runs: steps in order, and the scratch memory that they share. */
 export interface Plan<Step> {
   readonly steps: readonly Step[];
@@ -91,6 +127,7 @@ export interface Kernels<S extends Signature> {
   readonly reference: ReferenceKernel<S>;
   /** `"reference"` is for ops of other packages than ours that come without AssemblyScript. */
   readonly cpu: Planner<S, CpuStep> | "reference";
+  readonly webgpu?: Planner<S, WebgpuStep>;
 }
 
 /** One op: what it computes, its shape rule and one kernel for each backend. */
@@ -259,7 +296,7 @@ const commonDevice = (op: string, inputs: readonly (Tensor | null)[], attrs: obj
 export const copyOp = defineOp<{ inputs: [x: Tensor]; outputs: [y: Tensor] }>({
   name: "copy",
   infer: ([x]) => [{ shape: x.shape, dtype: x.dtype }],
-  kernels: { reference: copyReference, cpu: copyCpu },
+  kernels: { reference: copyReference, cpu: copyCpu, webgpu: copyWgsl },
 });
 
 const contiguousCopy = (x: Tensor): Tensor => withRecorder(null, () => run(copyOp, [x])[0]);

@@ -1,3 +1,4 @@
+import type { DType } from "../../dtype.ts";
 import { DTypeError } from "../../error.ts";
 import { run } from "../../op.ts";
 import { Tensor } from "../../tensor.ts";
@@ -8,36 +9,88 @@ import type { GeluApproximation } from "./unary.ts";
 const both = (name: string) => ({ float32: `${name}_f32`, int32: `${name}_i32` });
 const all = (name: string) => ({ ...both(name), bool: `${name}_bool` });
 const f32 = (fn: string) => ({ float32: fn });
+/** NaN wins; WGSL leaves open which operand it takes. */
+const extreme = (fn: "max" | "min") => (dtype: DType) =>
+  dtype === "float32" ? `select(${fn}(x, y), nan(), isNan(x) || isNan(y))` : `${fn}(x, y)`;
 const or = (x: number, y: number): number => (Number.isNaN(x) || Number.isNaN(y) ? NaN : 0);
 
-export const addOp = binary("add", { reference: (x, y) => x + y, cpu: both("add") });
-export const subOp = binary("sub", { reference: (x, y) => x - y, cpu: both("sub") });
-export const mulOp = binary("mul", { reference: (x, y) => x * y, cpu: both("mul") });
-export const divOp = binary("div", { reference: (x, y) => x / y, cpu: f32("div_f32") });
-export const maximumOp = binary("maximum", { reference: (x, y) => (x > y ? x : y) + or(x, y), cpu: both("maximum") });
-export const minimumOp = binary("minimum", { reference: (x, y) => (x < y ? x : y) + or(x, y), cpu: both("minimum") });
-export const powOp = binary("pow", { reference: (x, y) => (x === 1 ? 1 : x ** y), cpu: f32("pow_f32") });
-export const eqOp = binary("eq", { reference: (x, y) => +(x === y), cpu: all("eq"), out: "bool" });
-export const neOp = binary("ne", { reference: (x, y) => +(x !== y), cpu: all("ne"), out: "bool" });
-export const ltOp = binary("lt", { reference: (x, y) => +(x < y), cpu: both("lt"), out: "bool" });
-export const leOp = binary("le", { reference: (x, y) => +(x <= y), cpu: both("le"), out: "bool" });
-export const gtOp = binary("gt", { reference: (x, y) => +(x > y), cpu: both("gt"), out: "bool" });
-export const geOp = binary("ge", { reference: (x, y) => +(x >= y), cpu: both("ge"), out: "bool" });
-export const logicalAndOp = binary("logicalAnd", { reference: (x, y) => x & y, cpu: { bool: "and_bool" } });
-export const logicalOrOp = binary("logicalOr", { reference: (x, y) => x | y, cpu: { bool: "or_bool" } });
+export const addOp = binary("add", { wgsl: "x + y", reference: (x, y) => x + y, cpu: both("add") });
+export const subOp = binary("sub", { wgsl: "x - y", reference: (x, y) => x - y, cpu: both("sub") });
+export const mulOp = binary("mul", { wgsl: "x * y", reference: (x, y) => x * y, cpu: both("mul") });
+export const divOp = binary("div", { wgsl: "x / y", reference: (x, y) => x / y, cpu: f32("div_f32") });
+export const maximumOp = binary("maximum", {
+  wgsl: extreme("max"),
+  reference: (x, y) => (x > y ? x : y) + or(x, y),
+  cpu: both("maximum"),
+});
+export const minimumOp = binary("minimum", {
+  wgsl: extreme("min"),
+  reference: (x, y) => (x < y ? x : y) + or(x, y),
+  cpu: both("minimum"),
+});
+export const powOp = binary("pow", {
+  wgsl: "powOf(x, y)",
+  reference: (x, y) => (x === 1 ? 1 : x ** y),
+  cpu: f32("pow_f32"),
+});
+export const eqOp = binary("eq", {
+  wgsl: "select(0u, 1u, x == y)",
+  reference: (x, y) => +(x === y),
+  cpu: all("eq"),
+  out: "bool",
+});
+export const neOp = binary("ne", {
+  wgsl: "select(0u, 1u, x != y)",
+  reference: (x, y) => +(x !== y),
+  cpu: all("ne"),
+  out: "bool",
+});
+export const ltOp = binary("lt", {
+  wgsl: "select(0u, 1u, x < y)",
+  reference: (x, y) => +(x < y),
+  cpu: both("lt"),
+  out: "bool",
+});
+export const leOp = binary("le", {
+  wgsl: "select(0u, 1u, x <= y)",
+  reference: (x, y) => +(x <= y),
+  cpu: both("le"),
+  out: "bool",
+});
+export const gtOp = binary("gt", {
+  wgsl: "select(0u, 1u, x > y)",
+  reference: (x, y) => +(x > y),
+  cpu: both("gt"),
+  out: "bool",
+});
+export const geOp = binary("ge", {
+  wgsl: "select(0u, 1u, x >= y)",
+  reference: (x, y) => +(x >= y),
+  cpu: both("ge"),
+  out: "bool",
+});
+export const logicalAndOp = binary("logicalAnd", {
+  wgsl: "x & y",
+  reference: (x, y) => x & y,
+  cpu: { bool: "and_bool" },
+});
+export const logicalOrOp = binary("logicalOr", { wgsl: "x | y", reference: (x, y) => x | y, cpu: { bool: "or_bool" } });
 export const whereOp = ternary("where", { float32: "where_f32", int32: "where_i32", bool: "where_bool" });
 
 const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
 
 export const tanhBackwardOp = binary("tanhBackward", {
+  wgsl: "x * (1.0 - y * y)",
   reference: (dy, y) => dy * (1 - y * y),
   cpu: f32("tanh_backward_f32"),
 });
 export const sigmoidBackwardOp = binary("sigmoidBackward", {
+  wgsl: "x * y * (1.0 - y)",
   reference: (dy, y) => dy * y * (1 - y),
   cpu: f32("sigmoid_backward_f32"),
 });
 export const geluBackwardOp = binary<{ approximate: GeluApproximation }>("geluBackward", {
+  wgsl: (_, { approximate }) => (approximate === "tanh" ? "x * geluTanhSlope(y)" : "x * geluSlope(y)"),
   reference: (dy, x, { approximate }) => dy * (approximate === "tanh" ? geluTanhSlope(x) : geluSlope(x)),
   cpu: ({ approximate }) => f32(approximate === "tanh" ? "gelu_tanh_backward_f32" : "gelu_backward_f32"),
 });

@@ -1,4 +1,4 @@
-import { collapse } from "../../backends/cpu/collapse.ts";
+import { collapse } from "../../backends/collapse.ts";
 import { kernels as wasm } from "../../kernels.ts";
 import type { Attrs, CpuArgument, CpuStep, Planner, Signature, Slot } from "../../op.ts";
 import { broadcastStrides, type Layout, type Shape } from "../../shape.ts";

@@ -4,6 +4,7 @@ import { defineOp, type Attrs, type Op, type Signature } from "../../op.ts";
 import { broadcastShapes, type Layout } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { elementwiseCpu } from "./elementwise.cpu.ts";
+import { elementwiseWgsl } from "./elementwise.wgsl.ts";
 import { binaryReference, unaryReference, whereReference } from "./elementwise.reference.ts";
 
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- "no attributes" is exactly the empty object
@@ -26,20 +27,28 @@ export interface TernarySignature extends Signature {
 /** The `cpu` kernel for each input dtype that the op takes; the others are refused. */
 export type KernelNames = { readonly [D in DType]?: string };
 
+/** The `webgpu` kernel: an expression in x, y, z and the parameters w.p0, w.p1; bool operands are u32, 0 or 1. */
+type Expression<A extends object> = string | ((dtype: DType, attrs: A) => string);
+
 interface UnaryRow<A extends object> {
   readonly reference: (x: number, attrs: A) => number;
+  readonly wgsl: Expression<A>;
   readonly cpu: KernelNames | ((attrs: A) => KernelNames);
   /** Default: that of the input. */
   readonly out?: (input: DType, attrs: A) => DType;
-  /** Passed to the kernel after the tensors. */
+  /** Passed to the kernels after the tensors: w.p0, w.p1 in WGSL. */
   readonly args?: (attrs: A) => readonly number[];
 }
 
 interface BinaryRow<A extends object> {
   readonly reference: (x: number, y: number, attrs: A) => number;
+  readonly wgsl: Expression<A>;
   readonly cpu: KernelNames | ((attrs: A) => KernelNames);
   readonly out?: DType;
 }
+
+const expressionOf = <A extends object>(wgsl: Expression<A>, inputs: readonly Layout[], attrs: A): string =>
+  typeof wgsl === "function" ? wgsl(inputs[0]!.dtype, attrs) : wgsl;
 
 /** An op y = f(x) on every element. */
 export const unary = <A extends object = None>(name: string, row: UnaryRow<A>): Op<UnarySignature<A>> => {
@@ -54,6 +63,11 @@ export const unary = <A extends object = None>(name: string, row: UnaryRow<A>): 
       reference: unaryReference<A>(row.reference),
       cpu: elementwiseCpu<UnarySignature<A>>(
         (inputs, attrs) => names(attrs)[inputs[0]!.dtype]!,
+        (attrs) => row.args?.(attrs) ?? [],
+      ),
+      webgpu: elementwiseWgsl<UnarySignature<A>>(
+        name,
+        (inputs, attrs) => expressionOf(row.wgsl, inputs, attrs),
         (attrs) => row.args?.(attrs) ?? [],
       ),
     },
@@ -73,6 +87,7 @@ export const binary = <A extends object = None>(name: string, row: BinaryRow<A>)
     kernels: {
       reference: binaryReference<A>(row.reference),
       cpu: elementwiseCpu<BinarySignature<A>>((inputs, attrs) => names(attrs)[inputs[0]!.dtype]!),
+      webgpu: elementwiseWgsl<BinarySignature<A>>(name, (inputs, attrs) => expressionOf(row.wgsl, inputs, attrs)),
     },
   });
 };
@@ -87,7 +102,11 @@ export const ternary = (name: string, cpu: Required<KernelNames>): Op<TernarySig
       checkSameDType(name, a.dtype, b.dtype);
       return [{ shape: broadcastShapes(name, condition.shape, a.shape, b.shape), dtype: a.dtype }];
     },
-    kernels: { reference: whereReference, cpu: elementwiseCpu<TernarySignature>((inputs) => cpu[inputs[1]!.dtype]) },
+    kernels: {
+      reference: whereReference,
+      cpu: elementwiseCpu<TernarySignature>((inputs) => cpu[inputs[1]!.dtype]),
+      webgpu: elementwiseWgsl<TernarySignature>(name, () => "select(z, y, x != 0u)"),
+    },
   });
 
 const checkDType = (op: string, dtype: DType, names: KernelNames): void => {

@@ -1,4 +1,4 @@
-import { collapse } from "../../backends/cpu/collapse.ts";
+import { collapse } from "../../backends/collapse.ts";
 import { kernels as wasm } from "../../kernels.ts";
 import type { CpuStep, Planner, Slot } from "../../op.ts";
 import { contiguousStrides, numel, type Layout, type Shape, type TensorSpec } from "../../shape.ts";

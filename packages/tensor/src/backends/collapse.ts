@@ -1,4 +1,4 @@
-import type { Shape } from "../../shape.ts";
+import type { Shape } from "../shape.ts";
 
 /** Operands walked together: the sizes of the walk, and for each operand its stride in every dim. */
 export interface Walk {

@@ -1,0 +1,167 @@
+/**
+ * Elementary functions where WGSL's own are too coarse, overflow, or differ between drivers. The fits and their bounds are those of
+ * assembly/math.as.ts; NaN comes out where NaN goes in.
+ */
+const functions: { readonly [name: string]: string } = {
+  fromBits: /* wgsl */ `fn fromBits(bits: u32) -> f32 { var b = bits; return bitcast<f32>(b); }`,
+  // WGSL cannot write these, and a compiler may assume that x == x.
+  infinity: /* wgsl */ `fn infinity() -> f32 { return fromBits(0x7f800000u); }`,
+  nan: /* wgsl */ `fn nan() -> f32 { return fromBits(0x7fc00000u); }`,
+  isNan: /* wgsl */ `fn isNan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }`,
+  /** e^x: x = n ln 2 + r; WGSL's exp alone loses |x| units in the last place. */
+  expOf: /* wgsl */ `
+fn expOf(x: f32) -> f32 {
+  let c = clamp(x, -104.0, 89.0);
+  let n = round(c * 1.4426950409);
+  let r = fma(n, 2.12194440055e-4, fma(n, -0.693359375, c));
+  // In two halves: 2^n alone may be too large or too small.
+  let half = floor(0.5 * n);
+  let y = exp2(r * 1.4426950409) * exp2(half) * exp2(n - half);
+  return select(select(y, infinity(), x > 89.0), x, isNan(x));
+}`,
+  /** ln x for all x; the exponent apart, so that ln is right near 1. */
+  logOf: /* wgsl */ `
+fn logOf(x: f32) -> f32 {
+  let tiny = x < 1.17549435e-38;
+  let bits = bitcast<i32>(select(x, x * 8388608.0, tiny)) - 0x3f3504f3;
+  let k = f32(bits >> 23) - select(0.0, 23.0, tiny);
+  let f = bitcast<f32>((bits & 0x7fffff) + 0x3f3504f3) - 1.0;
+  let s = f / (2.0 + f);
+  let z = s * s;
+  let p = z * fma(fma(0.298737185, z, 0.399774745), z, 0.666667765);
+  let tail = s * (f - p) + k * 2.12194440055e-4;
+  let y = fma(k, 0.693359375, f - tail);
+  if (x == 0.0) { return -infinity(); }
+  if (x < 0.0) { return nan(); }
+  return select(y, x, isNan(x) || x == infinity());
+}`,
+  tanhOf: /* wgsl */ `
+fn tanhOf(x: f32) -> f32 {
+  let c = clamp(x, -9.02, 9.02);
+  let z = c * c;
+  let p = fma(fma(fma(fma(1.3319199e-8, z, 2.05835843e-5), z, 3.49404131e-3), z, 0.133797238), z, 1.0);
+  let q = fma(fma(fma(fma(7.76207479e-7, z, 3.28310354e-4), z, 2.5871099e-2), z, 0.46713039), z, 1.0);
+  return select(clamp(c * p / q, -1.0, 1.0), x, isNan(x));
+}`,
+  sigmoidOf: /* wgsl */ `
+fn sigmoidOf(x: f32) -> f32 {
+  let e = expOf(-abs(x));
+  let r = 1.0 / (1.0 + e);
+  return select(r, e * r, x < 0.0);
+}`,
+  softplusOf: /* wgsl */ `
+fn softplusOf(x: f32) -> f32 {
+  let e = expOf(-abs(x));
+  let s = e / (e + 2.0);
+  let z = s * s;
+  let p = fma(fma(fma(0.280244328, z, 0.279991466), z, 0.400216989), z, 0.666664132);
+  return fma(s, fma(p, z, 2.0), select(x, 0.0, x < 0.0));
+}`,
+  /** W(a)^16, where W^-16 = erfc(a / sqrt 2) for 0 <= a <= 6. */
+  tailPower: /* wgsl */ `
+fn tailPower(a: f32) -> f32 {
+  var w = fma(1.47472079e-7, a, -9.91946649e-7);
+  w = fma(fma(fma(w, a, 6.79480399e-6), a, 5.24518582e-5), a, 2.57127776e-5);
+  w = fma(fma(fma(w, a, 3.29023926e-3), a, 2.11359728e-2), a, 4.98679578e-2);
+  w = fma(w, a, 1.0);
+  w *= w; w *= w; w *= w;
+  return w * w;
+}`,
+  erfOf: /* wgsl */ `
+fn erfOf(x: f32) -> f32 {
+  let far = 1.0 - 1.0 / tailPower(min(abs(x) * 1.41421356, 6.0));
+  let z = x * x;
+  var p = fma(fma(-6.74960487e-4, z, 5.11435977e-3), z, -2.68346326e-2);
+  p = fma(fma(fma(p, z, 0.112833768), z, -0.376126188), z, 1.12837917);
+  return select(select(select(far, -far, x < 0.0), x * p, abs(x) <= 0.75), x, isNan(x));
+}`,
+  /** x Phi(x) = max(x, 0) - |x| (1 - Phi(|x|)); NaN at -infinity, like the definition. */
+  geluOf: /* wgsl */ `
+fn geluOf(x: f32) -> f32 {
+  let a = min(abs(x), 6.0);
+  let y = max(x, 0.0) - 0.5 * a / tailPower(a);
+  return select(y, nan(), isNan(x) || x == -infinity());
+}`,
+  geluSlope: /* wgsl */ `
+fn geluSlope(x: f32) -> f32 {
+  let a = min(abs(x), 6.0);
+  var s = fma(fma(-1.12882544e-5, a, 1.44192643e-4), a, -5.80621010e-4);
+  s = fma(fma(fma(s, a, -8.73789366e-4), a, 2.00179536e-2), a, -1.09404147e-1);
+  s = fma(fma(fma(s, a, -6.36537015e-1), a, -7.97890246e-1), a, 1.0);
+  s = 0.5 * s / tailPower(a);
+  return select(select(1.0 - s, s, x < 0.0), x, isNan(x));
+}`,
+  /** x / (1 + e^(-2u)), u = sqrt(2/pi) (x + 0.044715 x^3). */
+  geluTanhOf: /* wgsl */ `
+fn geluTanhOf(x: f32) -> f32 {
+  let c = clamp(x, -9.0, 9.0);
+  let e = expOf(c * fma(c * c, -0.0713548163, -1.59576912));
+  let y = max(x, -9.0) / (e + 1.0);
+  return select(y, nan(), isNan(x) || x == -infinity());
+}`,
+  geluTanhSlope: /* wgsl */ `
+fn geluTanhSlope(x: f32) -> f32 {
+  let c = clamp(x, -9.0, 9.0);
+  let z = c * c;
+  let e = expOf(c * fma(z, -0.0713548163, -1.59576912));
+  let s = 1.0 / (1.0 + e);
+  let y = fma(e * s * s * c, fma(z, 0.214064449, 1.59576912), s);
+  return select(y, x, isNan(x));
+}`,
+  /** sin x = (-1)^n sin r, x = n pi + r: pi in three parts, so that r is right up to |x| of about 10^5. */
+  sinOf: /* wgsl */ `
+fn sinOf(x: f32) -> f32 {
+  let n = round(x * 0.318309886);
+  let r = fma(n, -1.50995799e-7, fma(n, -9.67502593e-4, fma(n, -3.140625, x)));
+  let z = r * r;
+  var p = fma(fma(fma(-2.3889859e-8, z, 2.7525562e-6), z, -1.9840874e-4), z, 8.3333310e-3);
+  p = fma(p, z, -0.16666667);
+  let y = fma(r * z, p, r);
+  let odd = (i32(n) & 1) == 1;
+  return select(select(y, -y, odd), nan(), !(abs(x) < infinity()));
+}`,
+  cosOf: /* wgsl */ `
+fn cosOf(x: f32) -> f32 {
+  // cos x = sin(x + pi/2), with the half turn taken in n.
+  let n = floor(x * 0.318309886) + 0.5;
+  let r = fma(n, -1.50995799e-7, fma(n, -9.67502593e-4, fma(n, -3.140625, x)));
+  let z = r * r;
+  var p = fma(fma(fma(-2.3889859e-8, z, 2.7525562e-6), z, -1.9840874e-4), z, 8.3333310e-3);
+  p = fma(p, z, -0.16666667);
+  let y = fma(r * z, p, r);
+  let odd = (i32(n - 0.5) & 1) == 1;
+  return select(select(-y, y, odd), nan(), !(abs(x) < infinity()));
+}`,
+  /** x^y as torch has it: a negative x takes whole y only. */
+  powOf: /* wgsl */ `
+fn powOf(x: f32, y: f32) -> f32 {
+  if (y == 0.0 || x == 1.0) { return 1.0; }
+  if (isNan(x) || isNan(y)) { return nan(); }
+  let a = abs(x);
+  let whole = floor(y) == y;
+  // Above 2^24 every float is even.
+  let odd = whole && abs(y) < 16777216.0 && (i32(y) & 1) == 1;
+  var p = expOf(y * logOf(a));
+  if (a == 0.0) { p = select(0.0, infinity(), y < 0.0); }
+  if (a == 1.0) { p = 1.0; }
+  if (abs(y) == infinity() && a != 1.0) { p = select(0.0, infinity(), (a > 1.0) == (y > 0.0)); }
+  else if (a == infinity()) { p = select(0.0, infinity(), y > 0.0); }
+  if (x < 0.0 && !whole && a != infinity()) { return nan(); }
+  let negative = (bitcast<u32>(x) >> 31) == 1u;
+  return select(p, -p, negative && odd);
+}`,
+};
+
+/** The functions that a piece of WGSL calls, with those that they call. */
+export const mathFor = (wgsl: string): string => {
+  const used = new Set<string>();
+  const visit = (text: string): void => {
+    for (const [name, body] of Object.entries(functions)) {
+      if (used.has(name) || !new RegExp(`\\b${name}\\(`).test(text)) continue;
+      used.add(name);
+      visit(body);
+    }
+  };
+  visit(wgsl);
+  return [...used].map((name) => functions[name]).join("\n");
+};

@@ -1,0 +1,78 @@
+import type { Shader } from "../../op.ts";
+import type { DeviceBuffer } from "./buffer-pool.ts";
+import type { WordRing } from "./word-ring.ts";
+
+/** A compiled shader and the bind groups that it has been used with. */
+export interface Pipeline {
+  readonly gpu: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  readonly hasWords: boolean;
+  readonly groups: Map<string, GPUBindGroup>;
+}
+
+/** Beyond so many, a shader's bind groups are made again: what keeps changing its buffers must not keep memory. */
+const MOST_GROUPS = 4096;
+const BINDING = /@binding\((\d+)\)\s*var<\s*(uniform|storage)\s*(?:,\s*(read_write|read)\s*)?>/g;
+
+/** Compiles shaders and binds buffers, once for each. */
+export class Pipelines {
+  private readonly device: GPUDevice;
+  private readonly ring: WordRing;
+  private readonly made = new Map<Shader, Pipeline>();
+
+  constructor(device: GPUDevice, ring: WordRing) {
+    this.device = device;
+    this.ring = ring;
+  }
+
+  of(shader: Shader): Pipeline {
+    const known = this.made.get(shader);
+    if (known) return known;
+    const { label, wgsl } = shader;
+    const entries: GPUBindGroupLayoutEntry[] = [];
+    // The declarations in the text are the layout: there is nothing to keep in step with them.
+    for (const [, binding, kind, access] of wgsl.matchAll(BINDING))
+      entries.push({
+        binding: Number(binding),
+        visibility: GPUShaderStage.COMPUTE,
+        buffer:
+          kind === "uniform"
+            ? { type: "uniform", hasDynamicOffset: true }
+            : { type: access === "read_write" ? "storage" : "read-only-storage" },
+      });
+    const layout = this.device.createBindGroupLayout({ label, entries });
+    const gpu = this.device.createComputePipeline({
+      label,
+      layout: this.device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+      compute: { module: this.device.createShaderModule({ label, code: wgsl }), entryPoint: "main" },
+    });
+    const hasWords = entries.some(({ binding }) => binding === 0);
+    const pipeline = { gpu, layout, hasWords, groups: new Map<string, GPUBindGroup>() };
+    this.made.set(shader, pipeline);
+    return pipeline;
+  }
+
+  /** The bind group of these buffers, and of `wordBytes` of the ring. */
+  bind(pipeline: Pipeline, label: string, buffers: readonly DeviceBuffer[], wordBytes: number): GPUBindGroup {
+    let key = `${wordBytes}`;
+    for (const { id } of buffers) key += `,${id}`;
+    const known = pipeline.groups.get(key);
+    if (known) return known;
+    const entries: GPUBindGroupEntry[] = buffers.map(({ gpu }, i) => ({ binding: i + 1, resource: { buffer: gpu } }));
+    if (pipeline.hasWords) entries.push({ binding: 0, resource: { buffer: this.ring.buffer, size: wordBytes } });
+    const group = this.device.createBindGroup({ label, layout: pipeline.layout, entries });
+    if (pipeline.groups.size >= MOST_GROUPS) pipeline.groups.clear();
+    pipeline.groups.set(key, group);
+    return group;
+  }
+
+  /** Forgets all bind groups, and with them the buffers that they hold. */
+  unbind(): void {
+    for (const { groups } of this.made.values()) groups.clear();
+  }
+
+  /** Forgets a shader that does not compile, so that the next use says so again. */
+  forget(): void {
+    this.made.clear();
+  }
+}

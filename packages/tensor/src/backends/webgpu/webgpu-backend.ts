@@ -1,0 +1,269 @@
+import type { Backend, Buffer, Launch } from "../../backend.ts";
+import { hostArray, type DType, type TypedArray } from "../../dtype.ts";
+import { DeviceError } from "../../error.ts";
+import type { Op, Signature, Slot, WebgpuStep } from "../../op.ts";
+import { BufferPool, type DeviceBuffer } from "./buffer-pool.ts";
+import { Faults } from "./faults.ts";
+import { Pipelines } from "./pipelines.ts";
+import { Profile, type KernelTime } from "./profile.ts";
+import { Staging } from "./staging.ts";
+import { WordRing } from "./word-ring.ts";
+
+/** Dispatches after which a batch goes to the device, so that it works while the next batch is made. */
+const BATCH = 96;
+const MOST_WORKGROUPS = 65535;
+
+/** Commands that have been encoded and not yet submitted. */
+interface Batch {
+  readonly encoder: GPUCommandEncoder;
+  pass: GPUComputePassEncoder | null;
+  dispatches: number;
+  readonly ops: Set<string>;
+}
+
+/**
+ * WGSL kernels on a GPU. Every element takes 4 bytes there, bool ones too. Launches are encoded into one compute pass and
+ * submitted in batches; errors of the device are thrown by the next `read` or `sync`, or by the next launch that knows of them.
+ */
+export class WebgpuBackend implements Backend {
+  readonly name = "webgpu";
+  /** What planners may depend on: the device's limits, and `subgroups`, `nvidia` and the like as 0 or 1. */
+  readonly limits: { readonly [name: string]: number };
+  private readonly device: GPUDevice;
+  private readonly owned: boolean;
+  private readonly pool: BufferPool;
+  private readonly ring: WordRing;
+  private readonly pipelines: Pipelines;
+  private readonly faults: Faults;
+  private readonly staging: Staging;
+  private batch: Batch | null = null;
+  private batches = 0;
+  private gone: string | null = null;
+  private profile: Profile | null = null;
+
+  /** `owned`: whether closing destroys the device. Use `openDevice`. */
+  constructor(device: unknown, limits: { readonly [name: string]: number }, owned: boolean) {
+    this.device = device as GPUDevice;
+    this.limits = limits;
+    this.owned = owned;
+    this.pool = new BufferPool(this.device);
+    this.ring = new WordRing(this.device);
+    this.pipelines = new Pipelines(this.device, this.ring);
+    this.faults = new Faults(this.device);
+    this.staging = new Staging(this.device);
+    void this.device.lost.then(({ reason, message }) => {
+      this.gone ??= `the device was lost (${[reason, message].filter(Boolean).join(": ")})`;
+    });
+  }
+
+  /** Whether the device can no longer be used: it was lost, or closed. */
+  get isLost(): boolean {
+    return this.gone !== null;
+  }
+
+  /** Bytes of the device's memory that tensors, scratch and the pool take, and the most they took. */
+  get deviceBytes(): { readonly live: number; readonly peak: number } {
+    return { ...this.pool.bytes };
+  }
+
+  alloc(_: DType, length: number): DeviceBuffer {
+    this.open("alloc");
+    return this.pool.take(length * 4);
+  }
+
+  free(buffer: Buffer): void {
+    if (this.gone === null) this.pool.give(buffer as DeviceBuffer);
+  }
+
+  write(buffer: Buffer, data: TypedArray): void {
+    this.open("write");
+    const target = buffer as DeviceBuffer;
+    // Written at once, ahead of what is only encoded: that must not use the buffer.
+    if (this.batch && target.batch === this.batches) this.flush();
+    const words = data instanceof Uint8Array ? Uint32Array.from(data) : data;
+    this.device.queue.writeBuffer(target.gpu, 0, words.buffer as ArrayBuffer, words.byteOffset, words.byteLength);
+  }
+
+  async read(buffer: Buffer, dtype: DType, offset: number, length: number): Promise<TypedArray> {
+    const { encoder } = this.open("read");
+    const source = buffer as DeviceBuffer;
+    const staged = this.staging.take(length * 4 + this.faults.bytes);
+    this.endPass();
+    if (length > 0) encoder.copyBufferToBuffer(source.gpu, offset * 4, staged.gpu, this.faults.bytes, length * 4);
+    const armed = this.faults.disarm();
+    if (armed) encoder.copyBufferToBuffer(this.faults.buffer, 0, staged.gpu, 0, this.faults.bytes);
+    this.flush();
+    const words = await this.staging.read(staged, this.faults.bytes + length * 4).catch((error: unknown) => {
+      throw this.lossOr(error);
+    });
+    if (armed) this.faults.collect(new Uint32Array(words, 0, this.faults.bytes / 4));
+    await this.judge();
+    const out = hostArray(dtype, length);
+    if (dtype === "bool") out.set(new Uint32Array(words, this.faults.bytes, length));
+    else new Uint8Array(out.buffer).set(new Uint8Array(words, this.faults.bytes, length * 4));
+    return out;
+  }
+
+  launch(launch: Launch): void {
+    const { kernels, name } = launch.op;
+    if ("view" in kernels) return;
+    if (!kernels.webgpu) throw new DeviceError(`${name}: there is no webgpu kernel; use another device`);
+    this.faults.raise();
+    const { steps, scratchBytes = [] } = kernels.webgpu.plan(launch.call, this.limits);
+    this.open(name);
+    const scratch: DeviceBuffer[] = [];
+    try {
+      for (const bytes of scratchBytes) scratch.push(this.pool.take(bytes));
+      for (const step of steps) this.dispatch(step, launch, scratch);
+    } finally {
+      for (const buffer of scratch) this.pool.give(buffer);
+    }
+  }
+
+  readsViews({ kernels }: Op<Signature>): readonly number[] | "all" | undefined {
+    return "view" in kernels ? undefined : kernels.webgpu?.strided;
+  }
+
+  async sync(): Promise<void> {
+    if (!this.faults.disarm()) {
+      this.flush();
+      await this.device.queue.onSubmittedWorkDone();
+      return this.judge();
+    }
+    const { encoder } = this.open("sync");
+    const staged = this.staging.take(this.faults.bytes);
+    this.endPass();
+    encoder.copyBufferToBuffer(this.faults.buffer, 0, staged.gpu, 0, this.faults.bytes);
+    this.flush();
+    const words = await this.staging.read(staged, this.faults.bytes).catch((error: unknown) => {
+      throw this.lossOr(error);
+    });
+    this.faults.collect(new Uint32Array(words));
+    await this.judge();
+  }
+
+  close(): void {
+    if (this.gone === null && this.owned) this.device.destroy();
+    this.gone ??= "it was closed";
+    this.batch = null;
+  }
+
+  /** Hands the memory that the pool keeps for reuse back to the device. Returns how many buffers that were. */
+  trim(): number {
+    this.flush();
+    this.pipelines.unbind();
+    return this.pool.trim();
+  }
+
+  /**
+   * The device's own time for each kernel that `fn` launches. Each runs in a pass of its own, so the whole takes longer than usual.
+   *
+   * @throws DeviceError when the device has no timestamp queries.
+   */
+  async time(fn: () => unknown): Promise<readonly KernelTime[]> {
+    if (!this.device.features.has("timestamp-query"))
+      throw new DeviceError("webgpu: this device has no timestamp queries");
+    this.flush();
+    const profile = new Profile(this.device);
+    this.profile = profile;
+    try {
+      await fn();
+      this.flush();
+    } finally {
+      this.profile = null;
+    }
+    await this.judge();
+    return profile.read();
+  }
+
+  private dispatch(step: WebgpuStep, launch: Launch, scratch: readonly DeviceBuffer[]): void {
+    const { shader, workgroups, fault, words = [] } = step;
+    const count = words.length + (fault ? 1 : 0);
+    if (!this.ring.fits(count) || (this.batch?.dispatches ?? 0) >= BATCH) this.flush();
+    const batch = this.open(launch.op.name);
+    const pipeline = this.pipelines.of(shader);
+    const buffers = step.bind.map((slot) => this.resolve(slot, launch, scratch));
+    for (const buffer of buffers) buffer.batch = this.batches;
+    const faultBuffer = fault ? this.faultBuffer : [];
+    const group = this.pipelines.bind(pipeline, shader.label, [...buffers, ...faultBuffer], this.ring.span(count));
+    batch.ops.add(shader.label);
+    const pass = this.passOf(batch, shader.label);
+    pass.setPipeline(pipeline.gpu);
+    if (pipeline.hasWords)
+      pass.setBindGroup(0, group, [this.ring.put(words, launch, fault ? this.faults.arm(fault) : null)]);
+    else pass.setBindGroup(0, group);
+    if (typeof workgroups !== "number") pass.dispatchWorkgroups(...workgroups);
+    else if (workgroups <= MOST_WORKGROUPS) pass.dispatchWorkgroups(workgroups);
+    else {
+      const rows = Math.ceil(workgroups / MOST_WORKGROUPS);
+      pass.dispatchWorkgroups(Math.ceil(workgroups / rows), rows);
+    }
+    batch.dispatches++;
+    if (this.profile) this.endPass();
+  }
+
+  private get faultBuffer(): readonly DeviceBuffer[] {
+    return [{ gpu: this.faults.buffer, bytes: this.faults.bytes, capacity: this.faults.bytes, id: 0, batch: 0 }];
+  }
+
+  private passOf(batch: Batch, label: string): GPUComputePassEncoder {
+    if (batch.pass) return batch.pass;
+    const timestampWrites = this.profile?.next(label);
+    return (batch.pass = batch.encoder.beginComputePass(timestampWrites ? { timestampWrites } : {}));
+  }
+
+  private resolve(slot: Slot, { op, inputs, outputs }: Launch, scratch: readonly DeviceBuffer[]): DeviceBuffer {
+    const buffer = "in" in slot ? inputs[slot.in] : "out" in slot ? outputs[slot.out] : scratch[slot.scratch];
+    if (!buffer)
+      throw new DeviceError(`${op.name}: its plan binds a tensor that is not there: ${JSON.stringify(slot)}`);
+    return buffer as DeviceBuffer;
+  }
+
+  /** The open batch, or a new one. */
+  private open(op: string): Batch {
+    if (this.gone !== null)
+      throw new DeviceError(
+        `${op}: webgpu cannot be used, ${this.gone}; open it again with await openDevice("webgpu")`,
+      );
+    if (this.batch) return this.batch;
+    this.batches++;
+    this.faults.open();
+    return (this.batch = { encoder: this.device.createCommandEncoder(), pass: null, dispatches: 0, ops: new Set() });
+  }
+
+  private endPass(): void {
+    this.batch?.pass?.end();
+    if (this.batch) this.batch.pass = null;
+  }
+
+  /** Submits what is encoded. */
+  private flush(): void {
+    const { batch } = this;
+    if (!batch) return;
+    this.endPass();
+    this.ring.flush();
+    this.device.queue.submit([batch.encoder.finish()]);
+    this.faults.close([...batch.ops]);
+    this.batch = null;
+  }
+
+  private lossOr(error: unknown): unknown {
+    return this.gone === null
+      ? error
+      : new DeviceError(`webgpu: ${this.gone}; open it again with await openDevice("webgpu")`);
+  }
+
+  /** Throws what has gone wrong since it was asked last. */
+  private async judge(): Promise<void> {
+    await this.faults.settle();
+    if (this.gone !== null) throw this.lossOr(null);
+    try {
+      this.faults.raise();
+    } catch (error) {
+      // Whatever could not be made must not be used again.
+      this.pipelines.forget();
+      this.trim();
+      throw error;
+    }
+  }
+}

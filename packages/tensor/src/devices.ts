@@ -1,0 +1,60 @@
+import { registerDevice, resolveDevice, openDevices, type Backend } from "./backend.ts";
+import {
+  adoptWebgpu,
+  findAdapter,
+  openWebgpu,
+  type AdapterDescription,
+  type GpuDeviceLike,
+  type WebgpuOptions,
+} from "./backends/webgpu/open-webgpu.ts";
+import { WebgpuBackend } from "./backends/webgpu/webgpu-backend.ts";
+import { DeviceError } from "./error.ts";
+
+/** One device of this machine, open or not. */
+export interface DeviceDescription {
+  readonly name: string;
+  /** Whether it can be used, or why not. */
+  readonly available: true | string;
+  /** What the GPU says of itself. */
+  readonly adapter?: AdapterDescription;
+}
+
+/**
+ * The devices of this machine. `cpu` and `reference` are always open; `webgpu` is opened with `openDevice`.
+ *
+ * @example
+ * for (const { name, available } of await devices()) console.log(name, available);
+ */
+export const devices = async (options: WebgpuOptions = {}): Promise<readonly DeviceDescription[]> => {
+  const found = await findAdapter(options);
+  const webgpu =
+    found instanceof DeviceError
+      ? { name: "webgpu", available: found.message }
+      : { name: "webgpu", available: true as const, adapter: found };
+  return [{ name: "cpu", available: true }, { name: "reference", available: true }, webgpu];
+};
+
+const openGpu = (): WebgpuBackend | null => {
+  const known = openDevices().get("webgpu");
+  return known instanceof WebgpuBackend && !known.isLost ? known : null;
+};
+
+/**
+ * Opens a device, or returns it when it is open already. `"auto"` is a hardware GPU where there is one and `cpu` elsewhere: never a
+ * software adapter. A `GPUDevice` stays its owner's; its limits are what tensors may use.
+ *
+ * @throws DeviceError with the reason and what to do when there is no such device.
+ * @example
+ * setDefaultDevice(await openDevice("auto"));
+ */
+export const openDevice = async (
+  device: "webgpu" | "auto" | "cpu" | "reference" | GpuDeviceLike,
+  options: WebgpuOptions = {},
+): Promise<Backend> => {
+  if (typeof device !== "string") return registerDevice(adoptWebgpu(device));
+  if (device === "webgpu") return openGpu() ?? registerDevice(await openWebgpu(options));
+  if (device !== "auto") return resolveDevice(device);
+  const found = await findAdapter(options);
+  if (found instanceof DeviceError || found.software) return resolveDevice("cpu");
+  return openGpu() ?? registerDevice(await openWebgpu(options));
+};
