@@ -19,6 +19,7 @@ import { scope } from "../../scope.ts";
 import type { Tensor } from "../../tensor.ts";
 import { catCpu, fillCpu, placeCpu } from "./move.cpu.ts";
 import { catReference, fillReference, placeReference } from "./move.reference.ts";
+import { catWgsl, fillWgsl, placeWgsl } from "./move.wgsl.ts";
 
 type OneToOne<A extends object> = { inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: A };
 
@@ -85,7 +86,7 @@ export interface PlaceAttrs {
 export const placeOp = defineOp<OneToOne<PlaceAttrs>>({
   name: "place",
   infer: ([x], { shape }) => [{ shape, dtype: x.dtype }],
-  kernels: { reference: placeReference, cpu: placeCpu },
+  kernels: { reference: placeReference, cpu: placeCpu, webgpu: placeWgsl },
 });
 
 export const catOp = defineOp<{ inputs: Tensor[]; outputs: [y: Tensor]; attrs: { dim: number } }>({
@@ -103,7 +104,7 @@ export const catOp = defineOp<{ inputs: Tensor[]; outputs: [y: Tensor]; attrs: {
     const length = inputs.reduce((n, x) => n + x.shape[dim]!, 0);
     return [{ shape: first.shape.map((size, d) => (d === dim ? length : size)), dtype: first.dtype }];
   },
-  kernels: { reference: catReference, cpu: catCpu },
+  kernels: { reference: catReference, cpu: catCpu, webgpu: catWgsl },
 });
 
 export const fillOp = defineOp<{
@@ -113,7 +114,7 @@ export const fillOp = defineOp<{
 }>({
   name: "fill",
   infer: (_, { shape, dtype }) => [{ shape, dtype }],
-  kernels: { reference: fillReference, cpu: fillCpu },
+  kernels: { reference: fillReference, cpu: fillCpu, webgpu: fillWgsl },
 });
 
 /** A layout without the other properties of the tensor that it may come from. */
