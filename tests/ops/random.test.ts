@@ -1,15 +1,18 @@
 import {
   bernoulli,
-  cpu,
   defaultGenerator,
+  dropout,
   Generator,
   manualSeed,
+  narrow,
+  ones,
   rand,
   randint,
   randn,
-  reference,
+  scope,
 } from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
+import { devices, oracle } from "../support/devices.ts";
 import { withoutLeaks } from "../support/leaks.ts";
 
 const draws = async (make: () => ReturnType<typeof rand>): Promise<number[]> => {
@@ -23,7 +26,7 @@ const moments = (x: readonly number[]): { mean: number; variance: number } => {
   return { mean, variance: x.reduce((a, b) => a + (b - mean) ** 2, 0) / x.length };
 };
 
-describe.each([reference, cpu])("random numbers on $name", (device) => {
+describe.each([oracle, ...devices])("random numbers on $name", (device) => {
   it("are those of the published generator", () =>
     withoutLeaks(async () => {
       // Known answers of Random123 for philox4x32-10 with counter and key zero: 6627e8d5 e169c58d bc57ac4c 9b00dbd8.
@@ -69,6 +72,21 @@ describe.each([reference, cpu])("random numbers on $name", (device) => {
       const long = await draws(() => rand([40_000], { device, generator: new Generator(9) }));
       const short = await draws(() => rand([17], { device, generator: new Generator(9) }));
       expect(long.slice(0, 17)).toEqual(short);
+    }));
+
+  it("fall on a view as on a tensor of its own", () =>
+    withoutLeaks(async () => {
+      const kept = (start: number, size: number): Promise<number[]> =>
+        draws(() =>
+          scope(() => {
+            const x = narrow(ones([size], { device }), 0, start, 1001);
+            return dropout(x, { p: 0.25, generator: new Generator(3) });
+          }),
+        );
+      const whole = await kept(0, 1001);
+      expect(new Set(whole)).toEqual(new Set([0, Math.fround(4 / 3)]));
+      expect(await kept(3, 1010)).toEqual(whole);
+      expect(await kept(8, 1010)).toEqual(whole);
     }));
 });
 

@@ -9,6 +9,7 @@ import type { Tensor } from "../../tensor.ts";
 import { add, cast, floor, lt, mul } from "../elementwise/elementwise.ts";
 import { dropoutCpu, normalCpu, uniformCpu } from "./random.cpu.ts";
 import { dropoutReference, normalReference, uniformReference } from "./random.reference.ts";
+import { dropoutWgsl, normalWgsl, uniformWgsl } from "./random.wgsl.ts";
 
 /** Which draw of which seed (in 32-bit halves): with it an op makes the same numbers again. */
 export interface Draw {
@@ -23,13 +24,13 @@ type Filling = { inputs: []; outputs: [y: Tensor]; attrs: { device: Backend; sha
 export const uniformOp = defineOp<Filling>({
   name: "rand",
   infer: (_, { shape }) => [{ shape, dtype: "float32" }],
-  kernels: { reference: uniformReference, cpu: uniformCpu },
+  kernels: { reference: uniformReference, cpu: uniformCpu, webgpu: uniformWgsl },
 });
 
 export const normalOp = defineOp<Filling>({
   name: "randn",
   infer: (_, { shape }) => [{ shape, dtype: "float32" }],
-  kernels: { reference: normalReference, cpu: normalCpu },
+  kernels: { reference: normalReference, cpu: normalCpu, webgpu: normalWgsl },
 });
 
 export const dropoutOp = defineOp<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { p: number }; scalars: Draw }>({
@@ -38,7 +39,7 @@ export const dropoutOp = defineOp<{ inputs: [x: Tensor]; outputs: [y: Tensor]; a
     if (x.dtype !== "float32") throw new DTypeError(`dropout: expected float32, got ${x.dtype}`);
     return [{ shape: x.shape, dtype: "float32" }];
   },
-  kernels: { reference: dropoutReference, cpu: dropoutCpu },
+  kernels: { reference: dropoutReference, cpu: dropoutCpu, webgpu: dropoutWgsl },
 });
 
 /** Where random tensors are made, and from which stream. */

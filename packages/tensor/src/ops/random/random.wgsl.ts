@@ -1,0 +1,129 @@
+import type { Backend } from "../../backend.ts";
+import { mathFor } from "../../backends/webgpu/math.wgsl.ts";
+import { shaders } from "../../backends/webgpu/shaders.ts";
+import type { Plan, Planner, Shader, WebgpuStep, WebgpuWord } from "../../op.ts";
+import { numel, type Shape } from "../../shape.ts";
+import type { Tensor } from "../../tensor.ts";
+import type { Draw } from "./random.ts";
+
+const WORKGROUP = 256;
+
+/**
+ * Philox 4x32-10 (Salmon et al. 2011): four words for the elements 4·block … 4·block + 3, exact. WGSL has no 64-bit products: their
+ * upper halves are made of 16-bit parts, none of which overflows.
+ */
+const philox = /* wgsl */ `
+fn mulHigh(a: u32, b: u32) -> u32 {
+  let low = (a & 0xffffu) * (b & 0xffffu);
+  let left = (a >> 16u) * (b & 0xffffu) + (low >> 16u);
+  let right = (a & 0xffffu) * (b >> 16u) + (left & 0xffffu);
+  return (a >> 16u) * (b >> 16u) + (left >> 16u) + (right >> 16u);
+}
+fn philox(block: u32) -> vec4<u32> {
+  var c = vec4<u32>(block, 0u, w.drawLow, w.drawHigh);
+  var key = vec2<u32>(w.seedLow, w.seedHigh);
+  for (var round = 0; round < 10; round++) {
+    let high = vec2<u32>(mulHigh(0xcd9e8d57u, c.z), mulHigh(0xd2511f53u, c.x)) ^ c.yw ^ key;
+    c = vec4<u32>(high.x, 0xcd9e8d57u * c.z, high.y, 0xd2511f53u * c.x);
+    key += vec2<u32>(0x9e3779b9u, 0xbb67ae85u);
+  }
+  return c;
+}
+/** The upper 24 bits as fractions of 2^24: exact. */
+fn unit(words: vec4<u32>) -> vec4<f32> { return vec4<f32>(words >> vec4<u32>(8u)) * 5.9604644775390625e-8; }`;
+
+/**
+ * Box-Muller on each pair of words: r = sqrt(-2 ln u), turn v, with u in (0, 1]. A turn is q quarters and f more, |f| <= 1/2, exactly;
+ * sine and cosine of f pi/2 are polynomials, q swaps and negates them. Within 4e-7 |z| + 4e-7.
+ */
+const normals = /* wgsl */ `
+fn pair(u: f32, v: f32) -> vec2<f32> {
+  let r = sqrt(-2.0 * logOf(u + 5.9604644775390625e-8));
+  let quarters = 4.0 * v;
+  let q = floor(quarters + 0.5);
+  let f = quarters - q;
+  let z = f * f;
+  let s = f * fma(fma(fma(-4.60167155e-3, z, 7.96800405e-2), z, -0.645963460), z, 1.57079632);
+  let c = fma(fma(fma(-2.03986417e-2, z, 0.253594966), z, -1.23369667), z, 1.0);
+  let k = u32(q);
+  let turned = select(vec2<f32>(c, s), vec2<f32>(s, c), (k & 1u) == 1u);
+  // cos: c, -s, -c, s and sin: s, c, -s, -c for q = 0, 1, 2, 3.
+  let negative = vec2<bool>(((k + 1u) & 2u) == 2u, (k & 2u) == 2u);
+  return r * select(turned, -turned, negative);
+}
+fn normal(v: vec4<f32>) -> vec4<f32> { return vec4<f32>(pair(v.x, v.y), pair(v.z, v.w)); }`;
+
+type Kind = "rand" | "randn" | "dropout";
+
+/**
+ * y = uniform, normal, or x/(1 - p) where the uniform number is p or more and else 0. An invocation computes the vec4 of one block of
+ * words; buffers have room for the last one's tail. `width`: how x is read.
+ */
+const randomShader = shaders((kind: Kind, width: 1 | 4): Shader => {
+  const drops = kind === "dropout";
+  const x = width === 4 ? "xs[w.xStart + i]" : "vec4<f32>(xs[at], xs[at + 1u], xs[at + 2u], xs[at + 3u])";
+  const value = { rand: "u", randn: "normal(u)", dropout: `select(${x} * w.scale, vec4<f32>(), u < vec4<f32>(w.p))` };
+  return {
+    label: kind,
+    wgsl: /* wgsl */ `
+struct Words { count: u32, seedLow: u32, seedHigh: u32, drawLow: u32, drawHigh: u32, ${drops ? "xStart: u32, p: f32, scale: f32," : ""} }
+@group(0) @binding(0) var<uniform> w: Words;
+${drops ? `@group(0) @binding(1) var<storage, read> xs: array<${width === 4 ? "vec4<f32>" : "f32"}>;` : ""}
+@group(0) @binding(${drops ? 2 : 1}) var<storage, read_write> y: array<vec4<f32>>;
+${kind === "randn" ? mathFor(normals) + normals : ""}
+${philox}
+
+@compute @workgroup_size(${WORKGROUP})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let i = (group.x + group.y * groups.x) * ${WORKGROUP}u + lane;
+  if (i >= w.count) { return; }
+  ${drops && width === 1 ? "let at = w.xStart + 4u * i;" : ""}
+  let u = unit(philox(i));
+  y[i] = ${value[kind]};
+}`,
+  };
+});
+
+const draw: readonly WebgpuWord[] = [{ low: "seedLow" }, { low: "seedHigh" }, { low: "counter" }, { high: "counter" }];
+
+const fill = (kind: Kind, total: number): Plan<WebgpuStep> => {
+  const count = Math.ceil(total / 4);
+  return {
+    steps: [
+      {
+        shader: randomShader(kind, 4),
+        bind: [{ out: 0 }],
+        words: [count, ...draw],
+        workgroups: Math.ceil(count / WORKGROUP),
+      },
+    ],
+  };
+};
+
+type Filling = Planner<
+  { inputs: []; outputs: [y: Tensor]; attrs: { device: Backend; shape: Shape }; scalars: Draw },
+  WebgpuStep
+>;
+export const uniformWgsl: Filling = { plan: ({ outputs: [y] }) => fill("rand", numel(y.shape)) };
+export const normalWgsl: Filling = { plan: ({ outputs: [y] }) => fill("randn", numel(y.shape)) };
+
+export const dropoutWgsl: Planner<
+  { inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { p: number }; scalars: Draw },
+  WebgpuStep
+> = {
+  plan: ({ inputs: [x], outputs: [y], attrs: { p } }) => {
+    const count = Math.ceil(numel(y.shape) / 4);
+    const width = x.offset % 4 === 0 ? 4 : 1;
+    const limit = Math.fround(p);
+    return {
+      steps: [
+        {
+          shader: randomShader("dropout", width),
+          bind: [{ in: 0 }, { out: 0 }],
+          words: [count, ...draw, x.offset / width, { f32: limit }, { f32: 1 / (1 - limit) }],
+          workgroups: Math.ceil(count / WORKGROUP),
+        },
+      ],
+    };
+  },
+};
