@@ -3,7 +3,9 @@ import { defineOp, run, type Scalar } from "../../op.ts";
 import { sameShape, showShape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { adamCpu, globalNormCpu, sgdCpu } from "./update.cpu.ts";
+import { globalNormWgsl } from "./global-norm.wgsl.ts";
 import { adamReference, globalNormReference, sgdReference } from "./update.reference.ts";
+import { adamWgsl, sgdWgsl } from "./update.wgsl.ts";
 
 /** The constants of Adam; `decoupled` makes it AdamW. */
 export interface AdamAttrs {
@@ -63,7 +65,7 @@ export const adamOp = defineOp<AdamSignature>({
   },
   // All but the gradients and, last, the coefficient: 4n + 2 inputs.
   mutates: (i) => i % 4 !== 1,
-  kernels: { reference: adamReference, cpu: adamCpu },
+  kernels: { reference: adamReference, cpu: adamCpu, webgpu: adamWgsl },
 });
 
 const sgd = (name: string, each: 2 | 3) =>
@@ -74,7 +76,7 @@ const sgd = (name: string, each: 2 | 3) =>
       return [];
     },
     mutates: (i) => i % each !== 1,
-    kernels: { reference: sgdReference, cpu: sgdCpu },
+    kernels: { reference: sgdReference, cpu: sgdCpu, webgpu: sgdWgsl },
   });
 export const sgdOp = sgd("sgd", 2);
 export const sgdMomentumOp = sgd("sgdMomentum", 3);
@@ -86,7 +88,7 @@ export const globalNormOp = defineOp<{ inputs: Tensor[]; outputs: [y: Tensor] }>
       if (dtype !== "float32") throw new DTypeError(`globalNorm: expected float32, got ${dtype}`);
     return [{ shape: [], dtype: "float32" }];
   },
-  kernels: { reference: globalNormReference, cpu: globalNormCpu },
+  kernels: { reference: globalNormReference, cpu: globalNormCpu, webgpu: globalNormWgsl },
 });
 
 /** What the optimiser steps share: how often they ran (int32, 0-d), what the gradients are multiplied by (float32, 0-d), and how fast. */

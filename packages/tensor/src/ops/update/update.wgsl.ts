@@ -1,0 +1,254 @@
+import { mathFor } from "../../backends/webgpu/math.wgsl.ts";
+import { shaders } from "../../backends/webgpu/shaders.ts";
+import type { Planner, Shader, Slot, WebgpuStep, WebgpuWord } from "../../op.ts";
+import { numel, type Layout } from "../../shape.ts";
+import type { AdamSignature, SgdSignature } from "./update.ts";
+
+const WORKGROUP = 256;
+
+/** What all elements of a step share; `go` is 0 when nothing may change. */
+const common = /* wgsl */ `
+struct Common { go: u32, first: u32, scale: f32, size: f32, keep: f32, root: f32 }`;
+
+/**
+ * From the steps taken so far and the gradient's coefficient: whether to go on, size = lr / (1 - b1^k), keep = 1 - lr decay and
+ * root = 1 / sqrt(1 - b2^k), with k = count + 1. Then the count rises. One invocation. 1 - b^k = -(e^(k ln b) - 1) keeps all its digits
+ * where b^k is near 1. Logarithms of -104 and less make size = lr and root = 1.
+ */
+const beginProgram = /* wgsl */ `
+struct Words { countAt: u32, scaleAt: u32, lr: f32, decay: f32, logBeta1: f32, logBeta2: f32 }
+@group(0) @binding(0) var<uniform> w: Words;
+@group(0) @binding(1) var<storage, read_write> count: array<i32>;
+@group(0) @binding(2) var<storage, read> scales: array<f32>;
+${common}
+@group(0) @binding(3) var<storage, read_write> c: Common;
+
+fn oneMinusPower(k: f32, logBeta: f32) -> f32 {
+  let x = max(k * logBeta, -104.0);
+  if (x < -0.6) { return 1.0 - expOf(x); }
+  var y = 1.0 + x / 9.0;
+  for (var n = 8.0; n > 1.5; n -= 1.0) { y = fma(y, x / n, 1.0); }
+  return -x * y;
+}
+
+@compute @workgroup_size(1)
+fn main() {
+  let scale = scales[w.scaleAt];
+  let finite = (bitcast<u32>(scale) & 0x7f800000u) != 0x7f800000u;
+  let taken = count[w.countAt];
+  c.go = u32(finite);
+  c.first = u32(taken == 0);
+  c.scale = scale;
+  let k = f32(taken) + 1.0;
+  c.size = w.lr / oneMinusPower(k, w.logBeta1);
+  c.keep = 1.0 - w.lr * w.decay;
+  c.root = 1.0 / sqrt(oneMinusPower(k, w.logBeta2));
+  if (finite) { count[w.countAt] = taken + 1; }
+}`;
+const beginShader = shaders((label: string) => ({ label, wgsl: mathFor(beginProgram) + beginProgram }));
+
+/** How a family of updates reads: its tensors by name, which of them it writes, and an element's new values. */
+interface Rule {
+  readonly label: string;
+  readonly tensors: readonly string[];
+  readonly written: readonly string[];
+  /** Members of `Words` besides those of the tensors. */
+  readonly members: string;
+  /** Statements that change the vectors named like the tensors: `p`, `g` and so on. Vectors of T. */
+  readonly change: string;
+}
+
+/**
+ * g = scale gradient (+ coupled p);  m += rest1 (g - m);  v = beta2 v + rest2 g^2;  p = keep p - size m / (sqrt(v) root + eps)
+ */
+const adamRule: Rule = {
+  label: "adam",
+  tensors: ["p", "g", "m", "v"],
+  written: ["p", "m", "v"],
+  members: "rest1: f32, beta2: f32, rest2: f32, eps: f32, coupled: f32,",
+  change: /* wgsl */ `
+  g = g * c.scale + p * w.coupled;
+  m += (g - m) * w.rest1;
+  v = v * w.beta2 + g * g * w.rest2;
+  p = p * c.keep - c.size * (m / (sqrt(v) * c.root + w.eps));`,
+};
+
+/** g = scale gradient + decay p;  p -= lr g */
+const sgdRule: Rule = {
+  label: "sgd",
+  tensors: ["p", "g"],
+  written: ["p"],
+  members: "decay: f32,",
+  change: /* wgsl */ `
+  p -= c.size * (g * c.scale + p * w.decay);`,
+};
+
+/** g = scale gradient + decay p;  b = g at first, then momentum b + rest g;  p -= lr (g + momentum b with nesterov, else b) */
+const momentumRule: Rule = {
+  label: "sgdMomentum",
+  tensors: ["p", "g", "b"],
+  written: ["p", "b"],
+  members: "decay: f32, momentum: f32, rest: f32, nesterov: u32,",
+  change: /* wgsl */ `
+  g = g * c.scale + p * w.decay;
+  b = select(b * w.momentum + g * w.rest, g, c.first == 1u);
+  p -= c.size * select(b, g + b * w.momentum, w.nesterov == 1u);`,
+};
+const rules = { adam: adamRule, sgd: sgdRule, sgdMomentum: momentumRule };
+
+/**
+ * Several parameters in place: a workgroup belongs to the first of them whose end lies beyond it. An invocation changes one vec4, or
+ * one element where a view does not start at a whole vec4. Of a last vec4 only what belongs to the tensor is written: it may be
+ * a view, and its neighbours are not ours. `parts` holds the end, the elements and the starts of each parameter.
+ */
+const updateShader = shaders((name: keyof typeof rules, parts: number, width: 1 | 4): Shader => {
+  const { label, tensors, written, members, change } = rules[name];
+  const type = width === 4 ? "vec4<f32>" : "f32";
+  const each = tensors.length;
+  const indices = Array.from({ length: parts }, (_, i) => i);
+  const bindings = indices.flatMap((i) =>
+    tensors.map((tensor, t) => {
+      const access = written.includes(tensor) ? "read_write" : "read";
+      return `@group(0) @binding(${2 + i * each + t}) var<storage, ${access}> ${tensor}s${i}: array<${type}>;`;
+    }),
+  );
+  const perPart = (statements: (i: number) => readonly string[]): string =>
+    `switch part {\n${indices.map((i) => `    case ${i}u: { ${statements(i).join(" ")} }`).join("\n")}\n    default: {}\n  }`;
+  const whole = (i: number): string[] => written.map((tensor) => `${tensor}s${i}[${tensor}At] = ${tensor};`);
+  const piece = (i: number): string[] =>
+    written.map((tensor) => {
+      const at = `${tensor}s${i}[${tensor}At]`;
+      const lanes = ["y", "z"].map((d, lane) => `if (left > ${lane + 1}u) { ${at}.${d} = ${tensor}.${d}; }`);
+      return [`${at}.x = ${tensor}.x;`, ...lanes].join(" ");
+    });
+  return {
+    label,
+    wgsl: /* wgsl */ `
+struct Words { ${members} parts: array<vec4<u32>, ${2 * parts}> }
+@group(0) @binding(0) var<uniform> w: Words;
+${common}
+@group(0) @binding(1) var<storage, read> c: Common;
+${bindings.join("\n")}
+
+@compute @workgroup_size(${WORKGROUP})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let number = group.x + group.y * groups.x;
+  if (c.go == 0u || number >= w.parts[${2 * parts - 2}].x) { return; }
+  var part = 0u;
+  var begin = 0u;
+  while (number >= w.parts[2u * part].x) { begin = w.parts[2u * part].x; part++; }
+  let i = (number - begin) * ${WORKGROUP}u + lane;
+  let count = w.parts[2u * part].y;
+  if (${width}u * i >= count) { return; }
+  let left = count - ${width}u * i;
+  let starts = w.parts[2u * part + 1u];
+  ${tensors.map((tensor, t) => `let ${tensor}At = starts[${t}] + i; var ${tensor} = ${type}();`).join("\n  ")}
+  ${perPart((i) => tensors.map((tensor) => `${tensor} = ${tensor}s${i}[${tensor}At];`))}
+  ${change}
+  ${width === 1 ? perPart(whole) : `if (left >= 4u) { ${perPart(whole)} }\n  else { ${perPart(piece)} }`}
+}`,
+  };
+});
+
+/** Tensors side by side among the inputs, with elements, that are read in vectors of one width. */
+interface Part {
+  readonly at: number;
+  readonly count: number;
+  readonly width: 1 | 4;
+  readonly starts: readonly number[];
+}
+
+const partsOf = (inputs: readonly (Layout | null)[], each: number, end: number): Part[] => {
+  const parts: Part[] = [];
+  for (let at = 0; at + each <= end; at += each) {
+    const layouts = inputs.slice(at, at + each) as Layout[];
+    const count = numel(layouts[0]!.shape);
+    const width = layouts.every(({ offset }) => offset % 4 === 0) ? 4 : 1;
+    if (count > 0) parts.push({ at, count, width, starts: layouts.map(({ offset }) => offset / width) });
+  }
+  return parts;
+};
+
+/** As many parts together as `most`, all of one width: a dispatch each. */
+const batchesOf = (parts: readonly Part[], most: number): Part[][] => {
+  const batches: Part[][] = [];
+  for (const width of [4, 1]) {
+    const same = parts.filter((part) => part.width === width);
+    for (let i = 0; i < same.length; i += most) batches.push(same.slice(i, i + most));
+  }
+  return batches;
+};
+
+/** Storage buffers that a dispatch can have; beyond some it is the words that grow. */
+const buffersOf = (limits: { readonly [name: string]: number }): number =>
+  Math.min(limits.maxStorageBuffersPerShaderStage ?? 8, 17);
+
+/** e^-104 is 0 in float32 already, and unlike ln 0 a number that a GPU may be trusted with. */
+const logarithm = (beta: number): WebgpuWord => ({ f32: Math.max(Math.log(beta), -104) });
+
+/** One step that prepares and counts, then one for as many parameters as can be bound together. */
+const updateSteps = (
+  name: keyof typeof rules,
+  inputs: readonly Layout[],
+  limits: { readonly [name: string]: number },
+  begin: { readonly decay: number; readonly beta1: number; readonly beta2: number },
+  members: readonly WebgpuWord[],
+): WebgpuStep[] => {
+  const each = rules[name].tensors.length;
+  const [count, scale] = [inputs.length - 2, inputs.length - 1];
+  const prepare: WebgpuStep = {
+    shader: beginShader(name),
+    bind: [{ in: count }, { in: scale }, { scratch: 0 }],
+    words: [
+      inputs[count]!.offset,
+      inputs[scale]!.offset,
+      { scalar: "lr" },
+      { f32: begin.decay },
+      logarithm(begin.beta1),
+      logarithm(begin.beta2),
+    ],
+    workgroups: 1,
+  };
+  const most = Math.max(1, Math.floor((buffersOf(limits) - 1) / each));
+  const updates = batchesOf(partsOf(inputs, each, count), most).map((batch): WebgpuStep => {
+    const { width } = batch[0]!;
+    const bind: Slot[] = [{ scratch: 0 }];
+    // Parts are vec4s, and so begin at a multiple of four words.
+    const words: WebgpuWord[] = [...members];
+    while (words.length % 4 !== 0) words.push(0);
+    let end = 0;
+    for (const part of batch) {
+      end += Math.ceil(part.count / width / WORKGROUP);
+      const [p = 0, g = 0, m = 0, v = 0] = part.starts;
+      words.push(end, part.count, 0, 0, p, g, m, v);
+      for (let i = 0; i < each; i++) bind.push({ in: part.at + i });
+    }
+    return { shader: updateShader(name, batch.length, width), bind, words, workgroups: end };
+  });
+  return [prepare, ...updates];
+};
+
+const COMMON_BYTES = 24;
+
+export const adamWgsl: Planner<AdamSignature, WebgpuStep> = {
+  plan: ({ inputs, attrs: { beta1, beta2, eps, weightDecay, decoupled } }, limits) => ({
+    steps: updateSteps("adam", inputs, limits, { decay: decoupled ? weightDecay : 0, beta1, beta2 }, [
+      { f32: 1 - beta1 },
+      { f32: beta2 },
+      { f32: 1 - beta2 },
+      { f32: eps },
+      { f32: decoupled ? 0 : weightDecay },
+    ]),
+    scratchBytes: [COMMON_BYTES],
+  }),
+};
+
+export const sgdWgsl: Planner<SgdSignature, WebgpuStep> = {
+  plan: ({ inputs, attrs: { momentum, dampening, weightDecay, nesterov } }, limits) => {
+    const begin = { decay: 0, beta1: 0, beta2: 0 };
+    const members: WebgpuWord[] = [{ f32: weightDecay }];
+    if (momentum !== 0) members.push({ f32: momentum }, { f32: 1 - dampening }, Number(nesterov));
+    const name = momentum === 0 ? "sgd" : "sgdMomentum";
+    return { steps: updateSteps(name, inputs, limits, begin, members), scratchBytes: [COMMON_BYTES] };
+  },
+};
