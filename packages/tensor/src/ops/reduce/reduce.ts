@@ -4,6 +4,9 @@ import { defineOp, run } from "../../op.ts";
 import { normalizeDim, normalizeDims, showShape, type Dims, type Shape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { amaxCpu, aminCpu, argmaxCpu, cumsumCpu, sumCpu } from "./reduce.cpu.ts";
+import { amaxWgsl, aminWgsl, sumWgsl } from "./reduce.wgsl.ts";
+import { argmaxWgsl } from "./argmax.wgsl.ts";
+import { cumsumWgsl } from "./cumsum.wgsl.ts";
 import { amaxReference, aminReference, argmaxReference, cumsumReference, sumReference } from "./reduce.reference.ts";
 
 /** `dims` are sorted and counted from the front. */
@@ -36,10 +39,13 @@ const notEmpty = (op: string, x: TensorSpec, dims: readonly number[]): void => {
 export const sumOp = defineOp<Reduce>({
   name: "sum",
   infer: ([x], attrs) => [{ shape: reducedShape(x.shape, attrs), dtype: x.dtype === "bool" ? "int32" : x.dtype }],
-  kernels: { reference: sumReference, cpu: sumCpu },
+  kernels: { reference: sumReference, cpu: sumCpu, webgpu: sumWgsl },
 });
 
-const extreme = (name: string, kernels: { reference: typeof amaxReference; cpu: typeof amaxCpu }) =>
+const extreme = (
+  name: string,
+  kernels: { reference: typeof amaxReference; cpu: typeof amaxCpu; webgpu: typeof amaxWgsl },
+) =>
   defineOp<Reduce>({
     name,
     infer: ([x], attrs) => {
@@ -49,8 +55,8 @@ const extreme = (name: string, kernels: { reference: typeof amaxReference; cpu: 
     },
     kernels,
   });
-export const amaxOp = extreme("amax", { reference: amaxReference, cpu: amaxCpu });
-export const aminOp = extreme("amin", { reference: aminReference, cpu: aminCpu });
+export const amaxOp = extreme("amax", { reference: amaxReference, cpu: amaxCpu, webgpu: amaxWgsl });
+export const aminOp = extreme("amin", { reference: aminReference, cpu: aminCpu, webgpu: aminWgsl });
 
 export const argmaxOp = defineOp<{
   inputs: [x: Tensor];
@@ -64,7 +70,7 @@ export const argmaxOp = defineOp<{
     notEmpty("argmax", x, dims);
     return [{ shape: reducedShape(x.shape, { dims, keepdim }), dtype: "int32" }];
   },
-  kernels: { reference: argmaxReference, cpu: argmaxCpu },
+  kernels: { reference: argmaxReference, cpu: argmaxCpu, webgpu: argmaxWgsl },
 });
 
 export const cumsumOp = defineOp<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { dim: number } }>({
@@ -73,7 +79,7 @@ export const cumsumOp = defineOp<{ inputs: [x: Tensor]; outputs: [y: Tensor]; at
     takes("cumsum", x.dtype, "float32", "int32");
     return [{ shape: x.shape, dtype: x.dtype }];
   },
-  kernels: { reference: cumsumReference, cpu: cumsumCpu },
+  kernels: { reference: cumsumReference, cpu: cumsumCpu, webgpu: cumsumWgsl },
 });
 
 const attrsOf = (op: string, x: Tensor, { dim = null, keepdim = false }: ReduceOptions): ReduceAttrs => ({

@@ -1,0 +1,237 @@
+import { shaders } from "../../backends/webgpu/shaders.ts";
+import type { Slot, WebgpuStep } from "../../op.ts";
+import { across, larger, MAIN, plus, teamJoin, WORKGROUP } from "./team.wgsl.ts";
+
+/** Workgroups that keep a large GPU busy: so many parts are worth a second step. */
+const ENOUGH = 1024;
+/** Elements of a part of a row, at least. */
+const ROW_PART = 4096;
+/** Rows of a part that an invocation walks down, at least. */
+const COLUMN_PART = 8;
+/** Rows up to so many are left to one invocation for each column, and so are more columns than this. */
+const FEW_ROWS = 16;
+const MANY_COLUMNS = 131072;
+
+/** `max` and `min` of floats compare keys, int32s in the same order with NaN first; every other fold takes the elements themselves. */
+export type FoldName = "sum f32" | "sum i32" | "max f32" | "min f32" | "max i32" | "min i32";
+
+interface Fold {
+  readonly type: "f32" | "i32";
+  readonly neutral: string;
+  readonly join: (a: string, b: string) => string;
+  /** The key of a NaN, where elements have keys. */
+  readonly nan?: string;
+}
+
+const LEAST = "-2147483648";
+const MOST = "2147483647";
+const smaller = (a: string, b: string): string => `min(${a}, ${b})`;
+const folds: { readonly [name in FoldName]: Fold } = {
+  "sum f32": { type: "f32", neutral: "0.0", join: plus },
+  "sum i32": { type: "i32", neutral: "0", join: plus },
+  "max f32": { type: "i32", neutral: LEAST, join: larger, nan: MOST },
+  "min f32": { type: "i32", neutral: MOST, join: smaller, nan: LEAST },
+  "max i32": { type: "i32", neutral: LEAST, join: larger },
+  "min i32": { type: "i32", neutral: MOST, join: smaller },
+};
+
+/**
+ * `keyOf` the bits of floats, as int32s in the floats' order: negative ones, whose order is the other way round, have their bits below
+ * the sign flipped. Flipping again leads back, and both ends of the range are NaN.
+ */
+export const keyText = (nan: string, wide: boolean): string => {
+  const type = wide ? "vec4<i32>" : "i32";
+  return /* wgsl */ `
+fn keyOf(bits: ${type}) -> ${type} {
+  let key = bits ^ ((bits >> ${wide ? "vec4<u32>" : "u32"}(31)) & ${type}(0x7fffffff));
+  return select(key, ${type}(${nan}), (bits & ${type}(0x7fffffff)) > ${type}(0x7f800000));
+}`;
+};
+const bitsText = (type: string): string => /* wgsl */ `
+fn bitsOf(key: ${type}) -> ${type} { return key ^ ((key >> ${type === "i32" ? "u32" : "vec4<u32>"}(31)) & ${type}(0x7fffffff)); }`;
+
+/**
+ * y[row, part] = fold of x[row, k] over the part's k. A team of `lanes` neighbours folds one part: four loads on their way at a time,
+ * the invocations side by side, then their results in a fixed order. `wide`: words of x are vec4s, the last may be incomplete.
+ */
+const rowsShader = shaders((name: FoldName, wide: boolean, lanes: number) => {
+  const { type, neutral, join, nan } = folds[name];
+  const word = wide ? `vec4<${type}>` : type;
+  const enter = (value: string): string => (nan ? `keyOf(${value})` : value);
+  const load = (k: string): string => enter(`x[base + ${k}]`);
+  return {
+    label: name.slice(0, 3) === "sum" ? "sum" : `a${name.slice(0, 3)}`,
+    wgsl: /* wgsl */ `
+struct Words { xStart: u32, rowStep: u32, n: u32, span: u32, parts: u32, units: u32 }
+@group(0) @binding(0) var<uniform> w: Words;
+@group(0) @binding(1) var<storage, read> x: array<${word}>;
+@group(0) @binding(2) var<storage, read_write> y: array<${type}>;
+${nan ? keyText(nan, wide) + bitsText(type) : ""}
+${teamJoin("joined", type, lanes, join)}
+
+${MAIN} {
+  let unit = (group.x + group.y * groups.x) * ${WORKGROUP / lanes}u + lane / ${lanes}u;
+  let member = lane % ${lanes}u;
+  let mine = unit < w.units;
+  let part = unit % w.parts;
+  let base = w.xStart + (unit / w.parts) * w.rowStep;
+  let end = select(0u, min((part + 1u) * w.span, ${wide ? "w.n / 4u" : "w.n"}), mine);
+  var a = ${word}(${neutral}); var b = a; var c = a; var d = a;
+  var k = part * w.span + member;
+  for (; k + ${3 * lanes}u < end; k += ${4 * lanes}u) {
+    a = ${join("a", load("k"))};
+    b = ${join("b", load(`k + ${lanes}u`))};
+    c = ${join("c", load(`k + ${2 * lanes}u`))};
+    d = ${join("d", load(`k + ${3 * lanes}u`))};
+  }
+  for (; k < end; k += ${lanes}u) { a = ${join("a", load("k"))}; }
+  ${
+    wide
+      ? /* wgsl */ `
+  if (mine && member == 0u && part == w.parts - 1u && w.n % 4u != 0u) {
+    let last = ${load("w.n / 4u")};
+    b = ${join("b", `select(${word}(${neutral}), last, vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(w.n % 4u))`)};
+  }`
+      : ""
+  }
+  let all = ${join(join("a", "b"), join("c", "d"))};
+  let total = joined(${across(wide, "all", join)}, lane);
+  if (mine && member == 0u) { y[unit] = ${nan ? "bitsOf(total)" : "total"}; }
+}`,
+  };
+});
+
+/**
+ * y[o, part, i] = fold of x[o, k, i] over the part's k. `width` neighbours take neighbouring columns, counted over o and i; the
+ * workgroup's other rows of invocations take other k, and their results are joined in a fixed order.
+ */
+const columnsShader = shaders((name: FoldName, wide: boolean, width: number) => {
+  const { type, neutral, join, nan } = folds[name];
+  const word = wide ? `vec4<${type}>` : type;
+  const rows = WORKGROUP / width;
+  const load = (k: number): string => {
+    const value = `x[at + ${k}u * step]`;
+    return nan ? `keyOf(${value})` : value;
+  };
+  return {
+    label: name.slice(0, 3) === "sum" ? "sum" : `a${name.slice(0, 3)}`,
+    wgsl: /* wgsl */ `
+struct Words { xStart: u32, outerStep: u32, nStep: u32, inner: u32, n: u32, span: u32, parts: u32, columns: u32, blocks: u32 }
+@group(0) @binding(0) var<uniform> w: Words;
+@group(0) @binding(1) var<storage, read> x: array<${word}>;
+@group(0) @binding(2) var<storage, read_write> y: array<${word}>;
+${nan ? keyText(nan, wide) + bitsText(word) : ""}
+${teamJoin("joined", word, rows, join, true)}
+
+${MAIN} {
+  let unit = group.x + group.y * groups.x;
+  let part = unit / w.blocks;
+  let column = (unit % w.blocks) * ${width}u + lane % ${width}u;
+  let outer = column / w.inner;
+  let i = column % w.inner;
+  let mine = column < w.columns && part < w.parts;
+  let end = select(0u, min((part + 1u) * w.span, w.n), mine);
+  let step = ${rows}u * w.nStep;
+  var a = ${word}(${neutral}); var b = a; var c = a; var d = a;
+  var k = part * w.span + lane / ${width}u;
+  var at = w.xStart + outer * w.outerStep + i + k * w.nStep;
+  for (; k + ${3 * rows}u < end; k += ${4 * rows}u) {
+    a = ${join("a", load(0))};
+    b = ${join("b", load(1))};
+    c = ${join("c", load(2))};
+    d = ${join("d", load(3))};
+    at += 4u * step;
+  }
+  for (; k < end; k += ${rows}u) {
+    a = ${join("a", load(0))};
+    at += step;
+  }
+  let total = joined(${join(join("a", "b"), join("c", "d"))}, lane);
+  if (mine && lane < ${width}u) { y[(outer * w.parts + part) * w.inner + i] = ${nan ? "bitsOf(total)" : "total"}; }
+}`,
+  };
+});
+
+/** Elements `start + o · outerStep + k · nStep + i` of a tensor or of scratch, to be folded over k < n for each o < outer, i < inner. */
+export interface Lines {
+  readonly slot: Slot;
+  readonly start: number;
+  readonly outer: number;
+  readonly n: number;
+  readonly inner: number;
+  readonly outerStep: number;
+  readonly nStep: number;
+}
+
+/** Contiguous [outer, n, inner]. */
+export const wholeLines = (slot: Slot, outer: number, n: number, inner: number, start = 0): Lines => ({
+  slot,
+  start,
+  outer,
+  n,
+  inner,
+  outerStep: n * inner,
+  nStep: inner,
+});
+
+/** Whether neighbouring elements of a line are neighbours in memory: then a team shares a line. */
+export const inRows = ({ inner, nStep, n }: Lines): boolean => inner === 1 && (nStep === 1 || n <= 1);
+
+/** Parts of about equal length, whole multiples of `unit`. */
+const cut = (n: number, parts: number, unit: number): { readonly span: number; readonly parts: number } => {
+  const span = Math.max(1, Math.ceil(n / Math.max(parts, 1) / unit) * unit);
+  return { span, parts: Math.max(1, Math.ceil(n / span)) };
+};
+
+const rowsStep = (name: FoldName, x: Lines, to: Slot, whole: boolean): { step: WebgpuStep; parts: number } => {
+  const { slot, start, outer, outerStep, n } = x;
+  const wide = n >= 4 && start % 4 === 0 && (outer === 1 || outerStep % 4 === 0);
+  const width = wide ? 4 : 1;
+  const each = wide ? 16 : 8;
+  const lanes = [1, 4, 16, 64].find((size) => n <= size * each) ?? WORKGROUP;
+  const most = whole || n < 4 * ROW_PART ? 1 : Math.min(Math.ceil(n / ROW_PART), Math.ceil(ENOUGH / outer));
+  const { span, parts } = cut(Math.floor(n / width), most, lanes);
+  const words = [start / width, outer === 1 ? 0 : outerStep / width, n, span, parts, outer * parts];
+  const workgroups = Math.ceil((outer * parts * lanes) / WORKGROUP);
+  return { step: { shader: rowsShader(name, wide, lanes), bind: [slot, to], words, workgroups }, parts };
+};
+
+const columnsStep = (name: FoldName, x: Lines, to: Slot, whole: boolean): { step: WebgpuStep; parts: number } => {
+  const { slot, start, outer, outerStep, n, nStep, inner } = x;
+  const wide = [start, inner, nStep, outer === 1 ? 0 : outerStep].every((size) => size % 4 === 0);
+  const each = wide ? 4 : 1;
+  const columns = (outer * inner) / each;
+  const width = n <= FEW_ROWS || columns >= MANY_COLUMNS ? WORKGROUP : columns <= WORKGROUP ? 8 : 32;
+  const blocks = Math.ceil(columns / width);
+  const rows = WORKGROUP / width;
+  const most = whole ? 1 : Math.min(Math.floor(n / (rows * COLUMN_PART)), Math.ceil(ENOUGH / blocks));
+  const { span, parts } = cut(n, most, rows);
+  const steps = [start / each, outer === 1 ? 0 : outerStep / each, nStep / each];
+  const words = [...steps, inner / each, n, span, parts, columns, blocks];
+  return {
+    step: { shader: columnsShader(name, wide, width), bind: [slot, to], words, workgroups: blocks * parts },
+    parts,
+  };
+};
+
+/** The step that folds all of each line, as [outer, inner]. */
+export const foldStep = (name: FoldName, x: Lines, to: Slot): WebgpuStep =>
+  (inRows(x) ? rowsStep : columnsStep)(name, x, to, true).step;
+
+/** The same for lines of any length: long ones in parts, which go to the scratch region `scratch` and are folded by a second step. */
+export const foldSteps = (
+  name: FoldName,
+  x: Lines,
+  to: Slot,
+  scratch: number,
+): { readonly steps: readonly WebgpuStep[]; readonly scratchBytes: readonly number[] } => {
+  const make = inRows(x) ? rowsStep : columnsStep;
+  const partials = { scratch };
+  const first = make(name, x, partials, false);
+  if (first.parts === 1) return { steps: [make(name, x, to, true).step], scratchBytes: [] };
+  const { outer, inner } = x;
+  return {
+    steps: [first.step, foldStep(name, wholeLines(partials, outer, first.parts, inner), to)],
+    scratchBytes: [outer * first.parts * inner * 4],
+  };
+};
