@@ -3,6 +3,7 @@ import { defineOp, run, type Kernels } from "../../op.ts";
 import { normalizeDim, sameShape, showShape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { logSoftmaxBackwardCpu, logSoftmaxCpu, softmaxBackwardCpu, softmaxCpu } from "./softmax.cpu.ts";
+import { logSoftmaxBackwardWgsl, logSoftmaxWgsl, softmaxBackwardWgsl, softmaxWgsl } from "./softmax.wgsl.ts";
 import {
   logSoftmaxBackwardReference,
   logSoftmaxReference,
@@ -50,15 +51,21 @@ const backward = (name: string, kernels: Kernels<SoftmaxBackwardSignature>) =>
     kernels,
   });
 
-export const softmaxOp = forward("softmax", { reference: softmaxReference, cpu: softmaxCpu });
-export const logSoftmaxOp = forward("logSoftmax", { reference: logSoftmaxReference, cpu: logSoftmaxCpu });
+export const softmaxOp = forward("softmax", { reference: softmaxReference, cpu: softmaxCpu, webgpu: softmaxWgsl });
+export const logSoftmaxOp = forward("logSoftmax", {
+  reference: logSoftmaxReference,
+  cpu: logSoftmaxCpu,
+  webgpu: logSoftmaxWgsl,
+});
 export const softmaxBackwardOp = backward("softmaxBackward", {
   reference: softmaxBackwardReference,
   cpu: softmaxBackwardCpu,
+  webgpu: softmaxBackwardWgsl,
 });
 export const logSoftmaxBackwardOp = backward("logSoftmaxBackward", {
   reference: logSoftmaxBackwardReference,
   cpu: logSoftmaxBackwardCpu,
+  webgpu: logSoftmaxBackwardWgsl,
 });
 
 /**

@@ -1,0 +1,148 @@
+import { mathFor } from "../../backends/webgpu/math.wgsl.ts";
+import { shaders } from "../../backends/webgpu/shaders.ts";
+import type { Planner, Slot, WebgpuStep } from "../../op.ts";
+import { numel, type Layout } from "../../shape.ts";
+import {
+  columnTeam,
+  eachSlot,
+  eachWord,
+  groupsFor,
+  larger,
+  lineText,
+  MAIN,
+  plus,
+  teamJoin,
+  teamOf,
+  wordAt,
+  wordType,
+  type Team,
+} from "../reduce/team.wgsl.ts";
+import { exponentialText, mostOf, onlineText, sumOf } from "./exponential.wgsl.ts";
+import type { SoftmaxBackwardSignature, SoftmaxSignature } from "./softmax.ts";
+
+/**
+ * Along n of x [outer, n, inner], m = max x:
+ *
+ *   softmax     y_k = e^(x_k − m) / Σ_j e^(x_j − m)
+ *   logSoftmax  y_k = (x_k − m) − ln Σ_j e^(x_j − m)
+ *
+ * A team of invocations does a line. It keeps short ones in registers and reads them once; of long ones and of columns it finds
+ * maximum and sum in one pass, and writes in a second. A line of nothing but −∞, or with NaN or +∞ in it, becomes NaN.
+ */
+const forwardShader = shaders((log: boolean, wide: boolean, lanes: number, held: boolean, strided: boolean) => {
+  const team: Team = { wide, lanes, held, strided };
+  const word = wordType(wide);
+  const load = (at: string): string => `x[w.xStart + ${at}]`;
+  const term = (value: string): string =>
+    log ? `(${value} - most) - scale` : `expBelow(${value} - select(most, 0.0, most == low)) * scale`;
+  const body = held
+    ? /* wgsl */ `
+  var m = low;
+  var broken = false;
+  ${eachSlot(team, (j) => `var v${j} = ${word}(low);`)}
+  ${eachWord(team, (j) => `v${j} = ${load(wordAt(team, "k"))}; m = max(m, ${mostOf(wide, `v${j}`)}); broken = broken || hasNan(v${j});`)}
+  let most = largest(select(m, infinity(), broken), lane);
+  var s = 0.0;
+  ${eachWord(team, (j) => `v${j} -= most; let e = expBelow(v${j}); s += ${sumOf(wide, "e")}; ${log ? "" : `v${j} = e;`}`)}
+  let sum = total(s, lane);`
+    : /* wgsl */ `
+  let begin = 0u;
+  let end = count;
+  ${onlineText(team, load, () => "")}
+  let most = largest(m, lane);
+  let sum = total(s * expBelowOne(m - most), lane);`;
+  const result = held ? (j: number) => (log ? `v${j} - scale` : `v${j} * scale`) : () => term(load(wordAt(team, "k")));
+  return {
+    label: log ? "logSoftmax" : "softmax",
+    wgsl: /* wgsl */ `
+struct Words { xStart: u32, n: u32, inner: u32, lines: u32 }
+@group(0) @binding(0) var<uniform> w: Words;
+@group(0) @binding(1) var<storage, read> x: array<${word}>;
+@group(0) @binding(2) var<storage, read_write> y: array<${word}>;
+${mathFor("infinity() nan() logOf()")}
+${exponentialText(wide)}
+${teamJoin("largest", "f32", lanes, larger, strided)}
+${teamJoin("total", "f32", lanes, plus, strided)}
+
+${MAIN} {
+  ${lineText(team)}
+  let low = -infinity();
+  ${body}
+  let scale = select(${log ? "logOf(sum)" : "1.0 / sum"}, nan(), most == low || most == infinity());
+  ${eachWord(team, (j) => `y[${wordAt(team, "k")}] = ${result(j)};`)}
+}`,
+  };
+});
+
+/**
+ * Along n of dy and y [outer, n, inner]:
+ *
+ *   softmax     dx_k = y_k (dy_k − Σ_j dy_j y_j)
+ *   logSoftmax  dx_k = dy_k − e^(y_k) Σ_j dy_j
+ *
+ * A team of invocations does a line, which it keeps in registers when it is short.
+ */
+const backwardShader = shaders((log: boolean, wide: boolean, lanes: number, held: boolean, strided: boolean) => {
+  const team: Team = { wide, lanes, held, strided };
+  const word = wordType(wide);
+  const given = `given[w.givenStart + ${wordAt(team, "k")}]`;
+  const made = `made[w.madeStart + ${wordAt(team, "k")}]`;
+  const exp = wide ? "vec4<f32>(expOf(b.x), expOf(b.y), expOf(b.z), expOf(b.w))" : "expOf(b)";
+  const keep = (j: number): string => (held ? `a${j} = ${given}; b${j} = ${made};` : "");
+  const pair = (j: number): string => (held ? `let a = a${j}; let b = b${j};` : `let a = ${given}; let b = ${made};`);
+  return {
+    label: log ? "logSoftmaxBackward" : "softmaxBackward",
+    wgsl: /* wgsl */ `
+struct Words { givenStart: u32, madeStart: u32, n: u32, inner: u32, lines: u32 }
+@group(0) @binding(0) var<uniform> w: Words;
+@group(0) @binding(1) var<storage, read> given: array<${word}>;
+@group(0) @binding(2) var<storage, read> made: array<${word}>;
+@group(0) @binding(3) var<storage, read_write> dx: array<${word}>;
+${mathFor("expOf()")}
+${teamJoin("total", "f32", lanes, plus, strided)}
+
+${MAIN} {
+  ${lineText(team)}
+  ${held ? eachSlot(team, (j) => `var a${j} = ${word}(); var b${j} = ${word}();`) : ""}
+  var s = 0.0;
+  ${eachWord(team, (j) => `${keep(j)} ${pair(j)} let term = ${log ? "a" : "a * b"}; s += ${sumOf(wide, "term")};`)}
+  let sum = total(s, lane);
+  ${eachWord(team, (j) => `${pair(j)} dx[${wordAt(team, "k")}] = ${log ? `a - ${exp} * sum` : "b * (a - sum)"};`)}
+}`,
+  };
+});
+
+const step = (
+  shader: typeof forwardShader,
+  log: boolean,
+  { shape }: Layout,
+  dim: number,
+  inputs: readonly Layout[],
+): WebgpuStep => {
+  const n = shape[dim] ?? 1;
+  const inner = numel(shape.slice(dim + 1));
+  const lines = numel(shape.slice(0, dim)) * inner;
+  const starts = inputs.map(({ offset }) => offset);
+  const team = inner === 1 ? teamOf(n, ...starts) : columnTeam(n, lines);
+  const { wide, lanes, held, strided } = team;
+  const width = wide ? 4 : 1;
+  const bind: Slot[] = [...inputs.map((_, i) => ({ in: i })), { out: 0 }];
+  return {
+    shader: shader(log, wide, lanes, held, strided),
+    bind,
+    words: [...starts.map((start) => start / width), n / width, inner, lines],
+    workgroups: groupsFor(team, lines),
+  };
+};
+
+const forward = (log: boolean): Planner<SoftmaxSignature, WebgpuStep> => ({
+  plan: ({ inputs: [x], attrs: { dim } }) => ({ steps: [step(forwardShader, log, x, dim, [x])] }),
+});
+export const softmaxWgsl = forward(false);
+export const logSoftmaxWgsl = forward(true);
+
+const backward = (log: boolean): Planner<SoftmaxBackwardSignature, WebgpuStep> => ({
+  plan: ({ inputs: [dy, y], attrs: { dim } }) => ({ steps: [step(backwardShader, log, y, dim, [dy, y])] }),
+});
+export const softmaxBackwardWgsl = backward(false);
+export const logSoftmaxBackwardWgsl = backward(true);
