@@ -7,6 +7,7 @@ import { cast, div, ne } from "../elementwise/elementwise.ts";
 import { permute, reshape } from "../move/move.ts";
 import { sum } from "../reduce/reduce.ts";
 import { crossEntropyBackwardCpu, crossEntropyCpu } from "./loss.cpu.ts";
+import { crossEntropyBackwardWgsl, crossEntropyWgsl } from "./loss.wgsl.ts";
 import { crossEntropyBackwardReference, crossEntropyReference } from "./loss.reference.ts";
 
 export interface CrossEntropyAttrs {
@@ -43,14 +44,14 @@ export const crossEntropyOp = defineOp<CrossEntropySignature>({
     return [row, row];
   },
   extras: 1,
-  kernels: { reference: crossEntropyReference, cpu: crossEntropyCpu },
+  kernels: { reference: crossEntropyReference, cpu: crossEntropyCpu, webgpu: crossEntropyWgsl },
 });
 
 /** The gradient of `crossEntropyOp`: dloss · (softmax − target distribution). */
 export const crossEntropyBackwardOp = defineOp<CrossEntropyBackwardSignature>({
   name: "crossEntropyBackward",
   infer: ([, logits]) => [{ shape: logits.shape, dtype: "float32" }],
-  kernels: { reference: crossEntropyBackwardReference, cpu: crossEntropyBackwardCpu },
+  kernels: { reference: crossEntropyBackwardReference, cpu: crossEntropyBackwardCpu, webgpu: crossEntropyBackwardWgsl },
 });
 
 const refuse = (logits: TensorSpec, target: TensorSpec): never => {
