@@ -9,6 +9,8 @@ export const indexSamples = {
     { args: [ints(0, 11, 3, 5), normal(11, 4)] },
     { args: [ints(0, 7, 40), normal(7, 129)], note: "rows not a multiple of the lane width, each used often" },
     { args: [ints(0, 300, 600), normal(300, 260)], note: "several tasks, long rows" },
+    { args: [ints(0, 2, 50, 40), normal(2, 5)], note: "two rows for everything" },
+    { args: [ints(0, 700, 9000), normal(700, 4)], note: "thousands of indices" },
     {
       args: [values([2, 0, 1, 2, 1, 3], [2, 3], "int32"), normal(4, 6), { paddingIdx: 1 }],
       note: "padding",

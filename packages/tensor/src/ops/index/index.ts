@@ -23,6 +23,15 @@ import {
   oneHotReference,
   scatterAddReference,
 } from "./index.reference.ts";
+import {
+  embeddingBackwardWgsl,
+  embeddingWgsl,
+  gatherWgsl,
+  indexAddWgsl,
+  indexSelectWgsl,
+  oneHotWgsl,
+  scatterAddWgsl,
+} from "./index.wgsl.ts";
 
 /** `paddingIdx`: the row that gets no gradient. */
 export interface EmbeddingSignature {
@@ -97,14 +106,14 @@ export const embeddingOp = defineOp<EmbeddingSignature>({
     checkChoice("embedding", weight.shape, 0, indices);
     return [{ shape: [...indices.shape, weight.shape[1]!], dtype: weight.dtype }];
   },
-  kernels: { reference: embeddingReference, cpu: embeddingCpu },
+  kernels: { reference: embeddingReference, cpu: embeddingCpu, webgpu: embeddingWgsl },
 });
 
 /** dWeight[v, :] = Σ dy[i, :] over the i with indices[i] = v, in order; 0 for v = paddingIdx. */
 export const embeddingBackwardOp = defineOp<EmbeddingBackwardSignature>({
   name: "embeddingBackward",
   infer: ([dy], { rows }) => [{ shape: [rows, dy.shape.at(-1)!], dtype: "float32" }],
-  kernels: { reference: embeddingBackwardReference, cpu: embeddingBackwardCpu },
+  kernels: { reference: embeddingBackwardReference, cpu: embeddingBackwardCpu, webgpu: embeddingBackwardWgsl },
 });
 
 export const indexSelectOp = defineOp<IndexSelectSignature>({
@@ -114,7 +123,7 @@ export const indexSelectOp = defineOp<IndexSelectSignature>({
     checkChoice("indexSelect", x.shape, dim, index);
     return [{ shape: replaced(x.shape, dim, index.shape[0]!), dtype: x.dtype }];
   },
-  kernels: { reference: indexSelectReference, cpu: indexSelectCpu },
+  kernels: { reference: indexSelectReference, cpu: indexSelectCpu, webgpu: indexSelectWgsl },
 });
 
 export const indexAddOp = defineOp<IndexAddSignature>({
@@ -130,7 +139,7 @@ export const indexAddOp = defineOp<IndexAddSignature>({
       );
     return [{ shape, dtype: source.dtype }];
   },
-  kernels: { reference: indexAddReference, cpu: indexAddCpu },
+  kernels: { reference: indexAddReference, cpu: indexAddCpu, webgpu: indexAddWgsl },
 });
 
 /** The index has as many dims as the tensor, and is nowhere larger but in the dim of the choice. */
@@ -149,7 +158,7 @@ export const gatherOp = defineOp<GatherSignature>({
     checkElements("gather", x.shape, dim, index);
     return [{ shape: index.shape, dtype: x.dtype }];
   },
-  kernels: { reference: gatherReference, cpu: gatherCpu },
+  kernels: { reference: gatherReference, cpu: gatherCpu, webgpu: gatherWgsl },
 });
 
 export const scatterAddOp = defineOp<ScatterAddSignature>({
@@ -163,7 +172,7 @@ export const scatterAddOp = defineOp<ScatterAddSignature>({
       );
     return [{ shape, dtype: source.dtype }];
   },
-  kernels: { reference: scatterAddReference, cpu: scatterAddCpu },
+  kernels: { reference: scatterAddReference, cpu: scatterAddCpu, webgpu: scatterAddWgsl },
 });
 
 export const oneHotOp = defineOp<OneHotSignature>({
@@ -172,7 +181,7 @@ export const oneHotOp = defineOp<OneHotSignature>({
     checkIndex("oneHot", "index", index);
     return [{ shape: [...index.shape, numClasses], dtype: "int32" }];
   },
-  kernels: { reference: oneHotReference, cpu: oneHotCpu },
+  kernels: { reference: oneHotReference, cpu: oneHotCpu, webgpu: oneHotWgsl },
 });
 
 export interface EmbeddingOptions {
