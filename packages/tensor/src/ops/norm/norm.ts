@@ -3,6 +3,8 @@ import { defineOp, run } from "../../op.ts";
 import { sameShape, showShape, type Shape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { layerNormBackwardCpu, layerNormCpu, rmsNormBackwardCpu, rmsNormCpu } from "./norm.cpu.ts";
+import { layerNormBackwardWgsl, rmsNormBackwardWgsl } from "./norm-backward.wgsl.ts";
+import { layerNormWgsl, rmsNormWgsl } from "./norm.wgsl.ts";
 import {
   layerNormBackwardReference,
   layerNormReference,
@@ -71,7 +73,7 @@ export const layerNormOp = defineOp<LayerNormSignature>({
     return [floats(x.shape), floats(rows), floats(rows)];
   },
   extras: 2,
-  kernels: { reference: layerNormReference, cpu: layerNormCpu },
+  kernels: { reference: layerNormReference, cpu: layerNormCpu, webgpu: layerNormWgsl },
 });
 
 /** All three gradients in one pass over dy and x; those of a weight and a bias that are not there are for nobody. */
@@ -81,7 +83,7 @@ export const layerNormBackwardOp = defineOp<LayerNormBackwardSignature>({
     const { normalized } = splitShape(x.shape, dims);
     return [floats(x.shape), floats(normalized), floats(normalized)];
   },
-  kernels: { reference: layerNormBackwardReference, cpu: layerNormBackwardCpu },
+  kernels: { reference: layerNormBackwardReference, cpu: layerNormBackwardCpu, webgpu: layerNormBackwardWgsl },
 });
 
 export const rmsNormOp = defineOp<RmsNormSignature>({
@@ -91,13 +93,13 @@ export const rmsNormOp = defineOp<RmsNormSignature>({
     return [floats(x.shape), floats(splitShape(x.shape, dims).rows)];
   },
   extras: 1,
-  kernels: { reference: rmsNormReference, cpu: rmsNormCpu },
+  kernels: { reference: rmsNormReference, cpu: rmsNormCpu, webgpu: rmsNormWgsl },
 });
 
 export const rmsNormBackwardOp = defineOp<RmsNormBackwardSignature>({
   name: "rmsNormBackward",
   infer: ([, x], { dims }) => [floats(x.shape), floats(splitShape(x.shape, dims).normalized)],
-  kernels: { reference: rmsNormBackwardReference, cpu: rmsNormBackwardCpu },
+  kernels: { reference: rmsNormBackwardReference, cpu: rmsNormBackwardCpu, webgpu: rmsNormBackwardWgsl },
 });
 
 const attrsOf = (op: string, x: Tensor, normalizedShape: Shape, eps: number): NormAttrs => {
