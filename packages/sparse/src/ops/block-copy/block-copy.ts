@@ -9,6 +9,7 @@ import {
 } from "../../block-index.ts";
 import { gatherBlocksCpu, scatterBlocksCpu } from "./block-copy.cpu.ts";
 import { gatherBlocksReference, scatterBlocksReference } from "./block-copy.reference.ts";
+import { gatherBlocksWgsl, scatterBlocksWgsl } from "./block-copy.wgsl.ts";
 
 export interface BlockCopySignature {
   inputs: [from: Tensor, crowIndices: Tensor, colIndices: Tensor];
@@ -28,7 +29,7 @@ export const gatherBlocksOp = defineOp<BlockCopySignature>({
       );
     return [{ shape: [index[1].shape[0]!, attrs.blockSize, attrs.blockSize], dtype: "float32" }];
   },
-  kernels: { reference: gatherBlocksReference, cpu: gatherBlocksCpu },
+  kernels: { reference: gatherBlocksReference, cpu: gatherBlocksCpu, webgpu: gatherBlocksWgsl },
 });
 
 /** The matrix with the values in their blocks and 0 elsewhere. */
@@ -40,7 +41,7 @@ export const scatterBlocksOp = defineOp<BlockCopySignature>({
     checkValues("scatterBlocks", values, index[1], attrs);
     return [{ shape: attrs.shape, dtype: "float32" }];
   },
-  kernels: { reference: scatterBlocksReference, cpu: scatterBlocksCpu },
+  kernels: { reference: scatterBlocksReference, cpu: scatterBlocksCpu, webgpu: scatterBlocksWgsl },
 });
 
 /**

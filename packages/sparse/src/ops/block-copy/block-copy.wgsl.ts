@@ -1,0 +1,105 @@
+import { numel, shaders, type Planner, type WebgpuStep } from "@tessera/tensor";
+import type { BlockCopySignature } from "./block-copy.ts";
+
+const WORKGROUP = 256;
+
+/** The last place in `first <= place < end` of the list where it is at most `value`; it rises, and starts with one that is. */
+const lastAtMost = (name: string, list: string): string => /* wgsl */ `
+fn ${name}(first: u32, end: u32, value: u32) -> u32 {
+  var low = first;
+  var high = end;
+  while (high - low > 1u) {
+    let middle = (low + high) / 2u;
+    if (u32(${list}[middle]) <= value) { low = middle; } else { high = middle; }
+  }
+  return low;
+}`;
+
+/** What both kernels are given: x, the index by rows, y; all of it may start anywhere. */
+const declarations = (unit: string): string => /* wgsl */ `
+struct Words { total: u32, rows: u32, outputs: u32, inputs: u32, b: u32, xStart: u32, crowStart: u32, colStart: u32 }
+@group(0) @binding(0) var<uniform> w: Words;
+@group(0) @binding(1) var<storage, read> x: array<${unit}>;
+@group(0) @binding(2) var<storage, read> crow: array<i32>;
+@group(0) @binding(3) var<storage, read> col: array<i32>;
+@group(0) @binding(4) var<storage, read_write> y: array<${unit}>;`;
+
+const head = /* wgsl */ `
+@compute @workgroup_size(${WORKGROUP})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let at = (group.x + group.y * groups.x) * ${WORKGROUP}u + lane;
+  if (at >= w.total) { return; }`;
+
+/**
+ * values[n][i, j] = dense[row(n) b + i, col(n) b + j], 0 where the block sticks out; dense [outputs, inputs], values [blocks, b, b]. An
+ * invocation copies one word, or four of a row: b is a multiple of four, and with four so are `inputs` and the start, which are then counted in fours. The row of block n is found in the index: crow[row] <= n < crow[row + 1].
+ */
+const gatherShader = shaders((width: 1 | 4) => {
+  const unit = width === 4 ? "vec4<u32>" : "u32";
+  return {
+    label: "gatherBlocks",
+    wgsl: /* wgsl */ `
+${declarations(unit)}
+${lastAtMost("rowOf", "crow")}
+${head}
+  let columns = w.b / ${width}u;
+  let j = at % columns;
+  let i = at / columns % w.b;
+  let n = at / columns / w.b;
+  let row = rowOf(w.crowStart, w.crowStart + w.rows, n) - w.crowStart;
+  let o = row * w.b + i;
+  let column = u32(col[w.colStart + n]) * columns + j;
+  var value = ${unit}();
+  if (o < w.outputs && column < w.inputs) { value = x[w.xStart + o * w.inputs + column]; }
+  y[at] = value;
+}`,
+  };
+});
+
+/**
+ * dense[o, c] = the element of the stored block over it, or 0: the reverse. An invocation writes one word of the matrix, or four, and
+ * looks for its column of blocks among those of its row, which rise.
+ */
+const scatterShader = shaders((width: 1 | 4) => {
+  const unit = width === 4 ? "vec4<u32>" : "u32";
+  return {
+    label: "scatterBlocks",
+    wgsl: /* wgsl */ `
+${declarations(unit)}
+${lastAtMost("blockOf", "col")}
+${head}
+  let columns = w.b / ${width}u;
+  let o = at / w.inputs;
+  let c = at % w.inputs;
+  let row = w.crowStart + o / w.b;
+  let first = u32(crow[row]);
+  let end = u32(crow[row + 1u]);
+  var value = ${unit}();
+  if (first < end) {
+    let n = blockOf(w.colStart + first, w.colStart + end, c / columns) - w.colStart;
+    if (u32(col[w.colStart + n]) == c / columns) { value = x[w.xStart + (n * w.b + o % w.b) * columns + c % columns]; }
+  }
+  y[at] = value;
+}`,
+  };
+});
+
+const planner = (shader: typeof gatherShader): Planner<BlockCopySignature, WebgpuStep> => ({
+  plan: ({ inputs: [x, crow, col], outputs: [y], attrs: { shape, blockSize } }) => {
+    const [outputs, inputs] = shape;
+    // Block sizes are multiples of four, so only the matrix and the start decide.
+    const width = inputs % 4 === 0 && x.offset % 4 === 0 ? 4 : 1;
+    const total = numel(y.shape) / width;
+    const rows = Math.ceil(outputs / blockSize);
+    const step: WebgpuStep = {
+      shader: shader(width),
+      bind: [{ in: 0 }, { in: 1 }, { in: 2 }, { out: 0 }],
+      words: [total, rows, outputs, inputs / width, blockSize, x.offset / width, crow.offset, col.offset],
+      workgroups: Math.ceil(total / WORKGROUP),
+    };
+    return { steps: [step] };
+  },
+});
+
+export const gatherBlocksWgsl = planner(gatherShader);
+export const scatterBlocksWgsl = planner(scatterShader);
