@@ -50,7 +50,7 @@ const WORDS =
 
 /**
  * loss = ln Σ_c e^(x_c − m) − ((1 − ε)(x_t − m) + ε mean(x − m)) of each row, m = max x, and lse = m + ln Σ: a team of invocations reads a
- * part of a row once. `whole` rows are finished here; of others m, s and off go to \`partials\`.
+ * part of a row once. `whole` rows are finished here; of others m, s and off go to `partials`.
  */
 const forwardShader = shaders((smoothed: boolean, saves: boolean, whole: boolean, wide: boolean, lanes: number) => {
   const team: Team = { wide, lanes, held: false, strided: false };
