@@ -84,12 +84,12 @@ const request = async (options: WebgpuOptions): Promise<GPUAdapter | null> => {
   return gpu.requestAdapter({ powerPreference: options.powerPreference ?? "high-performance" });
 };
 
-const describe = (adapter: GPUAdapter): AdapterDescription => {
-  const { vendor, architecture, description } = adapter.info;
+const describe = (info: GPUAdapterInfo, available: GPUSupportedFeatures): AdapterDescription => {
+  const { vendor, architecture, description } = info;
   const text = `${vendor} ${architecture} ${description}`.toLowerCase();
-  const fallback = (adapter.info as { isFallbackAdapter?: boolean }).isFallbackAdapter ?? false;
+  const fallback = (info as { isFallbackAdapter?: boolean }).isFallbackAdapter ?? false;
   const software = fallback || /swiftshader|llvmpipe|lavapipe|basic render/.test(text);
-  const features = FEATURES.filter((feature) => adapter.features.has(feature));
+  const features = FEATURES.filter((feature) => available.has(feature));
   return { vendor, architecture, description, software, features };
 };
 
@@ -97,7 +97,7 @@ const describe = (adapter: GPUAdapter): AdapterDescription => {
 export const findAdapter = async (options: WebgpuOptions = {}): Promise<AdapterDescription | DeviceError> => {
   try {
     const adapter = await request(options);
-    return adapter ? describe(adapter) : noAdapter();
+    return adapter ? describe(adapter.info, adapter.features) : noAdapter();
   } catch (error) {
     if (error instanceof DeviceError) return error;
     throw error;
@@ -106,10 +106,11 @@ export const findAdapter = async (options: WebgpuOptions = {}): Promise<AdapterD
 
 const limitsOf = (
   device: GPUDevice,
-  { vendor = "" }: Partial<AdapterDescription>,
+  { vendor = "", software = false }: Partial<AdapterDescription>,
 ): { readonly [name: string]: number } => ({
   ...Object.fromEntries(LIMITS.map((name) => [name, device.limits[name]])),
   ...Object.fromEntries(FEATURES.map((name) => [name, Number(device.features.has(name))])),
+  software: Number(software),
   [`vendor:${vendor}`]: 1,
 });
 
@@ -117,7 +118,7 @@ const limitsOf = (
 export const openWebgpu = async (options: WebgpuOptions = {}): Promise<WebgpuBackend> => {
   const adapter = await request(options);
   if (!adapter) throw noAdapter();
-  const description = describe(adapter);
+  const description = describe(adapter.info, adapter.features);
   const device = await adapter.requestDevice({
     requiredFeatures: [...description.features] as GPUFeatureName[],
     requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
@@ -128,6 +129,6 @@ export const openWebgpu = async (options: WebgpuOptions = {}): Promise<WebgpuBac
 /** A backend on a device that the caller made, with the limits it was made with. Closing it leaves the device alone. */
 export const adoptWebgpu = (device: GpuDeviceLike): WebgpuBackend => {
   const gpu = device as unknown as GPUDevice;
-  const { vendor = "" } = (gpu as { adapterInfo?: GPUAdapterInfo }).adapterInfo ?? {};
-  return new WebgpuBackend(gpu, limitsOf(gpu, { vendor }), false);
+  const { adapterInfo } = gpu as { adapterInfo?: GPUAdapterInfo };
+  return new WebgpuBackend(gpu, limitsOf(gpu, adapterInfo ? describe(adapterInfo, gpu.features) : {}), false);
 };

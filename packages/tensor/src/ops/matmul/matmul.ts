@@ -5,6 +5,7 @@ import { broadcastShapes, showShape, type Shape, type TensorSpec } from "../../s
 import type { Tensor } from "../../tensor.ts";
 import { reshape, unsqueeze } from "../move/move.ts";
 import { activatedLinearCpu, linearCpu, matmulCpu } from "./matmul.cpu.ts";
+import { activatedLinearWgsl, linearWgsl, matmulWgsl } from "./matmul.wgsl.ts";
 import { activatedLinearReference, linearReference, matmulReference } from "./matmul.reference.ts";
 
 /** What `linear` applies to its sum. "geluTanh" is GELU's tanh approximation. */
@@ -65,14 +66,14 @@ export const matmulOp = defineOp<MatmulSignature>({
     checkFloat("matmul", a, b);
     return [{ shape: productShape(a.shape, b.shape), dtype: "float32" }];
   },
-  kernels: { reference: matmulReference, cpu: matmulCpu },
+  kernels: { reference: matmulReference, cpu: matmulCpu, webgpu: matmulWgsl },
 });
 
 /** y = x Wᵀ + b. */
 export const linearOp = defineOp<LinearSignature>({
   name: "linear",
   infer: ([x, weight, bias]) => [{ shape: linearShape(x, weight, bias), dtype: "float32" }],
-  kernels: { reference: linearReference, cpu: linearCpu },
+  kernels: { reference: linearReference, cpu: linearCpu, webgpu: linearWgsl },
 });
 
 /** y = f(x Wᵀ + b) in one pass. An op of its own, so that the plain product keeps neither its output nor a pre-activation. */
@@ -83,7 +84,7 @@ export const activatedLinearOp = defineOp<ActivatedLinearSignature>({
     return [out, out];
   },
   extras: 1,
-  kernels: { reference: activatedLinearReference, cpu: activatedLinearCpu },
+  kernels: { reference: activatedLinearReference, cpu: activatedLinearCpu, webgpu: activatedLinearWgsl },
 });
 
 /**

@@ -1,0 +1,370 @@
+import { mathFor } from "../../backends/webgpu/math.wgsl.ts";
+import { shaders } from "../../backends/webgpu/shaders.ts";
+import {
+  formFor,
+  threadsOf,
+  tileDeclarations,
+  tileEnd,
+  tileLoop,
+  tileStart,
+  type Form,
+  type Runs,
+  type TilePlan,
+  type TileText,
+} from "../../backends/webgpu/tiles.wgsl.ts";
+import { walkMembers, walkOf, walkTo } from "../../backends/webgpu/walk.wgsl.ts";
+import type { Plan, Planner, Slot, WebgpuStep } from "../../op.ts";
+import { broadcastStrides, numel, type Layout } from "../../shape.ts";
+import type { Activation, ActivatedLinearSignature, LinearSignature, MatmulSignature } from "./matmul.ts";
+import { choosePlan, planNamed } from "./tile-plans.ts";
+
+/** One operand: strides in elements from row to row of A (column to column of B), from k to k, and of the batch dims. */
+interface Operand {
+  readonly slot: Slot;
+  readonly across: number;
+  readonly along: number;
+  readonly batch: readonly number[];
+  readonly offset: number;
+}
+
+/** C[batch] = f(A[batch] · B[batch] + bias), C contiguous. */
+export interface WebgpuProduct {
+  readonly label: string;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly batch: readonly number[];
+  readonly a: Operand;
+  readonly b: Operand;
+  readonly out: Slot;
+  readonly bias: { readonly slot: Slot; readonly offset: number } | null;
+  readonly pre: Slot | null;
+  readonly activation: Activation | "none";
+}
+
+/**
+ * How an operand is read. exact: whole vec4s and no test, since the tiles fit; vector: vec4s, zeros outside; scalar: any strides, element
+ * by element.
+ */
+type Access = "exact" | "vector" | "scalar";
+
+const activations: { readonly [A in Activation | "none"]: (x: string) => string } = {
+  none: (x) => x,
+  relu: (x) => `select(${x}, 0.0, ${x} <= 0.0)`,
+  gelu: (x) => `geluOf(${x})`,
+  geluTanh: (x) => `geluTanhOf(${x})`,
+};
+
+/** `fn finish`: the activation of four sums. */
+export const finishFunction = (activation: Activation | "none"): string => {
+  const one = activations[activation];
+  const body = `fn finish(v: vec4<f32>) -> vec4<f32> { return vec4<f32>(${["x", "y", "z", "w"].map((c) => one(`v.${c}`)).join(", ")}); }`;
+  return `${mathFor(body)}\n${body}`;
+};
+
+/** `fn load<name>(start, across, k)`: four elements, along k or across. */
+const loadFunction = (name: "A" | "B", form: Form, runs: Runs, access: Access): string => {
+  const [lower, extent] = name === "A" ? ["a", "w.m"] : ["b", "w.n"];
+  const array = `${lower}Values`;
+  const packed = `${array}[(start + ${runs === "along" ? `across * w.${lower}Across + k` : `k * w.${lower}Along + across`}) / 4u]`;
+  // Outside, the first element is read and dropped: there is no branch for each element.
+  const [row, column] = runs === "along" ? ["across", "k + i"] : ["across + i", "k"];
+  const one = (i: string): string => `{ let i = ${i}; let inside = ${row} < ${extent} && ${column} < kEnd;
+    v[i] = select(0.0, ${array}[select(start, start + (${row}) * w.${lower}Across + (${column}) * w.${lower}Along, inside)], inside); }`;
+  const body = {
+    // The stride in the direction of the vec4 is 1.
+    exact: `return ${packed};`,
+    vector: `if (across >= ${extent} || k >= kEnd) { return vec4<f32>(); }
+  return ${packed};`,
+    scalar: `var v = vec4<f32>();
+  ${form === "rolled" ? `for (var j = 0u; j < 4u; j++) ${one("j")}` : ["0u", "1u", "2u", "3u"].map(one).join("\n  ")}
+  return v;`,
+  }[access];
+  return `fn load${name}(start: u32, across: u32, k: u32, kEnd: u32) -> vec4<f32> {\n  ${body}\n}`;
+};
+
+/**
+ * C[z] = f(A[z] · B[z] + bias), [m, k] · [k, n] → [m, n] for each batch entry z: see backends/webgpu/tiles.wgsl.ts. A workgroup computes a
+ * tile of C over `kPart` of k; with several parts, each goes to a slice of its own and `sumShader` adds them.
+ */
+const productShader = shaders(
+  (
+    label: string,
+    planName: string,
+    form: Form,
+    runsA: Runs,
+    runsB: Runs,
+    access: Access,
+    rank: number,
+    activation: Activation | "none",
+    bias: boolean,
+    pre: boolean,
+  ) => {
+    const plan = planNamed(planName);
+    const text: TileText = {
+      plan,
+      form,
+      runs: { A: runsA, B: runsB },
+      load: (operand, across, k) =>
+        `load${operand}(${operand === "A" ? "aStart" : "bStart"}, ${operand === "A" ? "row0" : "column0"} + ${across}, kStart + step * ${plan.bk}u + ${k}, kEnd)`,
+    };
+    const whole = access !== "scalar";
+    const element = whole ? "vec4<f32>" : "f32";
+    const store = (row: string, column: string, value: string): string => {
+      if (whole) {
+        const body = [
+          `let at = (outStart + ${row} * w.n + ${column}) / 4u; var v = ${value};`,
+          ...(bias ? [`v += biases[(w.bias + ${column}) / 4u];`] : []),
+          ...(pre ? ["pres[at] = v;"] : []),
+          "outs[at] = finish(v);",
+        ].join(" ");
+        return access === "exact" ? `{ ${body} }` : `if (${row} < w.m && ${column} < w.n) { ${body} }`;
+      }
+      return `put(${row}, ${column}, ${value}, outStart);`;
+    };
+    const binding = { count: 2 };
+    const next = (): number => ++binding.count;
+    return {
+      label,
+      wgsl: /* wgsl */ `
+struct Words {
+  m: u32, n: u32, k: u32, kPart: u32, parts: u32, bias: u32,
+  aAcross: u32, aAlong: u32, bAcross: u32, bAlong: u32, ${walkMembers(rank, ["a", "b"])}
+}
+@group(0) @binding(0) var<uniform> w: Words;
+@group(0) @binding(1) var<storage, read> aValues: array<${element}>;
+@group(0) @binding(2) var<storage, read> bValues: array<${element}>;
+${bias ? `@group(0) @binding(${next()}) var<storage, read> biases: array<${element}>;` : ""}
+@group(0) @binding(${next()}) var<storage, read_write> outs: array<${element}>;
+${pre ? `@group(0) @binding(${next()}) var<storage, read_write> pres: array<${element}>;` : ""}
+${tileDeclarations(plan)}
+${finishFunction(activation)}
+${loadFunction("A", form, runsA, access)}
+${loadFunction("B", form, runsB, access)}
+${
+  whole
+    ? ""
+    : `fn put(row: u32, column: u32, sums: vec4<f32>, outStart: u32) {
+  var v = sums;
+  for (var i = 0u; i < 4u; i++) {
+    if (row >= w.m || column + i >= w.n) { continue; }
+    let at = outStart + row * w.n + column + i;
+    ${bias ? "v[i] += biases[w.bias + column + i];" : ""}
+    ${pre ? "pres[at] = v[i];" : ""}
+    outs[at] = finish(v)[i];
+  }
+}`
+}
+
+@compute @workgroup_size(${threadsOf(plan)})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let row0 = group.x * ${plan.bm}u;
+  let column0 = group.y * ${plan.bn}u;
+  let part = group.z % w.parts;
+  let entry = group.z / w.parts;
+  ${walkTo(rank, ["a", "b"], "entry")}
+  let aStart = aAt;
+  let bStart = bAt;
+  let outStart = group.z * w.m * w.n;
+  let kStart = part * w.kPart;
+  let kEnd = min(kStart + w.kPart, w.k);
+  ${tileStart(text)}
+  ${tileLoop(text, `(kEnd - kStart + ${plan.bk - 1}u) / ${plan.bk}u`)}
+  ${tileEnd(text, (row, column, value) => store(`(row0 + ${row})`, `(column0 + ${column})`, value))}
+}`,
+    };
+  },
+);
+
+const SUM_WORKGROUP = 256;
+
+/** out[e, i] = f(Σ_p parts[e, p, i] + bias[i mod n]) for entries e of `size` elements; an invocation adds one element's parts, in order. */
+const sumShader = shaders((label: string, activation: Activation | "none", bias: boolean, pre: boolean) => ({
+  label,
+  wgsl: /* wgsl */ `
+struct Words { total: u32, size: u32, parts: u32, n: u32, bias: u32 }
+@group(0) @binding(0) var<uniform> w: Words;
+@group(0) @binding(1) var<storage, read> sums: array<f32>;
+${bias ? "@group(0) @binding(2) var<storage, read> biases: array<f32>;" : ""}
+@group(0) @binding(${bias ? 3 : 2}) var<storage, read_write> outs: array<f32>;
+${pre ? `@group(0) @binding(${bias ? 4 : 3}) var<storage, read_write> pres: array<f32>;` : ""}
+${finishFunction(activation)}
+
+@compute @workgroup_size(${SUM_WORKGROUP})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let i = (group.x + group.y * groups.x) * ${SUM_WORKGROUP}u + lane;
+  if (i >= w.total) { return; }
+  let entry = i / w.size;
+  let first = entry * w.parts * w.size + i % w.size;
+  var v = 0.0;
+  for (var p = 0u; p < w.parts; p++) { v += sums[first + p * w.size]; }
+  ${bias ? "v += biases[w.bias + i % w.n];" : ""}
+  ${pre ? "pres[i] = v;" : ""}
+  outs[i] = finish(vec4<f32>(v)).x;
+}`,
+}));
+
+/** The same product with as few batch dims as possible: the innermost dims become part of M where B does not depend on them. */
+const folded = (product: WebgpuProduct): WebgpuProduct => {
+  let { m } = product;
+  let { across } = product.a;
+  const batch = [...product.batch];
+  for (let d = batch.length - 1; d >= 0; d--) {
+    const size = batch[d]!;
+    const step = product.a.batch[d]!;
+    if (size !== 1 && (product.b.batch[d] !== 0 || (m !== 1 && step !== m * across))) break;
+    if (size !== 1) {
+      if (m === 1) across = step;
+      m *= size;
+    }
+    batch.pop();
+  }
+  const kept = batch.length;
+  return {
+    ...product,
+    m,
+    batch,
+    a: { ...product.a, across, batch: product.a.batch.slice(0, kept) },
+    b: { ...product.b, batch: product.b.batch.slice(0, kept) },
+  };
+};
+
+/** Which way memory runs, and whether vec4s can be read. Where a dim has one element its stride does not matter. */
+const runsOf = (
+  { across, along, batch, offset }: Operand,
+  extent: number,
+  k: number,
+): { runs: Runs; vectors: boolean } => {
+  const runs = along === 1 || k === 1 ? "along" : across === 1 || extent === 1 ? "across" : "along";
+  const [step, size] = runs === "along" ? [across, k] : [along, extent];
+  const one = runs === "along" ? along === 1 : across === 1;
+  const vectors = one && [step, size, offset, ...batch].every((each) => each % 4 === 0);
+  return { runs, vectors };
+};
+
+/** The steps of a product. Tile plans, and into how many parts k is cut, are chosen in tile-plans.ts. */
+export const planProduct = (
+  given: WebgpuProduct,
+  limits: { readonly [name: string]: number },
+  forced?: TilePlan,
+): Plan<WebgpuStep> => {
+  const product = folded(given);
+  const { label, m, n, k, a, b, bias, pre, activation } = product;
+  const entries = numel(product.batch);
+  const [A, B] = [runsOf(a, m, k), runsOf(b, n, k)];
+  const { plan, parts } = choosePlan({ m, n, k, entries }, limits, forced);
+  const kPart = parts === 1 ? k : Math.ceil(k / parts / plan.bk) * plan.bk;
+  const vectors = A.vectors && B.vectors && n % 4 === 0 && (bias?.offset ?? 0) % 4 === 0;
+  const fits = m % plan.bm === 0 && n % plan.bn === 0 && k % plan.bk === 0;
+  const access: Access = !vectors ? "scalar" : fits && k % kPart === 0 ? "exact" : "vector";
+  const walk = walkOf(product.batch, [
+    { strides: a.batch, offset: a.offset },
+    { strides: b.batch, offset: b.offset },
+  ]);
+  const split = parts > 1;
+  const [hasBias, hasPre, last] = split ? [false, false, "none" as const] : [bias !== null, pre !== null, activation];
+  const tiles: WebgpuStep = {
+    shader: productShader(label, plan.name, formFor(limits), A.runs, B.runs, access, walk.rank, last, hasBias, hasPre),
+    bind: [
+      a.slot,
+      b.slot,
+      ...(hasBias ? [bias!.slot] : []),
+      split ? { scratch: 0 } : product.out,
+      ...(hasPre ? [pre!] : []),
+    ],
+    words: [m, n, k, kPart, parts, bias?.offset ?? 0, a.across, a.along, b.across, b.along, ...walk.words],
+    workgroups: [Math.ceil(m / plan.bm), Math.ceil(n / plan.bn), entries * parts],
+  };
+  if (!split) return { steps: [tiles] };
+  const total = entries * m * n;
+  const sum: WebgpuStep = {
+    shader: sumShader(label, activation, bias !== null, pre !== null),
+    bind: [{ scratch: 0 }, ...(bias ? [bias.slot] : []), product.out, ...(pre ? [pre] : [])],
+    words: [total, m * n, parts, n, bias?.offset ?? 0],
+    workgroups: Math.ceil(total / SUM_WORKGROUP),
+  };
+  return { steps: [tiles, sum], scratchBytes: [total * parts * 4] };
+};
+
+export const matmulWgsl: Planner<MatmulSignature, WebgpuStep> = {
+  strided: "all",
+  plan: ({ inputs: [a, b], outputs: [c] }, limits) => {
+    const batch = c.shape.slice(0, -2);
+    const leading = ({ shape, strides }: Layout) =>
+      broadcastStrides({ shape: shape.slice(0, -2), strides: strides.slice(0, -2) }, batch);
+    return planProduct(
+      {
+        label: "matmul",
+        m: a.shape.at(-2)!,
+        n: b.shape.at(-1)!,
+        k: a.shape.at(-1)!,
+        batch,
+        a: {
+          slot: { in: 0 },
+          across: a.strides.at(-2)!,
+          along: a.strides.at(-1)!,
+          batch: leading(a),
+          offset: a.offset,
+        },
+        b: {
+          slot: { in: 1 },
+          across: b.strides.at(-1)!,
+          along: b.strides.at(-2)!,
+          batch: leading(b),
+          offset: b.offset,
+        },
+        out: { out: 0 },
+        bias: null,
+        pre: null,
+        activation: "none",
+      },
+      limits,
+    );
+  },
+};
+
+/** The weight is Bᵀ: its rows are B's columns. All leading dims of x count as batch dims, and mostly fold into M. */
+const planLinear = (
+  label: string,
+  x: Layout,
+  weight: Layout,
+  bias: Layout | null,
+  pre: Layout | null,
+  activation: Activation | "none",
+  limits: { readonly [name: string]: number },
+): Plan<WebgpuStep> => {
+  const batch = x.shape.slice(0, -1);
+  return planProduct(
+    {
+      label,
+      m: 1,
+      n: weight.shape[0]!,
+      k: weight.shape[1]!,
+      batch,
+      a: { slot: { in: 0 }, across: 0, along: x.strides.at(-1)!, batch: x.strides.slice(0, -1), offset: x.offset },
+      b: {
+        slot: { in: 1 },
+        across: weight.strides[0]!,
+        along: weight.strides[1]!,
+        batch: batch.map(() => 0),
+        offset: weight.offset,
+      },
+      out: { out: 0 },
+      bias: bias && { slot: { in: 2 }, offset: bias.offset },
+      pre: pre && { out: 1 },
+      activation,
+    },
+    limits,
+  );
+};
+
+export const linearWgsl: Planner<LinearSignature, WebgpuStep> = {
+  strided: [0, 1],
+  plan: ({ inputs: [x, weight, bias] }, limits) => planLinear("linear", x, weight, bias, null, "none", limits),
+};
+
+export const activatedLinearWgsl: Planner<ActivatedLinearSignature, WebgpuStep> = {
+  strided: [0, 1],
+  plan: ({ inputs: [x, weight, bias], outputs: [, pre], attrs: { activation } }, limits) =>
+    planLinear("activatedLinear", x, weight, bias, pre, activation, limits),
+};
