@@ -14,6 +14,11 @@ type Cotangents<T extends readonly (Tensor | null)[]> = { readonly [I in keyof T
 /** dL/d input; `null` where none flows. One of a broadcast shape is summed back by the tape. */
 type Grads<T extends readonly (Tensor | null)[]> = { readonly [I in keyof T]: Tensor | null };
 
+interface Unread {
+  readonly inputs?: readonly number[];
+  readonly outputs?: readonly number[];
+}
+
 interface Base<S extends Signature> {
   readonly attrs: Attrs<S>;
   readonly scalars: Scalars<S>;
@@ -33,6 +38,11 @@ interface Seen<S extends Signature> {
 export type Vjp<S extends Signature> = {
   [K in keyof Seen<S>]: {
     readonly saves: K;
+    /**
+     * Places among the saved tensors that `vjp` does not read, or only for second derivatives: kept, and not `null` there, only
+     * while another tape watches too.
+     */
+    readonly unread?: Unread;
     vjp(dy: Cotangents<S["outputs"]>, saved: Seen<S>[K]): Grads<S["inputs"]>;
   };
 }[keyof Seen<S>];
@@ -46,6 +56,7 @@ export type VjpTable<M> = {
 export type Rule = typeof notDifferentiable | typeof onceDifferentiable | AnyVjp;
 export interface AnyVjp {
   readonly saves: "none" | "inputs" | "outputs" | "both";
+  readonly unread?: Unread;
   vjp(dy: readonly (Tensor | null)[], saved: SeenByAny): readonly (Tensor | null)[];
 }
 export interface SeenByAny {

@@ -1,4 +1,14 @@
-import { add, scope, Tensor, zeros, type Layout, type Recorded, type Recorder, type Storage } from "@tessera/tensor";
+import {
+  activeRecorders,
+  add,
+  scope,
+  Tensor,
+  zeros,
+  type Layout,
+  type Recorded,
+  type Recorder,
+  type Storage,
+} from "@tessera/tensor";
 import { notDifferentiable, onceDifferentiable, ruleOf, type AnyVjp } from "./define-vjps.ts";
 import { GradientError } from "./gradient-error.ts";
 import { unbroadcast } from "./unbroadcast.ts";
@@ -146,10 +156,12 @@ export class Tape implements Recorder {
 
   private entry({ op, inputs, outputs, attrs, scalars }: Recorded, rule: AnyVjp): Entry {
     const ends = this.ends(inputs, outputs, outputs.length - (op.extras ?? 0));
-    const keep = (wanted: boolean, tensors: readonly (Tensor | null)[]): (Saved | null)[] =>
-      wanted ? tensors.map((tensor) => tensor && new Saved(tensor)) : [];
-    const savedInputs = keep(rule.saves === "inputs" || rule.saves === "both", inputs);
-    const savedOutputs = keep(rule.saves === "outputs" || rule.saves === "both", outputs);
+    const keep = (tensors: readonly (Tensor | null)[], unread: readonly number[] = []): (Saved | null)[] =>
+      tensors.map((tensor, i) => (tensor && !unread.includes(i) ? new Saved(tensor) : null));
+    const { saves } = rule;
+    const unread = activeRecorders().length > 1 ? undefined : rule.unread;
+    const savedInputs = saves === "inputs" || saves === "both" ? keep(inputs, unread?.inputs) : [];
+    const savedOutputs = saves === "outputs" || saves === "both" ? keep(outputs, unread?.outputs) : [];
     const restore = (saved: readonly (Saved | null)[]) => saved.map((one) => one?.restore() ?? null);
     return {
       ...ends,

@@ -1,5 +1,6 @@
 /** The functions behind the layers, by the names of torch.nn.functional. */
 export {
+  addLayerNorm,
   crossEntropy,
   dropout,
   embedding,

@@ -1,6 +1,5 @@
 import { Dropout, Module, type LayerNorm, type TensorModule } from "@tessera/nn";
 import {
-  add,
   dropout,
   logicalNot,
   maskedFill,
@@ -78,7 +77,7 @@ export class RobertaResidualOutput extends Module {
   }
 
   forward(x: Tensor, residual: Tensor): Tensor {
-    return this.LayerNorm.forward(add(this.dropout.forward(this.dense.forward(x)), residual));
+    return this.LayerNorm.forward(this.dropout.forward(this.dense.forward(x)), residual);
   }
 }
 

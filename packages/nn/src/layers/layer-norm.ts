@@ -1,4 +1,13 @@
-import { layerNorm, ones, Parameter, showShape, zeros, type DeviceLike, type Tensor } from "@tessera/tensor";
+import {
+  addLayerNorm,
+  layerNorm,
+  ones,
+  Parameter,
+  showShape,
+  zeros,
+  type DeviceLike,
+  type Tensor,
+} from "@tessera/tensor";
 import { Module } from "../module.ts";
 
 export interface LayerNormOptions {
@@ -15,10 +24,12 @@ export interface LayerNormOptions {
  * Every vector over the last dims brought to mean 0 and variance 1, then scaled and shifted:
  * `y = (x − x̄) / √(var + eps) · weight + bias`. The weight starts as ones, the bias as zeros.
  *
- * Shape: x `[…, ...normalizedShape]` → same. See {@link https://arxiv.org/abs/1607.06450 Ba, Kiros and Hinton 2016} and
+ * Given a residual too, it normalises `x + residual`, in the same pass.
+ *
+ * Shape: x and residual `[…, ...normalizedShape]` → same. See {@link https://arxiv.org/abs/1607.06450 Ba, Kiros and Hinton 2016} and
  * {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html torch.nn.LayerNorm}.
  *
- * @throws ShapeError when x does not end in `normalizedShape`.
+ * @throws ShapeError when x does not end in `normalizedShape`, or the residual has another shape.
  * @example
  * new LayerNorm(128, { eps: 1e-12 }).forward(ones([2, 128]));
  */
@@ -40,9 +51,12 @@ export class LayerNorm extends Module {
     this.bias = elementwiseAffine && bias ? new Parameter(zeros(this.normalizedShape, where)) : null;
   }
 
-  forward(x: Tensor): Tensor {
+  forward(x: Tensor, residual: Tensor | null = null): Tensor {
     const { weight, bias, eps } = this;
-    return layerNorm(x, this.normalizedShape, { weight, bias, eps });
+    const options = { weight, bias, eps };
+    return residual
+      ? addLayerNorm(x, residual, this.normalizedShape, options)
+      : layerNorm(x, this.normalizedShape, options);
   }
 
   override extraRepr(): string {

@@ -2,6 +2,7 @@
  * Layer norm and RMS norm over rows of n floats, and their gradients.
  *
  *   layerNorm  y = (x − μ) r w + b,  r = 1 / √(σ² + eps)        rmsNorm  y = x r w,  r = 1 / √(mean x² + eps)
+ *   addLayerNorm  layerNorm of s = x + residual, row by row while s is in cache
  *   backward   g = dy w,  x̂ = (x − μ) r:   dx = r (g − mean g − x̂ mean(g x̂)),  dw = Σ_rows dy x̂,  db = Σ_rows dy
  *              (rmsNorm: x̂ = x r, without mean g)
  *
@@ -45,6 +46,35 @@ function sumOfDeviations(x: usize, n: i32, a: f32): f64 {
   return sumDeviations(false, x, n, a, 0);
 }
 
+/** s = x + z over a row; what `sumOfDeviations` gives for s, added up in the same order. s may be x. */
+function addRows(x: usize, z: usize, s: usize, n: i32, a: f32): f64 {
+  const a4 = f32x4.splat(a);
+  let low = f64x2.splat(0), high = low;
+  while (n >= 8) {
+    const d = f32x4.add(v128.load(x), v128.load(z)), e = f32x4.add(v128.load(x, 16), v128.load(z, 16));
+    v128.store(s, d);
+    v128.store(s, e, 16);
+    const v = f32x4.add(f32x4.sub(d, a4), f32x4.sub(e, a4));
+    low = f64x2.add(low, low64(v));
+    high = f64x2.add(high, high64(v));
+    x += 32;
+    z += 32;
+    s += 32;
+    n -= 8;
+  }
+  let total = sum64(f64x2.add(low, high));
+  while (n > 0) {
+    const d = load<f32>(x) + load<f32>(z);
+    store<f32>(s, d);
+    total += <f64>(d - a);
+    x += 4;
+    z += 4;
+    s += 4;
+    n--;
+  }
+  return total;
+}
+
 function sumOfSquares(x: usize, n: i32, a: f32, m: f32): f64 {
   return sumDeviations(true, x, n, a, m);
 }
@@ -80,6 +110,21 @@ function sumOfSquares(x: usize, n: i32, a: f32, m: f32): f64 {
   }
 }
 
+/** y of one row, given its first element and Σ (x − first); its `shift` and `rstd`. y may be x. */
+// @ts-ignore: decorator
+@inline function normalizeRow(
+  x: usize, w: usize, b: usize, y: usize, shift: usize, rstd: usize, n: i32, eps: f64, first: f32, total: f64,
+): void {
+  const m = <f32>(total / <f64>n);
+  const r = <f32>(1 / sqrt<f64>(sumOfSquares(x, n, first, m) / <f64>n + eps));
+  if (w && b) writeRow(true, true, x, w, b, y, n, first, m, r);
+  else if (w) writeRow(true, false, x, w, 0, y, n, first, m, r);
+  else if (b) writeRow(false, true, x, 0, b, y, n, first, m, r);
+  else writeRow(false, false, x, 0, 0, y, n, first, m, r);
+  if (shift) store<f32>(shift, m);
+  if (rstd) store<f32>(rstd, r);
+}
+
 /** `shift` and `rstd` [rows] are for the backward, and may be 0. */
 export function layer_norm_f32(
   task: i32, x: usize, w: usize, b: usize, y: usize, shift: usize, rstd: usize, n: i32, rows: i32, perTask: i32, eps: f64,
@@ -87,15 +132,22 @@ export function layer_norm_f32(
   const end = min((task + 1) * perTask, rows);
   for (let row = task * perTask; row < end; row++) {
     const at = <usize>row * <usize>n << 2, i = <usize>row << 2;
-    const first = load<f32>(x + at);
-    const m = <f32>(sumOfDeviations(x + at, n, first) / <f64>n);
-    const r = <f32>(1 / sqrt<f64>(sumOfSquares(x + at, n, first, m) / <f64>n + eps));
-    if (w && b) writeRow(true, true, x + at, w, b, y + at, n, first, m, r);
-    else if (w) writeRow(true, false, x + at, w, 0, y + at, n, first, m, r);
-    else if (b) writeRow(false, true, x + at, 0, b, y + at, n, first, m, r);
-    else writeRow(false, false, x + at, 0, 0, y + at, n, first, m, r);
-    if (shift) store<f32>(shift + i, m);
-    if (rstd) store<f32>(rstd + i, r);
+    const first = load<f32>(x + at), total = sumOfDeviations(x + at, n, first);
+    normalizeRow(x + at, w, b, y + at, shift ? shift + i : 0, rstd ? rstd + i : 0, n, eps, first, total);
+  }
+}
+
+/** The sum is written to `sum`, which is y where nobody reads it later. */
+export function add_layer_norm_f32(
+  task: i32, x: usize, residual: usize, w: usize, b: usize, y: usize, sum: usize, shift: usize, rstd: usize,
+  n: i32, rows: i32, perTask: i32, eps: f64,
+): void {
+  const end = min((task + 1) * perTask, rows);
+  for (let row = task * perTask; row < end; row++) {
+    const at = <usize>row * <usize>n << 2, i = <usize>row << 2;
+    const first = load<f32>(x + at) + load<f32>(residual + at);
+    const total = addRows(x + at, residual + at, sum + at, n, first);
+    normalizeRow(sum + at, w, b, y + at, shift ? shift + i : 0, rstd ? rstd + i : 0, n, eps, first, total);
   }
 }
 

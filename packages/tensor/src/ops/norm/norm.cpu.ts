@@ -3,6 +3,7 @@ import type { CpuArgument, CpuStep, Plan, Planner, Slot } from "../../op.ts";
 import { numel, type Layout, type Shape } from "../../shape.ts";
 import { fillStep } from "../move/move.cpu.ts";
 import type {
+  AddLayerNormSignature,
   LayerNormBackwardSignature,
   LayerNormSignature,
   RmsNormBackwardSignature,
@@ -36,6 +37,15 @@ export const layerNormCpu: Planner<LayerNormSignature, CpuStep> = {
     const affine = [optional(weight, { in: 1 }), optional(bias, { in: 2 })];
     const extras = [optional(shift, { out: 1 }), optional(rstd, { out: 2 })];
     return forward("layer_norm_f32", [{ in: 0 }, ...affine, { out: 0 }, ...extras], x.shape, dims, eps);
+  },
+};
+
+export const addLayerNormCpu: Planner<AddLayerNormSignature, CpuStep> = {
+  plan: ({ inputs: [x, , weight, bias], outputs: [, sum, shift, rstd], attrs: { dims, eps } }) => {
+    const affine = [optional(weight, { in: 2 }), optional(bias, { in: 3 })];
+    const extras = [{ out: sum ? 1 : 0 }, optional(shift, { out: 2 }), optional(rstd, { out: 3 })];
+    const slots = [{ in: 0 }, { in: 1 }, ...affine, { out: 0 }, ...extras];
+    return forward("add_layer_norm_f32", slots, x.shape, dims, eps);
   },
 };
 

@@ -1,6 +1,7 @@
 import type { Data, ReferenceKernel } from "../../op.ts";
 import { numel } from "../../shape.ts";
 import type {
+  AddLayerNormSignature,
   LayerNormBackwardSignature,
   LayerNormSignature,
   RmsNormBackwardSignature,
@@ -39,6 +40,18 @@ export const layerNormReference: ReferenceKernel<LayerNormSignature> = (
     if (shift) shift.values[r] = shifted;
     if (rstd) rstd.values[r] = scale;
   }
+};
+
+/** layerNorm of x + residual. */
+export const addLayerNormReference: ReferenceKernel<AddLayerNormSignature> = (
+  [x, residual, weight, bias],
+  [y, sum, shift, rstd],
+  attrs,
+) => {
+  const added: Data = { layout: x.layout, values: new Float32Array(x.values.length) };
+  for (const [i, value] of x.values.entries()) added.values[i] = value + residual.values[i]!;
+  sum?.values.set(added.values);
+  layerNormReference([added, weight, bias], [y, shift, rstd], attrs, {});
 };
 
 /** y = x / √(mean x² + eps) · weight. */

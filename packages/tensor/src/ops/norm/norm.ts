@@ -2,10 +2,11 @@ import { ArgumentError, DTypeError, ShapeError } from "../../error.ts";
 import { defineOp, run } from "../../op.ts";
 import { sameShape, showShape, type Shape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
-import { layerNormBackwardCpu, layerNormCpu, rmsNormBackwardCpu, rmsNormCpu } from "./norm.cpu.ts";
+import { addLayerNormCpu, layerNormBackwardCpu, layerNormCpu, rmsNormBackwardCpu, rmsNormCpu } from "./norm.cpu.ts";
 import { layerNormBackwardWgsl, rmsNormBackwardWgsl } from "./norm-backward.wgsl.ts";
-import { layerNormWgsl, rmsNormWgsl } from "./norm.wgsl.ts";
+import { addLayerNormWgsl, layerNormWgsl, rmsNormWgsl } from "./norm.wgsl.ts";
 import {
+  addLayerNormReference,
   layerNormBackwardReference,
   layerNormReference,
   rmsNormBackwardReference,
@@ -21,6 +22,12 @@ export interface NormAttrs {
 export interface LayerNormSignature {
   inputs: [x: Tensor, weight: Tensor | null, bias: Tensor | null];
   outputs: [y: Tensor, shift: Tensor | null, rstd: Tensor | null];
+  attrs: NormAttrs;
+}
+/** `sum` is x + residual: only the backward reads it. */
+export interface AddLayerNormSignature {
+  inputs: [x: Tensor, residual: Tensor, weight: Tensor | null, bias: Tensor | null];
+  outputs: [y: Tensor, sum: Tensor | null, shift: Tensor | null, rstd: Tensor | null];
   attrs: NormAttrs;
 }
 export interface LayerNormBackwardSignature {
@@ -74,6 +81,22 @@ export const layerNormOp = defineOp<LayerNormSignature>({
   },
   extras: 2,
   kernels: { reference: layerNormReference, cpu: layerNormCpu, webgpu: layerNormWgsl },
+});
+
+/** y = layerNorm(x + residual) in one pass: both addends have the gradient of the sum, which is that of `layerNormBackwardOp`. */
+export const addLayerNormOp = defineOp<AddLayerNormSignature>({
+  name: "addLayerNorm",
+  infer: ([x, residual, weight, bias], { dims }) => {
+    checkInputs("addLayerNorm", x, dims, { weight, bias });
+    if (!sameShape(residual.shape, x.shape) || residual.dtype !== x.dtype)
+      throw new ShapeError(
+        `addLayerNorm: expected a residual like x, ${x.dtype} ${showShape(x.shape)}, got ${residual.dtype} ${showShape(residual.shape)}; expand or cast it`,
+      );
+    const { rows } = splitShape(x.shape, dims);
+    return [floats(x.shape), floats(x.shape), floats(rows), floats(rows)];
+  },
+  extras: 3,
+  kernels: { reference: addLayerNormReference, cpu: addLayerNormCpu, webgpu: addLayerNormWgsl },
 });
 
 /** All three gradients in one pass over dy and x; those of a weight and a bias that are not there are for nobody. */
@@ -136,6 +159,24 @@ export const layerNorm = (
   normalizedShape: Shape,
   { weight = null, bias = null, eps = 1e-5 }: LayerNormOptions = {},
 ): Tensor => run(layerNormOp, [x, weight, bias], attrsOf("layerNorm", x, normalizedShape, eps))[0];
+
+/**
+ * The layer norm of a sum, in one pass: `y = layerNorm(x + residual)`. What a residual connection followed by a norm computes.
+ *
+ * Shape: x and residual `[…, ...normalizedShape]` → same; weight and bias `normalizedShape`. float32 only. See
+ * {@link https://arxiv.org/abs/1706.03762 Vaswani et al. 2017}, 5.4, and
+ * {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html torch's page}.
+ *
+ * @throws ShapeError when x does not end in the normalised shape, weight or bias do not have it, or x and residual differ.
+ * @example
+ * await addLayerNorm(tensor([[1, 0]]), tensor([[0, 3]]), [2]).data(); // [-1, 1]
+ */
+export const addLayerNorm = (
+  x: Tensor,
+  residual: Tensor,
+  normalizedShape: Shape,
+  { weight = null, bias = null, eps = 1e-5 }: LayerNormOptions = {},
+): Tensor => run(addLayerNormOp, [x, residual, weight, bias], attrsOf("addLayerNorm", x, normalizedShape, eps))[0];
 
 /** Scale, and the number that keeps a row of zeros from dividing by 0; by default the smallest step of float32 from 1. */
 export interface RmsNormOptions {
