@@ -6,6 +6,7 @@ import type { Tensor } from "../../tensor.ts";
 import { expand, permute, reshape, unsqueeze } from "../move/move.ts";
 import { attentionBackwardCpu, attentionCpu } from "./attention.cpu.ts";
 import { attentionBackwardReference, attentionReference } from "./attention.reference.ts";
+import { attentionBackwardWgsl, attentionWgsl } from "./attention.wgsl.ts";
 
 export interface AttentionAttrs {
   readonly scale: number;
@@ -34,14 +35,14 @@ export const attentionOp = defineOp<AttentionSignature>({
     return [float([batch, queries, heads, v.shape[3]!]), float([batch, heads, queries])];
   },
   extras: 1,
-  kernels: { reference: attentionReference, cpu: attentionCpu },
+  kernels: { reference: attentionReference, cpu: attentionCpu, webgpu: attentionWgsl },
 });
 
 /** dq, dk and dv of `attentionOp`. The probabilities are computed again, so nothing of size Tq · Tk is kept. */
 export const attentionBackwardOp = defineOp<AttentionBackwardSignature>({
   name: "attentionBackward",
   infer: ([, q, k, v]) => [float(q.shape), float(k.shape), float(v.shape)],
-  kernels: { reference: attentionBackwardReference, cpu: attentionBackwardCpu },
+  kernels: { reference: attentionBackwardReference, cpu: attentionBackwardCpu, webgpu: attentionBackwardWgsl },
 });
 
 const checkOperands = (q: TensorSpec, k: TensorSpec, v: TensorSpec, mask: TensorSpec | null): void => {

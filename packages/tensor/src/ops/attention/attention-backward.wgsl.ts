@@ -1,0 +1,188 @@
+import { mathFor } from "../../backends/webgpu/math.wgsl.ts";
+import { shaders } from "../../backends/webgpu/shaders.ts";
+import {
+  LOG2_E,
+  buffers,
+  entry,
+  header,
+  keyEnd,
+  maskColumn,
+  maskRows,
+  operandMembers,
+  queryEnd,
+  reachMemory,
+  type MaskKind,
+} from "./attention-scores.wgsl.ts";
+import {
+  ATTENTION_TILES,
+  addWeighted,
+  declareSums,
+  downOf,
+  loadTile,
+  multiplyRows,
+  pitchOf,
+  rowReader,
+  storeSums,
+  vectorsOf,
+  weightsOf,
+  type AttentionTile,
+  type AttentionTileName,
+} from "./attention-tiles.wgsl.ts";
+
+export const STATS_WORKGROUP = 64;
+
+/**
+ * stats [B, H, Tq]: (lse, δ = Σ dy ⊙ y), a row for each invocation. Where nothing was attended, lse becomes 0: P is exp(−∞ − lse).
+ * δ is summed in the order of dY Vᵀ, so that for a query of one key they are equal and dS is zero.
+ */
+export const statsShader = shaders((valueWidth: number, vector: boolean) => ({
+  label: "attentionBackward",
+  wgsl: /* wgsl */ `
+struct Words { heads: u32, queries: u32, rows: u32, lseOffset: u32, ${operandMembers(["dy", "y"])} }
+@group(0) @binding(0) var<uniform> w: Words;
+${buffers(["dy", "y", "lse"], ["stats"], vector, "none")}
+${rowReader("dy", valueWidth, vector)}
+${rowReader("y", valueWidth, vector)}
+
+@compute @workgroup_size(${STATS_WORKGROUP})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let at = (group.x + group.y * groups.x) * ${STATS_WORKGROUP}u + lane;
+  if (at >= w.rows) { return; }
+  let h = at % w.heads;
+  let t = (at / w.heads) % w.queries;
+  let b = at / (w.heads * w.queries);
+  let dyStart = w.dyOffset + b * w.dyB + t * w.dyT + h * w.dyH;
+  let yStart = w.yOffset + b * w.yB + t * w.yT + h * w.yH;
+  var delta = 0.0;
+  for (var d = 0u; d < ${vectorsOf(valueWidth)}u; d++) {
+    let p = dyRow(dyStart, d);
+    let q = yRow(yStart, d);
+    delta += p.x * q.x;
+    delta += p.y * q.y;
+    delta += p.z * q.z;
+    delta += p.w * q.w;
+  }
+  let to = (b * w.heads + h) * w.queries + t;
+  let found = lse[w.lseOffset + to];
+  stats[to] = vec2<f32>(select(found, 0.0, bitcast<u32>(found) == 0xff800000u), delta);
+}`,
+}));
+
+/** dQ = scale · dS K, dS = P ⊙ (dY Vᵀ − δ), P = exp(scale · q kᵀ + mask − lse). A workgroup has some queries and goes through the keys. */
+export const queryGradientShader = shaders(
+  (name: AttentionTileName, width: number, valueWidth: number, vector: boolean, mask: MaskKind, causal: boolean) => {
+    const tile: AttentionTile = ATTENTION_TILES[name];
+    const { rows, columns, across } = tile;
+    const [down, mine] = [downOf(tile), columns / across];
+    const threads = down * across;
+    const operands = ["dy", "q", "k", "v"];
+    return {
+      label: "attentionBackward",
+      wgsl: /* wgsl */ `
+${header(operands)}
+${buffers([...operands, ...(mask === "none" ? [] : ["mask"]), "stats"], ["dq"], vector, mask)}
+var<workgroup> queryTile: array<vec4<f32>, ${rows * pitchOf(width)}>;
+var<workgroup> outputTile: array<vec4<f32>, ${rows * pitchOf(valueWidth)}>;
+var<workgroup> keyTile: array<vec4<f32>, ${columns * Math.max(pitchOf(width), pitchOf(valueWidth))}>;
+var<workgroup> weights: array<vec4<f32>, ${weightsOf(tile)}>;
+${reachMemory(mask)}
+${mathFor("infinity()")}
+${rowReader("dy", valueWidth, vector)}
+${rowReader("q", width, vector)}
+${rowReader("k", width, vector)}
+${rowReader("v", valueWidth, vector)}
+${entry(tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
+  ${maskRows(mask, "queries")}
+  ${keyEnd(tile, mask, causal)}
+  ${loadTile("queryTile", "q", rows, width, threads, "start", "w.queries")}
+  ${loadTile("outputTile", "dy", rows, valueWidth, threads, "start", "w.queries")}
+  let statsAt = (b * w.heads + h) * w.queries + min(rows, vec4<u32>(w.queries - 1u));
+  let lse = vec4<f32>(stats[statsAt.x].x, stats[statsAt.y].x, stats[statsAt.z].x, stats[statsAt.w].x);
+  let delta = vec4<f32>(stats[statsAt.x].y, stats[statsAt.y].y, stats[statsAt.z].y, stats[statsAt.w].y);
+  ${declareSums("dq", width, tile)}
+  for (var first = 0u; first < end; first += ${columns}u) {
+    ${loadTile("keyTile", "v", columns, valueWidth, threads, "first", "w.keys")}
+    workgroupBarrier();
+    ${multiplyRows("dp", "outputTile", "keyTile", valueWidth, tile)}
+    workgroupBarrier();
+    ${loadTile("keyTile", "k", columns, width, threads, "first", "w.keys")}
+    workgroupBarrier();
+    ${multiplyRows("s", "queryTile", "keyTile", width, tile)}
+    for (var j = 0u; j < ${mine}u; j++) {
+      ${maskColumn(tile, "queries", mask, causal)}
+      weights[(column + j * ${across}u) * ${down + 1}u + row] = exp2((s[j] - lse) * ${LOG2_E}) * (dp[j] - delta) * w.scale;
+    }
+    workgroupBarrier();
+    ${addWeighted("dq", "keyTile", width, tile)}
+    workgroupBarrier();
+  }
+  ${storeSums("dq", width, "w.queries", tile, vector)}
+}`,
+    };
+  },
+);
+
+/**
+ * dV = Pᵀ dY and dK = scale · dSᵀ Q, P and dS as above. A workgroup has some keys and goes through the queries, in tiles of Q, dY
+ * and Q again: rows are keys and columns queries here.
+ */
+export const keyGradientShader = shaders(
+  (name: AttentionTileName, width: number, valueWidth: number, vector: boolean, mask: MaskKind, causal: boolean) => {
+    const tile: AttentionTile = ATTENTION_TILES[name];
+    const { rows, columns, across } = tile;
+    const [down, mine] = [downOf(tile), columns / across];
+    const threads = down * across;
+    const operands = ["dy", "q", "k", "v"];
+    return {
+      label: "attentionBackward",
+      wgsl: /* wgsl */ `
+${header(operands)}
+${buffers([...operands, ...(mask === "none" ? [] : ["mask"]), "stats"], ["dk", "dv"], vector, mask)}
+var<workgroup> keyTile: array<vec4<f32>, ${rows * pitchOf(width)}>;
+var<workgroup> valueTile: array<vec4<f32>, ${rows * pitchOf(valueWidth)}>;
+var<workgroup> queryTile: array<vec4<f32>, ${columns * Math.max(pitchOf(width), pitchOf(valueWidth))}>;
+var<workgroup> weights: array<vec4<f32>, ${weightsOf(tile)}>;
+${reachMemory(mask)}
+${mathFor("infinity()")}
+${rowReader("dy", valueWidth, vector)}
+${rowReader("q", width, vector)}
+${rowReader("k", width, vector)}
+${rowReader("v", valueWidth, vector)}
+${entry(tile, operands, mask, "g % w.tiles")}
+  ${maskRows(mask, "keys")}
+  ${queryEnd(mask)}
+  ${loadTile("keyTile", "k", rows, width, threads, "start", "w.keys")}
+  ${loadTile("valueTile", "v", rows, valueWidth, threads, "start", "w.keys")}
+  let statsStart = (b * w.heads + h) * w.queries;
+  ${declareSums("dk", width, tile)}
+  ${declareSums("dv", valueWidth, tile)}
+  for (var first = ${causal ? `start / ${columns}u * ${columns}u` : "0u"}; first < end; first += ${columns}u) {
+    ${loadTile("queryTile", "q", columns, width, threads, "first", "w.queries")}
+    workgroupBarrier();
+    ${multiplyRows("s", "keyTile", "queryTile", width, tile)}
+    var deltas: array<f32, ${mine}>;
+    for (var j = 0u; j < ${mine}u; j++) {
+      ${maskColumn(tile, "keys", mask, causal)}
+      let found = stats[statsStart + known];
+      deltas[j] = found.y;
+      s[j] = exp2((s[j] - found.x) * ${LOG2_E});
+    }
+    workgroupBarrier();
+    ${loadTile("queryTile", "dy", columns, valueWidth, threads, "first", "w.queries")}
+    for (var j = 0u; j < ${mine}u; j++) { weights[(column + j * ${across}u) * ${down + 1}u + row] = s[j]; }
+    workgroupBarrier();
+    ${multiplyRows("dp", "valueTile", "queryTile", valueWidth, tile)}
+    ${addWeighted("dv", "queryTile", valueWidth, tile)}
+    workgroupBarrier();
+    ${loadTile("queryTile", "q", columns, width, threads, "first", "w.queries")}
+    for (var j = 0u; j < ${mine}u; j++) { weights[(column + j * ${across}u) * ${down + 1}u + row] = s[j] * (dp[j] - deltas[j]) * w.scale; }
+    workgroupBarrier();
+    ${addWeighted("dk", "queryTile", width, tile)}
+    workgroupBarrier();
+  }
+  ${storeSums("dk", width, "w.keys", tile, vector)}
+  ${storeSums("dv", valueWidth, "w.keys", tile, vector)}
+}`,
+    };
+  },
+);

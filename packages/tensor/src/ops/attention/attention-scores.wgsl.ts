@@ -1,0 +1,150 @@
+import { DeviceError } from "../../error.ts";
+import {
+  ATTENTION_TILES,
+  downOf,
+  pitchOf,
+  weightsOf,
+  type AttentionTile,
+  type AttentionTileName,
+} from "./attention-tiles.wgsl.ts";
+
+/** Bytes of workgroup memory that are used where there are more. */
+const MOST_BYTES = 32768;
+/** e^x is taken as 2^(x log₂ e). */
+export const LOG2_E = "1.44269504";
+
+/** `keys`: bool, the same for all queries. `bool`: true = attend. `float`: added to the scores. */
+export type MaskKind = "none" | "keys" | "bool" | "float";
+
+export const operandMembers = (names: readonly string[]): string =>
+  names.map((name) => `${name}Offset: u32, ${name}B: u32, ${name}T: u32, ${name}H: u32, ${name}D: u32,`).join(" ");
+
+export const header = (operands: readonly string[]): string => /* wgsl */ `
+struct Words {
+  heads: u32, queries: u32, keys: u32, tiles: u32, groups: u32, scale: f32,
+  ${operandMembers(operands)}
+  maskOffset: u32, maskB: u32, maskH: u32, maskRow: u32, maskColumn: u32,
+}
+@group(0) @binding(0) var<uniform> w: Words;`;
+
+/** Declares buffers from binding 1 on: those read, then those written. */
+export const buffers = (read: readonly string[], written: readonly string[], vector: boolean, mask: MaskKind): string =>
+  [...read, ...written]
+    .map((name, i) => {
+      const access = i < read.length ? "read" : "read_write";
+      const type =
+        name === "mask"
+          ? mask === "float"
+            ? "f32"
+            : "u32"
+          : name === "lse"
+            ? "f32"
+            : name === "stats"
+              ? "vec2<f32>"
+              : vector
+                ? "vec4<f32>"
+                : "f32";
+      return `@group(0) @binding(${i + 1}) var<storage, ${access}> ${name}: array<${type}>;`;
+    })
+    .join("\n");
+
+/** The entry point's first lines: which tokens of which head, and my 4 rows and first column. `order`: the tile of group g. */
+export const entry = (
+  tile: AttentionTile,
+  operands: readonly string[],
+  mask: MaskKind,
+  order: string,
+): string => /* wgsl */ `
+@compute @workgroup_size(${downOf(tile) * tile.across})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let g = group.x + group.y * groups.x;
+  if (g >= w.groups) { return; }
+  let start = (${order}) * ${tile.rows}u;
+  let b = (g / w.tiles) / w.heads;
+  let h = (g / w.tiles) % w.heads;
+  let row = lane / ${tile.across}u;
+  let column = lane % ${tile.across}u;
+  let rows = start + row + vec4<u32>(0u, ${downOf(tile)}u, ${2 * downOf(tile)}u, ${3 * downOf(tile)}u);
+  ${operands.map((name) => `let ${name}Start = w.${name}Offset + b * w.${name}B + h * w.${name}H;`).join("\n  ")}
+  ${mask === "none" ? "" : "let maskStart = w.maskOffset + b * w.maskB + h * w.maskH;"}
+  let never = vec4<f32>(-infinity());`;
+
+/** Scales and masks the j-th column of scores `s`, of queries (rows) and keys (columns) or the other way round. */
+export const maskColumn = (
+  tile: AttentionTile,
+  rowsAre: "queries" | "keys",
+  mask: MaskKind,
+  causal: boolean,
+): string => {
+  const columns = rowsAre === "queries" ? "keys" : "queries";
+  const inside = [
+    `vec4<bool>(t < w.${columns})`,
+    ...(causal ? [rowsAre === "queries" ? "(vec4<u32>(t) <= rows)" : "(rows <= vec4<u32>(t))"] : []),
+    ...(mask !== "keys"
+      ? []
+      : rowsAre === "keys"
+        ? ["attend"]
+        : ["vec4<bool>(mask[maskStart + known * w.maskColumn] != 0u)"]),
+    ...(mask === "bool" ? ["(m != vec4<u32>())"] : []),
+  ].join(" & ");
+  const perPair = mask === "bool" || mask === "float";
+  return /* wgsl */ `let t = first + column + j * ${tile.across}u;
+      let known = min(t, w.${columns} - 1u);
+      ${perPair ? `let at = maskRows + known * w.maskColumn; let m = vec4<${mask === "bool" ? "u32" : "f32"}>(mask[at.x], mask[at.y], mask[at.z], mask[at.w]);` : ""}
+      s[j] = select(never, s[j] * w.scale${mask === "float" ? " + m" : ""}, ${inside});`;
+};
+
+/** Where my rows' masks start, for masks of pairs. */
+export const maskRows = (mask: MaskKind, count: string): string =>
+  mask === "bool" || mask === "float"
+    ? `let maskRows = maskStart + min(rows, vec4<u32>(w.${count} - 1u)) * w.maskRow;`
+    : "";
+
+/** Sets `end` to the most that `found` gives to `atomicMax(&reached, …)` in any invocation. */
+const endOf = (found: string): string => /* wgsl */ `if (lane == 0u) { atomicStore(&reached, 0u); }
+  workgroupBarrier();
+  ${found}
+  workgroupBarrier();
+  if (lane == 0u) { reach = atomicLoad(&reached); }
+  let end = workgroupUniformLoad(&reach);`;
+
+/** Sets `end`, how many keys the queries of this workgroup can reach: not the later ones, nor padding at the end. */
+export const keyEnd = (tile: AttentionTile, mask: MaskKind, causal: boolean): string => {
+  const all = causal ? `min(w.keys, start + ${tile.rows}u)` : "w.keys";
+  if (mask !== "keys") return `let end = ${all};`;
+  return endOf(/* wgsl */ `for (var t = lane; t < ${all}; t += ${downOf(tile) * tile.across}u) {
+    if (mask[maskStart + t * w.maskColumn] != 0u) { atomicMax(&reached, t + 1u); }
+  }`);
+};
+
+/** The same for a workgroup's keys, and all queries: none where nobody sees the keys. */
+export const queryEnd = (mask: MaskKind): string =>
+  mask !== "keys"
+    ? "let end = w.queries;"
+    : /* wgsl */ `let maskAt = maskStart + min(rows, vec4<u32>(w.keys - 1u)) * w.maskRow;
+  let attend = vec4<u32>(mask[maskAt.x], mask[maskAt.y], mask[maskAt.z], mask[maskAt.w]) != vec4<u32>();
+  ${endOf("if (any(attend)) { atomicMax(&reached, w.queries); }")}`;
+
+export const reachMemory = (mask: MaskKind): string =>
+  mask === "keys" ? "var<workgroup> reached: atomic<u32>;\nvar<workgroup> reach: u32;" : "";
+
+/** The tile for heads of so many features. `residents`: the widths of what a workgroup keeps; `parts`: whether it reduces its rows. */
+export const tileFor = (
+  residents: readonly number[],
+  widths: readonly [number, number],
+  parts: boolean,
+  limits: { readonly [name: string]: number },
+): AttentionTileName => {
+  const room = Math.min(limits.maxComputeWorkgroupStorageSize ?? 16384, MOST_BYTES);
+  const kept = residents.reduce((sum, width) => sum + pitchOf(width), 0);
+  const passing = Math.max(...widths.map(pitchOf));
+  for (const [name, tile] of Object.entries(ATTENTION_TILES) as [AttentionTileName, AttentionTile][]) {
+    const vectors =
+      tile.rows * kept + tile.columns * passing + weightsOf(tile) + (parts ? tile.across * (downOf(tile) + 1) : 0);
+    // The last 16: how far the keys reach.
+    if (Math.min(...widths) >= tile.from && vectors * 16 + 16 <= room) return name;
+  }
+  throw new DeviceError(
+    `attention: heads of ${widths.join(" and ")} features do not fit into ${room} bytes of workgroup memory on webgpu; use more heads, or another device`,
+  );
+};
