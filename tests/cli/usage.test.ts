@@ -35,6 +35,7 @@ test.each([
   [["demo", "--seed", "-1"], "option '--seed <n>' argument '-1' is invalid. Expected a whole number from 0."],
   [["demo", "--seed", "1.5"], "Expected a whole number from 0."],
   [["demo", "--threads", "0"], "option '--threads <n>' argument '0' is invalid. Expected a whole number from 1."],
+  [["info", "x", "--threads", "10000"], "--threads: setThreads: a whole number from 1 to 256 expected, got 10000"],
   [["demo", "--threads", "two"], "Expected a whole number from 1."],
   [["demo", "--device", "gpu"], "--device: expected cpu or reference, got gpu"],
   [["demo", "extra"], "too many arguments for 'demo'. Expected 0 arguments but got 1."],

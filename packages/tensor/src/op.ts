@@ -235,21 +235,21 @@ const compute = (
 ): readonly (Tensor | null)[] => {
   const strided = device.readsViews(op);
   const copies: Tensor[] = [];
-  const ready = inputs.map((input, i) => {
-    if (!input) return null;
-    const mutated = op.mutates?.(i) ?? false;
-    if (mutated) input.storage.mutate(op.name);
-    if (strided === "all" || strided?.includes(i) || isContiguous(input)) return input;
-    if (mutated)
-      throw new ShapeError(
-        `${op.name}: input ${i} is written in place and must be contiguous, got a strided view of ${showShape(input.shape)}`,
-      );
-    const copied = contiguousCopy(input);
-    copies.push(copied);
-    return copied;
-  });
   const outputs: (Tensor | null)[] = [];
   try {
+    const ready = inputs.map((input, i) => {
+      if (!input) return null;
+      const mutated = op.mutates?.(i) ?? false;
+      if (mutated) input.storage.mutate(op.name);
+      if (strided === "all" || strided?.includes(i) || isContiguous(input)) return input;
+      if (mutated)
+        throw new ShapeError(
+          `${op.name}: input ${i} is written in place and must be contiguous, got a strided view of ${showShape(input.shape)}`,
+        );
+      const copied = contiguousCopy(input);
+      copies.push(copied);
+      return copied;
+    });
     const shown = specs.length - (recording ? 0 : (op.extras ?? 0));
     for (const [i, spec] of specs.entries())
       outputs.push(i < shown ? Tensor.empty(spec.shape, spec.dtype, device, op.name) : null);
@@ -299,4 +299,4 @@ export const copyOp = defineOp<{ inputs: [x: Tensor]; outputs: [y: Tensor] }>({
   kernels: { reference: copyReference, cpu: copyCpu, webgpu: copyWgsl },
 });
 
-const contiguousCopy = (x: Tensor): Tensor => withRecorder(null, () => run(copyOp, [x])[0]);
+export const contiguousCopy = (x: Tensor): Tensor => withRecorder(null, () => run(copyOp, [x])[0]);

@@ -1,13 +1,14 @@
 import type { Backend, Buffer, Launch } from "../../backend.ts";
 import { bytesPerElement, hostView, type DType, type TypedArray } from "../../dtype.ts";
-import { DeviceError, IndexError } from "../../error.ts";
+import { DeviceError, IndexError, TesseraError } from "../../error.ts";
 import type { CpuArgument, CpuStep, Op, Signature, WasmModule } from "../../op.ts";
 import type { Layout } from "../../shape.ts";
 import { dataOf } from "../reference/reference-backend.ts";
 import { FAULT, LinearMemory, WORDS } from "./linear-memory.ts";
 import { kernels as ownKernels } from "../../kernels.ts";
+import type { Kernel } from "./pool-thread.ts";
 import { ThreadPool } from "./thread-pool.ts";
-import { compile, type Kernel } from "./wasm-module.ts";
+import { checkEngine, compile } from "./wasm-module.ts";
 
 interface LinearBuffer extends Buffer {
   readonly address: number;
@@ -108,23 +109,28 @@ export class CpuBackend implements Backend {
    * Runs kernels on `count` threads from now on. Results do not depend on it, to the last bit.
    *
    * @throws ArgumentError unless `count` is a whole number from 1 to 256.
+   * @throws DeviceError for more than one where memory cannot be shared: on a page that is not cross-origin isolated.
    */
   setThreads(count: number): void {
     this.open().pool.resize(count);
   }
 
-  /** Threads that have started and taken their place; the others join in the background. */
+  /**
+   * Threads that have started and taken their place; the others join in the background. Where threads cannot start, such as
+   * under a content-security-policy without `worker-src blob:`, it stays 1: everything works, on the caller's thread.
+   */
   get threadsJoined(): number {
     return this.open().pool.joined;
   }
 
   private open(): Machine {
     if (this.machine) return this.machine;
+    checkEngine();
     const linear = new LinearMemory();
-    this.machine = { linear, pool: new ThreadPool(linear.memory) };
+    const machine = { linear, pool: new ThreadPool(linear.memory) };
     // The pool's own functions come with this package's kernels, which must be the first module.
-    this.kernelsOf(ownKernels);
-    return this.machine;
+    this.instantiate(ownKernels, machine);
+    return (this.machine = machine);
   }
 
   private memory(): LinearMemory {
@@ -136,12 +142,23 @@ export class CpuBackend implements Backend {
     if (!kernel)
       throw new DeviceError(`${frame.launch.op.name}: its module has no kernel "${step.fn}"; build the kernels again`);
     const args = step.args.map((argument) => this.resolve(argument, frame));
-    const { pool } = this.open();
-    if (!step.fault) return pool.run(kernel.run, kernel.id, args, step.tasks);
+    if (!step.fault) return this.runTasks(kernel, args, step.tasks, frame);
     const fault = new Int32Array(this.memory().memory.buffer, FAULT, 2);
     fault[0] = 0;
-    pool.run(kernel.run, kernel.id, args, step.tasks);
+    this.runTasks(kernel, args, step.tasks, frame);
     if (fault[0] !== 0) throw new IndexError(step.fault(fault[1]!));
+  }
+
+  private runTasks({ run, id }: Callable, args: readonly number[], tasks: number, { launch }: Frame): void {
+    try {
+      this.open().pool.run(run, id, args, tasks);
+    } catch (error) {
+      if (error instanceof TesseraError) throw error;
+      throw new DeviceError(
+        `${launch.op.name}: its kernel trapped (${(error as Error).message}), its results are lost; please report the op and its shapes`,
+        { cause: error },
+      );
+    }
   }
 
   private resolve(argument: CpuArgument, frame: Frame): number {
@@ -166,9 +183,11 @@ export class CpuBackend implements Backend {
   }
 
   private kernelsOf(wasm: WasmModule): ReadonlyMap<string, Callable> {
-    const known = this.instances.get(wasm);
-    if (known) return known;
-    const { linear, pool } = this.open();
+    const machine = this.open();
+    return this.instances.get(wasm) ?? this.instantiate(wasm, machine);
+  }
+
+  private instantiate(wasm: WasmModule, { linear, pool }: Machine): ReadonlyMap<string, Callable> {
     const { module, bytes } = compile(wasm);
     const { exports } = new WebAssembly.Instance(module, { env: { memory: linear.memory } });
     const first = pool.add(module, exports, bytes, (content) => {

@@ -9,7 +9,7 @@ const PAGE = 65536;
  * | bytes | use |
  * |---|---|
  * | 64 | fault: a flag and the offending value, both int32 |
- * | 128 – 1023 | the thread pool's words, see thread-pool.ts |
+ * | 128 – 1023 | the thread pool's words, see pool-thread.ts |
  * | 1024 – 65535 | words: lists of sizes and strides for the launch under way |
  * | 65536 – 131071 | tables of @tessera/tensor's kernels |
  * | 131072 – 196607 | tables of @tessera/sparse's kernels |

@@ -47,15 +47,13 @@ export function pool_next(job: i32, spins: i32): i32 {
 }
 
 /**
- * Waits until all tasks of the job are done: looks `spins` times, then sleeps where the thread may (`patience` in nanoseconds
- * at a time). Returns how many are done; fewer than all means that none was finished for `patience`.
+ * Waits until all tasks of the job are done: looks `spins` times, then sleeps at most `patience` nanoseconds; 0 where the thread
+ * may not sleep. Returns how many are done: with fewer than all, look again.
  */
 export function pool_wait(spins: i32, patience: i64): i32 {
   const tasks = load<i32>(TASKS);
   for (let i = 0; i < spins; i++) if (atomic.load<i32>(DONE) == tasks) return tasks;
-  while (true) {
-    const done = atomic.load<i32>(DONE);
-    if (done == tasks) return done;
-    if (patience > 0 && atomic.wait<i32>(DONE, done, patience) == 2) return atomic.load<i32>(DONE);
-  }
+  const done = atomic.load<i32>(DONE);
+  if (done != tasks && patience > 0) atomic.wait<i32>(DONE, done, patience);
+  return atomic.load<i32>(DONE);
 }

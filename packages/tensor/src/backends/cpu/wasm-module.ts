@@ -11,15 +11,18 @@ import type { WasmModule } from "../../op.ts";
  */
 export const wasmModule = (base64: string, relaxedBase64: string = base64): WasmModule => ({ base64, relaxedBase64 });
 
-/** One kernel: it runs a task of a launch. */
-export type Kernel = (task: number, ...args: readonly number[]) => void;
-
 const decode = (base64: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
 
 /** `(module (func (result v128) three constants; f32x4.relaxed_madd))`: whether the engine has relaxed SIMD. */
 const probe = Uint8Array.from(
   // prettier-ignore
   [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0, 65, 1, 253, 17, 65, 1, 253, 17, 65, 1, 253, 17, 253, 133, 2, 11],
+);
+
+/** `(module (func (result v128) a constant; i8x16.popcnt))`: whether the engine has SIMD, as it was finished. */
+const simdProbe = Uint8Array.from(
+  // prettier-ignore
+  [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11],
 );
 
 let fused: boolean | undefined;
@@ -35,7 +38,19 @@ const detect = (): boolean => {
   if (node?.env["TESSERA_WASM"] === "base") return false;
   if (node?.versions?.node.startsWith("20."))
     node.getBuiltinModule("node:v8").setFlagsFromString("--experimental-wasm-relaxed-simd");
-  return WebAssembly.validate(probe);
+  return typeof WebAssembly !== "undefined" && WebAssembly.validate(probe);
+};
+
+const ELSEWHERE = 'or run on plain JavaScript, slowly: setDefaultDevice("reference")';
+
+/** @throws DeviceError when this engine cannot run our kernels, whatever they are. */
+export const checkEngine = (): void => {
+  if (typeof WebAssembly === "undefined")
+    throw new DeviceError(`cpu: this engine has no WebAssembly; switch it on, ${ELSEWHERE}`);
+  if (!WebAssembly.validate(simdProbe))
+    throw new DeviceError(
+      `cpu: this engine has no WebAssembly SIMD; use Node 20, Chrome 91, Firefox 89, Safari 16.4 or newer on a CPU with SSE 4.1 or NEON, ${ELSEWHERE}`,
+    );
 };
 
 /** Compiles a module for this engine. @throws DeviceError when the engine or the page's policy refuses. */
@@ -45,7 +60,8 @@ export const compile = (wasm: WasmModule): { module: WebAssembly.Module; bytes: 
     return { module: new WebAssembly.Module(bytes), bytes };
   } catch (error) {
     throw new DeviceError(
-      `cpu: the engine refused the kernels (${(error as Error).message}); WebAssembly with SIMD and threads is needed, and a content-security-policy must allow 'wasm-unsafe-eval'`,
+      `cpu: the engine refused the kernels (${(error as Error).message}); a content-security-policy must allow 'wasm-unsafe-eval' in script-src, ${ELSEWHERE}`,
+      { cause: error },
     );
   }
 };
