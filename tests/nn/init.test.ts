@@ -4,16 +4,16 @@ import { describe, expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
 import { onEveryDevice } from "../support/on-every-device.ts";
 
-const momentsOf = (x: Tensor) => {
-  const values = Array.from(x.dataSync());
+const momentsOf = async (x: Tensor) => {
+  const values = Array.from(await x.data());
   const mean = values.reduce((total, value) => total + value, 0) / values.length;
   const std = Math.sqrt(values.reduce((total, value) => total + (value - mean) ** 2, 0) / values.length);
   return { mean, std, low: Math.min(...values), high: Math.max(...values) };
 };
 
 /** Uniform in ±bound: the extremes come close to it, the deviation is bound/√3. */
-const isUniform = (x: Tensor, bound: number): void => {
-  const { mean, std, low, high } = momentsOf(x);
+const isUniform = async (x: Tensor, bound: number): Promise<void> => {
+  const { mean, std, low, high } = await momentsOf(x);
   expect(low).toBeGreaterThanOrEqual(-bound);
   expect(high).toBeLessThanOrEqual(bound);
   expect(high - low).toBeGreaterThan(1.98 * bound);
@@ -22,11 +22,11 @@ const isUniform = (x: Tensor, bound: number): void => {
 };
 
 /** Normal: about 1 of 370 lies beyond three deviations. */
-const isNormal = (x: Tensor, std: number): void => {
-  const got = momentsOf(x);
+const isNormal = async (x: Tensor, std: number): Promise<void> => {
+  const got = await momentsOf(x);
   expect(Math.abs(got.mean)).toBeLessThan(0.03 * std);
   expect(Math.abs(got.std - std)).toBeLessThan(0.02 * std);
-  const beyond = x.dataSync().filter((value) => Math.abs(value) > 3 * std).length / x.numel();
+  const beyond = (await x.data()).filter((value) => Math.abs(value) > 3 * std).length / x.numel();
   expect(beyond).toBeGreaterThan(0.001);
   expect(beyond).toBeLessThan(0.005);
 };
@@ -51,25 +51,25 @@ onEveryDevice((device) => {
   const generator = () => new Generator(5);
 
   it("uniform and normal have the bounds, the mean and the deviation that were asked for", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const made = [
         init.uniform(shape, { low: -0.5, high: 0.5, generator: generator() }),
         init.normal(shape, { std: 0.02, generator: generator() }),
       ] as const;
-      isUniform(made[0], 0.5);
-      isNormal(made[1], 0.02);
+      await isUniform(made[0], 0.5);
+      await isNormal(made[1], 0.02);
       const shifted = [
         init.uniform(shape, { low: 4, high: 5, generator: generator() }),
         init.normal(shape, { mean: -3, generator: generator() }),
       ];
-      expect(momentsOf(shifted[0]!).mean).toBeCloseTo(4.5, 1);
-      expect(momentsOf(shifted[1]!).mean).toBeCloseTo(-3, 1);
+      expect((await momentsOf(shifted[0]!)).mean).toBeCloseTo(4.5, 1);
+      expect((await momentsOf(shifted[1]!)).mean).toBeCloseTo(-3, 1);
       expect(() => init.normal([2], { std: -1 })).toThrow("init: expected a standard deviation of 0 or more, got -1");
       dispose([...made, ...shifted]);
     }));
 
   it("Xavier's and Kaiming's scales follow from the fans", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const on = { generator: generator() };
       const uniforms = [
         [init.xavierUniform(shape, on), Math.sqrt(6 / 240)],
@@ -81,56 +81,56 @@ onEveryDevice((device) => {
         [init.xavierNormal(shape, on), Math.sqrt(2 / 240)],
         [init.kaimingNormal(shape, { nonlinearity: "relu", ...on }), Math.sqrt(2 / 160)],
       ] as const;
-      for (const [x, bound] of uniforms) isUniform(x, bound);
-      for (const [x, std] of normals) isNormal(x, std);
+      for (const [x, bound] of uniforms) await isUniform(x, bound);
+      for (const [x, std] of normals) await isNormal(x, std);
       dispose([...uniforms, ...normals].map(([x]) => x));
     }));
 
   it("are the same for the same seed, and move the generator on", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const [one, two] = [generator(), generator()];
       const a = [init.normal([50], { generator: one }), init.normal([50], { generator: one })];
       const b = [init.normal([50], { generator: two }), init.normal([50], { generator: two })];
-      expect(a[0]!.dataSync()).toEqual(b[0]!.dataSync());
-      expect(a[1]!.dataSync()).toEqual(b[1]!.dataSync());
-      expect(a[0]!.dataSync()).not.toEqual(a[1]!.dataSync());
+      expect(await a[0]!.data()).toEqual(await b[0]!.data());
+      expect(await a[1]!.data()).toEqual(await b[1]!.data());
+      expect(await a[0]!.data()).not.toEqual(await a[1]!.data());
       dispose([a, b]);
     }));
 
   it("Linear starts uniform in ±1/√in, weight and bias", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const layer = new Linear(49, 300, { generator: generator() });
-      isUniform(layer.weight, 1 / 7);
-      const { low, high } = momentsOf(layer.bias!);
+      await isUniform(layer.weight, 1 / 7);
+      const { low, high } = await momentsOf(layer.bias!);
       expect(Math.min(-low, high)).toBeGreaterThan(0.95 / 7);
       expect(Math.max(-low, high)).toBeLessThanOrEqual(1 / 7);
       expect(layer.weight.device).toBe(device);
       layer.dispose();
       const wide = new Linear(0, 2);
-      expect([...wide.bias!.dataSync()]).toEqual([0, 0]);
+      expect([...(await wide.bias!.data())]).toEqual([0, 0]);
       wide.dispose();
     }));
 
   it("Embedding starts normal, with zeros for padding", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const table = new Embedding(200, 64, { paddingIdx: -2, generator: generator() });
       expect(table.paddingIdx).toBe(198);
-      const values = table.weight.dataSync();
+      const values = await table.weight.data();
       expect([...values.slice(198 * 64, 199 * 64)]).toEqual(new Array(64).fill(0));
       expect(values.filter((value) => value === 0).length).toBe(64);
-      expect(momentsOf(table.weight).std).toBeCloseTo(Math.sqrt(199 / 200), 1);
+      expect((await momentsOf(table.weight)).std).toBeCloseTo(Math.sqrt(199 / 200), 1);
       table.dispose();
       const small = new Embedding(200, 64, { std: 0.02, generator: generator() });
-      isNormal(small.weight, 0.02);
+      await isNormal(small.weight, 0.02);
       small.dispose();
       expect(() => new Embedding(5, 2, { paddingIdx: 5 })).toThrow("Embedding: paddingIdx is one of the 5 rows, got 5");
     }));
 
   it("LayerNorm starts as ones and zeros", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const norm = new LayerNorm([2, 3]);
-      expect([...norm.weight!.dataSync()]).toEqual([1, 1, 1, 1, 1, 1]);
-      expect([...norm.bias!.dataSync()]).toEqual([0, 0, 0, 0, 0, 0]);
+      expect([...(await norm.weight!.data())]).toEqual([1, 1, 1, 1, 1, 1]);
+      expect([...(await norm.bias!.data())]).toEqual([0, 0, 0, 0, 0, 0]);
       norm.dispose();
     }));
 });

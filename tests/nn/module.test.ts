@@ -131,7 +131,7 @@ onEveryDevice((device) => {
   });
 
   it("runs hooks around forward until they are removed; what one returns replaces the output", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const seen: string[] = [];
       const model = new Sequential(new GELU(), new GELU());
       const inner = model.at(1);
@@ -146,22 +146,22 @@ onEveryDevice((device) => {
       const x = zeros([3]);
       const y = model.forward(x);
       expect(seen).toEqual(["before Sequential(1)", "after GELU", "3 in, 3 out"]);
-      expect([...y.dataSync()]).toEqual([10, 10, 10]);
+      expect([...(await y.data())]).toEqual([10, 10, 10]);
       for (const remove of removers) remove();
       const again = model.forward(x);
       expect(seen).toHaveLength(3);
-      expect([...again.dataSync()]).toEqual([0, 0, 0]);
+      expect([...(await again.data())]).toEqual([0, 0, 0]);
       for (const one of [x, y, again]) one.dispose();
     }));
 
   it("gives tied weights one gradient, the sum of both uses", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const model = new Tied();
       const ids = tensor(new Int32Array([0, 3, 3]));
       const { value, grads } = valueAndGrad(model, (x: Tensor) => sum(model.forward(x)))(ids);
       expect([...grads.keys()]).toEqual(["table.weight", "head.bias"]);
       // Σ_i Σ_o h_i·w_o: row r gets Σ_i h_i from being read as an output, and n_r Σ_o w_o from being looked up n_r times.
-      const w = model.table.weight.dataSync();
+      const w = await model.table.weight.data();
       const row = (r: number) => Array.from(w.slice(4 * r, 4 * r + 4));
       const plus = (...rows: number[][]) => rows.reduce((a, b) => a.map((value, i) => value + b[i]!), [0, 0, 0, 0]);
       const looked = plus(row(0), row(3), row(3));
@@ -172,7 +172,7 @@ onEveryDevice((device) => {
           all.map((value) => times * value),
         ),
       );
-      for (const [i, got] of grads.get("table.weight")!.dataSync().entries()) expect(got).toBeCloseTo(want[i]!, 4);
+      for (const [i, got] of (await grads.get("table.weight")!.data()).entries()) expect(got).toBeCloseTo(want[i]!, 4);
       value.dispose();
       grads.dispose();
       ids.dispose();
@@ -216,13 +216,13 @@ onEveryDevice((device) => {
     withoutLeaks(async () => {
       const other = device.name === "cpu" ? "reference" : "cpu";
       const model = new Tied();
-      const values = [...model.table.weight.dataSync()];
+      const values = [...(await model.table.weight.data())];
       const { weight } = model.table;
       expect(await model.to(other)).toBe(model);
       expect(model.table.weight).toBe(weight);
       expect(model.head.weight).toBe(weight);
       expect(weight.device.name).toBe(other);
-      expect([...weight.dataSync()]).toEqual(values);
+      expect([...(await weight.data())]).toEqual(values);
       model.dispose();
       const encoder = new Encoder();
       await encoder.to(other);

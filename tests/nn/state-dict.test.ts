@@ -16,6 +16,7 @@ import {
 import { expect, it, vi } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
 import { onEveryDevice } from "../support/on-every-device.ts";
+import { onHost } from "../support/toy-parameters.ts";
 
 class Net extends Module {
   readonly table = new Embedding(5, 4);
@@ -28,9 +29,6 @@ class Net extends Module {
     return this.head.forward(this.table.forward(ids));
   }
 }
-
-const hostOf = (state: ReadonlyMap<string, Tensor>): Map<string, HostTensor> =>
-  new Map([...state].map(([name, x]) => [name, { shape: x.shape, dtype: x.dtype, data: x.dataSync() }]));
 
 const caught = (call: () => unknown): StateDictError => {
   try {
@@ -52,22 +50,22 @@ onEveryDevice((device) => {
     }));
 
   it("goes through a safetensors file into another model", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const [from, into] = [new Net(), new Net()];
-      const bytes = writeSafetensors(hostOf(from.stateDict()));
+      const bytes = writeSafetensors(await onHost(from.stateDict()));
       expect(into.loadStateDict(readSafetensors(bytes).tensors)).toEqual({ missingKeys: [], unexpectedKeys: [] });
-      expect(hostOf(into.stateDict())).toEqual(hostOf(from.stateDict()));
+      expect(await onHost(into.stateDict())).toEqual(await onHost(from.stateDict()));
       expect(into.head.weight).toBe(into.table.weight);
       expect(into.table.weight.device).toBe(device);
       // Copies: the models do not share memory.
       expect(into.table.weight.storage).not.toBe(from.table.weight.storage);
       from.dispose();
-      expect(() => into.table.weight.dataSync()).not.toThrow();
+      await into.table.weight.data();
       into.dispose();
     }));
 
   it("takes tensors of any device, and views", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const layer = new Linear(3, 2, { bias: false });
       for (const source of [cpu, reference]) {
         const base = tensor(
@@ -81,7 +79,7 @@ onEveryDevice((device) => {
         );
         const view = base.transpose(0, 1);
         layer.loadStateDict(new Map([["weight", view]]));
-        expect([...layer.weight.dataSync()]).toEqual([1, 3, 5, 2, 4, source === cpu ? 6 : 7]);
+        expect([...(await layer.weight.data())]).toEqual([1, 3, 5, 2, 4, source === cpu ? 6 : 7]);
         expect(layer.weight.isContiguous()).toBe(true);
         expect(layer.weight.device).toBe(device);
         base.dispose();
@@ -91,9 +89,9 @@ onEveryDevice((device) => {
     }));
 
   it("takes a tied weight under any of its paths, or under several that agree", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const net = new Net();
-      const state = hostOf(net.stateDict());
+      const state = await onHost(net.stateDict());
       const weight = {
         shape: [5, 4],
         dtype: "float32",
@@ -101,7 +99,7 @@ onEveryDevice((device) => {
       } as const;
       state.delete("table.weight");
       net.loadStateDict(new Map([...state, ["head.weight", weight]]));
-      expect(net.table.weight.dataSync()).toEqual(weight.data);
+      expect(await net.table.weight.data()).toEqual(weight.data);
       net.loadStateDict(
         new Map([...state, ["head.weight", weight], ["table.weight", { ...weight, data: weight.data.slice() }]]),
       );
@@ -112,15 +110,15 @@ onEveryDevice((device) => {
       expect(error.message).toContain(
         "1 mismatched: head.weight (expected the values of table.weight, with which the model shares it, got others)",
       );
-      expect(net.table.weight.dataSync()).toEqual(weight.data);
+      expect(await net.table.weight.data()).toEqual(weight.data);
       net.dispose();
     }));
 
   it("is one error that lists every missing, unexpected and mismatched key, and leaves the model unchanged", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const model = new Sequential(new Linear(2, 3), new Linear(3, 1));
-      const before = hostOf(model.stateDict());
-      const good = hostOf(model.stateDict());
+      const before = await onHost(model.stateDict());
+      const good = await onHost(model.stateDict());
       good.get("0.weight")!.data.fill(9);
       const state = new Map<string, HostTensor>([
         ["0.weight", good.get("0.weight")!],
@@ -138,12 +136,12 @@ onEveryDevice((device) => {
       expect(error.missingKeys).toEqual(["1.weight"]);
       expect(error.unexpectedKeys).toEqual(["1.scale", "2.weight"]);
       expect(error.mismatches).toHaveLength(2);
-      expect(hostOf(model.stateDict())).toEqual(before);
+      expect(await onHost(model.stateDict())).toEqual(before);
       model.dispose();
     }));
 
   it("with strict: false loads what is there, reports the rest, and still refuses wrong shapes", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const layer = new Linear(2, 1);
       const bias = { shape: [1], dtype: "float32", data: new Float32Array([5]) } as const;
       expect(
@@ -155,7 +153,7 @@ onEveryDevice((device) => {
           { strict: false },
         ),
       ).toEqual({ missingKeys: ["weight"], unexpectedKeys: ["extra"] });
-      expect(layer.bias!.itemSync()).toBe(5);
+      expect(await layer.bias!.item()).toBe(5);
       expect(() => layer.loadStateDict(new Map([["weight", bias]]), { strict: false })).toThrow(
         /1 mismatched: weight \(expected float32 \[1, 2\], got float32 \[1\]\)/,
       );
@@ -177,19 +175,19 @@ onEveryDevice((device) => {
     }));
 
   it("puts a loaded buffer into its property, where it stays a buffer", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const net = new Net();
-      const state = hostOf(net.stateDict());
+      const state = await onHost(net.stateDict());
       net.loadStateDict(new Map([...state, ["seen", { shape: [1], dtype: "int32", data: new Int32Array([8]) }]]));
-      expect(net.seen.itemSync()).toBe(8);
+      expect(await net.seen.item()).toBe(8);
       expect([...net.namedBuffers().keys()]).toEqual(["seen", "positions"]);
       net.dispose();
     }));
 
   it("is unchanged when memory runs out halfway", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const model = new Sequential(new Linear(2, 2, { bias: false }), new Linear(2, 2, { bias: false }));
-      const before = hostOf(model.stateDict());
+      const before = await onHost(model.stateDict());
       const state = new Map([
         ["0.weight", ones([2, 2])],
         ["1.weight", ones([2, 2])],
@@ -204,13 +202,13 @@ onEveryDevice((device) => {
       expect(() => model.loadStateDict(state)).toThrow("no room");
       expect(alloc).toHaveBeenCalledTimes(2);
       alloc.mockRestore();
-      expect(hostOf(model.stateDict())).toEqual(before);
+      expect(await onHost(model.stateDict())).toEqual(before);
       for (const x of state.values()) x.dispose();
       model.dispose();
     }));
 
   it("keeps bool and int32 buffers in their dtype", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       class Flags extends Module {
         readonly on: Tensor;
         constructor() {
@@ -223,7 +221,7 @@ onEveryDevice((device) => {
       }
       const flags = new Flags();
       flags.loadStateDict(new Map([["on", { shape: [2], dtype: "bool", data: new Uint8Array([1, 0]) }]]));
-      expect([...flags.on.dataSync()]).toEqual([1, 0]);
+      expect([...(await flags.on.data())]).toEqual([1, 0]);
       expect(flags.on.dtype).toBe("bool");
       flags.dispose();
     }));

@@ -11,7 +11,7 @@ const STEPS = 1000;
 
 onEveryDevice((device) => {
   /** Learns sin x; gives the losses and the live bytes after each step. */
-  const train = (steps: number, seed: number) => {
+  const train = async (steps: number, seed: number) => {
     manualSeed(seed);
     const generator = new Generator(seed);
     const model = new Sequential(
@@ -26,18 +26,19 @@ onEveryDevice((device) => {
     const draw = uniforms(seed);
     const [losses, live]: [number[], number[][]] = [[], []];
     for (let step = 1; step <= steps; step++) {
-      scope((): void => {
+      const read = scope(() => {
         const xs = Float32Array.from({ length: 8 }, () => 6 * draw() - 3);
         const { value, grads } = lossAndGrads(tensor(xs, [8, 1]), tensor(xs.map(Math.sin), [8, 1]));
-        losses.push(value.itemSync());
         clipGradNorm(grads, 1);
         optimizer.step(grads);
+        return { loss: value.item() };
       });
+      losses.push(await read.loss);
       schedule.step();
       const { tensors, storages, bytes } = memory()[device.name]!;
       live.push([tensors, storages, bytes]);
     }
-    const weights = [...model.stateDict().values()].map((x) => x.dataSync());
+    const weights = await Promise.all([...model.stateDict().values()].map((x) => x.data()));
     dispose([...model.parameters()]);
     optimizer.dispose();
     return { losses, live, weights };
@@ -46,8 +47,8 @@ onEveryDevice((device) => {
   it(
     `${STEPS} steps of a small model leave the live bytes where step 10 had them, and it learns`,
     () =>
-      withoutLeaks(() => {
-        const { losses, live } = train(STEPS, 1);
+      withoutLeaks(async () => {
+        const { losses, live } = await train(STEPS, 1);
         expect(live.at(-1)).toEqual(live[9]);
         expect(new Set(live.slice(9).map(String)).size).toBe(1);
         const mean = (part: readonly number[]) => part.reduce((total, loss) => total + loss, 0) / part.length;
@@ -58,8 +59,8 @@ onEveryDevice((device) => {
   );
 
   it("is the same run, bit for bit, for the same seed", () =>
-    withoutLeaks(() => {
-      const [one, two, other] = [train(30, 4), train(30, 4), train(30, 5)];
+    withoutLeaks(async () => {
+      const [one, two, other] = [await train(30, 4), await train(30, 4), await train(30, 5)];
       expect(one.weights).toEqual(two.weights);
       expect(one.losses).toEqual(two.losses);
       expect(one.losses).not.toEqual(other.losses);

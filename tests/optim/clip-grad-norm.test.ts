@@ -12,14 +12,14 @@ onEveryDevice(() => {
       ["b", tensor([[-4]])],
     ]);
   /** What a step of rate 1 from zero takes off: the gradients as they count. */
-  const counted = (grads: Gradients): number[] => {
+  const counted = async (grads: Gradients): Promise<number[]> => {
     const params = new Map([...grads].map(([name, { shape }]) => [name, new Parameter(zeros(shape))]));
     const optimizer = new SGD(params, { lr: 1 });
     optimizer.step(grads);
-    const values = [...params.values()].flatMap((parameter) => Array.from(parameter.dataSync(), (x) => 0 - x));
+    const values = await Promise.all([...params.values()].map((parameter) => parameter.data()));
     optimizer.dispose();
     for (const parameter of params.values()) parameter.dispose();
-    return values;
+    return values.flatMap((each) => Array.from(each, (x) => 0 - x));
   };
   const close = (got: readonly number[], want: readonly number[]): void => {
     expect(got).toHaveLength(want.length);
@@ -31,50 +31,50 @@ onEveryDevice(() => {
       const grads = make();
       const norm = clipGradNorm(grads, 1);
       expect(await norm.item()).toBeCloseTo(5, 6);
-      expect([...grads.get("a")!.dataSync()]).toEqual([3, 0]);
-      close(counted(grads), [0.6, 0, -0.8]);
+      expect([...(await grads.get("a")!.data())]).toEqual([3, 0]);
+      close(await counted(grads), [0.6, 0, -0.8]);
       norm.dispose();
     }));
 
   it("leaves a norm below the limit exactly alone, and only measures with Infinity", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       for (const limit of [5.5, Infinity]) {
         const grads = make();
         clipGradNorm(grads, limit).dispose();
-        expect(grads.scale!.itemSync()).toBe(1);
-        expect(counted(grads)).toEqual([3, 0, -4]);
+        expect(await grads.scale!.item()).toBe(1);
+        expect(await counted(grads)).toEqual([3, 0, -4]);
       }
       const still = new Gradients([["a", zeros([3])]]);
       clipGradNorm(still, Infinity).dispose();
-      expect(counted(still).map(Math.abs)).toEqual([0, 0, 0]);
+      expect((await counted(still)).map(Math.abs)).toEqual([0, 0, 0]);
     }));
 
   it("clips again what is clipped already", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const grads = make();
       clipGradNorm(grads, 2.5).dispose();
       const norm = clipGradNorm(grads, 1);
-      expect(norm.itemSync()).toBeCloseTo(2.5, 5);
-      close(counted(grads), [0.6, 0, -0.8]);
+      expect(await norm.item()).toBeCloseTo(2.5, 5);
+      close(await counted(grads), [0.6, 0, -0.8]);
       norm.dispose();
     }));
 
   it("is respected when gradients are added up", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const total = new Gradients();
       const first = make();
       clipGradNorm(first, 1).dispose();
       total.add(first);
-      expect(total.scale!.itemSync()).toBeCloseTo(0.2, 6);
+      expect(await total.scale!.item()).toBeCloseTo(0.2, 6);
       expect(first.scale).toBeNull();
       total.add(make());
       expect(total.scale).toBeNull();
-      close(counted(total), [3.6, 0, -4.8]);
+      close(await counted(total), [3.6, 0, -4.8]);
       const mixed = make();
       const clipped = make();
       clipGradNorm(clipped, 1).dispose();
       mixed.add(clipped);
-      close(counted(mixed), [3.6, 0, -4.8]);
+      close(await counted(mixed), [3.6, 0, -4.8]);
     }));
 
   it("goes with the gradients out of a scope, and is freed with them", () =>
@@ -90,11 +90,11 @@ onEveryDevice(() => {
     }));
 
   it("measures norms whose square does not fit into float32", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const grads = new Gradients([["a", tensor([3e25, -4e25])]]);
       const norm = clipGradNorm(grads, 1);
-      expect(norm.itemSync() / 5e25).toBeCloseTo(1, 6);
-      close(counted(grads), [0.6, -0.8]);
+      expect((await norm.item()) / 5e25).toBeCloseTo(1, 6);
+      close(await counted(grads), [0.6, -0.8]);
       norm.dispose();
     }));
 

@@ -26,7 +26,7 @@ onEveryDevice((device) => {
 
   describe.each(Object.entries(kinds))("%s", (_, make) => {
     it("goes on bit for bit from its saved state", () =>
-      withoutLeaks(() => {
+      withoutLeaks(async () => {
         const [whole, interrupted] = [toyParameters(device), toyParameters(device)];
         const straight = make(whole);
         for (let step = 0; step < 8; step++) {
@@ -39,14 +39,14 @@ onEveryDevice((device) => {
           takeStep(first, interrupted, step);
         }
         const { groups, tensors } = first.stateDict();
-        const saved = { groups: JSON.parse(JSON.stringify(groups)) as typeof groups, tensors: onHost(tensors) };
+        const saved = { groups: JSON.parse(JSON.stringify(groups)) as typeof groups, tensors: await onHost(tensors) };
         first.dispose();
         const second = make(interrupted);
         second.loadStateDict(saved);
         expect(second.groups[0]!.lr).toBe(0.02);
         for (let step = 6; step < 8; step++) takeStep(second, interrupted, step);
-        expect(onHost(interrupted)).toEqual(onHost(whole));
-        expect(onHost(second.stateDict().tensors)).toEqual(onHost(straight.stateDict().tensors));
+        expect(await onHost(interrupted)).toEqual(await onHost(whole));
+        expect(await onHost(second.stateDict().tensors)).toEqual(await onHost(straight.stateDict().tensors));
         freeAll(straight, whole);
         freeAll(second, interrupted);
       }));
@@ -57,7 +57,7 @@ onEveryDevice((device) => {
         const optimizer = make(params);
         for (const clip of [false, true]) {
           takeStep(optimizer, params, 1);
-          const before = { params: onHost(params), state: onHost(optimizer.stateDict().tensors) };
+          const before = { params: await onHost(params), state: await onHost(optimizer.stateDict().tensors) };
           scope((): void => {
             const grads = toyGradients(params, 2);
             const spoilt = new Gradients(
@@ -67,8 +67,8 @@ onEveryDevice((device) => {
             optimizer.step(spoilt);
           });
           before.state.set("skippedSteps", { shape: [], dtype: "int32", data: Int32Array.of(clip ? 2 : 1) });
-          expect(onHost(params)).toEqual(before.params);
-          expect(onHost(optimizer.stateDict().tensors)).toEqual(before.state);
+          expect(await onHost(params)).toEqual(before.params);
+          expect(await onHost(optimizer.stateDict().tensors)).toEqual(before.state);
         }
         expect(await optimizer.skippedSteps()).toBe(2);
         freeAll(optimizer, params);
@@ -94,7 +94,7 @@ onEveryDevice((device) => {
       }));
 
     it("gives a parameter that begins later a count of its own", () =>
-      withoutLeaks(() => {
+      withoutLeaks(async () => {
         const [mixed, alone] = [toyParameters(device), toyParameters(device)];
         const both = make(mixed);
         const late = mixed.get("bias")!;
@@ -102,7 +102,7 @@ onEveryDevice((device) => {
         const early = new Map([...mixed].filter(([name]) => name !== "bias"));
         for (let step = 0; step < 3; step++) takeStep(both, early, step);
         expect(both.stateDict().tensors.has("bias.step")).toBe(false);
-        expect(late.dataSync()).toEqual(alone.get("bias")!.dataSync());
+        expect(await late.data()).toEqual(await alone.get("bias")!.data());
         late.trainable = true;
         const single = make(new Map([["bias", alone.get("bias")!]]));
         const same = (step: number): Gradients => new Gradients([["bias", normal(7).make(5000 + step, device)]]);
@@ -113,9 +113,9 @@ onEveryDevice((device) => {
             single.step(same(step));
           });
         }
-        expect(late.dataSync()).toEqual(alone.get("bias")!.dataSync());
-        expect(both.stateDict().tensors.get("bias.step")!.itemSync()).toBe(3);
-        expect(both.stateDict().tensors.get("weight.step")!.itemSync()).toBe(6);
+        expect(await late.data()).toEqual(await alone.get("bias")!.data());
+        expect(await both.stateDict().tensors.get("bias.step")!.item()).toBe(3);
+        expect(await both.stateDict().tensors.get("weight.step")!.item()).toBe(6);
         freeAll(both, mixed);
         freeAll(single, alone);
       }));
@@ -125,7 +125,7 @@ onEveryDevice((device) => {
     ["Adam adds the decay to the gradient", false],
     ["AdamW shrinks the parameter beside it", true],
   ] as const)("%s", (_, decoupled) =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const [lr, beta1, beta2, eps, decay] = [0.1, 0.8, 0.9, 1e-3, 0.3];
       const p = new Parameter(tensor([1.5, -2]));
       const kind = decoupled ? AdamW : Adam;
@@ -146,7 +146,7 @@ onEveryDevice((device) => {
           const step = m[i] / (1 - beta1 ** t) / (Math.sqrt(v[i] / (1 - beta2 ** t)) + eps);
           want[i] = want[i]! * (decoupled ? 1 - lr * decay : 1) - lr * step;
         }
-        for (const [i, got] of p.dataSync().entries())
+        for (const [i, got] of (await p.data()).entries())
           expect(got, `element ${i} after step ${t}`).toBeCloseTo(want[i]!, 5);
       }
       optimizer.dispose();
@@ -155,7 +155,7 @@ onEveryDevice((device) => {
   );
 
   it("updates all parameters that began together in one launch, also after loading", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const params = toyParameters(device);
       const storages = (optimizer: Optimizer) =>
         new Set([...optimizer.stateDict().tensors].flatMap(([name, x]) => (name.endsWith(".step") ? [x.storage] : [])))
@@ -164,7 +164,7 @@ onEveryDevice((device) => {
       takeStep(first, params, 0);
       expect(storages(first)).toBe(1);
       const second = new AdamW(params);
-      second.loadStateDict({ groups: first.stateDict().groups, tensors: onHost(first.stateDict().tensors) });
+      second.loadStateDict({ groups: first.stateDict().groups, tensors: await onHost(first.stateDict().tensors) });
       expect(storages(second)).toBe(1);
       second.loadStateDict(first.stateDict());
       expect(storages(second)).toBe(1);
@@ -173,9 +173,9 @@ onEveryDevice((device) => {
     }));
 
   it("has groups with options of their own, and reads them at every step", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const params = toyParameters(device);
-      const start = onHost(params);
+      const start = await onHost(params);
       const [bare, decayed] = partitionParameters(params, /bias|scale/);
       expect([...bare.keys(), ...decayed.keys()]).toEqual(["bias", "scale", "weight"]);
       const optimizer = new SGD([{ params: decayed }, { params: bare, weightDecay: 0, lr: 0.5 }], {
@@ -184,23 +184,24 @@ onEveryDevice((device) => {
       });
       const still = new Gradients([...params].map(([name, { shape }]) => [name, zeros(shape)]));
       optimizer.step(still);
-      for (const [i, value] of params.get("weight")!.dataSync().entries())
+      for (const [i, value] of (await params.get("weight")!.data()).entries())
         expect(value).toBeCloseTo(start.get("weight")!.data[i]! * (1 - 0.1 * 0.5), 6);
-      expect(params.get("bias")!.dataSync()).toEqual(start.get("bias")!.data);
-      const before = params.get("bias")!.dataSync();
+      expect(await params.get("bias")!.data()).toEqual(start.get("bias")!.data);
+      const before = await params.get("bias")!.data();
       optimizer.groups[1]!.lr = 2;
       const ones = new Gradients([...params].map(([name, { shape }]) => [name, zeros(shape)]));
       scope((): void => optimizer.step(new Gradients([...ones].map(([name, x]) => [name, x.add(1)]))));
-      for (const [i, value] of params.get("bias")!.dataSync().entries()) expect(value).toBeCloseTo(before[i]! - 2, 5);
+      for (const [i, value] of (await params.get("bias")!.data()).entries())
+        expect(value).toBeCloseTo(before[i]! - 2, 5);
       ones.dispose();
       freeAll(optimizer, params);
     }));
 
   it("refuses gradients of other parameters, with their names, and changes nothing", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const params = toyParameters(device);
       const optimizer = new AdamW(params);
-      const start = onHost(params);
+      const start = await onHost(params);
       const grads = new Gradients([
         ["bias", zeros([7])],
         ["weight", zeros([5, 3])],
@@ -209,7 +210,7 @@ onEveryDevice((device) => {
       expect(() => optimizer.step(grads)).toThrow(
         "AdamW.step: expected the gradients of its trainable parameters, missing: scale; unexpected: fc.values; misshapen: weight (expected [3, 5], got [5, 3]); replace() parameters that the model has changed",
       );
-      expect(onHost(params)).toEqual(start);
+      expect(await onHost(params)).toEqual(start);
       expect(grads.size).toBe(3);
       params.get("weight")!.trainable = false;
       params.get("scale")!.trainable = false;
@@ -245,12 +246,12 @@ onEveryDevice((device) => {
     }));
 
   it("refuses the state of other parameters or groups in one error, and stays as it was", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const params = toyParameters(device);
       const optimizer = new AdamW(params, { lr: 0.5 });
       takeStep(optimizer, params, 0);
       const { groups, tensors } = optimizer.stateDict();
-      const before = onHost(tensors);
+      const before = await onHost(tensors);
       const wrong = new Map<string, HostTensor>(before);
       wrong.delete("weight.expAvg");
       wrong.set("bias.expAvgSq", { shape: [8], dtype: "float32", data: new Float32Array(8) });
@@ -268,7 +269,7 @@ onEveryDevice((device) => {
           "2 missing: scale, weight.expAvg; 2 unexpected: gone, gone.expAvg; 1 mismatched: bias.expAvgSq (expected float32 [7], got float32 [8]); " +
           "make the optimiser as it was when the state was saved",
       );
-      expect(onHost(optimizer.stateDict().tensors)).toEqual(before);
+      expect(await onHost(optimizer.stateDict().tensors)).toEqual(before);
       expect(optimizer.groups[0]!.lr).toBe(0.5);
       const [bare, decayed] = partitionParameters(params, /bias/);
       const grouped = new AdamW([{ params: bare }, { params: decayed }]);

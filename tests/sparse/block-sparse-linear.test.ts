@@ -15,6 +15,7 @@ import {
   type Tensor,
 } from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
+import { dataOf } from "../support/data-of.ts";
 import { devices, oracle } from "../support/devices.ts";
 import { withoutLeaks } from "../support/leaks.ts";
 import { holedLayout, masked, normals, worstError } from "./oracle.ts";
@@ -77,7 +78,7 @@ describe("BlockSparseLinear", () => {
     model.dispose();
   });
 
-  it("starts each row within ±1/√n of the inputs it sees, and has no weight outside", () => {
+  it("starts each row within ±1/√n of the inputs it sees, and has no weight outside", async () => {
     // Rows of blocks with 1, 4, 2 and 0 blocks; the last column of blocks is 5 wide.
     const mask = [
       [1, 0, 0, 0],
@@ -89,8 +90,8 @@ describe("BlockSparseLinear", () => {
     const shape = [4 * 16 - 2, 3 * 16 + 5] as const;
     const fanIn = [16, 53, 21, 0];
     const fc = new BlockSparseLinear(shape[1], shape[0], { layout, generator: new Generator(7) });
-    const values = fc.values.dataSync();
-    const bias = fc.bias!.dataSync();
+    const values = await fc.values.data();
+    const bias = await fc.bias!.data();
     const byRow: number[][] = [[], [], [], []];
     layout.forEachBlock((row, col, block) => {
       for (let i = 0; i < 16; i++)
@@ -114,17 +115,17 @@ describe("BlockSparseLinear", () => {
     fc.dispose();
   });
 
-  it("draws layouts and weights again from the same seed, and others from the next draw", () => {
-    const make = (): [string, string] => {
+  it("draws layouts and weights again from the same seed, and others from the next draw", async () => {
+    const make = async (): Promise<[string, string]> => {
       const fc = new BlockSparseLinear(64, 64, { density: 0.3, blockSize: 8 });
-      const read = [fc.layout.colIndices.join(), fc.values.dataSync().slice(0, 9).join()] as [string, string];
+      const read = [fc.layout.colIndices.join(), (await fc.values.data()).slice(0, 9).join()] as [string, string];
       fc.dispose();
       return read;
     };
     manualSeed(5);
-    const [first, second] = [make(), make()];
+    const [first, second] = [await make(), await make()];
     manualSeed(5);
-    expect([make(), make()]).toEqual([first, second]);
+    expect([await make(), await make()]).toEqual([first, second]);
     expect(second[0]).not.toBe(first[0]);
     expect(second[1]).not.toBe(first[1]);
     // The seed says where blocks are, whatever was drawn before.
@@ -140,39 +141,39 @@ describe("BlockSparseLinear", () => {
 
   for (const device of allDevices)
     it(`keeps blocks of a dense layer where they are, on ${device.name}`, () =>
-      withoutLeaks(() => {
+      withoutLeaks(async () => {
         const shape = [19, 21] as const;
         const layout = holedLayout(3, 3, 8, 4);
         const dense = new Linear(21, 19, { device, activation: "gelu" });
         const sparse = BlockSparseLinear.fromLinear(dense, { layout });
-        expect(scope(() => [...sparse.toDense().dataSync()])).toEqual([
-          ...masked(dense.weight.dataSync(), layout, shape),
-        ]);
-        expect([...sparse.bias!.dataSync()]).toEqual([...dense.bias!.dataSync()]);
+        const [written] = await dataOf(() => [sparse.toDense()]);
+        expect([...written]).toEqual([...masked(await dense.weight.data(), layout, shape)]);
+        expect([...(await sparse.bias!.data())]).toEqual([...(await dense.bias!.data())]);
         expect(sparse.activation).toBe("gelu");
         const back = sparse.toLinear();
-        const same = scope(() => {
+        const [got, want] = await dataOf(() => {
           const x = tensor(normals(5 * 21, 3), [5, 21], { device });
-          return worstError(sparse.forward(x).dataSync(), back.forward(x).dataSync());
+          return [sparse.forward(x), back.forward(x)];
         });
-        expect(same).toBeLessThanOrEqual(1e-6);
+        expect(worstError(got, want)).toBeLessThanOrEqual(1e-6);
         // Copies: each outlives the others.
         dense.dispose();
         back.dispose();
-        expect(sparse.bias!.dataSync().length).toBe(19);
+        expect((await sparse.bias!.data()).length).toBe(19);
         sparse.dispose();
       }));
 
   for (const device of allDevices)
     it(`with every block is the dense layer, on ${device.name}`, () =>
-      withoutLeaks(() => {
+      withoutLeaks(async () => {
         const dense = new Linear(40, 24, { device });
         const sparse = BlockSparseLinear.fromLinear(dense, { layout: BlockLayout.dense(3, 5, 8) });
-        scope((): void => {
+        const [written, got, want] = await dataOf(() => {
           const x = tensor(normals(7 * 40, 3), [7, 40], { device });
-          expect([...sparse.toDense().dataSync()]).toEqual([...dense.weight.dataSync()]);
-          expect(worstError(sparse.forward(x).dataSync(), dense.forward(x).dataSync())).toBeLessThanOrEqual(1e-6);
+          return [sparse.toDense(), sparse.forward(x), dense.forward(x)];
         });
+        expect([...written]).toEqual([...(await dense.weight.data())]);
+        expect(worstError(got, want)).toBeLessThanOrEqual(1e-6);
         dense.dispose();
         sparse.dispose();
       }));
@@ -187,12 +188,12 @@ describe("BlockSparseLinear", () => {
     fc.dispose();
   });
 
-  it("trains through a gradient that is zero everywhere", () => {
+  it("trains through a gradient that is zero everywhere", async () => {
     const fc = new BlockSparseLinear(16, 16, { blockSize: 8, seed: 1 });
     const optimizer = new AdamW(fc.namedParameters(), { lr: 0.1, weightDecay: 0 });
-    const before = [...fc.values.dataSync()];
+    const before = [...(await fc.values.data())];
     scope(() => optimizer.step(valueAndGrad(fc, (x: Tensor) => mul(sum(fc.forward(x)), 0))(randn([3, 16])).grads));
-    expect([...fc.values.dataSync()]).toEqual(before);
+    expect([...(await fc.values.data())]).toEqual(before);
     optimizer.dispose();
     fc.dispose();
   });

@@ -13,6 +13,7 @@ import { readSafetensors, scope, tensor, writeSafetensors, type HostTensor, type
 import { describe, expect, it } from "vitest";
 import { devices, oracle } from "../support/devices.ts";
 import { withoutLeaks } from "../support/leaks.ts";
+import { onHost } from "../support/toy-parameters.ts";
 import { normals } from "./oracle.ts";
 import { TinyEncoder } from "./tiny-encoder.ts";
 
@@ -253,7 +254,7 @@ describe("denseStateDict", () => {
 describe("BlockSparseLinear.fromStateDict", () => {
   for (const device of [oracle, ...devices])
     it(`takes the layout from the state, on ${device.name}`, () =>
-      withoutLeaks(() => {
+      withoutLeaks(async () => {
         const layout = BlockLayout.fromMask(
           [
             [0, 1, 1],
@@ -265,7 +266,7 @@ describe("BlockSparseLinear.fromStateDict", () => {
           8,
         );
         const layer = new BlockSparseLinear(21, 19, { layout, device });
-        const state = new Map([...saved(layer.stateDict())].map(([name, x]) => [`a.b.${name}`, x] as const));
+        const state = new Map([...(await onHost(layer.stateDict()))].map(([name, x]) => [`a.b.${name}`, x] as const));
         const again = BlockSparseLinear.fromStateDict(21, 19, state, { prefix: "a.b.", activation: "relu", device });
         expect(again.layout.equals(layout)).toBe(true);
         expect([again.activation, again.values.device.name, again.numParameters()]).toEqual([
@@ -273,7 +274,7 @@ describe("BlockSparseLinear.fromStateDict", () => {
           device.name,
           layer.numParameters(),
         ]);
-        expect(saved(again.stateDict())).toEqual(saved(layer.stateDict()));
+        expect(await onHost(again.stateDict())).toEqual(await onHost(layer.stateDict()));
         for (const owner of [layer, again]) owner.dispose();
       }));
 

@@ -1,8 +1,9 @@
 import { vjp } from "@tessera/autograd";
 import { BlockLayout, BlockSparseMatrix, blockSparseLinear, dds, dsd, sdd, type BlockSparse } from "@tessera/sparse";
 import type { Tensor } from "@tessera/tensor";
-import { permute, scope, tensor, type Backend } from "@tessera/tensor";
+import { permute, tensor, type Backend, type TypedArray } from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
+import { dataOf } from "../support/data-of.ts";
 import { devices, oracle } from "../support/devices.ts";
 import { withoutLeaks } from "../support/leaks.ts";
 import {
@@ -87,7 +88,7 @@ for (const device of allDevices)
     for (const [n, one] of cases.entries())
       for (const contiguous of n % 3 === 0 ? [true, false] : [true])
         it(`${title(one)}${contiguous ? "" : ", views"}`, () =>
-          withoutLeaks(() => {
+          withoutLeaks(async () => {
             const { layout, shape, tokens } = one;
             const [outputs, inputs] = shape;
             const [x, dy, dense, bias] = [
@@ -100,7 +101,7 @@ for (const device of allDevices)
             const make = (values: Float32Array, width: number): Tensor =>
               contiguous ? tensor(values, [tokens, width], { device }) : swapped(values, [tokens, width], device);
 
-            scope((): void => {
+            const [y, dx, dValues, dBias, byDds, byDsd, byDsdTransposed, bySdd] = await dataOf(() => {
               const matrix = BlockSparseMatrix.fromDense(tensor(dense, [outputs, inputs], { device }), layout);
               const pulled = vjp(
                 (xs: Tensor, values: Tensor, bs: Tensor) => blockSparseLinear(xs, withValues(matrix, values), bs),
@@ -108,68 +109,58 @@ for (const device of allDevices)
                 matrix.values,
                 tensor(bias, [outputs], { device }),
               );
-              expect(
-                worstError(pulled.value.dataSync(), forwardOracle(x, w, bias, tokens, shape)),
-                "forward",
-              ).toBeLessThanOrEqual(TOLERANCE);
-
               const [dx, dValues, dBias] = pulled.pullback(make(dy, outputs));
-              expect(
-                worstError(dx!.dataSync(), inputGradientOracle(dy, w, tokens, shape)),
-                "input gradient",
-              ).toBeLessThanOrEqual(TOLERANCE);
-              const dDense = masked(weightGradientOracle(dy, x, tokens, shape), layout, shape);
-              expectBlocks(dValues!.dataSync(), dDense, one);
-              const db = Float64Array.from({ length: outputs }, (_, o) =>
-                Array.from({ length: tokens }, (_, t) => dy[t * outputs + o]!).reduce((a, b) => a + b, 0),
-              );
-              expect(worstError(dBias!.dataSync(), db), "bias gradient").toBeLessThanOrEqual(TOLERANCE);
-
-              // The same by the literature's names.
-              expect(
-                worstError(dds(make(dy, outputs), matrix).dataSync(), inputGradientOracle(dy, w, tokens, shape)),
-                "dds",
-              ).toBeLessThanOrEqual(TOLERANCE);
-              const wx = transposed(dsd(matrix, permute(make(x, inputs), [1, 0])).dataSync(), outputs, tokens);
-              expect(
-                worstError(wx, forwardOracle(x, w, new Float64Array(outputs), tokens, shape)),
-                "dsd",
-              ).toBeLessThanOrEqual(TOLERANCE);
-              const wdy = transposed(
-                dsd(matrix, permute(make(dy, outputs), [1, 0]), { transposed: true }).dataSync(),
-                inputs,
-                tokens,
-              );
-              expect(worstError(wdy, inputGradientOracle(dy, w, tokens, shape)), "dsd transposed").toBeLessThanOrEqual(
-                TOLERANCE,
-              );
-              expectBlocks(sdd(permute(make(dy, outputs), [1, 0]), make(x, inputs), matrix).dataSync(), dDense, one);
+              return [
+                pulled.value,
+                dx!,
+                dValues!,
+                dBias!,
+                // The same by the literature's names.
+                dds(make(dy, outputs), matrix),
+                dsd(matrix, permute(make(x, inputs), [1, 0])),
+                dsd(matrix, permute(make(dy, outputs), [1, 0]), { transposed: true }),
+                sdd(permute(make(dy, outputs), [1, 0]), make(x, inputs), matrix),
+              ];
             });
+            const near = (got: TypedArray, want: ArrayLike<number>, name: string): void =>
+              expect(worstError(got, want), name).toBeLessThanOrEqual(TOLERANCE);
+            const wantedDx = inputGradientOracle(dy, w, tokens, shape);
+            const dDense = masked(weightGradientOracle(dy, x, tokens, shape), layout, shape);
+            const db = Float64Array.from({ length: outputs }, (_, o) =>
+              Array.from({ length: tokens }, (_, t) => dy[t * outputs + o]!).reduce((a, b) => a + b, 0),
+            );
+            near(y, forwardOracle(x, w, bias, tokens, shape), "forward");
+            near(dx, wantedDx, "input gradient");
+            expectBlocks(dValues, dDense, one);
+            near(dBias, db, "bias gradient");
+            near(byDds, wantedDx, "dds");
+            const unbiased = forwardOracle(x, w, new Float64Array(outputs), tokens, shape);
+            near(transposed(byDsd, outputs, tokens), unbiased, "dsd");
+            near(transposed(byDsdTransposed, inputs, tokens), wantedDx, "dsd transposed");
+            expectBlocks(bySdd, dDense, one);
           }));
   });
 
 for (const device of allDevices)
   it(`what sticks out of a weight gradient is 0 even where inputs are not finite, on ${device.name}`, () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const shape = [13, 11] as const;
       const layout = BlockLayout.dense(2, 2, 8);
-      scope((): void => {
-        const bad = (values: Float32Array): Float32Array =>
-          values.map((value, i) => (i % 3 === 0 ? NaN : i % 3 === 1 ? Infinity : value));
-        const [dy, x] = [
-          tensor(bad(normals(5 * 13, 1)), [5, 13], { device }),
-          tensor(bad(normals(5 * 11, 2)), [5, 11], { device }),
-        ];
-        const values = sdd(permute(dy, [1, 0]), x, BlockSparseMatrix.zeros(shape, { layout, device })).dataSync();
-        const padding: number[] = [];
-        layout.forEachBlock((row, col, block) => {
-          for (let i = 0; i < 8; i++)
-            for (let j = 0; j < 8; j++)
-              if (row * 8 + i >= 13 || col * 8 + j >= 11) padding.push(values[(block * 8 + i) * 8 + j]!);
-        });
-        expect(padding.length).toBe(4 * 64 - 13 * 11);
-        expect(padding.filter((value) => value !== 0)).toEqual([]);
+      const bad = (values: Float32Array): Float32Array =>
+        values.map((value, i) => (i % 3 === 0 ? NaN : i % 3 === 1 ? Infinity : value));
+      const [values] = await dataOf(() => {
+        const dy = tensor(bad(normals(5 * 13, 1)), [5, 13], { device });
+        const x = tensor(bad(normals(5 * 11, 2)), [5, 11], { device });
+        return [sdd(permute(dy, [1, 0]), x, BlockSparseMatrix.zeros(shape, { layout, device }))];
       });
+      const padding: number[] = [];
+      layout.forEachBlock((row, col, block) => {
+        for (let i = 0; i < 8; i++)
+          for (let j = 0; j < 8; j++)
+            if (row * 8 + i >= 13 || col * 8 + j >= 11) padding.push(values[(block * 8 + i) * 8 + j]!);
+      });
+      expect(padding.length).toBe(4 * 64 - 13 * 11);
+      expect(padding.filter((value) => value !== 0)).toEqual([]);
     }));
 
 const withValues = (matrix: BlockSparseMatrix, values: Tensor): BlockSparse => ({

@@ -3,6 +3,7 @@ import { AdamW } from "@tessera/nn";
 import { BlockLayout, BlockSparseLinear, regrow, type RegrowOptions } from "@tessera/sparse";
 import { manualSeed, mean, scope, square, tensor, type Tensor } from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
+import { dataOf } from "../support/data-of.ts";
 import { devices, oracle } from "../support/devices.ts";
 import { withoutLeaks } from "../support/leaks.ts";
 import { normals } from "./oracle.ts";
@@ -37,7 +38,7 @@ const norm = (block: readonly number[]): number => block.reduce((sum, value) => 
 describe("regrow", () => {
   for (const device of [oracle, ...devices])
     it(`moves the weakest blocks and keeps the others, with their moments, on ${device.name}`, () =>
-      withoutLeaks(() => {
+      withoutLeaks(async () => {
         const layer = make(0.4, device);
         const optimizers = [
           new AdamW(new Map([["values", layer.values]]), { lr: 0.01 }),
@@ -53,17 +54,19 @@ describe("regrow", () => {
               ).grads,
             );
           });
-        const before = blocksOf(layer, layer.values.dataSync());
-        const moments = optimizers.map((optimizer) =>
-          blocksOf(layer, optimizer.stateDict().tensors.get("values.expAvg")!.dataSync()),
+        const before = blocksOf(layer, await layer.values.data());
+        const moments = await Promise.all(
+          optimizers.map(async (optimizer) =>
+            blocksOf(layer, await optimizer.stateDict().tensors.get("values.expAvg")!.data()),
+          ),
         );
         const { values } = layer;
 
-        const { dropped, grown } = regrow(layer, { fraction: 0.25, seed: 7 }, ...optimizers);
+        const { dropped, grown } = await regrow(layer, { fraction: 0.25, seed: 7 }, ...optimizers);
 
         expect([dropped.length, grown.length, layer.layout.blocks, layer.values]).toEqual([2, 2, 8, values]);
         expect([layer.layout.deadRows(), layer.layout.deadColumns()]).toEqual([[], []]);
-        const after = blocksOf(layer, layer.values.dataSync());
+        const after = blocksOf(layer, await layer.values.data());
         const [gone, come] = [dropped.map(String), grown.map(String)];
         for (const place of gone) expect(after.has(place)).toBe(false);
         for (const place of come) {
@@ -87,7 +90,7 @@ describe("regrow", () => {
         }
         // Every optimiser, not the first alone.
         for (const [i, optimizer] of optimizers.entries()) {
-          const now = blocksOf(layer, optimizer.stateDict().tensors.get("values.expAvg")!.dataSync());
+          const now = blocksOf(layer, await optimizer.stateDict().tensors.get("values.expAvg")!.data());
           for (const [place, block] of now)
             expect(block).toEqual(come.includes(place) ? new Array(64).fill(0) : moments[i]!.get(place));
         }
@@ -95,46 +98,46 @@ describe("regrow", () => {
       }));
 
   it("lets training go on", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const layer = make();
       const optimizer = new AdamW(layer.namedParameters(), { lr: 0.01 });
       for (let round = 0; round < 5; round++) {
         train(layer, optimizer, 3);
-        const { grown } = regrow(layer, { fraction: 0.3, seed: round }, optimizer);
+        const { grown } = await regrow(layer, { fraction: 0.3, seed: round }, optimizer);
         train(layer, optimizer, 1);
-        const blocks = blocksOf(layer, layer.values.dataSync());
+        const blocks = blocksOf(layer, await layer.values.data());
         for (const place of grown) expect(norm(blocks.get(String(place))!)).toBeGreaterThan(0);
       }
       for (const owner of [optimizer, layer]) owner.dispose();
     }));
 
-  it("grows where the scores are highest", () => {
+  it("grows where the scores are highest", async () => {
     const layer = make();
     const free = [...layer.layout.mask()].flatMap((one, at) => (one ? [] : [at]));
     const best = [free[5]!, free[2]!];
     const scores = Float64Array.from({ length: 20 }, (_, at) =>
       at === best[0] ? 9 : at === best[1] ? 8 : layer.layout.mask()[at] ? 100 : at / 100,
     );
-    const { grown } = regrow(layer, { fraction: 0.25, grow: scores });
+    const { grown } = await regrow(layer, { fraction: 0.25, grow: scores });
     expect(grown.map(([row, col]) => row * 5 + col)).toEqual(best);
     layer.dispose();
   });
 
-  it("keeps rows equal when asked", () => {
+  it("keeps rows equal when asked", async () => {
     const counts = ({ layout: { crowIndices } }: BlockSparseLinear): number[] =>
       [...crowIndices.slice(1)].map((end, row) => end - crowIndices[row]!);
     const layer = new BlockSparseLinear(64, 64, { density: 0.5, blockSize: 8, seed: 1 });
     const before = counts(layer);
     for (let seed = 0; seed < 5; seed++)
-      expect(regrow(layer, { fraction: 0.3, balanced: true, seed }).grown.length).toBeGreaterThan(5);
+      expect((await regrow(layer, { fraction: 0.3, balanced: true, seed })).grown.length).toBeGreaterThan(5);
     expect(counts(layer)).toEqual(before);
     layer.dispose();
   });
 
-  it("starts new blocks as in a new layer when asked: not all with one number", () => {
+  it("starts new blocks as in a new layer when asked: not all with one number", async () => {
     const layer = make();
-    const { grown } = regrow(layer, { fraction: 0.25, init: "uniform", seed: 2 });
-    const blocks = blocksOf(layer, layer.values.dataSync());
+    const { grown } = await regrow(layer, { fraction: 0.25, init: "uniform", seed: 2 });
+    const blocks = blocksOf(layer, await layer.values.data());
     const drawn = grown.map((place) => blocks.get(String(place))!);
     for (const block of drawn) {
       expect(new Set(block).size).toBeGreaterThan(60);
@@ -146,9 +149,9 @@ describe("regrow", () => {
     layer.dispose();
   });
 
-  it("moves no more blocks than there are free places", () => {
+  it("moves no more blocks than there are free places", async () => {
     const full = new BlockSparseLinear(32, 32, { density: 1, blockSize: 8, seed: 1 });
-    expect(regrow(full, { fraction: 0.5 })).toEqual({ dropped: [], grown: [] });
+    expect(await regrow(full, { fraction: 0.5 })).toEqual({ dropped: [], grown: [] });
     const nearly = BlockLayout.fromMask(
       [
         [1, 1, 1, 1],
@@ -161,7 +164,7 @@ describe("regrow", () => {
       8,
     );
     const layer = new BlockSparseLinear(32, 32, { layout: nearly });
-    expect(regrow(layer, { fraction: 0.5 }).grown).toEqual([[3, 3]]);
+    expect((await regrow(layer, { fraction: 0.5 })).grown).toEqual([[3, 3]]);
     expect(layer.layout.blocks).toBe(15);
     const none = new BlockSparseLinear(16, 16, {
       mask: [
@@ -170,59 +173,57 @@ describe("regrow", () => {
       ],
       blockSize: 8,
     });
-    expect(regrow(none, { fraction: 1 })).toEqual({ dropped: [], grown: [] });
+    expect(await regrow(none, { fraction: 1 })).toEqual({ dropped: [], grown: [] });
     for (const owner of [full, layer, none]) owner.dispose();
   });
 
-  it("leaves no row or column empty that was not, and the padding zero", () => {
+  it("leaves no row or column empty that was not, and the padding zero", async () => {
     for (let seed = 0; seed < 10; seed++) {
       const layer = new BlockSparseLinear(37, 29, { density: 0.3, blockSize: 8, seed });
-      regrow(layer, { fraction: 1, init: "uniform", seed });
+      await regrow(layer, { fraction: 1, init: "uniform", seed });
       expect([layer.layout.deadRows(), layer.layout.deadColumns()]).toEqual([[], []]);
-      const inside = scope(
-        () =>
-          layer
-            .toDense()
-            .dataSync()
-            .filter((value: number) => value !== 0).length,
+      const [written] = await dataOf(() => [layer.toDense()]);
+      expect((await layer.values.data()).filter((value: number) => value !== 0).length).toBe(
+        written.filter((value: number) => value !== 0).length,
       );
-      expect(layer.values.dataSync().filter((value: number) => value !== 0).length).toBe(inside);
       layer.dispose();
     }
   });
 
-  it("follows from its seed", () => {
-    const moves = (seed: number): string => {
+  it("follows from its seed", async () => {
+    const moves = async (seed: number): Promise<string> => {
       const layer = make(0.4);
-      const moved = JSON.stringify(regrow(layer, { fraction: 0.5, seed }));
+      const moved = JSON.stringify(await regrow(layer, { fraction: 0.5, seed }));
       layer.dispose();
       return moved;
     };
-    expect(moves(1)).toBe(moves(1));
-    expect(new Set([1, 2, 3, 4, 5].map(moves)).size).toBeGreaterThan(1);
+    expect(await moves(1)).toBe(await moves(1));
+    expect(new Set(await Promise.all([1, 2, 3, 4, 5].map(moves))).size).toBeGreaterThan(1);
   });
 
   it("refuses what is outside its domain, by text, and changes nothing", () =>
-    withoutLeaks(() => {
+    withoutLeaks(async () => {
       const [layer, other] = [make(), make()];
-      const before = [layer.layout.colIndices.join(), layer.values.dataSync().join()].join();
-      const bad = (options: RegrowOptions) => () => regrow(layer, options);
-      expect(bad({ fraction: 1.5 })).toThrow("regrow: a fraction lies from 0 to 1, got 1.5");
-      expect(bad({ fraction: 0.5, seed: -1 })).toThrow("regrow: a seed is a whole number from 0 to 2^53 - 1, got -1");
-      expect(bad({ fraction: 0.5, grow: [1, 2, 3] })).toThrow(
+      const before = [layer.layout.colIndices.join(), (await layer.values.data()).join()].join();
+      const bad = (options: RegrowOptions) => regrow(layer, options);
+      await expect(bad({ fraction: 1.5 })).rejects.toThrow("regrow: a fraction lies from 0 to 1, got 1.5");
+      await expect(bad({ fraction: 0.5, seed: -1 })).rejects.toThrow(
+        "regrow: a seed is a whole number from 0 to 2^53 - 1, got -1",
+      );
+      await expect(bad({ fraction: 0.5, grow: [1, 2, 3] })).rejects.toThrow(
         "regrow: expected 4 × 5 scores, got 3; give one for each block",
       );
-      expect(bad({ fraction: 0.5, grow: new Float64Array(20).fill(NaN) })).toThrow(
+      await expect(bad({ fraction: 0.5, grow: new Float64Array(20).fill(NaN) })).rejects.toThrow(
         "regrow: the score of block [0, 0] is NaN",
       );
       const optimizer = new AdamW(other.namedParameters(), { lr: 1 });
-      expect(() => regrow(layer, { fraction: 0.5 }, optimizer)).toThrow(
+      await expect(regrow(layer, { fraction: 0.5 }, optimizer)).rejects.toThrow(
         "regrow: expected optimisers of the layer's values, got one that does not have them",
       );
       expect(() => layer.relayout(BlockLayout.dense(4, 5, 8), other.values)).toThrow(
         "relayout: expected 8 blocks of 8 as before, got 20 of 8; make a new layer",
       );
-      expect([layer.layout.colIndices.join(), layer.values.dataSync().join()].join()).toBe(before);
+      expect([layer.layout.colIndices.join(), (await layer.values.data()).join()].join()).toBe(before);
       for (const owner of [optimizer, layer, other]) owner.dispose();
     }));
 });

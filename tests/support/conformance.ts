@@ -67,7 +67,11 @@ const agrees = (
           expect(difference(got.outputs[i]!, output, sample.within ?? tolerance.forward), `output ${i}`).toBeNull();
         expect(got.gradients.length).toBe(want.gradients.length);
         for (const [i, gradient] of want.gradients.entries())
-          if (gradient) expect(difference(got.gradients[i]!, gradient, tolerance.gradient), `gradient ${i}`).toBeNull();
+          if (gradient)
+            expect(
+              difference(got.gradients[i]!, gradient, sample.gradientWithin ?? tolerance.gradient),
+              `gradient ${i}`,
+            ).toBeNull();
       }));
   if (!sample.noGradient)
     it(`${title} has the gradient of finite differences`, () => withoutLeaks(() => checkGradient(call, sample, seed)));

@@ -18,6 +18,8 @@ export interface Sample<F> {
   readonly note?: string;
   /** `"equal"` for moves and integers; else the error allowed relative to the largest value, or per element. */
   readonly within?: Tolerance;
+  /** The same for the gradient: of a move that repeats elements it is a sum. */
+  readonly gradientWithin?: Tolerance;
   /** Not checked by finite differences, with the reason: a corner, a constant. */
   readonly noGradient?: string;
 }

@@ -22,8 +22,14 @@ export const takeStep = (optimizer: Optimizer, params: ReadonlyMap<string, Param
   scope((): void => optimizer.step(toyGradients(params, step)));
 
 /** Copies on the host, as files hold them. */
-export const onHost = (tensors: ReadonlyMap<string, Tensor>): Map<string, HostTensor> =>
-  new Map([...tensors].map(([name, x]) => [name, { shape: x.shape, dtype: x.dtype, data: x.dataSync() }]));
+export const onHost = async (tensors: ReadonlyMap<string, Tensor>): Promise<Map<string, HostTensor>> =>
+  new Map(
+    await Promise.all(
+      [...tensors].map(
+        async ([name, x]) => [name, { shape: x.shape, dtype: x.dtype, data: await x.data() }] as [string, HostTensor],
+      ),
+    ),
+  );
 
 export const freeAll = (optimizer: Optimizer, params: ReadonlyMap<string, Parameter>): void => {
   optimizer.dispose();

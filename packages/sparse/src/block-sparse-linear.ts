@@ -215,6 +215,8 @@ export class BlockSparseLinear extends Module implements BlockSparse {
   /** Values belong where the layer's own indices say: those of another layout are refused, even when their lengths are right. */
   protected override checkState(name: string, value: Tensor | HostTensor): string | null {
     if (name !== "crowIndices" && name !== "colIndices") return null;
+    if (value instanceof Tensor && !value.device.readSync)
+      return `a layout on ${value.device.name}, which cannot be read synchronously; await its to("cpu") first`;
     const [own, given] = [this.layout[name], hostData(value)];
     const at = own.findIndex((index, i) => index !== given[i]);
     return at < 0

@@ -250,6 +250,13 @@ const planLayer = (
   problems: string[],
 ): PlannedLayer[] => {
   const [outFeatures, inFeatures] = shapeOf(layer);
+  const { device } = layer.weight;
+  if (!device.readSync) {
+    problems.push(
+      `${name} is on ${device.name}, where weights cannot be judged; plan with the model on the cpu: await model.to("cpu"), plan, patch, and await model.to("${device.name}") again`,
+    );
+    return [];
+  }
   const { rows, cols } = blockGrid("patcher", [outFeatures, inFeatures], blockSize);
   const blocks = blockCount(rows, cols, recipe.density);
   try {

@@ -30,19 +30,19 @@ export interface Regrown {
 /**
  * Moves the weakest blocks of a layer elsewhere: those of the smallest norm go, unless they are the last of their row or column, and
  * as many come back in other places. The parameter and the number of blocks stay the same. Optimisers that are given keep
- * the state of the blocks that stay, and start afresh for the others.
+ * the state of the blocks that stay, and start afresh for the others. Wait for it before the next step: it reads the values first.
  *
  * {@link https://arxiv.org/abs/1707.04780 Mocanu et al. 2018} (SET), {@link https://arxiv.org/abs/1911.11134 Evci et al. 2020} (RigL)
  *
  * @throws ArgumentError when an option is outside its domain, or an optimiser does not have the layer's values. Nothing is changed.
  * @example
- * regrow(layer, { fraction: 0.1, seed: step }, optimizer);
+ * await regrow(layer, { fraction: 0.1, seed: step }, optimizer);
  */
-export const regrow = (
+export const regrow = async (
   layer: BlockSparseLinear,
   options: RegrowOptions,
   ...optimizers: readonly Optimizer[]
-): Regrown => {
+): Promise<Regrown> => {
   const { fraction, grow = "random", init = "zeros", balanced = false, seed = 0 } = options;
   const { layout, values } = layer;
   const { rows, cols, blockSize: b } = layout;
@@ -62,7 +62,7 @@ export const regrow = (
   const wanted = Math.min(Math.round(fraction * layout.blocks), free.length);
   const order = grow === "random" ? new SeededRandom(seed).permutation(rows * cols) : ranked(grow);
   const candidates = order.filter((at) => !mask[at]);
-  const { dropped, grown } = choose(layer, wanted, candidates, balanced);
+  const { dropped, grown } = choose(layout, await values.data(), { wanted, candidates, balanced });
   for (const at of dropped) mask[at] = 0;
   for (const at of grown) mask[at] = 1;
   const next = BlockLayout.fromMask(mask, rows, cols, b);
@@ -116,15 +116,13 @@ const ranked = (scores: ArrayLike<number>): number[] =>
 
 /** The weakest blocks that may go, and the first candidates that may come: in pairs, so that counts agree. */
 const choose = (
-  { layout, values }: BlockSparseLinear,
-  wanted: number,
-  candidates: readonly number[],
-  balanced: boolean,
+  layout: BlockLayout,
+  numbers: ArrayLike<number>,
+  { wanted, candidates, balanced }: { wanted: number; candidates: readonly number[]; balanced: boolean },
 ): { dropped: number[]; grown: number[] } => {
   const { cols, blockSize: b, crowIndices, ccolIndices } = layout;
   const inRow = Int32Array.from({ length: layout.rows }, (_, row) => crowIndices[row + 1]! - crowIndices[row]!);
   const inCol = Int32Array.from({ length: cols }, (_, col) => ccolIndices[col + 1]! - ccolIndices[col]!);
-  const numbers = values.dataSync();
   const blocks: { at: number; norm: number }[] = [];
   layout.forEachBlock((row, col, block) => {
     let squares = 0;

@@ -1,5 +1,6 @@
 import { resolveDevice, type DeviceLike } from "./backend.ts";
 import { ShapeError } from "./error.ts";
+import { contiguousCopy } from "./op.ts";
 import { keep } from "./scope.ts";
 import { sameShape, showShape } from "./shape.ts";
 import { Storage } from "./storage.ts";
@@ -20,7 +21,7 @@ export class Parameter extends Tensor {
   /** Takes `value` over: that handle is freed. A view is copied into storage of its own. */
   constructor(value: Tensor, { trainable = true }: { trainable?: boolean } = {}) {
     const own = value.isContiguous() && value.offset === 0 && value.numel() === value.storage.length;
-    const source = own ? value : Tensor.fromHost(value.dataSync(), value.shape, value.dtype, value.device, "parameter");
+    const source = own ? value : contiguousCopy(value);
     super(source.storage.retain(), source, "parameter");
     this.trainable = trainable;
     keep(this);

@@ -281,9 +281,9 @@ const ERF: usize = memory.data<f32>([
   return four(NativeMath.cos(lane(x, 0)), NativeMath.cos(lane(x, 1)), NativeMath.cos(lane(x, 2)), NativeMath.cos(lane(x, 3)));
 }
 
-/** x^y with C's special cases: 1^NaN = 1, x^0 = 1, a negative x only to whole powers. */
+/** x^y with C's special cases: 1^NaN = 1, (-1)^±infinity = 1, x^0 = 1, a negative x only to whole powers. */
 function power(x: f64, y: f64): f64 {
-  return x == 1 ? 1 : NativeMath.pow(x, y);
+  return x == 1 || (x == -1 && abs(y) == Infinity) ? 1 : NativeMath.pow(x, y);
 }
 
 // @ts-ignore: decorator

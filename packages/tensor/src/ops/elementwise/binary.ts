@@ -30,7 +30,8 @@ export const minimumOp = binary("minimum", {
 });
 export const powOp = binary("pow", {
   wgsl: "powOf(x, y)",
-  reference: (x, y) => (x === 1 ? 1 : x ** y),
+  // C's and torch's, where JavaScript has NaN: 1^NaN = 1, (−1)^±∞ = 1.
+  reference: (x, y) => (x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y),
   cpu: f32("pow_f32"),
 });
 export const eqOp = binary("eq", {
@@ -40,7 +41,8 @@ export const eqOp = binary("eq", {
   out: "bool",
 });
 export const neOp = binary("ne", {
-  wgsl: "select(0u, 1u, x != y)",
+  // Some drivers take x != y for false when one is NaN.
+  wgsl: "select(1u, 0u, x == y)",
   reference: (x, y) => +(x !== y),
   cpu: all("ne"),
   out: "bool",

@@ -92,7 +92,8 @@ const castNames = (to: DType) => ({
   bool: `cast_bool_${suffix[to]}`,
 });
 export const castOp = unary<{ dtype: DType }>("cast", {
-  wgsl: (from, { dtype }) => (dtype === "bool" ? `select(0u, 1u, x != ${wgslType[from]}(0))` : `${wgslType[dtype]}(x)`),
+  // By ==: some drivers take x != 0 for false when x is NaN.
+  wgsl: (from, { dtype }) => (dtype === "bool" ? `select(1u, 0u, x == ${wgslType[from]}(0))` : `${wgslType[dtype]}(x)`),
   reference: (x, { dtype }) => (dtype === "bool" ? (x !== 0 ? 1 : 0) : dtype === "int32" ? Math.trunc(x) : x),
   cpu: ({ dtype }) => castNames(dtype),
   out: (_, { dtype }) => dtype,
