@@ -135,7 +135,7 @@ export function block_product_f32(
   const column = <usize>(firstLine * b) << 2;
   const columns = min(endLine * b, features) - firstLine * b;
   const at = (<usize>first * <usize>features << 2) + column;
-  finish(y + at, pre ? pre + at : 0, ldc, count, columns, bias ? bias + column : 0, activation);
+  finish(y + at, pre ? pre + at : 0, ldc, count, columns, bias ? bias + column : 0, 0, activation);
 }
 
 /**

@@ -22,6 +22,7 @@ import {
   type MatrixAttrs,
 } from "../../block-index.ts";
 import { activatedBlockSparseLinearCpu, blockSparseLinearCpu, ddsCpu, sddCpu } from "./block-matmul.cpu.ts";
+import { activatedBlockSparseLinearWgsl, blockSparseLinearWgsl, ddsWgsl, sddWgsl } from "./block-matmul.wgsl.ts";
 import {
   activatedBlockSparseLinearReference,
   blockSparseLinearReference,
@@ -78,7 +79,7 @@ export const blockSparseLinearOp = defineOp<BlockSparseLinearSignature>({
   infer: ([x, values, bias, ...index], attrs) => [
     { shape: linearShape(x, values, bias, index, attrs), dtype: "float32" },
   ],
-  kernels: { reference: blockSparseLinearReference, cpu: blockSparseLinearCpu },
+  kernels: { reference: blockSparseLinearReference, cpu: blockSparseLinearCpu, webgpu: blockSparseLinearWgsl },
 });
 
 /** y = f(x Wᵀ + b) in one pass. An op of its own, so that the plain product keeps neither its output nor a pre-activation. */
@@ -89,7 +90,11 @@ export const activatedBlockSparseLinearOp = defineOp<ActivatedBlockSparseLinearS
     return [out, out];
   },
   extras: 1,
-  kernels: { reference: activatedBlockSparseLinearReference, cpu: activatedBlockSparseLinearCpu },
+  kernels: {
+    reference: activatedBlockSparseLinearReference,
+    cpu: activatedBlockSparseLinearCpu,
+    webgpu: activatedBlockSparseLinearWgsl,
+  },
 });
 
 /** dx = dy W. */
@@ -102,7 +107,7 @@ export const ddsOp = defineOp<DdsSignature>({
     checkValues("dds", values, index[1], attrs);
     return [{ shape: [...leadingDims("dds", "a left factor", dy, outputs, attrs.shape), inputs], dtype: "float32" }];
   },
-  kernels: { reference: ddsReference, cpu: ddsCpu },
+  kernels: { reference: ddsReference, cpu: ddsCpu, webgpu: ddsWgsl },
 });
 
 /** dW = dyᵀ x, where blocks are. */
@@ -119,7 +124,7 @@ export const sddOp = defineOp<SddSignature>({
       );
     return [{ shape: [index[1].shape[0]!, blockSize, blockSize], dtype: "float32" }];
   },
-  kernels: { reference: sddReference, cpu: sddCpu },
+  kernels: { reference: sddReference, cpu: sddCpu, webgpu: sddWgsl },
 });
 
 const matrix = ({ shape, blockSize }: BlockIndex): MatrixAttrs => ({ shape, blockSize });

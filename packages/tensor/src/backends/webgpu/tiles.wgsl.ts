@@ -16,15 +16,21 @@ export interface TilePlan {
   readonly bk: number;
   readonly tm: number;
   readonly tn: number;
+  /** Rounds of the innermost loop that are written out; 1 by default. Divides bk. */
+  readonly unroll?: number;
+  /** 2: the next step's elements are on their way during a step; 1: they come between steps, which takes fewer registers. */
+  readonly stages: 1 | 2;
+  /** Only so many squares on the tile's diagonal are computed: as many small products side by side. tm = tn = 4 then. */
+  readonly diagonal?: number;
 }
 
 /** Which way an operand's memory runs: along k, or across (along m of A, n of B). */
 export type Runs = "along" | "across";
 
-export const threadsOf = ({ bm, bn, tm, tn }: TilePlan): number => (bm / tm) * (bn / tn);
+export const threadsOf = ({ bm, bn, tm, tn, diagonal = 1 }: TilePlan): number => ((bm / tm) * (bn / tn)) / diagonal;
 
 /** Bytes of workgroup memory. */
-export const tileBytes = ({ bm, bn, bk }: TilePlan): number => 2 * bk * (bm + bn) * 4;
+export const tileBytes = ({ bm, bn, bk, stages }: TilePlan): number => stages * bk * (bm + bn) * 4;
 
 export type Form = "unrolled" | "rolled";
 
@@ -56,30 +62,51 @@ const list = (form: Form, name: string, n: number): string =>
 
 /**
  * A product. `load(operand, across, k)` is an expression for the vec4 of operand "A" or "B" that starts at an element of the tile: `across`
- * and `k` are expressions, k counted from the start of step `step`. It runs along k or across, as `runs` says.
+ * and `k` are expressions, k counted from the start of step `at`. It runs along k or across, as `runs` says.
  */
 export interface TileText {
   readonly plan: TilePlan;
   readonly form: Form;
   readonly runs: { readonly A: Runs; readonly B: Runs };
   readonly load: (operand: "A" | "B", across: string, k: string) => string;
+  /** Statements ahead of the loads of step `at`, for what they share. */
+  readonly prepare?: string;
 }
 
-/** Declarations outside of main. */
-export const tileDeclarations = ({ bm, bn, bk }: TilePlan): string => /* wgsl */ `
-var<workgroup> tileA: array<vec4<f32>, ${(2 * bk * bm) / 4}>;
-var<workgroup> tileB: array<vec4<f32>, ${(2 * bk * bn) / 4}>;`;
+/** Declarations outside of main: the stages of each operand. */
+export const tileDeclarations = ({ plan: { bm, bn, bk, stages }, form }: TileText): string => {
+  const declare = (name: string, width: number): string =>
+    form === "unrolled"
+      ? range(stages)
+          .map((stage) => `var<workgroup> ${name}${stage}: array<vec4<f32>, ${(bk * width) / 4}>;`)
+          .join("\n")
+      : `var<workgroup> ${name}: array<vec4<f32>, ${(stages * bk * width) / 4}>;`;
+  return `${declare("tileA", bm)}\n${declare("tileB", bn)}`;
+};
+
+/**
+ * A vec4 of a stage in workgroup memory. Unrolled, the stage is a number and has an array of its own: that an index is inside can then be
+ * proved, and costs no test.
+ */
+const staged = ({ plan, form }: TileText, operand: "A" | "B", stage: string, index: string): string =>
+  form === "unrolled"
+    ? `tile${operand}${stage}[${index}]`
+    : `tile${operand}[${stage} * ${(plan.bk * (operand === "A" ? plan.bm : plan.bn)) / 4}u + ${index}]`;
 
 /** The sums, and the place of this invocation (`lane` is its number) in the tile. */
 export const tileStart = ({ plan, form }: TileText): string => {
   const { bn, tm, tn } = plan;
   const columns = bn / tn;
-  // 32 neighbours take a patch of 8 × 4 invocations: they read few different vec4s of either tile.
+  // 32 neighbours take a patch of 8 × 4 invocations, and eight of them one of 4 × 2: they read few different vec4s of either tile.
+  const side = columns / (plan.diagonal ?? 1);
   const place =
-    columns % 8 === 0 && (plan.bm / plan.tm) % 4 === 0
-      ? `let tx = lane % 8u + 8u * ((lane / 32u) % ${columns / 8}u);
-  let ty = (lane / 8u) % 4u + 4u * (lane / ${4 * columns}u);`
-      : `let tx = lane % ${columns}u;
+    plan.diagonal !== undefined
+      ? `let tx = lane / ${side * side}u * ${side}u + lane % ${side}u;
+  let ty = lane / ${side * side}u * ${side}u + lane / ${side}u % ${side}u;`
+      : columns % 8 === 0 && (plan.bm / plan.tm) % 4 === 0
+        ? `let tx = (lane / 2u) % 8u + 8u * ((lane / 32u) % ${columns / 8}u);
+  let ty = lane % 2u + 2u * ((lane / 16u) % 2u) + 4u * (lane / ${4 * columns}u);`
+        : `let tx = lane % ${columns}u;
   let ty = lane / ${columns}u;`;
   return `${place}
   ${list(form, "c", (tm * tn) / 4)}`;
@@ -132,7 +159,7 @@ const eachShare = (plan: TilePlan, body: (share: Share, width: number) => string
     })
     .join("\n    ");
 
-/** Takes the elements of step `step` from memory into registers. */
+/** Takes the elements of step `at` from memory into registers. */
 const tileLoad = ({ plan, form, runs, load }: TileText): string =>
   eachShare(plan, ({ round, operand }, width) => {
     const { across, k } = patchPlace(width, plan.bk, runs[operand]);
@@ -145,8 +172,9 @@ const tileLoad = ({ plan, form, runs, load }: TileText): string =>
   });
 
 /** Puts the registers into stage `stage` of workgroup memory, turned where memory runs along k. */
-const tileStore = ({ plan, form, runs }: TileText): string =>
-  eachShare(plan, ({ round, operand }, width) => {
+const tileStore = (text: TileText, stage: string): string => {
+  const { plan, form, runs } = text;
+  return eachShare(plan, ({ round, operand }, width) => {
     const { across, k } = patchPlace(width, plan.bk, runs[operand]);
     const lines = repeat(form, 4, "i", (i) => {
       const register = (j: number): string => item(form, `r${round}`, `${j}u`);
@@ -154,63 +182,103 @@ const tileStore = ({ plan, form, runs }: TileText): string =>
         .map((j) => `${register(j)}[${i}]`)
         .join(", ")})`;
       const value = runs[operand] === "along" ? turned : item(form, `r${round}`, i);
-      return `tile${operand}[at + ${i} * ${width / 4}u] = ${value};`;
+      return `${staged(text, operand, stage, `place + ${i} * ${width / 4}u`)} = ${value};`;
     });
-    return `let at = stage * ${(plan.bk * width) / 4}u + ${k} * ${width}u + ${across};\n    ${lines}`;
+    return `let place = ${k} * ${width}u + ${across};\n    ${lines}`;
   });
+};
 
-/** Multiplies the stage that was stored before this one. */
-const tileMultiply = ({ plan, form }: TileText): string => {
+/** Multiplies a stage. */
+const tileMultiply = (text: TileText, stage: string): string => {
+  const { plan, form } = text;
   const { bm, bn, bk, tm, tn } = plan;
+  const unroll = form === "rolled" ? 1 : (plan.unroll ?? bk);
   const [gm, gn] = [tm / 4, tn / 4];
-  const reads = [
-    ...range(gm).map((g) => `let a${g} = tileA[atA + ${(g * bm) / tm}u];`),
-    ...range(gn).map((h) => `let b${h} = tileB[atB + ${(h * bn) / tn}u];`),
-  ];
+  const reads = (k: string): string =>
+    [
+      ...range(gm).map((g) => `let a${g} = ${staged(text, "A", stage, `ty + ${k} * ${bm / 4}u + ${(g * bm) / tm}u`)};`),
+      ...range(gn).map((h) => `let b${h} = ${staged(text, "B", stage, `tx + ${k} * ${bn / 4}u + ${(h * bn) / tn}u`)};`),
+    ].join(" ");
   const sums = range(gm).flatMap((g) =>
     range(gn).map((h) =>
       repeat(form, 4, "i", (i) => {
-        const at =
-          form === "unrolled"
-            ? `${(4 * g + Number(i.replace("u", ""))) * gn + h}u`
-            : `(${4 * g}u + i) * ${gn}u + ${h}u`;
-        const c = item(form, "c", at);
+        const c = item(form, "c", sumAt(form, 4 * g, i, gn, h));
         return `${c} = fma(vec4<f32>(a${g}[${i}]), b${h}, ${c});`;
       }),
     ),
   );
-  return `var atA = (1u - stage) * ${(bk * bm) / 4}u + ty;
-    var atB = (1u - stage) * ${(bk * bn) / 4}u + tx;
-    for (var q = 0u; q < ${bk}u; q++) {
-    ${reads.join(" ")}
-    ${sums.join("\n    ")}
-    atA += ${bm / 4}u; atB += ${bn / 4}u;
+  const one = (k: string): string => `{ ${reads(k)}\n    ${sums.join("\n    ")} }`;
+  if (unroll === bk)
+    return range(bk)
+      .map((k) => one(`${k}u`))
+      .join("\n    ");
+  return `for (var q = 0u; q < ${bk}u; q += ${unroll}u) {
+    ${range(unroll)
+      .map((u) => one(u === 0 ? "q" : `(q + ${u}u)`))
+      .join("\n    ")}
     }`;
 };
 
+/** The number of a sum: row `first + i` of the invocation's, vec4 `h` of `gn`. */
+const sumAt = (form: Form, first: number, i: string, gn: number, h: number): string =>
+  form === "unrolled" ? `${(first + Number(i.replace("u", ""))) * gn + h}u` : `(${first}u + i) * ${gn}u + ${h}u`;
+
 /**
- * The whole loop over `steps` steps, `steps` the same for all invocations of a workgroup. Each round takes a step from memory, multiplies
- * the one before it, and puts the new one into the other stage.
+ * The whole loop over `steps` steps, `steps` the same for all invocations of a workgroup. With two stages, the elements of the next step
+ * are on their way while a stage is multiplied; then they go to the other one.
  */
-export const tileLoop = (text: TileText, steps: string): string => /* wgsl */ `
-  let steps = ${steps};
-  ${range(rounds(text.plan))
+export const tileLoop = (text: TileText, steps: string): string => {
+  const registers = range(rounds(text.plan))
     .map((round) => list(text.form, `r${round}`, 4))
-    .join("\n  ")}
-  var stage = 0u;
-  for (var step = 0u; step <= steps; step++) {
-    if (step < steps) {
+    .join("\n  ");
+  if (text.plan.stages === 1) {
+    const only = text.form === "unrolled" ? "0" : "0u";
+    return /* wgsl */ `
+  let steps = ${steps};
+  for (var at = 0u; at < steps; at++) {
+    ${registers}
+    ${text.prepare ?? ""}
+    ${tileLoad(text)}
+    ${tileStore(text, only)}
+    workgroupBarrier();
+    ${tileMultiply(text, only)}
+    workgroupBarrier();
+  }`;
+  }
+  const round = (stage: string, other: string): string => /* wgsl */ `
+    if (step + 1u < steps) { let at = step + 1u;
+    ${text.prepare ?? ""}
     ${tileLoad(text)}
     }
-    if (step > 0u) {
-    ${tileMultiply(text)}
+    ${tileMultiply(text, stage)}
+    if (step + 1u < steps) {
+    ${tileStore(text, other)}
     }
-    if (step < steps) {
-    ${tileStore(text)}
-    }
-    workgroupBarrier();
+    workgroupBarrier();`;
+  const start = /* wgsl */ `
+  let steps = ${steps};
+  ${registers}
+  if (steps > 0u) { let at = 0u;
+    ${text.prepare ?? ""}
+    ${tileLoad(text)}
+    ${tileStore(text, text.form === "unrolled" ? "0" : "0u")}
+  }
+  workgroupBarrier();`;
+  if (text.form === "rolled")
+    return /* wgsl */ `${start}
+  var stage = 0u;
+  for (var step = 0u; step < steps; step++) {
+    ${round("stage", "(1u - stage)")}
     stage = 1u - stage;
   }`;
+  return /* wgsl */ `${start}
+  for (var step = 0u; step < steps; step++) {
+    ${round("0", "1")}
+    step++;
+    if (step >= steps) { break; }
+    ${round("1", "0")}
+  }`;
+};
 
 /** Calls `write(row, column, value)` for each vec4 of the sums: expressions, counted from the start of the tile. */
 export const tileEnd = (
@@ -222,14 +290,10 @@ export const tileEnd = (
     .flatMap((g) =>
       range(gn).map((h) =>
         repeat(form, 4, "i", (i) => {
-          const at =
-            form === "unrolled"
-              ? `${(4 * g + Number(i.replace("u", ""))) * gn + h}u`
-              : `(${4 * g}u + i) * ${gn}u + ${h}u`;
           return write(
             `(4u * ty + ${(g * 4 * bm) / tm}u + ${i})`,
             `(4u * tx + ${(h * 4 * bn) / tn}u)`,
-            item(form, "c", at),
+            item(form, "c", sumAt(form, 4 * g, i, gn, h)),
           );
         }),
       ),

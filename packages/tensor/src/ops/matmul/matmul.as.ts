@@ -1,7 +1,7 @@
 /**
  * Batched matrix product with an epilogue.
  *
- *   C[b] = f(A[b] · B[b] + bias)        A [M, K], B [K, N], C [M, N] contiguous, bias [N]; float32 sums
+ *   C[b] = f(A[b] · B[b] + bias + plus[b])        A [M, K], B [K, N], C and plus [M, N] contiguous, bias [N]; float32 sums
  *
  * Three kernels. `matmul_pack_f32` lays B out in panels of 8 columns, once for all tasks. `matmul_f32` then computes a block of
  * MC x NC of one C per task: it packs its rows of A, KC columns at a time, and runs the micro-kernel over the panels; the
@@ -52,10 +52,10 @@ export function matmul_pack_f32(
 
 /**
  * A task computes `group` consecutive batch entries of one block of MC x NC. `scratch` holds, for each task, room for MC x KC
- * floats and one tile. `bias` and `pre` (the value before the activation, laid out like C) may be 0.
+ * floats and one tile. `bias`, `plus` (added to C, without an activation) and `pre` (the value before the activation) may be 0.
  */
 export function matmul_f32(
-  task: i32, a: usize, packed: usize, bias: usize, c: usize, pre: usize, scratch: usize, m: i32, n: i32, k: i32,
+  task: i32, a: usize, packed: usize, bias: usize, plus: usize, c: usize, pre: usize, scratch: usize, m: i32, n: i32, k: i32,
   across: i32, along: i32, kc: i32, mc: i32, nc: i32, group: i32, batches: i32, activation: i32, words: usize,
 ): void {
   const chunks = (n + nc - 1) / nc;
@@ -79,7 +79,9 @@ export function matmul_f32(
       const block = panelsOfB + (<usize>k0 * <usize>allPanels + <usize>(column / COLUMNS) * <usize>depth) * 32;
       multiplyPanels(rows, columns, depth, panelsOfA, block, c + at, ldc, k0 > 0, tileScratch);
     }
-    finish(c + at, pre ? pre + at : 0, ldc, rows, columns, bias ? bias + (<usize>column << 2) : 0, activation);
+    finish(
+      c + at, pre ? pre + at : 0, ldc, rows, columns, bias ? bias + (<usize>column << 2) : 0, plus ? plus + at : 0, activation,
+    );
   }
 }
 
@@ -147,7 +149,7 @@ function dot(depth: i32, a: usize, b: usize): f32 {
  * products, `bAcross` = 1 sums of rows. A task computes `columns` columns of one batch entry.
  */
 export function matmul_rows_f32(
-  task: i32, a: usize, b: usize, bias: usize, c: usize, pre: usize, m: i32, n: i32, k: i32,
+  task: i32, a: usize, b: usize, bias: usize, plus: usize, c: usize, pre: usize, m: i32, n: i32, k: i32,
   across: i32, along: i32, bAcross: i32, bAlong: i32, columns: i32, activation: i32, words: usize,
 ): void {
   const chunks = (n + columns - 1) / columns;
@@ -174,5 +176,5 @@ export function matmul_rows_f32(
       for (let i = 0; i < m; i++)
         store<f32>(c + at + <usize>i * ldc + (<usize>j << 2), dot(k, a + <usize>i * rowOfA, b + ((<usize>j * <usize>bAcross) << 2)));
   }
-  finish(c + at, pre ? pre + at : 0, ldc, m, width, bias ? bias + (<usize>column << 2) : 0, activation);
+  finish(c + at, pre ? pre + at : 0, ldc, m, width, bias ? bias + (<usize>column << 2) : 0, plus ? plus + at : 0, activation);
 }

@@ -1,7 +1,13 @@
 import { kernels } from "../../kernels.ts";
 import type { CpuStep, Plan, Planner, Slot } from "../../op.ts";
 import { broadcastStrides, numel, type Layout } from "../../shape.ts";
-import type { Activation, ActivatedLinearSignature, LinearSignature, MatmulSignature } from "./matmul.ts";
+import type {
+  Activation,
+  ActivatedLinearSignature,
+  AddmmSignature,
+  LinearSignature,
+  MatmulSignature,
+} from "./matmul.ts";
 
 /** One operand: strides in elements from row to row of A (column to column of B), from k to k, and of the batch dims. */
 interface Operand {
@@ -11,7 +17,7 @@ interface Operand {
   readonly batch: readonly number[];
 }
 
-/** C[batch] = f(A[batch] · B[batch] + bias), C contiguous. 0 stands for a tensor that is not there. */
+/** C[batch] = f(A[batch] · B[batch] + bias + plus[batch]), C and plus contiguous. 0 stands for a tensor that is not there. */
 interface Product {
   readonly m: number;
   readonly n: number;
@@ -20,6 +26,7 @@ interface Product {
   readonly a: Operand;
   readonly b: Operand;
   readonly bias: Slot | 0;
+  readonly plus: Slot | 0;
   readonly pre: Slot | 0;
   readonly activation: number;
 }
@@ -102,12 +109,13 @@ const planProduct = (given: Product): Plan<CpuStep> => {
 };
 
 /** B is read in place; a task takes some columns of one matrix. */
-const planRows = ({ m, n, k, batch, a, b, bias, pre, activation }: Product): Plan<CpuStep> => {
+const planRows = ({ m, n, k, batch, a, b, bias, plus, pre, activation }: Product): Plan<CpuStep> => {
   const columns = Math.min(n, Math.max(16, evenPart(READ_PER_TASK / Math.max(k, 1), READ_PER_TASK, 16)));
   const args = [
     a.slot,
     b.slot,
     bias,
+    plus,
     { out: 0 },
     pre,
     m,
@@ -133,7 +141,7 @@ const planRows = ({ m, n, k, batch, a, b, bias, pre, activation }: Product): Pla
 };
 
 /** All of B is packed first; then a task packs a block of rows of A, and multiplies it with some or all columns. */
-const planBlocks = ({ m, n, k, batch, a, b, bias, pre, activation }: Product): Plan<CpuStep> => {
+const planBlocks = ({ m, n, k, batch, a, b, bias, plus, pre, activation }: Product): Plan<CpuStep> => {
   const kc = evenPart(k, KC, 1);
   const entries = numel(batch);
   const mc = evenPart(m, entries * Math.ceil(m / MC) < ENOUGH_TASKS ? FEWER_ROWS : MC, ROUND);
@@ -171,7 +179,7 @@ const planBlocks = ({ m, n, k, batch, a, b, bias, pre, activation }: Product): P
         wasm: kernels,
         fn: "matmul_f32",
         args: [
-          ...[a.slot, packed, bias, { out: 0 }, pre, { scratch: 1 }, m, n, k, a.across, a.along],
+          ...[a.slot, packed, bias, plus, { out: 0 }, pre, { scratch: 1 }, m, n, k, a.across, a.along],
           ...[kc, mc, nc, group, entries, activation, words(batch, a.batch, ownStrides)],
         ],
         tasks,
@@ -180,24 +188,32 @@ const planBlocks = ({ m, n, k, batch, a, b, bias, pre, activation }: Product): P
   };
 };
 
+const planMatmul = (a: Layout, b: Layout, c: Layout, plus: Slot | 0): Plan<CpuStep> => {
+  const batch = c.shape.slice(0, -2);
+  const leading = ({ shape, strides }: Layout) =>
+    broadcastStrides({ shape: shape.slice(0, -2), strides: strides.slice(0, -2) }, batch);
+  return planProduct({
+    m: a.shape.at(-2)!,
+    n: b.shape.at(-1)!,
+    k: a.shape.at(-1)!,
+    batch,
+    a: { slot: { in: 0 }, across: a.strides.at(-2)!, along: a.strides.at(-1)!, batch: leading(a) },
+    b: { slot: { in: 1 }, across: b.strides.at(-1)!, along: b.strides.at(-2)!, batch: leading(b) },
+    bias: 0,
+    plus,
+    pre: 0,
+    activation: 0,
+  });
+};
+
 export const matmulCpu: Planner<MatmulSignature, CpuStep> = {
   strided: "all",
-  plan: ({ inputs: [a, b], outputs: [c] }) => {
-    const batch = c.shape.slice(0, -2);
-    const leading = ({ shape, strides }: Layout) =>
-      broadcastStrides({ shape: shape.slice(0, -2), strides: strides.slice(0, -2) }, batch);
-    return planProduct({
-      m: a.shape.at(-2)!,
-      n: b.shape.at(-1)!,
-      k: a.shape.at(-1)!,
-      batch,
-      a: { slot: { in: 0 }, across: a.strides.at(-2)!, along: a.strides.at(-1)!, batch: leading(a) },
-      b: { slot: { in: 1 }, across: b.strides.at(-1)!, along: b.strides.at(-2)!, batch: leading(b) },
-      bias: 0,
-      pre: 0,
-      activation: 0,
-    });
-  },
+  plan: ({ inputs: [a, b], outputs: [c] }) => planMatmul(a, b, c, 0),
+};
+
+export const addmmCpu: Planner<AddmmSignature, CpuStep> = {
+  strided: [0, 1],
+  plan: ({ inputs: [a, b], outputs: [c] }) => planMatmul(a, b, c, { in: 2 }),
 };
 
 /** The weight is Bᵀ: its rows are B's columns. All leading dims of x count as batch dims, and mostly fold into M. */
@@ -217,6 +233,7 @@ const planLinear = (
     a: { slot: { in: 0 }, across: 0, along: x.strides.at(-1)!, batch: x.strides.slice(0, -1) },
     b: { slot: { in: 1 }, across: weight.strides[0]!, along: weight.strides[1]!, batch: batch.map(() => 0) },
     bias: bias ? { in: 2 } : 0,
+    plus: 0,
     pre: pre ? { out: 1 } : 0,
     activation,
   });

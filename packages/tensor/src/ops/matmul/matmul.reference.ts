@@ -2,10 +2,21 @@ import type { Data, ReferenceKernel } from "../../op.ts";
 import { broadcastStrides, contiguousStrides, numel } from "../../shape.ts";
 import { erf } from "../elementwise/special.ts";
 import { forEachElement } from "../move/copy.reference.ts";
-import type { Activation, ActivatedLinearSignature, LinearSignature, MatmulSignature } from "./matmul.ts";
+import type {
+  Activation,
+  ActivatedLinearSignature,
+  AddmmSignature,
+  LinearSignature,
+  MatmulSignature,
+} from "./matmul.ts";
 
 /** C[b, i, j] = Σ_k A[b, i, k] · B[b, k, j], summed in float64. */
-export const matmulReference: ReferenceKernel<MatmulSignature> = ([a, b], [c]) => {
+export const matmulReference: ReferenceKernel<MatmulSignature> = ([a, b], [c]) => multiply(a, b, null, c);
+
+/** The same, plus input[b, i, j]. */
+export const addmmReference: ReferenceKernel<AddmmSignature> = ([a, b, input], [c]) => multiply(a, b, input, c);
+
+const multiply = (a: Data, b: Data, input: Data | null, c: Data): void => {
   const batch = c.layout.shape.slice(0, -2);
   const [m, k] = a.layout.shape.slice(-2) as [number, number];
   const n = b.layout.shape.at(-1)!;
@@ -14,9 +25,10 @@ export const matmulReference: ReferenceKernel<MatmulSignature> = ([a, b], [c]) =
   for (const [entry, startA] of startsOfA.entries())
     for (let i = 0; i < m; i++)
       for (let j = 0; j < n; j++) {
-        let total = 0;
+        const at = (entry * m + i) * n + j;
+        let total = input ? input.values[at]! : 0;
         for (let p = 0; p < k; p++) total += a.values[startA + i * k + p]! * b.values[startsOfB[entry]! + p * n + j]!;
-        c.values[(entry * m + i) * n + j] = total;
+        c.values[at] = total;
       }
 };
 

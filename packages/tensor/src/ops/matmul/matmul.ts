@@ -1,18 +1,24 @@
 import { DTypeError, ShapeError } from "../../error.ts";
 import { defineOp, run } from "../../op.ts";
 import { scope } from "../../scope.ts";
-import { broadcastShapes, showShape, type Shape, type TensorSpec } from "../../shape.ts";
+import { broadcastShapes, sameShape, showShape, type Shape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { reshape, unsqueeze } from "../move/move.ts";
-import { activatedLinearCpu, linearCpu, matmulCpu } from "./matmul.cpu.ts";
+import { addmmWgsl } from "./addmm.wgsl.ts";
+import { activatedLinearCpu, addmmCpu, linearCpu, matmulCpu } from "./matmul.cpu.ts";
 import { activatedLinearWgsl, linearWgsl, matmulWgsl } from "./matmul.wgsl.ts";
-import { activatedLinearReference, linearReference, matmulReference } from "./matmul.reference.ts";
+import { activatedLinearReference, addmmReference, linearReference, matmulReference } from "./matmul.reference.ts";
 
 /** What `linear` applies to its sum. "geluTanh" is GELU's tanh approximation. */
 export type Activation = "relu" | "gelu" | "geluTanh";
 
 export interface MatmulSignature {
   inputs: [a: Tensor, b: Tensor];
+  outputs: [c: Tensor];
+}
+/** `input` has the shape of the result. */
+export interface AddmmSignature {
+  inputs: [a: Tensor, b: Tensor, input: Tensor];
   outputs: [c: Tensor];
 }
 export interface LinearSignature {
@@ -69,6 +75,21 @@ export const matmulOp = defineOp<MatmulSignature>({
   kernels: { reference: matmulReference, cpu: matmulCpu, webgpu: matmulWgsl },
 });
 
+/** C[…] = input[…] + A[…] · B[…], in one pass over C. */
+export const addmmOp = defineOp<AddmmSignature>({
+  name: "addmm",
+  infer: ([a, b, input]) => {
+    checkFloat("addmm", a, b, input);
+    const shape = productShape(a.shape, b.shape);
+    if (!sameShape(input.shape, shape))
+      throw new ShapeError(
+        `addmm: expected an input ${showShape(shape)} like the product, got ${showShape(input.shape)}; expand it`,
+      );
+    return [{ shape, dtype: "float32" }];
+  },
+  kernels: { reference: addmmReference, cpu: addmmCpu, webgpu: addmmWgsl },
+});
+
 /** y = x Wᵀ + b. */
 export const linearOp = defineOp<LinearSignature>({
   name: "linear",
@@ -111,6 +132,24 @@ export const matmul = (a: Tensor, b: Tensor): Tensor => {
     const columns = b.ndim === 1 ? [] : [c.size(-1)];
     return reshape(c, [...c.shape.slice(0, -2), ...rows, ...columns]);
   });
+};
+
+/**
+ * A matrix product added to something of its shape, in one pass: `C = input + A · B`, with the leading dims broadcast.
+ *
+ * Shape: input `[…, M, N]`, `[…, M, K] @ […, K, N]` → `[…, M, N]`. float32 only.
+ * {@link https://docs.pytorch.org/docs/stable/generated/torch.addmm.html torch.addmm}, and torch.baddbmm for batches
+ *
+ * @throws ShapeError when the inner sizes differ, the leading dims do not broadcast, or the input has another shape.
+ * @example
+ * await addmm(tensor([[10]]), tensor([[1, 2]]), tensor([[3], [4]])).data(); // [21]
+ */
+export const addmm = (input: Tensor, a: Tensor, b: Tensor): Tensor => {
+  if (a.ndim < 2 || b.ndim < 2)
+    throw new ShapeError(
+      `addmm: expected matrices, got ${showShape(a.shape)} @ ${showShape(b.shape)}; unsqueeze the vector`,
+    );
+  return run(addmmOp, [a, b, input])[0];
 };
 
 /**

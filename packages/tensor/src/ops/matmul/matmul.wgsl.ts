@@ -1,4 +1,9 @@
-import { mathFor } from "../../backends/webgpu/math.wgsl.ts";
+import {
+  finishFunction,
+  sumPartsStep,
+  type WebgpuActivation,
+  type WebgpuBias,
+} from "../../backends/webgpu/epilogue.wgsl.ts";
 import { shaders } from "../../backends/webgpu/shaders.ts";
 import {
   formFor,
@@ -9,14 +14,13 @@ import {
   tileStart,
   type Form,
   type Runs,
-  type TilePlan,
   type TileText,
 } from "../../backends/webgpu/tiles.wgsl.ts";
 import { walkMembers, walkOf, walkTo } from "../../backends/webgpu/walk.wgsl.ts";
 import type { Plan, Planner, Slot, WebgpuStep } from "../../op.ts";
 import { broadcastStrides, numel, type Layout } from "../../shape.ts";
-import type { Activation, ActivatedLinearSignature, LinearSignature, MatmulSignature } from "./matmul.ts";
-import { choosePlan, planNamed } from "./tile-plans.ts";
+import type { ActivatedLinearSignature, LinearSignature, MatmulSignature } from "./matmul.ts";
+import { choosePlan, planNamed, type Choice } from "./tile-plans.ts";
 
 /** One operand: strides in elements from row to row of A (column to column of B), from k to k, and of the batch dims. */
 interface Operand {
@@ -37,9 +41,9 @@ export interface WebgpuProduct {
   readonly a: Operand;
   readonly b: Operand;
   readonly out: Slot;
-  readonly bias: { readonly slot: Slot; readonly offset: number } | null;
+  readonly bias: WebgpuBias | null;
   readonly pre: Slot | null;
-  readonly activation: Activation | "none";
+  readonly activation: WebgpuActivation;
 }
 
 /**
@@ -47,20 +51,6 @@ export interface WebgpuProduct {
  * by element.
  */
 type Access = "exact" | "vector" | "scalar";
-
-const activations: { readonly [A in Activation | "none"]: (x: string) => string } = {
-  none: (x) => x,
-  relu: (x) => `select(${x}, 0.0, ${x} <= 0.0)`,
-  gelu: (x) => `geluOf(${x})`,
-  geluTanh: (x) => `geluTanhOf(${x})`,
-};
-
-/** `fn finish`: the activation of four sums. */
-export const finishFunction = (activation: Activation | "none"): string => {
-  const one = activations[activation];
-  const body = `fn finish(v: vec4<f32>) -> vec4<f32> { return vec4<f32>(${["x", "y", "z", "w"].map((c) => one(`v.${c}`)).join(", ")}); }`;
-  return `${mathFor(body)}\n${body}`;
-};
 
 /** `fn load<name>(start, across, k)`: four elements, along k or across. */
 const loadFunction = (name: "A" | "B", form: Form, runs: Runs, access: Access): string => {
@@ -96,7 +86,7 @@ const productShader = shaders(
     runsB: Runs,
     access: Access,
     rank: number,
-    activation: Activation | "none",
+    activation: WebgpuActivation,
     bias: boolean,
     pre: boolean,
   ) => {
@@ -106,7 +96,7 @@ const productShader = shaders(
       form,
       runs: { A: runsA, B: runsB },
       load: (operand, across, k) =>
-        `load${operand}(${operand === "A" ? "aStart" : "bStart"}, ${operand === "A" ? "row0" : "column0"} + ${across}, kStart + step * ${plan.bk}u + ${k}, kEnd)`,
+        `load${operand}(${operand === "A" ? "aStart" : "bStart"}, ${operand === "A" ? "row0" : "column0"} + ${across}, kStart + at * ${plan.bk}u + ${k}, kEnd)`,
     };
     const whole = access !== "scalar";
     const element = whole ? "vec4<f32>" : "f32";
@@ -137,7 +127,7 @@ struct Words {
 ${bias ? `@group(0) @binding(${next()}) var<storage, read> biases: array<${element}>;` : ""}
 @group(0) @binding(${next()}) var<storage, read_write> outs: array<${element}>;
 ${pre ? `@group(0) @binding(${next()}) var<storage, read_write> pres: array<${element}>;` : ""}
-${tileDeclarations(plan)}
+${tileDeclarations(text)}
 ${finishFunction(activation)}
 ${loadFunction("A", form, runsA, access)}
 ${loadFunction("B", form, runsB, access)}
@@ -175,34 +165,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     };
   },
 );
-
-const SUM_WORKGROUP = 256;
-
-/** out[e, i] = f(Σ_p parts[e, p, i] + bias[i mod n]) for entries e of `size` elements; an invocation adds one element's parts, in order. */
-const sumShader = shaders((label: string, activation: Activation | "none", bias: boolean, pre: boolean) => ({
-  label,
-  wgsl: /* wgsl */ `
-struct Words { total: u32, size: u32, parts: u32, n: u32, bias: u32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> sums: array<f32>;
-${bias ? "@group(0) @binding(2) var<storage, read> biases: array<f32>;" : ""}
-@group(0) @binding(${bias ? 3 : 2}) var<storage, read_write> outs: array<f32>;
-${pre ? `@group(0) @binding(${bias ? 4 : 3}) var<storage, read_write> pres: array<f32>;` : ""}
-${finishFunction(activation)}
-
-@compute @workgroup_size(${SUM_WORKGROUP})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * groups.x) * ${SUM_WORKGROUP}u + lane;
-  if (i >= w.total) { return; }
-  let entry = i / w.size;
-  let first = entry * w.parts * w.size + i % w.size;
-  var v = 0.0;
-  for (var p = 0u; p < w.parts; p++) { v += sums[first + p * w.size]; }
-  ${bias ? "v += biases[w.bias + i % w.n];" : ""}
-  ${pre ? "pres[i] = v;" : ""}
-  outs[i] = finish(vec4<f32>(v)).x;
-}`,
-}));
 
 /** The same product with as few batch dims as possible: the innermost dims become part of M where B does not depend on them. */
 const folded = (product: WebgpuProduct): WebgpuProduct => {
@@ -246,13 +208,13 @@ const runsOf = (
 export const planProduct = (
   given: WebgpuProduct,
   limits: { readonly [name: string]: number },
-  forced?: TilePlan,
+  forced?: Choice,
 ): Plan<WebgpuStep> => {
   const product = folded(given);
   const { label, m, n, k, a, b, bias, pre, activation } = product;
   const entries = numel(product.batch);
   const [A, B] = [runsOf(a, m, k), runsOf(b, n, k)];
-  const { plan, parts } = choosePlan({ m, n, k, entries }, limits, forced);
+  const { plan, parts } = forced ?? choosePlan({ m, n, k, entries }, limits);
   const kPart = parts === 1 ? k : Math.ceil(k / parts / plan.bk) * plan.bk;
   const vectors = A.vectors && B.vectors && n % 4 === 0 && (bias?.offset ?? 0) % 4 === 0;
   const fits = m % plan.bm === 0 && n % plan.bn === 0 && k % plan.bk === 0;
@@ -276,14 +238,14 @@ export const planProduct = (
     workgroups: [Math.ceil(m / plan.bm), Math.ceil(n / plan.bn), entries * parts],
   };
   if (!split) return { steps: [tiles] };
-  const total = entries * m * n;
-  const sum: WebgpuStep = {
-    shader: sumShader(label, activation, bias !== null, pre !== null),
-    bind: [{ scratch: 0 }, ...(bias ? [bias.slot] : []), product.out, ...(pre ? [pre] : [])],
-    words: [total, m * n, parts, n, bias?.offset ?? 0],
-    workgroups: Math.ceil(total / SUM_WORKGROUP),
-  };
-  return { steps: [tiles, sum], scratchBytes: [total * parts * 4] };
+  const size = m * n;
+  const sum = sumPartsStep(
+    label,
+    { entries, parts, size, n },
+    { from: { scratch: 0 }, to: product.out, pre, bias },
+    activation,
+  );
+  return { steps: [tiles, sum], scratchBytes: [entries * parts * size * 4] };
 };
 
 export const matmulWgsl: Planner<MatmulSignature, WebgpuStep> = {
@@ -330,7 +292,7 @@ const planLinear = (
   weight: Layout,
   bias: Layout | null,
   pre: Layout | null,
-  activation: Activation | "none",
+  activation: WebgpuActivation,
   limits: { readonly [name: string]: number },
 ): Plan<WebgpuStep> => {
   const batch = x.shape.slice(0, -1);

@@ -1,21 +1,62 @@
 import { threadsOf, tileBytes, type TilePlan } from "../../backends/webgpu/tiles.wgsl.ts";
 
-/** Tiles by shape class, largest first. */
-export const TILE_PLANS = [
-  { name: "large", bm: 128, bn: 128, bk: 16, tm: 8, tn: 8 },
-  { name: "medium", bm: 64, bn: 64, bk: 16, tm: 8, tn: 4 },
-  { name: "small", bm: 32, bn: 32, bk: 16, tm: 4, tn: 4 },
-  { name: "tall", bm: 64, bn: 16, bk: 16, tm: 4, tn: 4 },
-  { name: "row", bm: 8, bn: 64, bk: 16, tm: 4, tn: 4 },
-] as const satisfies readonly TilePlan[];
+/** A plan with what it was seen to reach. */
+interface RatedPlan extends TilePlan {
+  /** Multiply-adds that a core does in a nanosecond with enough of these tiles: measured on an NVIDIA H100, of which only ratios matter. */
+  readonly rate: number;
+  /** Tiles that a core works on at a time. */
+  readonly resident: number;
+}
 
-const tried = new Map<string, TilePlan>();
+/** Tiles by shape class. A larger one reads less memory for a multiply-add; a smaller one leaves fewer cores without work. */
+export const TILE_PLANS = [
+  { name: "large", bm: 256, bn: 128, bk: 8, tm: 16, tn: 8, stages: 2, rate: 140, resident: 1 },
+  { name: "wide", bm: 128, bn: 192, bk: 8, tm: 8, tn: 12, stages: 2, rate: 146, resident: 1 },
+  { name: "square", bm: 128, bn: 128, bk: 16, tm: 8, tn: 8, stages: 2, rate: 132, resident: 2 },
+  { name: "half", bm: 128, bn: 64, bk: 16, tm: 8, tn: 4, stages: 2, rate: 124, resident: 2 },
+  { name: "medium", bm: 64, bn: 64, bk: 16, tm: 8, tn: 4, stages: 2, rate: 120, resident: 4 },
+  { name: "small", bm: 32, bn: 32, bk: 16, tm: 4, tn: 4, stages: 2, rate: 90, resident: 8 },
+  { name: "tall", bm: 64, bn: 16, bk: 16, tm: 4, tn: 4, stages: 2, rate: 60, resident: 8 },
+  { name: "flat", bm: 8, bn: 64, bk: 16, tm: 4, tn: 4, stages: 2, rate: 30, resident: 16 },
+] as const satisfies readonly RatedPlan[];
+
+/** What differs between GPUs, by the vendor that WebGPU names. Cores: how many workgroups' multipliers there are. */
+interface Vendor {
+  readonly cores: number;
+  /** Bytes of memory in a nanosecond. */
+  readonly bandwidth: number;
+  /** Nanoseconds that one more dispatch costs. */
+  readonly dispatch: number;
+  readonly plans: readonly string[];
+}
+const all = TILE_PLANS.map(({ name }) => name);
+const VENDORS: { readonly [vendor: string]: Vendor } = {
+  nvidia: { cores: 132, bandwidth: 2500, dispatch: 3000, plans: all },
+  // Small register files and shared memory: tiles beyond 64 × 64 were slower in every published comparison.
+  apple: { cores: 16, bandwidth: 200, dispatch: 5000, plans: ["half", "medium", "small", "tall", "flat"] },
+  intel: { cores: 16, bandwidth: 100, dispatch: 5000, plans: ["medium", "small", "tall", "flat"] },
+  amd: { cores: 64, bandwidth: 800, dispatch: 4000, plans: all.filter((name) => name !== "large") },
+  // Software: small tiles compile in reasonable time.
+  google: { cores: 4, bandwidth: 20, dispatch: 20000, plans: ["small", "tall", "flat"] },
+};
+const UNKNOWN: Vendor = { cores: 16, bandwidth: 100, dispatch: 5000, plans: all.filter((name) => name !== "large") };
+
+const vendorOf = (limits: { readonly [name: string]: number }): Vendor =>
+  Object.entries(VENDORS).find(([name]) => limits[`vendor:${name}`] === 1)?.[1] ?? UNKNOWN;
+
+const forced = new Map<string, TilePlan>();
 
 /** The plan of that name. */
 export const planNamed = (name: string): TilePlan => {
-  const found = tried.get(name) ?? TILE_PLANS.find((plan) => plan.name === name);
+  const found = forced.get(name) ?? TILE_PLANS.find((plan) => plan.name === name);
   if (!found) throw new Error(`tile plans: there is no "${name}"`);
   return found;
+};
+
+/** Makes a plan known by its name: for tests and for measurements. */
+export const addPlan = (plan: TilePlan): TilePlan => {
+  forced.set(plan.name, plan);
+  return plan;
 };
 
 interface ProductSize {
@@ -26,32 +67,50 @@ interface ProductSize {
   readonly entries: number;
 }
 
-/** Workgroups that keep a GPU busy: two for each of its cores. */
-const BUSY = 264;
+/** A plan, and into how many parts k is cut. */
+export interface Choice {
+  readonly plan: TilePlan;
+  readonly parts: number;
+}
 
-/** The plan for a product, and into how many parts k is cut where there would be too few tiles. */
-export const choosePlan = (
-  { m, n, k, entries }: ProductSize,
-  limits: { readonly [name: string]: number },
-  forced?: TilePlan,
-): { readonly plan: TilePlan; readonly parts: number } => {
-  if (forced) {
-    tried.set(forced.name, forced);
-    return { plan: forced, parts: 1 };
+const MOST_PARTS = 64;
+/** k of a part, at least. */
+const PART = 128;
+
+/** Nanoseconds that a choice should take: every core takes its share of the tiles, one after the other. */
+const cost = ({ m, n, k, entries }: ProductSize, plan: RatedPlan, parts: number, vendor: Vendor): number => {
+  const { bm, bn, bk, rate, resident } = plan;
+  const tiles = Math.ceil(m / bm) * Math.ceil(n / bn) * entries * parts;
+  const kPart = Math.ceil(k / parts / bk) * bk;
+  // Too few tiles to hide each other's waiting.
+  const busy = Math.min(1, tiles / vendor.cores / resident);
+  const compute = (Math.ceil(tiles / vendor.cores) * bm * bn * kPart) / (rate * (0.5 + 0.5 * busy));
+  const sum = parts === 1 ? 0 : (8 * entries * m * n * parts) / vendor.bandwidth + vendor.dispatch;
+  return compute + sum;
+};
+
+const choices = new Map<string, Choice>();
+
+/** The choice that should be fastest. */
+export const choosePlan = (size: ProductSize, limits: { readonly [name: string]: number }): Choice => {
+  const { m, n, k, entries } = size;
+  const key = `${m},${n},${k},${entries}`;
+  const known = choices.get(key);
+  if (known) return known;
+  const vendor = vendorOf(limits);
+  let best: Choice | null = null;
+  let least = Infinity;
+  for (const plan of TILE_PLANS) {
+    if (!vendor.plans.includes(plan.name)) continue;
+    if (threadsOf(plan) > (limits["maxComputeInvocationsPerWorkgroup"] ?? 256)) continue;
+    if (tileBytes(plan) > (limits["maxComputeWorkgroupStorageSize"] ?? 16384)) continue;
+    for (let parts = 1; parts <= Math.max(1, Math.min(MOST_PARTS, Math.floor(k / PART))); parts++) {
+      const time = cost(size, plan, parts, vendor);
+      if (time < least) [best, least] = [{ plan, parts }, time];
+    }
   }
-  const runs = (plan: TilePlan): boolean =>
-    threadsOf(plan) <= (limits["maxComputeInvocationsPerWorkgroup"] ?? 256) &&
-    tileBytes(plan) <= (limits["maxComputeWorkgroupStorageSize"] ?? 16384);
-  const tiles = ({ bm, bn }: TilePlan): number => Math.ceil(m / bm) * Math.ceil(n / bn) * entries;
-  const usable = TILE_PLANS.filter(runs);
-  const square = usable.filter(({ name }) => name !== "tall" && name !== "row");
-  const plan =
-    n <= 16
-      ? planNamed("tall")
-      : m <= 8
-        ? planNamed("row")
-        : (square.find((each) => tiles(each) >= BUSY / 2) ?? planNamed("small"));
-  const count = tiles(plan);
-  const parts = count >= BUSY / 2 ? 1 : Math.max(1, Math.min(Math.floor(BUSY / count), Math.floor(k / 128), 64));
-  return { plan, parts };
+  const choice = best ?? { plan: planNamed("small"), parts: 1 };
+  if (choices.size > 4096) choices.clear();
+  choices.set(key, choice);
+  return choice;
 };

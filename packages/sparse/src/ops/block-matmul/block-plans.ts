@@ -1,0 +1,37 @@
+import type { TilePlan } from "@tessera/tensor/webgpu";
+
+/** The largest divisor of the block size that is a multiple of 4, and at most 16: what a step of k takes. */
+const stepOf = (blockSize: number): number => {
+  for (let bk = 16; bk > 4; bk -= 4) if (blockSize % bk === 0) return bk;
+  return 4;
+};
+
+/** Tiles of x Wᵀ and of dy W: some tokens by one line of blocks. */
+export const linePlan = (blockSize: number): TilePlan => {
+  const bk = stepOf(blockSize);
+  const name = `line${blockSize}`;
+  if (blockSize === 64) return { name, bm: 128, bn: 64, bk, tm: 8, tn: 8, stages: 2 };
+  if (blockSize === 32) return { name, bm: 128, bn: 32, bk, tm: 8, tn: 4, stages: 2 };
+  return { name, bm: blockSize > 32 ? 64 : 128, bn: blockSize, bk, tm: 4, tn: 4, stages: 2 };
+};
+
+/** Tiles of dyᵀ x at stored blocks: one block, or several small ones side by side. */
+export const blockPlan = (blockSize: number): TilePlan => {
+  const name = `block${blockSize}`;
+  if (blockSize === 64) return { name, bm: 64, bn: 64, bk: 16, tm: 8, tn: 4, stages: 2 };
+  if (blockSize === 32) return { name, bm: 32, bn: 32, bk: 16, tm: 4, tn: 4, stages: 2 };
+  if (blockSize > 16) return { name, bm: blockSize, bn: blockSize, bk: 16, tm: 4, tn: 4, stages: 2 };
+  // A block of 16 takes 16 invocations, one of 4 a single one.
+  const diagonal = Math.min(32, Math.floor(128 / blockSize));
+  return { name, bm: blockSize * diagonal, bn: blockSize * diagonal, bk: 8, tm: 4, tn: 4, stages: 1, diagonal };
+};
+
+/** Workgroups that keep a large GPU busy. */
+const BUSY = 1056;
+const MOST_PARTS = 64;
+/** Tokens of a part, at least. */
+const PART = 128;
+
+/** Into how many parts the tokens of a weight gradient are cut, when so many workgroups do one part of it. */
+export const partsOf = (tokens: number, workgroups: number): number =>
+  Math.max(1, Math.min(MOST_PARTS, Math.floor(tokens / PART), Math.ceil(BUSY / Math.max(1, workgroups))));

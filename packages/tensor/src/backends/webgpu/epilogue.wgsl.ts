@@ -1,0 +1,76 @@
+import type { Slot, WebgpuStep } from "../../op.ts";
+import { mathFor } from "./math.wgsl.ts";
+import { shaders } from "./shaders.ts";
+
+/** What a product applies to its sums. */
+export type WebgpuActivation = "none" | "relu" | "gelu" | "geluTanh";
+
+const activations: { readonly [A in WebgpuActivation]: (x: string) => string } = {
+  none: (x) => x,
+  relu: (x) => `select(${x}, 0.0, ${x} <= 0.0)`,
+  gelu: (x) => `geluOf(${x})`,
+  geluTanh: (x) => `geluTanhOf(${x})`,
+};
+
+/** `fn finish`: the activation of four sums. */
+export const finishFunction = (activation: WebgpuActivation): string => {
+  const one = activations[activation];
+  const body = `fn finish(v: vec4<f32>) -> vec4<f32> { return vec4<f32>(${["x", "y", "z", "w"].map((c) => one(`v.${c}`)).join(", ")}); }`;
+  return `${mathFor(body)}\n${body}`;
+};
+
+const SUM_WORKGROUP = 256;
+
+/** out[e, i] = f(Σ_p parts[e, p, i] + bias[i mod n]) for entries e of `size` elements; an invocation adds one element's parts, in order. */
+const sumShader = shaders((label: string, activation: WebgpuActivation, bias: boolean, pre: boolean) => ({
+  label,
+  wgsl: /* wgsl */ `
+struct Words { total: u32, size: u32, parts: u32, n: u32, bias: u32 }
+@group(0) @binding(0) var<uniform> w: Words;
+@group(0) @binding(1) var<storage, read> sums: array<f32>;
+${bias ? "@group(0) @binding(2) var<storage, read> biases: array<f32>;" : ""}
+@group(0) @binding(${bias ? 3 : 2}) var<storage, read_write> outs: array<f32>;
+${pre ? `@group(0) @binding(${bias ? 4 : 3}) var<storage, read_write> pres: array<f32>;` : ""}
+${finishFunction(activation)}
+
+@compute @workgroup_size(${SUM_WORKGROUP})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let i = (group.x + group.y * groups.x) * ${SUM_WORKGROUP}u + lane;
+  if (i >= w.total) { return; }
+  let entry = i / w.size;
+  let first = entry * w.parts * w.size + i % w.size;
+  var v = 0.0;
+  for (var p = 0u; p < w.parts; p++) { v += sums[first + p * w.size]; }
+  ${bias ? "v += biases[w.bias + i % w.n];" : ""}
+  ${pre ? "pres[i] = v;" : ""}
+  outs[i] = finish(vec4<f32>(v)).x;
+}`,
+}));
+
+/** A bias, and where it starts. */
+export interface WebgpuBias {
+  readonly slot: Slot;
+  readonly offset: number;
+}
+
+/** The step that adds up the parts of a product whose inner dim was cut: `entries` times `parts` slices of `size` elements, n in a row. */
+export const sumPartsStep = (
+  label: string,
+  {
+    entries,
+    parts,
+    size,
+    n,
+  }: { readonly entries: number; readonly parts: number; readonly size: number; readonly n: number },
+  slots: { readonly from: Slot; readonly to: Slot; readonly pre: Slot | null; readonly bias: WebgpuBias | null },
+  activation: WebgpuActivation,
+): WebgpuStep => {
+  const { from, to, pre, bias } = slots;
+  const total = entries * size;
+  return {
+    shader: sumShader(label, activation, bias !== null, pre !== null),
+    bind: [from, ...(bias ? [bias.slot] : []), to, ...(pre ? [pre] : [])],
+    words: [total, size, parts, n, bias?.offset ?? 0],
+    workgroups: Math.ceil(total / SUM_WORKGROUP),
+  };
+};

@@ -1,0 +1,10 @@
+/**
+ * What ops of other packages are written with for `webgpu`: shaders, walks over views, tiles of matrix products, and what comes after a
+ * sum. See docs of each; `ops/` has examples.
+ */
+export * from "./backends/webgpu/epilogue.wgsl.ts";
+export { mathFor } from "./backends/webgpu/math.wgsl.ts";
+export { shaders } from "./backends/webgpu/shaders.ts";
+export { faultAt, wgslType } from "./backends/webgpu/snippets.wgsl.ts";
+export * from "./backends/webgpu/tiles.wgsl.ts";
+export { walkMembers, walkOf, walkTo, type WebgpuWalk } from "./backends/webgpu/walk.wgsl.ts";
