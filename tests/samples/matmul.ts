@@ -94,5 +94,33 @@ export const matmulSamples = {
       throws: /matmul: expected float32, got int32; cast\(x, "float32"\) first\?/,
     },
   ],
+  addmm: [
+    { args: [normal(4, 6), normal(4, 5), normal(5, 6)] },
+    { args: [normal(65, 70), normal(65, 33), normal(33, 70)], note: "over every tile width" },
+    { args: [normal(6, 8), normal(6, 513), normal(513, 8)], note: "one more than a block of depth" },
+    {
+      args: [normal(100, 150), normal(100, 30), normal(30, 150)],
+      note: "several blocks of rows and chunks of columns",
+    },
+    { args: [normal(2, 40), normal(2, 300), normal(300, 40)], note: "few rows" },
+    { args: [normal(100, 1), normal(100, 64), normal(64, 1)], note: "one column" },
+    { args: [normal(2, 3, 5), normal(2, 3, 4), normal(2, 4, 5)], note: "batched" },
+    { args: [normal(2, 3, 5), normal(2, 3, 4), normal(4, 5)], note: "one right side for a batch" },
+    { args: [normal(9, 11).strided, normal(9, 40).transposed, normal(40, 11).transposed], note: "views" },
+    { args: [normal(3, 2), normal(3, 0), normal(0, 2)], note: "no inner size: the input" },
+    { args: [normal(0, 2), normal(0, 3), normal(3, 2)], note: "no rows" },
+    {
+      args: [normal(2), normal(3, 4), normal(4, 2)],
+      throws: /addmm: expected an input \[3, 2\] like the product, got \[2\]; expand it/,
+    },
+    {
+      args: [normal(3), normal(3, 4), normal(4)],
+      throws: /addmm: expected matrices, got \[3, 4\] @ \[4\]; unsqueeze the vector/,
+    },
+    {
+      args: [ints(0, 3, 3, 2), normal(3, 4), normal(4, 2)],
+      throws: /addmm: expected float32, got int32; cast\(x, "float32"\) first\?/,
+    },
+  ],
   linear: [...layers, ...refused, ...activated("gelu"), ...activated("geluTanh"), ...activated("relu", "corners")],
 } satisfies SampleTable<typeof family>;

@@ -26,6 +26,11 @@ interface Base<S extends Signature> {
   readonly needs: Each<S["inputs"], boolean>;
   /** Shapes of all inputs, kept whatever is saved. */
   readonly shapes: Each<S["inputs"], readonly number[]>;
+  /**
+   * Takes over the gradient that an input has already, from its other uses: the rule then returns the sum. For rules that can
+   * add to it on the way; the tape adds for the others.
+   */
+  takeSum(this: void, input: number): Tensor | null;
 }
 interface Seen<S extends Signature> {
   none: Base<S>;
@@ -39,8 +44,8 @@ export type Vjp<S extends Signature> = {
   [K in keyof Seen<S>]: {
     readonly saves: K;
     /**
-     * Places among the saved tensors that `vjp` does not read, or only for second derivatives: kept, and not `null` there, only
-     * while another tape watches too.
+     * Places among the saved tensors that `vjp` does not read, or only for second derivatives. They are kept while another tape
+     * watches too, and where they are parameters, which any tape may track; else they are `null` there.
      */
     readonly unread?: Unread;
     vjp(dy: Cotangents<S["outputs"]>, saved: Seen<S>[K]): Grads<S["inputs"]>;
@@ -64,6 +69,7 @@ export interface SeenByAny {
   readonly scalars: object;
   readonly needs: readonly (boolean | null)[];
   readonly shapes: readonly (readonly number[] | null)[];
+  takeSum(this: void, input: number): Tensor | null;
   readonly inputs: readonly (Tensor | null)[];
   readonly outputs: readonly (Tensor | null)[];
 }

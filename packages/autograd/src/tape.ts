@@ -1,6 +1,7 @@
 import {
   activeRecorders,
   add,
+  Parameter,
   scope,
   Tensor,
   zeros,
@@ -49,7 +50,7 @@ interface Entry {
   readonly outputIds: readonly (number | null)[];
   /** What a zero gradient for an output looks like; `null` where the output has none. */
   readonly zeros: readonly ((() => Tensor) | null)[];
-  pull(dy: readonly (Tensor | null)[]): readonly (Tensor | null)[];
+  pull(dy: readonly (Tensor | null)[], takeSum: (input: number) => Tensor | null): readonly (Tensor | null)[];
   release(): void;
 }
 
@@ -118,7 +119,7 @@ export class Tape implements Recorder {
           entry.release();
           continue;
         }
-        for (const [id, gradient] of this.step(entry, dy)) accumulate(grads, id, gradient);
+        for (const [id, gradient] of this.step(entry, dy, grads)) accumulate(grads, id, gradient);
         for (const id of entry.outputIds) if (id !== null && !wanted.has(id)) take(grads, id)?.dispose();
       }
       return sources.map((source) => grads.get(source.id)?.alias() ?? zeros(source.shape, { device: source.device }));
@@ -139,10 +140,21 @@ export class Tape implements Recorder {
   }
 
   /** One step back, in a scope of its own: only the gradients come out. */
-  private step(entry: Entry, dy: readonly (Tensor | undefined)[]): [id: number, gradient: Tensor][] {
-    return scope(() => {
+  private step(
+    entry: Entry,
+    dy: readonly (Tensor | undefined)[],
+    grads: Map<number, Tensor>,
+  ): [id: number, gradient: Tensor][] {
+    const taken: Tensor[] = [];
+    const takeSum = (input: number): Tensor | null => {
+      const id = entry.inputIds[input];
+      const sum = typeof id === "number" ? take(grads, id) : undefined;
+      if (sum) taken.push(sum);
+      return sum ?? null;
+    };
+    const out = scope(() => {
       const filled = dy.map((one, i) => one ?? entry.zeros[i]?.() ?? null);
-      const gradients = entry.pull(filled);
+      const gradients = entry.pull(filled, takeSum);
       const out: [number, Tensor][] = [];
       for (const [i, gradient] of gradients.entries()) {
         const id = entry.inputIds[i];
@@ -152,12 +164,16 @@ export class Tape implements Recorder {
       }
       return out;
     });
+    for (const sum of taken) sum.dispose();
+    return out;
   }
 
   private entry({ op, inputs, outputs, attrs, scalars }: Recorded, rule: AnyVjp): Entry {
     const ends = this.ends(inputs, outputs, outputs.length - (op.extras ?? 0));
     const keep = (tensors: readonly (Tensor | null)[], unread: readonly number[] = []): (Saved | null)[] =>
-      tensors.map((tensor, i) => (tensor && !unread.includes(i) ? new Saved(tensor) : null));
+      tensors.map((tensor, i) =>
+        tensor && (tensor instanceof Parameter || !unread.includes(i)) ? new Saved(tensor) : null,
+      );
     const { saves } = rule;
     const unread = activeRecorders().length > 1 ? undefined : rule.unread;
     const savedInputs = saves === "inputs" || saves === "both" ? keep(inputs, unread?.inputs) : [];
@@ -165,8 +181,9 @@ export class Tape implements Recorder {
     const restore = (saved: readonly (Saved | null)[]) => saved.map((one) => one?.restore() ?? null);
     return {
       ...ends,
-      pull: (dy) =>
+      pull: (dy, takeSum) =>
         rule.vjp(dy, {
+          takeSum,
           attrs,
           scalars,
           needs: ends.needs,

@@ -1,4 +1,4 @@
-import { embedding, eq, gather, indexSelect, maskedFill, run, unsqueeze } from "@tessera/tensor";
+import { embedding, eq, gather, indexSelect, maskedFill, run, unsqueeze, type Tensor } from "@tessera/tensor";
 import type * as family from "@tessera/tensor/ops/index";
 import { embeddingBackwardOp, indexAddOp, scatterAddOp } from "@tessera/tensor/ops/index";
 import { notDifferentiable, type VjpTable } from "../define-vjps.ts";
@@ -7,16 +7,20 @@ import { notDifferentiable, type VjpTable } from "../define-vjps.ts";
 export const indexVjps: VjpTable<typeof family> = {
   embedding: {
     saves: "inputs",
-    vjp: ([dy], { inputs: [indices], shapes: [, [rows]], attrs: { paddingIdx } }) => [
+    unread: { inputs: [1] },
+    vjp: ([dy], { inputs: [indices], shapes: [, [rows]], attrs: { paddingIdx }, takeSum }) => [
       null,
-      run(embeddingBackwardOp, [dy, indices], { rows: rows!, paddingIdx })[0],
+      run(embeddingBackwardOp, [dy, indices, takeSum(1)], { rows: rows!, paddingIdx })[0],
     ],
   },
   embeddingBackward: {
     saves: "inputs",
-    vjp: ([dy], { inputs: [, indices], attrs: { paddingIdx } }) => {
-      const rows = embedding(indices, dy);
-      return [paddingIdx === null ? rows : maskedFill(rows, unsqueeze(eq(indices, paddingIdx), -1), 0), null];
+    unread: { inputs: [0, 2] },
+    vjp: ([dWeight], { inputs: [, indices], needs: [dy, , start], attrs: { paddingIdx } }) => {
+      const rows = (): Tensor => embedding(indices, dWeight);
+      const shown = (): Tensor =>
+        paddingIdx === null ? rows() : maskedFill(rows(), unsqueeze(eq(indices, paddingIdx), -1), 0);
+      return [dy ? shown() : null, null, start ? dWeight : null];
     },
   },
   indexSelect: {

@@ -19,7 +19,8 @@ export const normVjps: VjpTable<typeof family> = {
     unread: { inputs: [0, 1], outputs: [0] },
     vjp: ([dy], { inputs, outputs: [, sum, shift, rstd], attrs: { dims } }) => {
       const [x, residual, weight, bias] = inputs;
-      const s = activeRecorders().some((recorder) => recorder.wants(inputs)) ? add(x, residual) : sum;
+      const taped = activeRecorders().some((recorder) => recorder.wants([x, residual]));
+      const s = taped ? add(x, residual) : sum;
       const [ds, dWeight, dBias] = run(layerNormBackwardOp, [dy, s, weight, shift, rstd], { dims });
       return [ds, ds, weight && dWeight, bias && dBias];
     },

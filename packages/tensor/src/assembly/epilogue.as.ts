@@ -1,9 +1,9 @@
 /**
  * What follows a matrix product, on a block of C that is still in cache:
  *
- *   pre = C + bias,  C = f(pre)        C [rows, columns] with rows `ldc` bytes apart, bias [columns], pre laid out like C
+ *   pre = C + bias + plus,  C = f(pre)        C [rows, columns] with rows `ldc` bytes apart, bias [columns], pre and plus like C
  *
- * `bias` and `pre` may be 0: no bias, and the pre-activation is not wanted. Activations: 0 none, 1 relu, 2 gelu, 3 gelu with
+ * `bias`, `plus` and `pre` may be 0: nothing to add, and the pre-activation is not wanted. Activations: 0 none, 1 relu, 2 gelu, 3 gelu with
  * tanh. Four vectors a round, so that the constants of an activation are loaded once for 16 elements.
  */
 import { gelu4, geluTanh4 } from "./math.as";
@@ -27,7 +27,7 @@ import { loadLanes, storeLanes } from "./simd.as";
 }
 
 // @ts-ignore: decorator
-@inline function row(c: usize, pre: usize, bias: usize, columns: i32, activation: i32): void {
+@inline function row(c: usize, pre: usize, bias: usize, plus: usize, columns: i32, activation: i32): void {
   for (; columns >= 16; columns -= 16) {
     let x = v128.load(c), y = v128.load(c, 16), z = v128.load(c, 32), w = v128.load(c, 48);
     if (bias) {
@@ -36,6 +36,13 @@ import { loadLanes, storeLanes } from "./simd.as";
       z = f32x4.add(z, v128.load(bias, 32));
       w = f32x4.add(w, v128.load(bias, 48));
       bias += 64;
+    }
+    if (plus) {
+      x = f32x4.add(x, v128.load(plus));
+      y = f32x4.add(y, v128.load(plus, 16));
+      z = f32x4.add(z, v128.load(plus, 32));
+      w = f32x4.add(w, v128.load(plus, 48));
+      plus += 64;
     }
     if (pre) {
       v128.store(pre, x);
@@ -60,6 +67,10 @@ import { loadLanes, storeLanes } from "./simd.as";
       x = f32x4.add(x, loadLanes(bias, 4, n));
       bias += 16;
     }
+    if (plus) {
+      x = f32x4.add(x, loadLanes(plus, 4, n));
+      plus += 16;
+    }
     if (pre) {
       storeLanes(pre, x, 4, n);
       pre += 16;
@@ -69,28 +80,32 @@ import { loadLanes, storeLanes } from "./simd.as";
   }
 }
 
-function finishNone(c: usize, pre: usize, bias: usize, columns: i32): void {
-  row(c, pre, bias, columns, NONE);
+function finishNone(c: usize, pre: usize, bias: usize, plus: usize, columns: i32): void {
+  row(c, pre, bias, plus, columns, NONE);
 }
 function finishRelu(c: usize, pre: usize, bias: usize, columns: i32): void {
-  row(c, pre, bias, columns, RELU);
+  row(c, pre, bias, 0, columns, RELU);
 }
 function finishGelu(c: usize, pre: usize, bias: usize, columns: i32): void {
-  row(c, pre, bias, columns, GELU);
+  row(c, pre, bias, 0, columns, GELU);
 }
 function finishGeluTanh(c: usize, pre: usize, bias: usize, columns: i32): void {
-  row(c, pre, bias, columns, GELU_TANH);
+  row(c, pre, bias, 0, columns, GELU_TANH);
 }
 
-/** Finishes the block at `c`; `pre` points to the same block of its own matrix, `bias` to the block's first column. */
-export function finish(c: usize, pre: usize, ldc: usize, rows: i32, columns: i32, bias: usize, activation: i32): void {
-  if (!bias && !pre && activation == NONE) return;
+/**
+ * Finishes the block at `c`; `pre` and `plus` point to the same block of their own matrices, `bias` to the block's first column.
+ * `plus` is 0 where there is an activation.
+ */
+export function finish(c: usize, pre: usize, ldc: usize, rows: i32, columns: i32, bias: usize, plus: usize, activation: i32): void {
+  if (!bias && !pre && !plus && activation == NONE) return;
   for (let i = 0; i < rows; i++) {
-    if (activation == NONE) finishNone(c, pre, bias, columns);
+    if (activation == NONE) finishNone(c, pre, bias, plus, columns);
     else if (activation == RELU) finishRelu(c, pre, bias, columns);
     else if (activation == GELU) finishGelu(c, pre, bias, columns);
     else finishGeluTanh(c, pre, bias, columns);
     c += ldc;
     if (pre) pre += ldc;
+    if (plus) plus += ldc;
   }
 }

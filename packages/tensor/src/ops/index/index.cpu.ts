@@ -43,13 +43,13 @@ const selectStep = (op: string, x: Layout, dim: number, table: Slot, index: Slot
   };
 };
 
-/** What the adding starts from: a copy of input 0, or zeros. */
-const startStep = (x: Layout | null, y: Layout): CpuStep =>
+/** What the adding starts from: a copy of an input, or zeros. */
+const startStep = (x: Layout | null, y: Layout, slot: Slot = { in: 0 }): CpuStep =>
   x
     ? copyStep(
         x.dtype,
         x.shape,
-        { slot: { in: 0 }, strides: x.strides },
+        { slot, strides: x.strides },
         { slot: { out: 0 }, strides: contiguousStrides(y.shape) },
       )
     : fillStep(y.dtype, { out: 0 }, numel(y.shape), 0);
@@ -83,11 +83,12 @@ export const embeddingCpu: Planner<EmbeddingSignature, CpuStep> = {
 };
 
 export const embeddingBackwardCpu: Planner<EmbeddingBackwardSignature, CpuStep> = {
-  plan: ({ inputs: [, indices], outputs: [dWeight], attrs: { paddingIdx } }) => {
+  strided: [2],
+  plan: ({ inputs: [, indices, start], outputs: [dWeight], attrs: { paddingIdx } }) => {
     const count = numel(indices.shape);
     const add =
       count === 0 ? [] : [indexAddStep("embedding", dWeight, 0, { in: 1 }, { in: 0 }, count, paddingIdx ?? -1)];
-    return { steps: [startStep(null, dWeight), ...add] };
+    return { steps: [startStep(start, dWeight, { in: 2 }), ...add] };
   },
 };
 

@@ -46,11 +46,11 @@ export const embeddingReference: ReferenceKernel<EmbeddingSignature> = ([indices
 
 /** dWeight[v, :] = Σ dy[i, :] over the i with indices[i] = v, in float64; 0 for v = paddingIdx. */
 export const embeddingBackwardReference: ReferenceKernel<EmbeddingBackwardSignature> = (
-  [dy, indices],
+  [dy, indices, start],
   [dWeight],
   { paddingIdx },
 ) => {
-  const total = new Float64Array(dWeight.values.length);
+  const total = start ? Float64Array.from(start.values) : new Float64Array(dWeight.values.length);
   forEachRow("embedding", dWeight.layout.shape, 0, indices, (to, from, row) => {
     if (row !== paddingIdx) total[to]! += dy.values[from]!;
   });

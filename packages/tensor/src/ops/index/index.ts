@@ -40,7 +40,7 @@ export interface EmbeddingSignature {
   attrs: { readonly paddingIdx: number | null };
 }
 export interface EmbeddingBackwardSignature {
-  inputs: [dy: Tensor, indices: Tensor];
+  inputs: [dy: Tensor, indices: Tensor, start: Tensor | null];
   outputs: [dWeight: Tensor];
   attrs: { readonly rows: number; readonly paddingIdx: number | null };
 }
@@ -109,7 +109,7 @@ export const embeddingOp = defineOp<EmbeddingSignature>({
   kernels: { reference: embeddingReference, cpu: embeddingCpu, webgpu: embeddingWgsl },
 });
 
-/** dWeight[v, :] = Σ dy[i, :] over the i with indices[i] = v, in order; 0 for v = paddingIdx. */
+/** dWeight[v, :] = start[v, :] + Σ dy[i, :] over the i with indices[i] = v, in order; just the start, or 0, for v = paddingIdx. */
 export const embeddingBackwardOp = defineOp<EmbeddingBackwardSignature>({
   name: "embeddingBackward",
   infer: ([dy], { rows }) => [{ shape: [rows, dy.shape.at(-1)!], dtype: "float32" }],

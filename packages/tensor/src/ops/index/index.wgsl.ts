@@ -98,12 +98,12 @@ ${head}
 }`,
 }));
 
-/** What the adding starts from: a copy of input 0, or zeros. */
-const startStep = (label: string, x: Layout | null, y: Layout): WebgpuStep =>
+/** What the adding starts from: a copy of an input, or zeros. */
+const startStep = (label: string, x: Layout | null, y: Layout, slot: Slot = { in: 0 }): WebgpuStep =>
   x
     ? copyStepWgsl(
         x.shape,
-        { slot: { in: 0 }, strides: x.strides, start: x.offset },
+        { slot, strides: x.strides, start: x.offset },
         { slot: { out: 0 }, strides: contiguousStrides(y.shape), start: 0, whole: true },
       )
     : fillStepWgsl(y.dtype, { out: 0 }, numel(y.shape), 0, label);
@@ -142,8 +142,9 @@ export const embeddingWgsl: Planner<EmbeddingSignature, WebgpuStep> = {
 };
 
 export const embeddingBackwardWgsl: Planner<EmbeddingBackwardSignature, WebgpuStep> = {
-  plan: ({ inputs: [dy, indices], outputs: [dWeight], attrs: { paddingIdx } }) => {
-    const start = startStep("embeddingBackward", null, dWeight);
+  strided: [2],
+  plan: ({ inputs: [dy, indices, from], outputs: [dWeight], attrs: { paddingIdx } }) => {
+    const start = startStep("embeddingBackward", from, dWeight, { in: 2 });
     if (numel(indices.shape) === 0) return { steps: [start] };
     const scratch = new Scratch();
     const [index, source] = [
