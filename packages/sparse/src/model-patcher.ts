@@ -5,10 +5,11 @@ import { BlockSparseLinear, type PatchRecipe } from "./block-sparse-linear.ts";
 import type { BlockCriterion } from "./criteria/block-criterion.ts";
 import { magnitude } from "./criteria/magnitude.ts";
 import { random } from "./criteria/random.ts";
+import { judgeSpeed } from "./judge-speed.ts";
 import { matchesLayer, patternOf, showPattern, type LayerPattern } from "./layer-pattern.ts";
 import { densified, sparsened } from "./layer-swaps.ts";
 import { PatchError } from "./patch-error.ts";
-import { PatchPlan, plannedLayer, type PlannedLayer } from "./patch-plan.ts";
+import { PatchPlan, plannedLayer, type KeptLayer, type PlannedLayer } from "./patch-plan.ts";
 import { PatchReport } from "./patch-report.ts";
 import { blockCount } from "./patterns/block-count.ts";
 import { selectBlocks } from "./patterns/select-blocks.ts";
@@ -28,6 +29,11 @@ export interface PatchOptions {
   readonly exclude?: LayerPattern | readonly LayerPattern[];
   /** For a criterion that draws. */
   readonly seed?: number;
+  /**
+   * What becomes of a layer that would be slower block-sparse than dense, on the device where its weight is: it is patched all
+   * the same, for its memory, unless this says `"keep-dense"`. See `breakEvenShare`.
+   */
+  readonly whenSlower?: "patch" | "keep-dense";
 }
 
 /** A layer that a pattern can name. */
@@ -47,6 +53,7 @@ interface Rule {
   readonly blockSize: number;
   readonly criterion: BlockCriterion;
   readonly recipe: PatchRecipe;
+  readonly whenSlower: "patch" | "keep-dense";
 }
 
 const builtIn = { magnitude, random };
@@ -72,10 +79,13 @@ export class BlockSparseModelPatcher {
    */
   addPattern(pattern: LayerPattern, options: PatchOptions): this {
     const { density, blockSize = 32, criterion = "magnitude", balanced = false, exclude = [], seed = 0 } = options;
+    const { whenSlower = "patch" } = options;
     checkDensity("addPattern", density);
     checkBlockSize("addPattern", blockSize);
     if (!Number.isSafeInteger(seed) || seed < 0)
       throw new ArgumentError(`addPattern: a seed is a whole number from 0 to 2^53 - 1, got ${seed}`);
+    if (whenSlower !== "patch" && whenSlower !== "keep-dense")
+      throw new ArgumentError(`addPattern: whenSlower is "patch" or "keep-dense", got ${String(whenSlower)}`);
     const judge = typeof criterion === "string" ? builtIn[criterion]() : criterion;
     this.rules.push({
       pattern,
@@ -83,6 +93,7 @@ export class BlockSparseModelPatcher {
       blockSize,
       criterion: judge,
       recipe: { density, criterion: judge.name, balanced, seed },
+      whenSlower,
     });
     return this;
   }
@@ -107,7 +118,8 @@ export class BlockSparseModelPatcher {
    * later is planned on the cpu.
    *
    * @throws PatchError that lists everything that cannot be done: a pattern that matches nothing, a layer that is not a dense
-   *   one, that two patterns match, that shares its weight, or that is smaller than a block.
+   *   one, that two patterns match, that shares its weight, that is smaller than a block, or that shall stay dense when it is
+   *   slower on a device where that was not measured.
    */
   plan(model: Module): PatchPlan {
     const problems: string[] = [];
@@ -116,7 +128,9 @@ export class BlockSparseModelPatcher {
       problems.length > 0 ? [] : chosen.flatMap(([name, layer, rule]) => planLayer(name, layer, rule, problems));
     if (problems.length > 0)
       throw new PatchError("patcher: expected patterns of layers that can be patched, nothing was changed", problems);
-    return new PatchPlan(layers, model.numParameters());
+    const kept = layers.filter((layer) => "breakEven" in layer);
+    const patched = layers.filter((layer) => !("breakEven" in layer));
+    return new PatchPlan(patched, model.numParameters(), kept);
   }
 
   /**
@@ -246,9 +260,9 @@ const whyNot = (
 const planLayer = (
   name: string,
   layer: Linear,
-  { recipe, criterion, blockSize }: Rule,
+  { recipe, criterion, blockSize, whenSlower }: Rule,
   problems: string[],
-): PlannedLayer[] => {
+): (PlannedLayer | KeptLayer)[] => {
   const [outFeatures, inFeatures] = shapeOf(layer);
   const { device } = layer.weight;
   if (!device.readSync) {
@@ -269,15 +283,9 @@ const planLayer = (
       seed: recipe.seed + hash(name),
     });
     const mask = selectBlocks(scores, { rows, cols, blocks, balanced: recipe.balanced });
-    return [
-      plannedLayer(
-        name,
-        [outFeatures, inFeatures],
-        layer.bias,
-        recipe,
-        BlockLayout.fromMask(mask, rows, cols, blockSize),
-      ),
-    ];
+    const layout = BlockLayout.fromMask(mask, rows, cols, blockSize);
+    const planned = plannedLayer(name, [outFeatures, inFeatures], layer.bias, recipe, layout);
+    return whenSlower === "patch" ? [planned] : judgeSpeed(planned, layer.weight.device.name, problems);
   } catch (error) {
     if (!(error instanceof TesseraError)) throw error;
     problems.push(`${name}: ${error.message}`);

@@ -19,6 +19,16 @@ export interface PlannedLayer {
   readonly bytes: Change;
 }
 
+/** A layer that a pattern matches and that stays dense, because as planned it would be slower. */
+export interface KeptLayer extends PlannedLayer {
+  /** Where the weight is, and where it would be slower. */
+  readonly device: string;
+  /** Stored elements for each of the dense weight's. */
+  readonly stored: number;
+  /** The most of them that was measured to be no slower than dense. */
+  readonly breakEven: number;
+}
+
 export interface Change {
   readonly before: number;
   readonly after: number;
@@ -58,13 +68,16 @@ export const plannedLayer = (
  */
 export class PatchPlan {
   readonly layers: readonly PlannedLayer[];
+  /** Layers that stay dense, because their patterns said `whenSlower: "keep-dense"`. */
+  readonly kept: readonly KeptLayer[];
   /** Of the whole model. */
   readonly parameters: Change;
   /** Of the layers in the plan. */
   readonly bytes: Change;
 
-  constructor(layers: readonly PlannedLayer[], parametersOfModel: number) {
+  constructor(layers: readonly PlannedLayer[], parametersOfModel: number, kept: readonly KeptLayer[] = []) {
     this.layers = layers;
+    this.kept = kept;
     const saved = layers.reduce((sum, { parameters }) => sum + parameters.before - parameters.after, 0);
     this.parameters = { before: parametersOfModel, after: parametersOfModel - saved };
     this.bytes = {
@@ -97,6 +110,10 @@ export class PatchPlan {
       lines[0]!,
       widths.map((width) => "─".repeat(width)).join("  "),
       ...lines.slice(1),
+      ...this.kept.map(
+        ({ name, layout, device, stored, breakEven }) =>
+          `stays dense: ${name}, which would store ${showDensity(stored)} of its weight in blocks of ${layout.blockSize}; on ${device} that is slower above ${showDensity(breakEven)}`,
+      ),
       `${count(this.layers.length)} layers; parameters of the model: ${count(before)} → ${count(after)} (${((100 * after) / Math.max(before, 1)).toFixed(1)} %)`,
     ].join("\n");
   }

@@ -60,7 +60,7 @@ export const handOver = (replacements: readonly Replacement[], optimizers: reado
         return { ...state, ...Object.fromEntries(moments.map(([key, tensor]) => [key, convert(tensor)] as const)) };
       });
     }
-    if (found === 0)
+    if (found === 0 && replacements.length > 0)
       throw new ArgumentError(
         "handOver: expected an optimiser of the replaced weights, it has none of them; were they handed over before, or frozen?",
       );

@@ -1,0 +1,15 @@
+import { breakEvenShare } from "./break-even.ts";
+import type { KeptLayer, PlannedLayer } from "./patch-plan.ts";
+
+/** The layer as planned, or marked to stay dense where it would be slower. A device without measurements is a problem. */
+export const judgeSpeed = (planned: PlannedLayer, device: string, problems: string[]): (PlannedLayer | KeptLayer)[] => {
+  const { name, layout, shape } = planned;
+  const breakEven = breakEvenShare(device, layout.blockSize);
+  if (breakEven === undefined) {
+    problems.push(`${name} is on ${device}, where it was not measured what is slower; leave whenSlower out`);
+    return [];
+  }
+  // What sticks out of the weight counts, for it is computed too.
+  const stored = (layout.blocks * layout.blockSize ** 2) / (shape[0] * shape[1]);
+  return [stored > breakEven ? { ...planned, device, stored, breakEven } : planned];
+};
