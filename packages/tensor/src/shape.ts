@@ -88,6 +88,28 @@ export const broadcastStrides = (layout: Pick<Layout, "shape" | "strides">, shap
 };
 
 /**
+ * Strides that show a view in another shape of as many elements; `null` where its memory does not allow that. Neighbouring dims
+ * that step evenly through memory count as one, and each of these must be cut into whole sizes of the new shape.
+ */
+export const reshapedStrides = (view: Pick<Layout, "shape" | "strides">, shape: Shape): number[] | null => {
+  if (isContiguous(view)) return contiguousStrides(shape);
+  const strides = new Array<number>(shape.length).fill(1);
+  let to = shape.length - 1;
+  for (let d = view.shape.length - 1; d >= 0; d--) {
+    if (view.shape[d] === 1) continue;
+    const innermost = view.strides[d]!;
+    let size = view.shape[d]!;
+    while (d > 0 && (view.shape[d - 1] === 1 || view.strides[d - 1] === size * innermost)) size *= view.shape[--d]!;
+    for (let filled = 1; filled < size || (to >= 0 && shape[to] === 1); to--) {
+      if (to < 0 || size % (filled * shape[to]!) !== 0) return null;
+      strides[to] = filled * innermost;
+      filled *= shape[to]!;
+    }
+  }
+  return strides;
+};
+
+/**
  * A dim counted from the front. Negative dims count from the back; a 0-d tensor has dims −1 and 0, like torch's.
  *
  * @throws ShapeError when it is outside.

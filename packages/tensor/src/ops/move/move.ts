@@ -7,9 +7,9 @@ import {
   broadcastShapes,
   broadcastStrides,
   checkCount,
-  contiguousStrides,
   isContiguous,
   normalizeDim,
+  reshapedStrides,
   resolveReshape,
   sameShape,
   showShape,
@@ -29,7 +29,10 @@ export const reshapeOp = defineOp<OneToOne<{ shape: Shape }>>({
   name: "reshape",
   infer: ([x], { shape }) => [{ shape, dtype: x.dtype }],
   kernels: {
-    view: (x, { shape }) => (isContiguous(x) ? { ...plain(x), shape, strides: contiguousStrides(shape) } : null),
+    view: (x, { shape }) => {
+      const strides = reshapedStrides(x, shape);
+      return strides && { ...plain(x), shape, strides };
+    },
   },
 });
 
@@ -123,7 +126,7 @@ function plain(x: { shape: Shape; dtype: DType; strides: readonly number[]; offs
 }
 
 /**
- * The same elements in another shape; one size may be −1. A view when `x` is contiguous, else a copy.
+ * The same elements in another shape; one size may be −1. A view where the strides of `x` allow one, else a copy.
  *
  * {@link https://docs.pytorch.org/docs/stable/generated/torch.reshape.html torch.reshape}
  *
