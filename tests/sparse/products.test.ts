@@ -122,7 +122,7 @@ for (const device of allDevices)
                 sdd(permute(make(dy, outputs), [1, 0]), make(x, inputs), matrix),
               ];
             });
-            const near = (got: TypedArray, want: ArrayLike<number>, name: string): void =>
+            const near = (got: ArrayLike<number>, want: ArrayLike<number>, name: string): void =>
               expect(worstError(got, want), name).toBeLessThanOrEqual(TOLERANCE);
             const wantedDx = inputGradientOracle(dy, w, tokens, shape);
             const dDense = masked(weightGradientOracle(dy, x, tokens, shape), layout, shape);

@@ -3,7 +3,7 @@ import type { Tensor } from "@tessera/tensor";
 import { cpu, dispose, Generator, scope, setDefaultDevice, tensor, type Backend } from "@tessera/tensor";
 import { afterEach, describe, expect, it } from "vitest";
 import { difference, valuesOf, type Values } from "./close.ts";
-import { devices, oracle } from "./devices.ts";
+import { devices, oracle, skippedWithoutGpu } from "./devices.ts";
 import { Gen, normal, uniform } from "./generate.ts";
 import { withoutLeaks } from "./leaks.ts";
 import type { Sample, Tolerance } from "./sample.ts";
@@ -21,6 +21,7 @@ export interface FamilyTolerance {
 export const conformance = (family: string, functions: object, table: object, tolerance: FamilyTolerance): void => {
   describe(family, () => {
     afterEach(() => setDefaultDevice(cpu));
+    skippedWithoutGpu("every sample");
     for (const [name, samples] of Object.entries(table) as [string, readonly AnySample[]][]) {
       const call = (functions as { readonly [name: string]: AnyFunction })[name]!;
       if (samples.length === 0) it(`${name} has a sample`, () => expect(samples.length).toBeGreaterThan(0));

@@ -1,4 +1,4 @@
-import { cpu, DeviceError, openDevice, reference, WebgpuBackend, type Backend } from "@tessera/tensor";
+import { cpu, DeviceError, openDevice, reference, type Backend, type WebgpuBackend } from "@tessera/tensor";
 import { inject, it } from "vitest";
 
 declare module "vitest" {

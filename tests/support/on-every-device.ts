@@ -1,6 +1,6 @@
 import { setDefaultDevice, type Backend } from "@tessera/tensor";
 import { afterAll, beforeAll, describe } from "vitest";
-import { devices, oracle } from "./devices.ts";
+import { devices, oracle, skippedWithoutGpu } from "./devices.ts";
 
 /** The same tests with each device as the default one. */
 export const onEveryDevice = (tests: (device: Backend) => void): void => {
@@ -9,4 +9,5 @@ export const onEveryDevice = (tests: (device: Backend) => void): void => {
     afterAll(() => setDefaultDevice("cpu"));
     tests(device);
   });
+  skippedWithoutGpu("the same");
 };

@@ -55,11 +55,6 @@ export function* maskedLMEpoch(options: {
   }
 }
 
-interface Score {
-  readonly loss: Promise<number>;
-  readonly correct: Promise<number>;
-}
-
 /** Runs a model over batches in evaluation mode, and puts it back into the mode it was in. */
 const total = async <Batch>(
   model: RobertaForMaskedLM | RobertaForSequenceClassification,
@@ -70,22 +65,23 @@ const total = async <Batch>(
   const { training } = model;
   const breather = new Breather();
   let [loss, correct, count] = [0, 0, 0];
-  const take = async (one: Score): Promise<void> => {
-    loss += await one.loss;
-    correct += await one.correct;
+  const take = async (score: Promise<[loss: number, correct: number]>): Promise<void> => {
+    const [ofLoss, ofCorrect] = await score;
+    loss += ofLoss;
+    correct += ofCorrect;
   };
   // One batch is read while the next is computed.
-  let last: Score | null = null;
+  let last: Promise<[loss: number, correct: number]> | null = null;
   model.eval();
   try {
     for (const batch of batches) {
-      const next = scope((): Score => {
+      const { read: next } = scope(() => {
         const { logits, labels } = score(batch);
-        return {
-          loss: crossEntropy(logits, labels, { reduction: "sum" }).item(),
-          correct: sum(eq(argmax(logits, -1), labels)).item(),
-        };
+        const summed = crossEntropy(logits, labels, { reduction: "sum" }).item();
+        return { read: Promise.all([summed, sum(eq(argmax(logits, -1), labels)).item()]) };
       });
+      // What went wrong is told when its turn comes; if it never does, the batch before went wrong.
+      next.catch(() => undefined);
       count += countOf(batch);
       if (last) await take(last);
       last = next;

@@ -34,8 +34,8 @@ interface Launched {
   readonly step: number;
   readonly lr: number;
   readonly tokens: number;
-  readonly losses: readonly Promise<number>[];
-  readonly norm: Promise<number>;
+  /** The losses of its batches, and the norm of its gradient. */
+  readonly numbers: Promise<{ losses: readonly number[]; norm: number }>;
 }
 
 /**
@@ -117,8 +117,8 @@ export class Trainer<Inputs> {
       await save();
     } finally {
       this.watch.stop();
-      // After an error nobody asks for these any more; that they may fail too is no news.
-      void Promise.allSettled(this.pending.splice(0).flatMap(({ losses, norm }) => [...losses, norm]));
+      // After an error nobody asks for these any more.
+      this.pending.length = 0;
     }
     const { step, loss, metrics, tokens } = this.state;
     return {
@@ -138,7 +138,7 @@ export class Trainer<Inputs> {
     for (const [name, generator] of this.generators) generator.restore(this.state.generators[name]!);
     const lr = optimizer.groups[0]!.lr;
     let tokens = 0;
-    const { losses, norm } = scope(() => {
+    const read = scope(() => {
       let total: Gradients | null = null;
       const losses: Promise<number>[] = [];
       for (let i = 0; i < this.accumulation; i++) {
@@ -151,12 +151,15 @@ export class Trainer<Inputs> {
       }
       const norm = clipGradNorm(total!, maxGradNorm).item();
       optimizer.step(total!);
-      return { losses, norm };
+      return { numbers: Promise.all([Promise.all(losses), norm]) };
     });
+    const numbers = read.numbers.then(([losses, norm]) => ({ losses, norm }));
+    // What went wrong is told when its turn comes to be taken in; if it never does, something else went wrong before.
+    numbers.catch(() => undefined);
     schedule?.step();
     this.state.step++;
     for (const [name, generator] of this.generators) this.state.generators[name] = generator.state();
-    return { step: this.state.step, lr, tokens, losses, norm };
+    return { step: this.state.step, lr, tokens, numbers };
   }
 
   /** The loss of one batch, as its part of the step's. */
@@ -175,9 +178,9 @@ export class Trainer<Inputs> {
   private async settle(limit: number, log: TrainingLog | null): Promise<void> {
     const { steps, loggingSteps = 10, onProgress } = this.options;
     while (this.pending.length > limit) {
-      const { step, lr, tokens, losses, norm } = this.pending.shift()!;
-      const loss = (await Promise.all(losses)).reduce((total, one) => total + one, 0);
-      const gradNorm = await norm;
+      const { step, lr, tokens, numbers } = this.pending.shift()!;
+      const { losses, norm: gradNorm } = await numbers;
+      const loss = losses.reduce((total, one) => total + one, 0);
       if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw new NonFiniteError(step, loss, gradNorm);
       this.state.tokens += tokens;
       this.state.lossSum += loss;

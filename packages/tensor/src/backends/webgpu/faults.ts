@@ -46,13 +46,15 @@ export class Faults {
     for (const kind of ["validation", "out-of-memory", "internal"] as const) this.device.pushErrorScope(kind);
   }
 
-  /** Ends what `open` began. `ops`: what the batch ran, for the message. */
-  close(ops: readonly string[]): void {
+  /** Ends what `open` began. `ops`: what the batch ran, for the message; `ran` is called when nothing was wrong with it. */
+  close(ops: readonly string[], ran: () => void): void {
+    let right = 0;
     for (let i = 0; i < 3; i++) {
       const waiting: Promise<void> = this.device
         .popErrorScope()
         .then((error) => {
           if (error) this.found ??= explain(error, ops);
+          else if (++right === 3) ran();
         })
         // The device is gone; what there is to say, `lost` says.
         .catch(() => undefined)

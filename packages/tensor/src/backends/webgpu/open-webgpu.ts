@@ -1,3 +1,4 @@
+import type * as webgpu from "webgpu";
 import { DeviceError } from "../../error.ts";
 import { WebgpuBackend } from "./webgpu-backend.ts";
 
@@ -51,11 +52,11 @@ const gpuOf = async ({ dawn = [] }: WebgpuOptions): Promise<GPU> => {
     throw new DeviceError(
       "webgpu: this browser has no navigator.gpu; use a current Chrome, Edge, Firefox or Safari, over https or on localhost",
     );
-  let module: typeof import("webgpu");
+  let module: typeof webgpu;
   try {
     // A variable, so that bundlers for browsers do not look for it.
     const name = "webgpu";
-    module = (await import(/* @vite-ignore */ name)) as typeof import("webgpu");
+    module = (await import(/* @vite-ignore */ name)) as typeof webgpu;
   } catch (error) {
     throw new DeviceError(
       `webgpu: Node needs the package "webgpu", which could not be loaded (${(error as Error).message.split("\n")[0]}); npm install webgpu@0.6.2, on Linux with glibc 2.34 or later`,

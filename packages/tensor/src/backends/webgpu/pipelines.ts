@@ -8,6 +8,8 @@ export interface Pipeline {
   readonly layout: GPUBindGroupLayout;
   readonly hasWords: boolean;
   readonly groups: Map<string, GPUBindGroup>;
+  /** Whether a batch that uses it has run. Until then it may turn out to be invalid, and its batch with it. */
+  proven: boolean;
 }
 
 /** Beyond so many, a shader's bind groups are made again: what keeps changing its buffers must not keep memory. */
@@ -23,6 +25,11 @@ export class Pipelines {
   constructor(device: GPUDevice, ring: WordRing) {
     this.device = device;
     this.ring = ring;
+  }
+
+  /** Whether a batch that uses the shader has run. */
+  isProven(shader: Shader): boolean {
+    return this.made.get(shader)?.proven ?? false;
   }
 
   of(shader: Shader): Pipeline {
@@ -47,7 +54,7 @@ export class Pipelines {
       compute: { module: this.device.createShaderModule({ label, code: wgsl }), entryPoint: "main" },
     });
     const hasWords = entries.some(({ binding }) => binding === 0);
-    const pipeline = { gpu, layout, hasWords, groups: new Map<string, GPUBindGroup>() };
+    const pipeline = { gpu, layout, hasWords, groups: new Map<string, GPUBindGroup>(), proven: false };
     this.made.set(shader, pipeline);
     return pipeline;
   }
@@ -71,8 +78,8 @@ export class Pipelines {
     for (const { groups } of this.made.values()) groups.clear();
   }
 
-  /** Forgets a shader that does not compile, so that the next use says so again. */
+  /** Forgets shaders that never ran, so that the next use of one that does not compile says so again. */
   forget(): void {
-    this.made.clear();
+    for (const [shader, { proven }] of this.made) if (!proven) this.made.delete(shader);
   }
 }

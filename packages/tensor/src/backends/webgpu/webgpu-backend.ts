@@ -1,17 +1,19 @@
 import type { Backend, Buffer, Launch } from "../../backend.ts";
 import { hostArray, type DType, type TypedArray } from "../../dtype.ts";
-import { DeviceError } from "../../error.ts";
+import { DeviceError, IndexError } from "../../error.ts";
 import type { Op, Signature, Slot, WebgpuStep } from "../../op.ts";
 import { BufferPool, type DeviceBuffer } from "./buffer-pool.ts";
 import { Faults } from "./faults.ts";
-import { Pipelines } from "./pipelines.ts";
+import { Pipelines, type Pipeline } from "./pipelines.ts";
 import { Profile, type KernelTime } from "./profile.ts";
-import { Staging } from "./staging.ts";
+import { Staging, type Staged } from "./staging.ts";
 import { WordRing } from "./word-ring.ts";
 
 /** Dispatches after which a batch goes to the device, so that it works while the next batch is made. */
 const BATCH = 96;
 const MOST_WORKGROUPS = 65535;
+/** How long a failure waits for the news that the device was lost. */
+const LOSS_MS = 100;
 
 /** Commands that have been encoded and not yet submitted. */
 interface Batch {
@@ -19,6 +21,8 @@ interface Batch {
   pass: GPUComputePassEncoder | null;
   dispatches: number;
   readonly ops: Set<string>;
+  /** A pipeline that no batch has used before. It is alone in this one. */
+  unproven: Pipeline | null;
 }
 
 /**
@@ -39,6 +43,8 @@ export class WebgpuBackend implements Backend {
   private batch: Batch | null = null;
   private batches = 0;
   private gone: string | null = null;
+  /** The op that was launched last, for errors that say no more. */
+  private last = "webgpu";
   private profile: Profile | null = null;
 
   /** `owned`: whether closing destroys the device. Use `openDevice`. */
@@ -81,11 +87,12 @@ export class WebgpuBackend implements Backend {
     // Written at once, ahead of what is only encoded: that must not use the buffer.
     if (this.batch && target.batch === this.batches) this.flush();
     const words = data instanceof Uint8Array ? Uint32Array.from(data) : data;
-    this.device.queue.writeBuffer(target.gpu, 0, words.buffer as ArrayBuffer, words.byteOffset, words.byteLength);
+    this.device.queue.writeBuffer(target.gpu, 0, words.buffer, words.byteOffset, words.byteLength);
   }
 
   async read(buffer: Buffer, dtype: DType, offset: number, length: number): Promise<TypedArray> {
     const { encoder } = this.open("read");
+    const { last } = this;
     const source = buffer as DeviceBuffer;
     const staged = this.staging.take(length * 4 + this.faults.bytes);
     this.endPass();
@@ -93,11 +100,9 @@ export class WebgpuBackend implements Backend {
     const armed = this.faults.disarm();
     if (armed) encoder.copyBufferToBuffer(this.faults.buffer, 0, staged.gpu, 0, this.faults.bytes);
     this.flush();
-    const words = await this.staging.read(staged, this.faults.bytes + length * 4).catch((error: unknown) => {
-      throw this.lossOr(error);
-    });
+    const words = await this.staged(staged, this.faults.bytes + length * 4, last);
     if (armed) this.faults.collect(new Uint32Array(words, 0, this.faults.bytes / 4));
-    await this.judge();
+    await this.judge(last);
     const out = hostArray(dtype, length);
     if (dtype === "bool") out.set(new Uint32Array(words, this.faults.bytes, length));
     else new Uint8Array(out.buffer).set(new Uint8Array(words, this.faults.bytes, length * 4));
@@ -125,21 +130,20 @@ export class WebgpuBackend implements Backend {
   }
 
   async sync(): Promise<void> {
+    const { last } = this;
     if (!this.faults.disarm()) {
       this.flush();
-      await this.device.queue.onSubmittedWorkDone();
-      return this.judge();
+      // Rejected or not when the device is gone: what there is to say, `judge` says.
+      await this.device.queue.onSubmittedWorkDone().catch(() => undefined);
+      return this.judge(last);
     }
     const { encoder } = this.open("sync");
     const staged = this.staging.take(this.faults.bytes);
     this.endPass();
     encoder.copyBufferToBuffer(this.faults.buffer, 0, staged.gpu, 0, this.faults.bytes);
     this.flush();
-    const words = await this.staging.read(staged, this.faults.bytes).catch((error: unknown) => {
-      throw this.lossOr(error);
-    });
-    this.faults.collect(new Uint32Array(words));
-    await this.judge();
+    this.faults.collect(new Uint32Array(await this.staged(staged, this.faults.bytes, last)));
+    await this.judge(last);
   }
 
   close(): void {
@@ -172,7 +176,7 @@ export class WebgpuBackend implements Backend {
     } finally {
       this.profile = null;
     }
-    await this.judge();
+    await this.judge(this.last);
     return profile.read();
   }
 
@@ -180,8 +184,11 @@ export class WebgpuBackend implements Backend {
     const { shader, workgroups, fault, words = [] } = step;
     const count = words.length + (fault ? 1 : 0);
     if (!this.ring.fits(count) || (this.batch?.dispatches ?? 0) >= BATCH) this.flush();
+    // What the device refuses is a whole batch: work that is right must not share one with a kernel that may be wrong.
+    if (!this.pipelines.isProven(shader)) this.flush();
     const batch = this.open(launch.op.name);
     const pipeline = this.pipelines.of(shader);
+    this.last = launch.op.name;
     const buffers = step.bind.map((slot) => this.resolve(slot, launch, scratch));
     for (const buffer of buffers) buffer.batch = this.batches;
     const faultBuffer = fault ? this.faultBuffer : [];
@@ -200,6 +207,9 @@ export class WebgpuBackend implements Backend {
     }
     batch.dispatches++;
     if (this.profile) this.endPass();
+    if (pipeline.proven) return;
+    batch.unproven = pipeline;
+    this.flush();
   }
 
   private get faultBuffer(): readonly DeviceBuffer[] {
@@ -221,14 +231,17 @@ export class WebgpuBackend implements Backend {
 
   /** The open batch, or a new one. */
   private open(op: string): Batch {
-    if (this.gone !== null)
-      throw new DeviceError(
-        `${op}: webgpu cannot be used, ${this.gone}; open it again with await openDevice("webgpu")`,
-      );
+    if (this.gone !== null) throw this.loss(op);
     if (this.batch) return this.batch;
     this.batches++;
     this.faults.open();
-    return (this.batch = { encoder: this.device.createCommandEncoder(), pass: null, dispatches: 0, ops: new Set() });
+    return (this.batch = {
+      encoder: this.device.createCommandEncoder(),
+      pass: null,
+      dispatches: 0,
+      ops: new Set(),
+      unproven: null,
+    });
   }
 
   private endPass(): void {
@@ -243,26 +256,41 @@ export class WebgpuBackend implements Backend {
     this.endPass();
     this.ring.flush();
     this.device.queue.submit([batch.encoder.finish()]);
-    this.faults.close([...batch.ops]);
+    const { unproven } = batch;
+    this.faults.close([...batch.ops], () => {
+      if (unproven) unproven.proven = true;
+    });
     this.batch = null;
   }
 
-  private lossOr(error: unknown): unknown {
-    return this.gone === null
-      ? error
-      : new DeviceError(`webgpu: ${this.gone}; open it again with await openDevice("webgpu")`);
+  private loss(op: string): DeviceError {
+    return new DeviceError(`${op}: webgpu cannot be used, ${this.gone}; open it again with await openDevice("webgpu")`);
   }
 
-  /** Throws what has gone wrong since it was asked last. */
-  private async judge(): Promise<void> {
+  /** What was copied to the host, once it is there. */
+  private async staged(staged: Staged, bytes: number, last: string): Promise<ArrayBuffer> {
+    try {
+      return await this.staging.read(staged, bytes);
+    } catch (error) {
+      // The reason may be told a little later than the failure.
+      await Promise.race([this.device.lost, new Promise((done) => setTimeout(done, LOSS_MS))]);
+      await this.judge(last);
+      throw new DeviceError(`${last}: its result could not be read (${(error as Error).message})`, { cause: error });
+    }
+  }
+
+  /** Throws what has gone wrong since it was asked last. `last`: what was launched last by then. */
+  private async judge(last: string): Promise<void> {
     await this.faults.settle();
-    if (this.gone !== null) throw this.lossOr(null);
+    if (this.gone !== null) throw this.loss(last);
     try {
       this.faults.raise();
     } catch (error) {
       // Whatever could not be made must not be used again.
-      this.pipelines.forget();
-      this.trim();
+      if (!(error instanceof IndexError)) {
+        this.pipelines.forget();
+        this.trim();
+      }
       throw error;
     }
   }
