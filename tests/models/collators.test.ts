@@ -84,6 +84,7 @@ it("batches of labelled texts are padded and masked, and count real tokens", () 
     const { inputs, tokens } = batches.next();
     expect(values(inputs.inputIds)).toEqual([0, 9, 2, 1, 1, 0, 9, 8, 7, 2]);
     expect(values(inputs.attentionMask)).toEqual([1, 1, 1, 0, 0, 1, 1, 1, 1, 1]);
+    expect(inputs.skipPaddedQueries).toBe(true);
     expect(values(inputs.labels)).toEqual([1, 0]);
     expect(tokens).toBe(8);
   });

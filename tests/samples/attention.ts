@@ -62,6 +62,53 @@ export const attentionSamples = {
       note: "a query that attends to nothing gets zeros",
     },
     {
+      args: [
+        normal(2, 2, 6, 4),
+        normal(2, 2, 6, 4),
+        normal(2, 2, 6, 4),
+        { attnMask: values([1, 1, 1, 1, 0, 0, 0, 1, 0, 1, 1, 0], [2, 1, 1, 6], "bool"), skipPaddedQueries: true },
+      ],
+      note: "padded queries skipped",
+    },
+    {
+      args: [
+        normal(3, 140, 5),
+        normal(3, 140, 5),
+        normal(3, 140, 5),
+        {
+          attnMask: values(
+            Array.from({ length: 3 * 140 }, (_, i) => Number(i % 140 < [140, 71, 0][Math.floor(i / 140)]!)),
+            [3, 1, 140],
+            "bool",
+          ),
+          skipPaddedQueries: true,
+        },
+      ],
+      note: "padded queries skipped, whole rounds and a whole sequence of them",
+    },
+    {
+      args: [
+        normal(1, 2, 40, 4),
+        normal(1, 2, 40, 4),
+        normal(1, 2, 40, 4),
+        { attnMask: bools(0.5, 1, 2, 1, 40), isCausal: true, skipPaddedQueries: true },
+      ],
+      note: "padded queries skipped, differently in each head, causal",
+    },
+    {
+      args: [
+        normal(2, 2, 2, 3, 4),
+        normal(2, 2, 2, 3, 4),
+        normal(2, 2, 2, 3, 4),
+        { attnMask: bools(0.5, 2, 1, 1, 1, 3), skipPaddedQueries: true },
+      ],
+      note: "padded queries skipped, three leading dims",
+    },
+    {
+      args: [normal(1, 1, 3, 4), normal(1, 1, 3, 4), normal(1, 1, 3, 4), { skipPaddedQueries: true }],
+      note: "nothing to skip without a mask",
+    },
+    {
       args: [normal(1, 2, 4, 3), normal(1, 2, 5, 3), normal(1, 2, 5, 3), { attnMask: normal(4, 5) }],
       note: "a float mask is added",
     },
@@ -82,6 +129,15 @@ export const attentionSamples = {
     },
     { args: [normal(1, 2, 3, 4), normal(1, 2, 0, 4), normal(1, 2, 0, 4)], note: "no keys: zeros" },
     { args: [normal(1, 2, 0, 4), normal(1, 2, 3, 4), normal(1, 2, 3, 4)], note: "no queries" },
+    {
+      args: [normal(3, 4), normal(3, 4), normal(3, 4), { attnMask: bools(0.5, 3, 3), skipPaddedQueries: true }],
+      throws:
+        /attention: expected a bool mask \[\.\.\., 1, keys\] and as many queries as keys for skipPaddedQueries, got bool \[3, 3\], 3 and 3; leave it out/,
+    },
+    {
+      args: [normal(3, 4), normal(2, 4), normal(2, 4), { attnMask: bools(0.5, 1, 2), skipPaddedQueries: true }],
+      throws: /for skipPaddedQueries, got bool \[1, 2\], 3 and 2; leave it out/,
+    },
     {
       args: [normal(3, 4), normal(3, 5), normal(3, 5)],
       throws: /attention: expected k as wide as q \(4\), got width 5; transpose or reshape/,

@@ -35,8 +35,11 @@ export class RobertaSelfAttention extends Module {
     this.value = make.linear(hiddenSize, hiddenSize);
   }
 
-  /** @param attnMask bool, true where a token may be looked at; stretches to `[batch, heads, tokens, tokens]`. */
-  forward(x: Tensor, attnMask: Tensor | null): Tensor {
+  /**
+   * @param attnMask bool, true where a token may be looked at; stretches to `[batch, heads, tokens, tokens]`
+   * @param skipPaddedQueries whether tokens that nobody looks at look at nothing themselves
+   */
+  forward(x: Tensor, attnMask: Tensor | null, skipPaddedQueries = false): Tensor {
     const [batch, tokens, hidden] = x.shape as [number, number, number];
     // Heads are views: [batch, tokens, heads · d] seen as [batch, heads, tokens, d].
     const heads = (y: Tensor): Tensor => transpose(reshape(y, [batch, tokens, this.heads, hidden / this.heads]), 1, 2);
@@ -48,7 +51,7 @@ export class RobertaSelfAttention extends Module {
     const drops = this.training && this.dropoutProb > 0;
     const y = drops
       ? attendWithDropout(q, k, v, attnMask, this.dropoutProb)
-      : scaledDotProductAttention(q, k, v, { attnMask });
+      : scaledDotProductAttention(q, k, v, { attnMask, skipPaddedQueries });
     return reshape(transpose(y, 1, 2), [batch, tokens, hidden]);
   }
 }
@@ -92,7 +95,7 @@ export class RobertaAttention extends Module {
     this.output = new RobertaResidualOutput(make, make.config.hiddenSize);
   }
 
-  forward(x: Tensor, attnMask: Tensor | null): Tensor {
-    return this.output.forward(this.self.forward(x, attnMask), x);
+  forward(x: Tensor, attnMask: Tensor | null, skipPaddedQueries = false): Tensor {
+    return this.output.forward(this.self.forward(x, attnMask, skipPaddedQueries), x);
   }
 }

@@ -36,8 +36,8 @@ export class RobertaLayer extends Module {
     this.output = new RobertaResidualOutput(make, make.config.intermediateSize);
   }
 
-  forward(x: Tensor, attnMask: Tensor | null): Tensor {
-    const attended = this.attention.forward(x, attnMask);
+  forward(x: Tensor, attnMask: Tensor | null, skipPaddedQueries = false): Tensor {
+    const attended = this.attention.forward(x, attnMask, skipPaddedQueries);
     return this.output.forward(this.intermediate.forward(attended), attended);
   }
 }
@@ -52,11 +52,15 @@ export class RobertaEncoder extends Module {
   }
 
   /** The output of the last layer, or with `all` the input and the output of every layer. */
-  forward(x: Tensor, attnMask: Tensor | null, { all = false }: { all?: boolean } = {}): Tensor[] {
+  forward(
+    x: Tensor,
+    attnMask: Tensor | null,
+    { all = false, skipPaddedQueries = false }: { all?: boolean; skipPaddedQueries?: boolean } = {},
+  ): Tensor[] {
     const states = [x];
     for (const layer of this.layer) {
       const last = states.at(-1)!;
-      const next = layer.forward(last, attnMask);
+      const next = layer.forward(last, attnMask, skipPaddedQueries);
       if (all) states.push(next);
       else {
         states[0] = next;

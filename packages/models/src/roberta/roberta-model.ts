@@ -10,6 +10,11 @@ import { RobertaPreTrained } from "./roberta-pre-trained.ts";
 export interface RobertaInputs extends RobertaTokens {
   /** 1 or true on tokens, 0 on padding. Shape: `[batch, tokens]`. Default: nothing is padding. */
   attentionMask?: Tensor | undefined;
+  /**
+   * Saves the time of padding in attention: the states of padding then differ from Hugging Face's, those of tokens do not. For
+   * losses that look at tokens alone, as the batches for a `Trainer` do. While attention's weights are dropped, nothing is saved.
+   */
+  skipPaddedQueries?: boolean | undefined;
   /** Asks for the embeddings and the output of every layer. */
   outputHiddenStates?: boolean | undefined;
 }
@@ -82,7 +87,10 @@ export class RobertaModel extends RobertaPreTrained {
   /** @throws ShapeError when the inputs' shapes do not fit together, or there are more tokens than positions. */
   forward(inputs: RobertaInputs): RobertaModelOutput {
     const all = inputs.outputHiddenStates ?? false;
-    const states = this.encoder.forward(this.embeddings.forward(inputs), maskOf(inputs), { all });
+    const states = this.encoder.forward(this.embeddings.forward(inputs), maskOf(inputs), {
+      all,
+      skipPaddedQueries: inputs.skipPaddedQueries ?? false,
+    });
     const lastHiddenState = states.at(-1)!;
     return {
       lastHiddenState,

@@ -15,10 +15,10 @@ export interface OnDevice {
   device?: DeviceLike;
 }
 
-/** Ids as tensors; the mask only where there is padding, because attention is faster without one. */
+/** Ids as tensors; the mask only where there is padding, because attention is faster without one. No loss here looks at padding. */
 const tokenTensors = ({ inputIds, attentionMask, shape }: PaddedSequences, on: OnDevice): RobertaInputs => ({
   inputIds: tensor(inputIds, shape, on),
-  ...(attentionMask.includes(0) ? { attentionMask: tensor(attentionMask, shape, on) } : {}),
+  ...(attentionMask.includes(0) ? { attentionMask: tensor(attentionMask, shape, on), skipPaddedQueries: true } : {}),
 });
 
 /** The tensors of a masked batch, the labels gathered at their positions. */

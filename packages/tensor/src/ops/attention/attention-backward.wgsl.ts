@@ -150,7 +150,7 @@ ${rowReader("k", width, vector)}
 ${rowReader("v", valueWidth, vector)}
 ${entry(tile, operands, mask, "g % w.tiles")}
   ${maskRows(mask, "keys")}
-  ${queryEnd(mask)}
+  ${queryEnd(tile, mask)}
   ${loadTile("keyTile", "k", rows, width, threads, "start", "w.keys")}
   ${loadTile("valueTile", "v", rows, valueWidth, threads, "start", "w.keys")}
   let statsStart = (b * w.heads + h) * w.queries;

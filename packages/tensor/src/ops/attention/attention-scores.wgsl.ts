@@ -13,8 +13,13 @@ const MOST_BYTES = 32768;
 /** e^x is taken as 2^(x log₂ e). */
 export const LOG2_E = "1.44269504";
 
-/** `keys`: bool, the same for all queries. `bool`: true = attend. `float`: added to the scores. */
-export type MaskKind = "none" | "keys" | "bool" | "float";
+/**
+ * `keys`: bool, the same for all queries. `tokens`: the same, and what is no key is no query either. `bool`: true = attend. `float`:
+ * added to the scores.
+ */
+export type MaskKind = "none" | "keys" | "tokens" | "bool" | "float";
+
+const isOfKeys = (mask: MaskKind): boolean => mask === "keys" || mask === "tokens";
 
 export const operandMembers = (names: readonly string[]): string =>
   names.map((name) => `${name}Offset: u32, ${name}B: u32, ${name}T: u32, ${name}H: u32, ${name}D: u32,`).join(" ");
@@ -80,11 +85,10 @@ export const maskColumn = (
   const inside = [
     `vec4<bool>(t < w.${columns})`,
     ...(causal ? [rowsAre === "queries" ? "(vec4<u32>(t) <= rows)" : "(rows <= vec4<u32>(t))"] : []),
-    ...(mask !== "keys"
-      ? []
-      : rowsAre === "keys"
-        ? ["attend"]
-        : ["vec4<bool>(mask[maskStart + known * w.maskColumn] != 0u)"]),
+    ...(mask === "tokens" || (mask === "keys" && rowsAre === "keys") ? ["attend"] : []),
+    ...(mask === "tokens" || (mask === "keys" && rowsAre === "queries")
+      ? [`vec4<bool>(mask[maskStart + known * ${strideOfTokens(rowsAre)}] != 0u)`]
+      : []),
     ...(mask === "bool" ? ["(m != vec4<u32>())"] : []),
   ].join(" & ");
   const perPair = mask === "bool" || mask === "float";
@@ -94,39 +98,57 @@ export const maskColumn = (
       s[j] = select(never, s[j] * w.scale${mask === "float" ? " + m" : ""}, ${inside});`;
 };
 
+/** The stride of the keys in a mask that is alike for all queries. */
+const strideOfTokens = (rowsAre: "queries" | "keys"): string => (rowsAre === "keys" ? "w.maskRow" : "w.maskColumn");
+
+/** Sets `attend`, whether each of my rows is a token, by a mask of keys. */
+const attendOf = (rowsAre: "queries" | "keys"): string => /* wgsl */ `
+  let maskAt = maskStart + min(rows, vec4<u32>(w.keys - 1u)) * ${strideOfTokens(rowsAre)};
+  let attend = vec4<u32>(mask[maskAt.x], mask[maskAt.y], mask[maskAt.z], mask[maskAt.w]) != vec4<u32>();`;
+
 /** Where my rows' masks start, for masks of pairs. */
 export const maskRows = (mask: MaskKind, count: string): string =>
   mask === "bool" || mask === "float"
     ? `let maskRows = maskStart + min(rows, vec4<u32>(w.${count} - 1u)) * w.maskRow;`
     : "";
 
-/** Sets `end` to the most that `found` gives to `atomicMax(&reached, …)` in any invocation. */
-const endOf = (found: string): string => /* wgsl */ `if (lane == 0u) { atomicStore(&reached, 0u); }
+/** Sets `end` to the most that `found` gives to `atomicMax(&reached, …)` in any invocation; to 0 unless some row attends. */
+const endOf = (
+  found: string,
+  attending: boolean,
+): string => /* wgsl */ `if (lane == 0u) { atomicStore(&reached, 0u); atomicStore(&met, 0u); }
   workgroupBarrier();
   ${found}
+  if (${attending ? "any(attend)" : "true"}) { atomicMax(&met, 1u); }
   workgroupBarrier();
-  if (lane == 0u) { reach = atomicLoad(&reached); }
+  if (lane == 0u) { reach = atomicLoad(&reached) * atomicLoad(&met); }
   let end = workgroupUniformLoad(&reach);`;
+
+/** Marks the last token below `count` that a mask of keys shows. */
+const lastToken = (tile: AttentionTile, rowsAre: "queries" | "keys", count: string): string => /* wgsl */ `
+  for (var t = lane; t < ${count}; t += ${downOf(tile) * tile.across}u) {
+    if (mask[maskStart + t * ${strideOfTokens(rowsAre)}] != 0u) { atomicMax(&reached, t + 1u); }
+  }`;
 
 /** Sets `end`, how many keys the queries of this workgroup can reach: not the later ones, nor padding at the end. */
 export const keyEnd = (tile: AttentionTile, mask: MaskKind, causal: boolean): string => {
   const all = causal ? `min(w.keys, start + ${tile.rows}u)` : "w.keys";
-  if (mask !== "keys") return `let end = ${all};`;
-  return endOf(/* wgsl */ `for (var t = lane; t < ${all}; t += ${downOf(tile) * tile.across}u) {
-    if (mask[maskStart + t * w.maskColumn] != 0u) { atomicMax(&reached, t + 1u); }
-  }`);
+  if (!isOfKeys(mask)) return `let end = ${all};`;
+  const skips = mask === "tokens";
+  return `${skips ? attendOf("queries") : ""}\n  ${endOf(lastToken(tile, "queries", all), skips)}`;
 };
 
 /** The same for a workgroup's keys, and all queries: none where nobody sees the keys. */
-export const queryEnd = (mask: MaskKind): string =>
-  mask !== "keys"
-    ? "let end = w.queries;"
-    : /* wgsl */ `let maskAt = maskStart + min(rows, vec4<u32>(w.keys - 1u)) * w.maskRow;
-  let attend = vec4<u32>(mask[maskAt.x], mask[maskAt.y], mask[maskAt.z], mask[maskAt.w]) != vec4<u32>();
-  ${endOf("if (any(attend)) { atomicMax(&reached, w.queries); }")}`;
+export const queryEnd = (tile: AttentionTile, mask: MaskKind): string => {
+  if (!isOfKeys(mask)) return "let end = w.queries;";
+  const found = mask === "tokens" ? lastToken(tile, "keys", "w.queries") : "atomicMax(&reached, w.queries);";
+  return `${attendOf("keys")}\n  ${endOf(found, true)}`;
+};
 
 export const reachMemory = (mask: MaskKind): string =>
-  mask === "keys" ? "var<workgroup> reached: atomic<u32>;\nvar<workgroup> reach: u32;" : "";
+  isOfKeys(mask)
+    ? "var<workgroup> reached: atomic<u32>;\nvar<workgroup> met: atomic<u32>;\nvar<workgroup> reach: u32;"
+    : "";
 
 /** The tile for heads of so many features. `residents`: the widths of what a workgroup keeps; `parts`: whether it reduces its rows. */
 export const tileFor = (

@@ -7,7 +7,8 @@
  *
  * Q, dY [B, Tq, H, D], K, V [B, Tk, H, D] with any strides, heads read in place; Y, dQ, dK, dV contiguous in that order of dims.
  * The mask [B, H, Tq, Tk] (strides of 0 where it is broadcast) is bool, true = attend, or float, added. A query that may
- * attend to no key gets zeros, where torch gets NaN.
+ * attend to no key gets zeros, where torch gets NaN. Padding at the end of the keys is not multiplied; neither are padded queries,
+ * which get zeros and give no gradient, where the mask is one of tokens.
  *
  * Everything is kept transposed, eight queries side by side: the scores of a panel are [Tk][8], at once the output of one
  * micro-kernel and the right operand of the next, and softmax runs down the panel without horizontal sums. Never more than
@@ -45,7 +46,7 @@ const ONES: usize = memory.data<f32>([1, 1, 1, 1, 1, 1, 1, 1]);
 @inline function valueWidth(words: usize): i32 { return word(words, 4); }
 // @ts-ignore: decorator
 @inline function causal(words: usize): bool { return word(words, 5) != 0; }
-/** 0 none, 1 bool, 2 float. */
+/** 0 none, 1 bool, 2 float, 3 bool of tokens: what is no key is no query either. */
 // @ts-ignore: decorator
 @inline function maskKind(words: usize): i32 { return word(words, 6); }
 /** Panels of 8 queries in one forward task. */
@@ -116,7 +117,7 @@ function addMask(scores: usize, mask: usize, words: usize, b: i32, t: i32, h: i3
   const strideQ = <usize>word(words, MASK + 2), strideK = <usize>word(words, MASK + 3);
   const start = <usize>b * <usize>word(words, MASK) + <usize>h * <usize>word(words, MASK + 1) + <usize>t * strideQ;
   const end = scores + (<usize>count << 5);
-  if (maskKind(words) == 1) {
+  if (maskKind(words) != 2) {
     let from = mask + start;
     for (; scores != end; scores += 32) {
       if (strideQ == 0) {
@@ -145,18 +146,51 @@ function maskFuture(scores: usize, t: i32, count: i32): void {
     for (let i = 0; i < min(j - t, 8); i++) store<f32>(scores + (<usize>j << 5) + (<usize>i << 2), -Infinity);
 }
 
-/** How many keys the queries t … t + 7 may attend to. */
+/** Whether the mask shows key j, and for masks of tokens query j, to a head's queries: for masks that are alike for all of them. */
 // @ts-ignore: decorator
-@inline function keysFor(words: usize, t: i32): i32 {
-  return causal(words) ? min(keys(words), t + 8) : keys(words);
+@inline function shows(mask: usize, words: usize, b: i32, h: i32, j: i32): bool {
+  const at =
+    <usize>b * <usize>word(words, MASK) + <usize>h * <usize>word(words, MASK + 1) + <usize>j * <usize>word(words, MASK + 3);
+  return load<u8>(mask + at) != 0;
+}
+
+/** The keys of a head without the padding at their end. */
+function keysShown(mask: usize, words: usize, b: i32, h: i32): i32 {
+  let count = keys(words);
+  const kind = maskKind(words);
+  if ((kind == 1 || kind == 3) && word(words, MASK + 2) == 0) while (count > 0 && !shows(mask, words, b, h, count - 1)) count--;
+  return count;
+}
+
+/** Whether all of the queries t … t + lanes − 1 are padding. */
+function arePadding(mask: usize, words: usize, b: i32, t: i32, h: i32, lanes: i32): bool {
+  if (maskKind(words) != 3) return false;
+  for (let i = 0; i < lanes; i++) if (shows(mask, words, b, h, t + i)) return false;
+  return true;
+}
+
+/** Scores of queries that are padding become −∞. */
+function hideQueries(scores: usize, mask: usize, words: usize, b: i32, t: i32, h: i32, lanes: i32, count: i32): void {
+  for (let i = 0; i < lanes; i++) {
+    if (shows(mask, words, b, h, t + i)) continue;
+    for (let j = 0; j < count; j++) store<f32>(scores + (<usize>j << 5) + (<usize>i << 2), -Infinity);
+  }
+}
+
+/** How many of `shown` keys the queries t … t + 7 may attend to. */
+// @ts-ignore: decorator
+@inline function keysFor(words: usize, shown: i32, t: i32): i32 {
+  return causal(words) ? min(shown, t + 8) : shown;
 }
 
 /** The masked scores of 8 queries, [count keys][8]. */
-function scoresOf(scores: usize, packedKeys: usize, packedQueries: usize, mask: usize, words: usize, b: i32, t: i32, h: i32, lanes: i32): void {
-  const count = keysFor(words, t);
+function scoresOf(
+  scores: usize, packedKeys: usize, packedQueries: usize, mask: usize, words: usize, b: i32, t: i32, h: i32, lanes: i32, count: i32,
+): void {
   const depth = width(words);
   multiplyPanel(count, depth, packedKeys, panelStep(depth), packedQueries, scores);
   if (maskKind(words)) addMask(scores, mask, words, b, t, h, lanes, count);
+  if (maskKind(words) == 3) hideQueries(scores, mask, words, b, t, h, lanes, count);
   if (causal(words)) maskFuture(scores, t, count);
 }
 
@@ -241,11 +275,15 @@ export function attention_f32(
   const outputs = scores + (<usize>rounded(tk) << 5);
   const row = <usize>(all * dv) << 2;
   const first = (task % tasksPerHead) * span;
+  const shown = keysShown(mask, words, b, h);
   for (let t = first, end = min(first + span, tq); t < end; t += 8) {
     const lanes = min(tq - t, 8);
-    const count = keysFor(words, t);
-    packQueries(panelOfQ, q, words, Q, b, t, h, lanes, d, scale);
-    scoresOf(scores, packedKeys, panelOfQ, mask, words, b, t, h, lanes);
+    // Queries that are padding attend to nothing.
+    const count = arePadding(mask, words, b, t, h, lanes) ? 0 : keysFor(words, shown, t);
+    if (count > 0) {
+      packQueries(panelOfQ, q, words, Q, b, t, h, lanes, d, scale);
+      scoresOf(scores, packedKeys, panelOfQ, mask, words, b, t, h, lanes, count);
+    }
     exponentials(scores, count, stats);
     multiplyPanel(dv, count, packedValues, panelStep(tk), scores, outputs);
     const sum0 = v128.load(stats, 32), sum1 = v128.load(stats, 48);
@@ -323,8 +361,9 @@ export function attention_backward_f32(
   const rowOfD = <usize>(all * d) << 2, rowOfE = <usize>(all * e) << 2;
   dk += (head * <usize>d) << 2;
   dv += (head * <usize>e) << 2;
-  // The first round of a causal mask does not reach all keys.
-  const cleared = causal(words) || tq == 0;
+  const shown = keysShown(mask, words, b, h);
+  // The first round may not reach all keys, or not take place.
+  const cleared = causal(words) || tq == 0 || shown < tk || maskKind(words) == 3;
   if (cleared)
     for (let j: usize = 0; j < <usize>tk; j++) {
       memory.fill(dk + j * rowOfD, 0, <usize>d << 2);
@@ -332,16 +371,26 @@ export function attention_backward_f32(
     }
   for (let t0 = 0; t0 < tq; t0 += TILE_QUERIES) {
     const n = min(tq - t0, TILE_QUERIES);
-    const reach = keysFor(words, t0 + ((n - 1) & ~7));
+    const reach = keysFor(words, shown, t0 + ((n - 1) & ~7));
+    let attended = false;
     let p = scores, ds = gradients;
     for (let t = t0; t < t0 + n; t += 8) {
       const lanes = min(tq - t, 8);
-      const count = keysFor(words, t);
+      const token = (<usize>b * <usize>tq + <usize>t) * <usize>all + <usize>h;
+      const count = arePadding(mask, words, b, t, h, lanes) ? 0 : keysFor(words, shown, t);
+      if (count == 0) {
+        for (let i: usize = 0; i < <usize>lanes; i++) memory.fill(dq + ((token * <usize>d) << 2) + i * rowOfD, 0, <usize>d << 2);
+        memory.fill(p, 0, <usize>reach << 5);
+        memory.fill(ds, 0, <usize>reach << 5);
+        p += span;
+        ds += span;
+        continue;
+      }
+      attended = true;
       packQueries(panelOfQ, q, words, Q, b, t, h, lanes, d, scale);
-      scoresOf(p, keyRows, panelOfQ, mask, words, b, t, h, lanes);
+      scoresOf(p, keyRows, panelOfQ, mask, words, b, t, h, lanes, count);
       packQueries(panelOfDy, dy, words, DY, b, t, h, lanes, e, 1);
       multiplyPanel(count, e, valueRows, panelStep(e), panelOfDy, ds);
-      const token = (<usize>b * <usize>tq + <usize>t) * <usize>all + <usize>h;
       pack8(panelOfY, 0, y + ((token * <usize>e) << 2), all * e, 1, lanes, e);
       let delta0 = f32x4.splat(0), delta1 = delta0;
       for (let i: usize = 0; i < <usize>e << 5; i += 32) {
@@ -361,6 +410,7 @@ export function attention_backward_f32(
       p += span;
       ds += span;
     }
+    if (!attended) continue;
     const accumulate = cleared || t0 > 0;
     addOuter(dk, rowOfD, gradients, span, reach, q, words, Q, b, t0, h, n, d, left, right, tileScratch, accumulate);
     addOuter(dv, rowOfE, scores, span, reach, dy, words, DY, b, t0, h, n, e, left, right, tileScratch, accumulate);

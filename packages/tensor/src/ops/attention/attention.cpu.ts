@@ -29,12 +29,12 @@ const sizesOf = (q: Layout, k: Layout, v: Layout): Sizes => {
 /** Sizes and strides, in the order that attention.as.ts reads them. */
 const wordsOf = (
   { batch, heads, queries, keys, width, valueWidth }: Sizes,
-  { causal }: AttentionAttrs,
+  { causal, skipPaddedQueries }: AttentionAttrs,
   panels: number,
   [q, k, v, dy]: readonly (Layout | null)[],
   mask: Layout | null,
 ): { words: readonly number[] } => {
-  const kind = mask === null ? 0 : mask.dtype === "bool" ? 1 : 2;
+  const kind = mask === null ? 0 : skipPaddedQueries ? 3 : mask.dtype === "bool" ? 1 : 2;
   const strides = [q, k, v, dy].flatMap((operand) => operand?.strides ?? [0, 0, 0, 0]);
   const maskStrides = mask ? broadcastStrides(mask, [batch, heads, queries, keys]) : [];
   return { words: [heads, queries, keys, width, valueWidth, causal ? 1 : 0, kind, panels, ...strides, ...maskStrides] };

@@ -30,13 +30,14 @@ const addScaled = (to: Float64Array, factor: number, from: ArrayLike<number>): v
 
 /**
  * Calls `visit` for each query with the probabilities of its keys, P = softmax(scale · q Kᵀ + mask), and with
- * lse = log Σ exp of those scores. A query that may attend to no key has P = 0 and lse = −∞.
+ * lse = log Σ exp of those scores. A query that may attend to no key has P = 0 and lse = −∞; with `skipPaddedQueries` one that is
+ * no key itself may not.
  */
 const forEachQuery = (
   q: Data,
   k: Data,
   mask: Data | null,
-  { scale, causal }: AttentionAttrs,
+  { scale, causal, skipPaddedQueries }: AttentionAttrs,
   visit: (b: number, h: number, t: number, p: Float64Array, lse: number) => void,
 ): void => {
   const [batch, queries, heads] = q.layout.shape as [number, number, number];
@@ -50,15 +51,20 @@ const forEachQuery = (
         keys,
       ])
     : [];
+  /** What the mask adds to a score. */
+  const added = (...place: readonly [b: number, h: number, t: number, j: number]): number => {
+    if (!mask) return 0;
+    const value = mask.values[place.reduce((at, index, d) => at + index * maskStrides[d]!, 0)]!;
+    return mask.layout.dtype === "bool" ? (value ? 0 : -Infinity) : value;
+  };
   for (let b = 0; b < batch; b++)
     for (let h = 0; h < heads; h++)
       for (let t = 0; t < queries; t++) {
         const scores = new Float64Array(keys);
+        const itself = skipPaddedQueries ? added(b, h, t, t) : 0;
         for (let j = 0; j < keys; j++) {
           scores[j] = causal && j > t ? -Infinity : scale * dot(qRow(b, t, h), kRow(b, j, h));
-          if (!mask) continue;
-          const value = mask.values[[b, h, t, j].reduce((at, index, d) => at + index * maskStrides[d]!, 0)]!;
-          scores[j]! += mask.layout.dtype === "bool" ? (value ? 0 : -Infinity) : value;
+          scores[j]! += added(b, h, t, j) + itself;
         }
         const max = scores.reduce((a, x) => Math.max(a, x), -Infinity);
         const p = max === -Infinity ? new Float64Array(keys) : scores.map((x) => Math.exp(x - max));

@@ -11,6 +11,8 @@ import { attentionBackwardWgsl, attentionWgsl } from "./attention.wgsl.ts";
 export interface AttentionAttrs {
   readonly scale: number;
   readonly causal: boolean;
+  /** Whether a query that the mask hides as a key attends to nothing. */
+  readonly skipPaddedQueries: boolean;
 }
 /** q, y [B, Tq, H, D], k, v [B, Tk, H, D], mask broadcast to [B, H, Tq, Tk]; lse [B, H, Tq] is what the backward reads. */
 export interface AttentionSignature {
@@ -29,8 +31,9 @@ const float = (shape: Shape): TensorSpec => ({ shape, dtype: "float32" });
 /** y = softmax(scale · q kᵀ + mask) v, heads next to features: what a projection gives and takes, without a copy. */
 export const attentionOp = defineOp<AttentionSignature>({
   name: "attention",
-  infer: ([q, k, v, mask]) => {
+  infer: ([q, k, v, mask], { skipPaddedQueries }) => {
     checkOperands(q, k, v, mask);
+    if (skipPaddedQueries && mask) checkTokens(q, k, mask);
     const [batch, queries, heads] = q.shape as [number, number, number];
     return [float([batch, queries, heads, v.shape[3]!]), float([batch, heads, queries])];
   },
@@ -68,11 +71,24 @@ const checkOperands = (q: TensorSpec, k: TensorSpec, v: TensorSpec, mask: Tensor
     refuse(`a mask that stretches to [..., queries, keys] ${showShape(full)}`, showShape(mask.shape));
 };
 
+/** Whether a mask of keys says which queries are padding, too. */
+const checkTokens = (q: TensorSpec, k: TensorSpec, { shape, dtype }: TensorSpec): void => {
+  if (dtype !== "bool" || (shape.at(-2) ?? 1) !== 1 || q.shape[1] !== k.shape[1])
+    throw new ShapeError(
+      `attention: expected a bool mask [..., 1, keys] and as many queries as keys for skipPaddedQueries, got ${dtype} ${showShape(shape)}, ${q.shape[1]} and ${k.shape[1]}; leave it out`,
+    );
+};
+
 export interface AttentionOptions {
   /** bool: true where a query may attend to a key. float32: added to the scores. Broadcast to `[…, Tq, Tk]`. */
   attnMask?: Tensor | null;
   /** Query t attends to keys 0 … t only, on top of the mask. */
   isCausal?: boolean;
+  /**
+   * Queries that the mask hides as keys are padding: they get zeros, give no gradient, and take no time. Needs a bool mask that is
+   * the same for all queries, `[…, 1, Tk]`, and Tq = Tk.
+   */
+  skipPaddedQueries?: boolean;
   /** Factor of the scores; 1/√D by default. */
   scale?: number;
 }
@@ -95,7 +111,7 @@ export const scaledDotProductAttention = (
   q: Tensor,
   k: Tensor,
   v: Tensor,
-  { attnMask = null, isCausal = false, scale }: AttentionOptions = {},
+  { attnMask = null, isCausal = false, skipPaddedQueries = false, scale }: AttentionOptions = {},
 ): Tensor => {
   for (const x of [q, k, v])
     if (x.ndim < 2)
@@ -105,9 +121,8 @@ export const scaledDotProductAttention = (
   return scope(() => {
     const lead = broadcastShapes("attention", ...[q, k, v].map(({ shape }) => shape.slice(0, -2)));
     const headed = [q, k, v].map((x) => headsInside(stretch(x, lead), lead)) as [Tensor, Tensor, Tensor];
-    const mask =
-      attnMask && lead.length !== 2 && attnMask.ndim > 2 ? maskOf(attnMask, lead, [q.size(-2), k.size(-2)]) : attnMask;
-    const attrs = { scale: scale ?? 1 / Math.sqrt(q.size(-1)), causal: isCausal };
+    const mask = attnMask && lead.length !== 2 && attnMask.ndim > 2 ? maskOf(attnMask, lead, k.size(-2)) : attnMask;
+    const attrs = { scale: scale ?? 1 / Math.sqrt(q.size(-1)), causal: isCausal, skipPaddedQueries };
     const y = run(attentionOp, [...headed, mask], attrs)[0];
     return reshape(permute(y, [0, 2, 1, 3]), [...lead, y.size(1), y.size(3)]);
   });
@@ -131,8 +146,9 @@ const headsInside = (x: Tensor, lead: Shape): Tensor => {
   return permute(four, [0, 2, 1, 3]);
 };
 
-/** A mask with leading dims of its own, seen as [B, H, Tq, Tk]. */
-const maskOf = (mask: Tensor, lead: Shape, [queries, keys]: readonly [number, number]): Tensor => {
+/** A mask with leading dims of its own, seen as [B, H, Tq, Tk], or [B, H, 1, Tk] where it is alike for all queries. */
+const maskOf = (mask: Tensor, lead: Shape, keys: number): Tensor => {
   if (lead.length === 1) return unsqueeze(mask, 1);
+  const queries = mask.size(-2);
   return reshape(expand(mask, [...lead, queries, keys]), [...batchAndHeads(lead), queries, keys]);
 };

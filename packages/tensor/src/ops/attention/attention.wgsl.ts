@@ -153,19 +153,20 @@ const sizesOf = (q: Layout, k: Layout, v: Layout): Sizes => {
 };
 
 /** A mask's kind, where it starts, and its strides [B, H, Tq, Tk]. */
-const maskOf = (mask: Layout | null, { batch, heads, queries, keys }: Sizes) => {
+const maskOf = (mask: Layout | null, { batch, heads, queries, keys }: Sizes, skipPaddedQueries: boolean) => {
   if (!mask) return { kind: "none" as MaskKind, offset: 0, strides: [0, 0, 0, 0] };
   const strides = broadcastStrides(mask, [batch, heads, queries, keys]);
-  const kind: MaskKind = mask.dtype === "float32" ? "float" : strides[2] === 0 || queries === 1 ? "keys" : "bool";
+  const ofKeys = skipPaddedQueries ? "tokens" : "keys";
+  const kind: MaskKind = mask.dtype === "float32" ? "float" : strides[2] === 0 || queries === 1 ? ofKeys : "bool";
   return { kind, offset: mask.offset, strides };
 };
 
 export const attentionWgsl: Planner<AttentionSignature, WebgpuStep> = {
   strided: "all",
-  plan: ({ inputs: [q, k, v, mask], outputs: [, lse], attrs: { causal, scale } }, limits) => {
+  plan: ({ inputs: [q, k, v, mask], outputs: [, lse], attrs: { causal, scale, skipPaddedQueries } }, limits) => {
     const sizes = sizesOf(q, k, v);
     const { batch, heads, queries, keys, width, valueWidth } = sizes;
-    const { kind, offset, strides } = maskOf(mask, sizes);
+    const { kind, offset, strides } = maskOf(mask, sizes, skipPaddedQueries);
     const operands = [q, k, v];
     const vector = operands.every(isVector);
     const name = tileFor([width], [width, valueWidth], true, limits);
@@ -195,10 +196,10 @@ export const attentionWgsl: Planner<AttentionSignature, WebgpuStep> = {
 
 export const attentionBackwardWgsl: Planner<AttentionBackwardSignature, WebgpuStep> = {
   strided: [0, 1, 2, 3, 4],
-  plan: ({ inputs: [dy, q, k, v, mask, y, lse], attrs: { causal, scale } }, limits) => {
+  plan: ({ inputs: [dy, q, k, v, mask, y, lse], attrs: { causal, scale, skipPaddedQueries } }, limits) => {
     const sizes = sizesOf(q, k, v);
     const { batch, heads, queries, keys, width, valueWidth } = sizes;
-    const { kind, offset, strides } = maskOf(mask, sizes);
+    const { kind, offset, strides } = maskOf(mask, sizes, skipPaddedQueries);
     const operands = [dy, q, k, v];
     const vector = operands.every(isVector);
     const name = tileFor([width, valueWidth], [width, valueWidth], false, limits);
