@@ -7,7 +7,6 @@ import {
   eachWord,
   MAIN,
   plus,
-  slotsOf,
   teamJoin,
   teamOf,
   WORKGROUP,
@@ -33,7 +32,6 @@ const backwardShader = shaders((centred: boolean, weight: boolean, wide: boolean
   const team: Team = { wide, lanes, held, strided: false };
   const word = wordType(wide);
   const teams = WORKGROUP / lanes;
-  const line = lanes * slotsOf(team);
   const inputs = ["dy", "x", ...(weight ? ["weight"] : []), ...(centred ? ["shifts"] : []), "scales"];
   const outputs = ["dx", "weights", ...(centred ? ["biases"] : [])];
   const perRow = (name: string): boolean => name === "shifts" || name === "scales";
@@ -49,19 +47,22 @@ const backwardShader = shaders((centred: boolean, weight: boolean, wide: boolean
     held
       ? `weight${j} += dyk * hat; ${centred ? `bias${j} += dyk;` : ""}`
       : `${addTo("weights", "dyk * hat")} ${centred ? addTo("biases", "dyk") : ""}`;
-  /** The teams' sums added up in their order, a word of the line by each invocation. */
+  /** The teams' sums added up in their order, a slot of the line at a time. */
   const gather = (kind: string, out: string): string =>
     teams === 1
       ? eachWord(team, (j) => `${out}[group.x * w.n + k] = ${kind}${j};`)
-      : /* wgsl */ `
-  ${eachSlot(team, (j) => `sums[lane / ${lanes}u * ${line}u + member + ${j * lanes}u] = ${kind}${j};`)}
+      : eachSlot(
+          team,
+          (j) => /* wgsl */ `
+  sums[lane] = ${kind}${j};
   workgroupBarrier();
-  for (var k = lane; k < w.n; k += ${WORKGROUP}u) {
-    var sum = sums[k];
-    for (var t = 1u; t < ${teams}u; t++) { sum += sums[t * ${line}u + k]; }
-    ${out}[group.x * w.n + k] = sum;
+  if (lane < ${lanes}u && lane + ${j * lanes}u < w.n) {
+    var sum = sums[lane];
+    for (var t = 1u; t < ${teams}u; t++) { sum += sums[t * ${lanes}u + lane]; }
+    ${out}[group.x * w.n + lane + ${j * lanes}u] = sum;
   }
-  workgroupBarrier();`;
+  workgroupBarrier();`,
+        );
   return {
     label: centred ? "layerNormBackward" : "rmsNormBackward",
     wgsl: /* wgsl */ `
@@ -70,7 +71,7 @@ struct Words { n: u32, rows: u32, size: f32, perTeam: u32, ${inputs.map((name) =
 ${inputs.map((name, i) => `@group(0) @binding(${i + 1}) var<storage, read> ${name}: array<${perRow(name) ? "f32" : word}>;`).join("\n")}
 ${outputs.map((name, i) => `@group(0) @binding(${inputs.length + 1 + i}) var<storage, read_write> ${name}: array<${word}>;`).join("\n")}
 ${teamJoin("total", "vec2<f32>", lanes, plus)}
-${held && teams > 1 ? `var<workgroup> sums: array<${word}, ${teams * line}>;` : ""}
+${held && teams > 1 ? `var<workgroup> sums: array<${word}, ${WORKGROUP}>;` : ""}
 
 ${MAIN} {
   let member = lane % ${lanes}u;
