@@ -1,7 +1,8 @@
 // `npm run bench -- cpu`: how fast we are, beside others and beside what the machine can do. See options.ts.
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { describeMachine, machineLine, measurePeak, type Peak } from "./machine.ts";
+import type { Peak } from "@tessera/tensor";
+import { describeMachine, machineLine, measurePeak } from "./machine.ts";
 import { parseOptions, usage, UsageError, type BenchOptions } from "./options.ts";
 import { loadWarning, peakLines, writeJson, writeTables, type Report } from "./report.ts";
 import { installRivals } from "./rivals/install-rivals.ts";
@@ -44,7 +45,7 @@ const bench = async (options: BenchOptions): Promise<void> => {
   console.log(`${machineLine(machine)}\n`);
   const warning = loadWarning(machine);
   if (warning) console.log(`${warning}\n`);
-  const needsRivals = options.only.some((section) => section !== "sparse" && section !== "profile");
+  const needsRivals = options.only.some((section) => !["sparse", "break-even", "profile"].includes(section));
   const rivals = options.rivals && needsRivals && (await installRivals());
 
   const peaks: Peak[] = [];

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 
 /** The questions that are asked of the cpu, by the names that `--only` takes. */
-export const SECTIONS = ["dense", "sparse", "memory", "steps", "profile"] as const;
+export const SECTIONS = ["dense", "sparse", "break-even", "memory", "steps", "profile"] as const;
 export type SectionName = (typeof SECTIONS)[number];
 
 export interface BenchOptions {

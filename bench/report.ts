@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { machineLine, type Machine, type Peak } from "./machine.ts";
+import type { Peak } from "@tessera/tensor";
+import { machineLine, type Machine } from "./machine.ts";
 import type { SectionName } from "./options.ts";
 import { digits, markdownOf, percent, type Table } from "./table.ts";
 
@@ -24,6 +25,7 @@ const generated = fileURLToPath(new URL("../docs/generated/", import.meta.url));
 const titles: Readonly<Record<SectionName, string>> = {
   dense: "Dense products on the cpu",
   sparse: "Block-sparse products on the cpu",
+  "break-even": "Where block-sparse layers are as fast as dense ones on the cpu",
   memory: "Memory-bound ops on the cpu",
   steps: "Training steps on the cpu",
   profile: "Profiles of training steps on the cpu",

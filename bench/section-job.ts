@@ -1,4 +1,4 @@
-import type { Peak } from "./machine.ts";
+import type { Peak } from "@tessera/tensor";
 import type { SectionName } from "./options.ts";
 import type { Table } from "./table.ts";
 

@@ -1,10 +1,12 @@
 // One section on so many threads, in a process of its own: a library takes its number of threads when it is loaded.
+import { breakEven } from "./cpu/break-even.ts";
 import { dense } from "./cpu/dense.ts";
 import { memoryBound } from "./cpu/memory-bound.ts";
 import { profiles } from "./cpu/profiles.ts";
 import { sparse } from "./cpu/sparse.ts";
 import { trainingSteps } from "./cpu/training-steps.ts";
-import { measurePeak, type Peak } from "./machine.ts";
+import type { Peak } from "@tessera/tensor";
+import { measurePeak } from "./machine.ts";
 import type { SectionName } from "./options.ts";
 import { loadRivals } from "./rivals/load-rivals.ts";
 import type { SectionJob, SectionMessage } from "./section-job.ts";
@@ -18,6 +20,7 @@ const sections: Readonly<
 > = {
   dense: { hasRivals: true, run: dense },
   sparse: { hasRivals: false, run: sparse },
+  "break-even": { hasRivals: false, run: breakEven },
   memory: { hasRivals: true, run: memoryBound },
   steps: { hasRivals: true, run: trainingSteps },
   profile: { hasRivals: false, run: profiles },

@@ -1,6 +1,5 @@
-import { cpu, matmul, scope, setThreads, zeros } from "@tessera/tensor";
+import { cpu, matmul, scope, setThreads, zeros, type Peak } from "@tessera/tensor";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Peak } from "./machine.ts";
 import type { Rival } from "./rivals/rival.ts";
 import type { Pace } from "./timing.ts";
 

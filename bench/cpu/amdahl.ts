@@ -1,7 +1,6 @@
 import type { Linear } from "@tessera/nn";
 import { cpu, linear, scope, tensor, withRecorder, type Activation, type Buffer, type Tensor } from "@tessera/tensor";
-import { logLaunches, type LoggedLaunch } from "../launch-log.ts";
-import { costOf } from "../op-cost.ts";
+import { costOf, logLaunches, type LoggedLaunch } from "@tessera/models/profiling";
 import { normals } from "../random-data.ts";
 import { median, race, type Pace } from "../timing.ts";
 import { patchedLayers, type RobertaTraining } from "./tiny-roberta.ts";

@@ -1,6 +1,7 @@
 import { scope } from "@tessera/tensor";
 import { checkEntries, near } from "../check.ts";
-import { copySpeed, SIZES } from "../machine.ts";
+import { copySpeed } from "@tessera/models/profiling";
+import { SIZES } from "../machine.ts";
 import { manyNormals } from "../random-data.ts";
 import type { Prepared, SimpleOp } from "../rivals/rival.ts";
 import type { Setting } from "../setting.ts";

@@ -1,4 +1,5 @@
-import { profileStep, profileTable } from "../profile.ts";
+import { profileStep } from "@tessera/models/profiling";
+import { profileTable } from "../profile.ts";
 import type { Setting } from "../setting.ts";
 import type { Table } from "../table.ts";
 import { quickSizes, robertaSizes, tinyRoberta, type RobertaSizes } from "./tiny-roberta.ts";
@@ -15,7 +16,7 @@ export const profiles = async ({ quick, threads, peak, say }: Setting): Promise<
     for (const density of DENSITIES) {
       say(`profile of ${name} at density ${density}`);
       const training = tinyRoberta(sizes, density);
-      const lines = profileStep(() => training.step(), peak, quick ? 3 : 15);
+      const lines = await profileStep(() => training.step(), { peak, steps: quick ? 3 : 15 });
       training.dispose();
       const kind = density === 1 ? "dense" : `patched at density ${density}`;
       const title = `Profile of a masked-LM training step, ${sizes.layers} layers, hidden ${sizes.hidden}, ${kind}, ${threads} ${threads === 1 ? "thread" : "threads"}`;

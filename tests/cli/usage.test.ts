@@ -5,7 +5,7 @@ import { temporaryFolder, tessera } from "./run-tessera.ts";
 
 const folder = temporaryFolder();
 
-const COMMANDS = ["demo", "pretrain", "finetune", "evaluate", "fill-mask", "patch", "sensitivity", "info"];
+const COMMANDS = ["demo", "pretrain", "finetune", "evaluate", "fill-mask", "patch", "sensitivity", "profile", "info"];
 
 test("--help lists the commands, and each command's own has an example", { timeout: 30_000 }, async () => {
   const { code, out } = await runHere(["--help"]);
@@ -38,6 +38,8 @@ test.each([
   [["info", "x", "--threads", "10000"], "--threads: setThreads: a whole number from 1 to 256 expected, got 10000"],
   [["demo", "--threads", "two"], "Expected a whole number from 1."],
   [["demo", "--device", "gpu"], "--device: expected cpu or reference, got gpu"],
+  [["profile", "--device", "gpu"], "--device: expected cpu or reference or webgpu, got gpu"],
+  [["profile", "--density", "0"], "Expected a number above 0 and at most 1."],
   [["demo", "extra"], "too many arguments for 'demo'. Expected 0 arguments but got 1."],
   [["patch"], "missing required argument 'model'"],
   [["patch", "model", "--density", "1.5"], "Expected a number above 0 and at most 1."],

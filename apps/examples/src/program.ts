@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { ArgumentError, openDevices, setDefaultDevice, setThreads } from "@tessera/tensor";
+import { ArgumentError, DeviceError, openDevice, setDefaultDevice, setThreads, type Backend } from "@tessera/tensor";
 import { Command, type OptionValues } from "commander";
 import type { CommandDefinition, Context } from "./commands/command-definition.ts";
 import { Interrupted, UsageError } from "./terminal/command-error.ts";
@@ -18,13 +18,16 @@ interface GlobalOptions {
   quiet?: true;
 }
 
+/** `auto` is a hardware GPU where there is one, else the cpu. */
+const DEVICES = ["cpu", "reference", "webgpu", "auto"] as const;
+
 const { version } = createRequire(import.meta.url)("@tessera/models/package.json") as { version: string };
 
 const addGlobalOptions = (program: Command): Command =>
   program
     .option("--seed <n>", "seed of everything random", wholeNumber(0), 0)
     .option("--threads <n>", "threads of the cpu device (default: as many as the machine runs)", wholeNumber(1))
-    .option("--device <name>", `where tensors live: ${[...openDevices().keys()].join(" or ")}`, "cpu")
+    .option("--device <name>", `where tensors live: ${DEVICES.join(", ")}`, "cpu")
     .option("--out <dir>", "where results go (default: runs/<command>)")
     .option("--resume", "go on with what is in --out")
     .option("--json", "print the result as one line of JSON, and nothing else")
@@ -38,8 +41,24 @@ const useThreads = (count: number): void => {
   }
 };
 
-const makeContext = ({ name, writes }: CommandDefinition, options: GlobalOptions, stop: AbortSignal): Context => {
-  const { seed, threads, device, out = join("runs", name), resume = false, json = false, quiet = false } = options;
+/** The device of a name, open. */
+const openNamed = async (name: string): Promise<Backend> => {
+  const known = DEVICES.find((device) => device === name);
+  if (!known) throw new UsageError(`--device: expected ${DEVICES.join(" or ")}, got ${name}`);
+  try {
+    return await openDevice(known);
+  } catch (error) {
+    throw error instanceof DeviceError ? new UsageError(`--device: ${error.message}`, { cause: error }) : error;
+  }
+};
+
+const makeContext = async (
+  definition: CommandDefinition,
+  options: GlobalOptions,
+  stop: AbortSignal,
+): Promise<Context> => {
+  const { name, writes } = definition;
+  const { seed, threads, out = join("runs", name), resume = false, json = false, quiet = false } = options;
   if (writes === "nothing" && options.out !== undefined) {
     throw new UsageError(`--out: expected a command that writes, got ${name}; leave it out`);
   }
@@ -47,13 +66,10 @@ const makeContext = ({ name, writes }: CommandDefinition, options: GlobalOptions
     throw new UsageError(`--resume: expected a command that can go on, got ${name}; leave it out`);
   }
   if (threads !== undefined) useThreads(threads);
-  const known = [...openDevices().keys()];
-  if (!known.includes(device)) {
-    throw new UsageError(`--device: expected ${known.join(" or ")}, got ${device}`);
-  }
+  const device = await openNamed(options.device);
   setDefaultDevice(device);
   const terminal = new Terminal({ json, quiet });
-  return { terminal, seed, device, out, resume, stop };
+  return { terminal, seed, device: device.name, out, resume, stop };
 };
 
 /** How a command that was stopped is gone on with. */
@@ -78,7 +94,7 @@ const addCommand = (program: Command, definition: CommandDefinition): void => {
     const args = given.slice(0, -2) as string[];
     const { signal, release } = stopSignal((text) => process.stderr.write(`${text}\n`));
     try {
-      const context = makeContext(definition, command.optsWithGlobals<OptionValues & GlobalOptions>(), signal);
+      const context = await makeContext(definition, command.optsWithGlobals<OptionValues & GlobalOptions>(), signal);
       await definition.run(context, command.opts(), ...args);
     } catch (error) {
       throw error instanceof Interrupted ? new Interrupted(`${error.message}${goOn[definition.writes]}`) : error;

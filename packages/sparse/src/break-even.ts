@@ -6,8 +6,9 @@ interface BreakEven {
 }
 
 /**
- * Per device, rounded down to a twentieth: near the line a layer stays dense. Measured by `npm run bench -- cpu --only break-even`,
- * whose table is docs/generated/cpu-break-even.md. Kernels work on eight columns at a time, so sizes that 8 does not divide lose some.
+ * Per device, a little below what was measured on one and on two threads: near the line a layer stays dense. Measured by `npm run
+ * bench -- cpu --only break-even,sparse`; the tables are docs/generated/cpu-break-even.md and cpu-sparse.md. Kernels work on eight
+ * columns at a time, so sizes that 8 does not divide lose some.
  */
 const measured: Readonly<Record<string, readonly BreakEven[]>> = {
   cpu: [

@@ -20,6 +20,7 @@ export const setThreads = (count: number): void => cpu.setThreads(count);
 
 export * from "./backend.ts";
 export { CpuBackend } from "./backends/cpu/cpu-backend.ts";
+export type { Peak, PeakOptions } from "./backends/cpu/measure-peak.ts";
 export { fusesMultiplyAdd, wasmModule } from "./backends/cpu/wasm-module.ts";
 export { ReferenceBackend } from "./backends/reference/reference-backend.ts";
 export { WebgpuBackend } from "./backends/webgpu/webgpu-backend.ts";

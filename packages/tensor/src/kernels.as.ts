@@ -1,4 +1,5 @@
 // The one entry of this package's WebAssembly module: every kernel that a planner names, and the thread pool's functions.
+export * from "./backends/cpu/peak.as";
 export * from "./backends/cpu/pool.as";
 export * from "./ops/attention/attention.as";
 export * from "./ops/elementwise/elementwise.as";

@@ -6,6 +6,7 @@ import { finetuneCommand } from "./finetune.ts";
 import { infoCommand } from "./info.ts";
 import { patchCommand } from "./patch.ts";
 import { pretrainCommand } from "./pretrain.ts";
+import { profileCommand } from "./profile.ts";
 import { sensitivityCommand } from "./sensitivity.ts";
 
 /** Every command, in the order of the help. */
@@ -17,5 +18,6 @@ export const commands: readonly CommandDefinition[] = [
   fillMaskCommand,
   patchCommand,
   sensitivityCommand,
+  profileCommand,
   infoCommand,
 ];

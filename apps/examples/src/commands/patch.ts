@@ -1,7 +1,7 @@
 import { Option } from "commander";
 import { formatBytes, formatCount, formatPercent } from "../terminal/format.ts";
 import { isClassifier, loadClassifier, loadMaskedLM, saveModel } from "../training/model-folder.ts";
-import { createPatcher } from "../training/patch-model.ts";
+import { createPatcher, planOnHost } from "../training/patch-model.ts";
 import { patching } from "../training/recipes.ts";
 import type { CommandDefinition } from "./command-definition.ts";
 import { modelArgument, patchOptions, type PatchOptions } from "./shared-options.ts";
@@ -22,7 +22,7 @@ export const patchCommand: CommandDefinition<PatchOptions & { dryRun?: true }> =
     const { model, tokenizer, notes } = loaded;
     try {
       const patcher = createPatcher({ patterns: pattern ?? patching.patterns, density, blockSize, criterion, seed });
-      const plan = patcher.plan(model);
+      const plan = await planOnHost(model, patcher);
       if (!dryRun) {
         patcher.patchModel(model, plan);
         await saveModel(model, tokenizer, out, notes);

@@ -6,9 +6,10 @@ import type { Layout } from "../../shape.ts";
 import { dataOf } from "../reference/reference-backend.ts";
 import { FAULT, LinearMemory, WORDS } from "./linear-memory.ts";
 import { kernels as ownKernels } from "../../kernels.ts";
+import { measurePeak, type Peak, type PeakOptions } from "./measure-peak.ts";
 import type { Kernel } from "./pool-thread.ts";
 import { ThreadPool } from "./thread-pool.ts";
-import { checkEngine, compile } from "./wasm-module.ts";
+import { checkEngine, compile, fusesMultiplyAdd } from "./wasm-module.ts";
 
 interface LinearBuffer extends Buffer {
   readonly address: number;
@@ -121,6 +122,42 @@ export class CpuBackend implements Backend {
    */
   get threadsJoined(): number {
     return this.open().pool.joined;
+  }
+
+  /**
+   * Measures what this machine can do at most on this device's threads, which takes about a second: what a kernel's speed is to
+   * be seen beside. Waits until all threads have joined, half a minute at most; `threads` says how many there are then.
+   *
+   * @example
+   * const { flops } = await cpu.measurePeak();
+   * console.log(`${(flops / 1e9).toFixed(1)} GFLOP/s`);
+   */
+  async measurePeak(options: PeakOptions = {}): Promise<Peak> {
+    const { linear, pool } = this.open();
+    const { heap } = linear;
+    const kernels = this.kernelsOf(ownKernels);
+    const borrow = <T>(bytes: number, work: (address: number) => T): T => {
+      const address = heap.alloc(bytes);
+      try {
+        return work(address);
+      } finally {
+        heap.release(address, bytes);
+      }
+    };
+    const run = (kernel: string, args: readonly number[], tasks: number): void => {
+      const { run: work, id } = kernels.get(kernel)!;
+      pool.run(work, id, args, tasks);
+    };
+    // Threads start at the first work that is worth them, and join while this one waits.
+    for (let tries = 0; pool.joined < pool.size && tries < 3000; tries++) {
+      borrow(128, (out) => run("peak_separate", [out, 1, 1, 0], 2));
+      await new Promise((done) => setTimeout(done, 10));
+    }
+    const threads = pool.joined;
+    return measurePeak(
+      { threads, fuses: fusesMultiplyAdd(), borrow, run: (kernel, args) => run(kernel, args, threads) },
+      options,
+    );
   }
 
   private open(): Machine {

@@ -15,6 +15,7 @@ export type OpFamily =
   | "optimiser"
   | "others";
 
+/** What one launch costs at the least. */
 export interface OpCost {
   readonly family: OpFamily;
   /** Of the products in it; 0 for ops that memory bounds. */
@@ -26,7 +27,7 @@ export interface OpCost {
 /** By the op's name; the first that fits. */
 const families: readonly (readonly [RegExp, OpFamily])[] = [
   [/blockSparse|^dds$|^sdd$/i, "block-sparse products"],
-  [/linear|matmul/i, "dense products"],
+  [/linear|matmul|addmm/i, "dense products"],
   [/attention/i, "attention"],
   [/^(adam|sgd)|globalNorm/i, "optimiser"],
   [/norm/i, "norms"],
@@ -40,9 +41,12 @@ const families: readonly (readonly [RegExp, OpFamily])[] = [
 /** Layouts of a call as they come, whatever the op. */
 type Layouts = readonly (Layout | null)[];
 
+/** The family of an op by its name, or `undefined`: what is elementwise has no name in common. */
+export const familyOf = (name: string): OpFamily | undefined => families.find(([pattern]) => pattern.test(name))?.[1];
+
+/** Family, products and memory traffic of a launch, from its shapes. */
 export const costOf = ({ op, call }: Launch): OpCost => {
-  const family =
-    families.find(([pattern]) => pattern.test(op.name))?.[1] ?? (isElementwise(call) ? "elementwise" : "others");
+  const family = familyOf(op.name) ?? (isElementwise(call) ? "elementwise" : "others");
   return { family, flops: flopsOf(family, op.name, call), bytes: bytesOf(family, op, call) };
 };
 

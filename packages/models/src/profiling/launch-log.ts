@@ -6,12 +6,19 @@ export interface LoggedLaunch {
   readonly seconds: number;
 }
 
-/** What a device launched while `fn` ran. For devices that have done the work when `launch` returns. */
+/**
+ * What a device launched while `fn` ran. Seconds mean something on devices that have done the work when `launch` returns.
+ *
+ * @example
+ * const { launches } = logLaunches(cpu, () => exp(ones([3])).dispose());
+ * launches.map(({ launch }) => launch.op.name); // ["fill", "exp"]
+ */
 export const logLaunches = <T>(
   device: Backend,
   fn: () => T,
 ): { value: T; launches: LoggedLaunch[]; seconds: number } => {
   const launches: LoggedLaunch[] = [];
+  const isLogged = Object.hasOwn(device, "launch");
   const launch = device.launch.bind(device);
   device.launch = (one) => {
     const start = performance.now();
@@ -23,6 +30,8 @@ export const logLaunches = <T>(
     const value = fn();
     return { value, launches, seconds: (performance.now() - start) / 1000 };
   } finally {
-    device.launch = launch;
+    // What was its class's is its class's again; an outer log stays.
+    if (isLogged) device.launch = launch;
+    else Reflect.deleteProperty(device, "launch");
   }
 };
