@@ -1,3 +1,4 @@
+import type { DeviceBuffer } from "./buffer-pool.ts";
 import { DeviceError, IndexError, OutOfMemoryError, type TesseraError } from "../../error.ts";
 
 const SLOTS = 1024;
@@ -9,6 +10,8 @@ const SLOTS = 1024;
 export class Faults {
   /** Two words for each slot: whether, and which value. */
   readonly buffer: GPUBuffer;
+  /** The same as kernels bind it. */
+  readonly slots: DeviceBuffer;
   private readonly device: GPUDevice;
   private readonly messages: ((value: number) => string)[] = [];
   private next = 0;
@@ -23,6 +26,7 @@ export class Faults {
       size: SLOTS * 8,
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     });
+    this.slots = { gpu: this.buffer, bytes: this.bytes, capacity: this.bytes, id: 0, batch: 0 };
   }
 
   /** The slot for a dispatch that may find a wrong index. */

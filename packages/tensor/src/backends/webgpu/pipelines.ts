@@ -7,9 +7,17 @@ export interface Pipeline {
   readonly gpu: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
   readonly hasWords: boolean;
-  readonly groups: Map<string, GPUBindGroup>;
+  /** By a hash of the buffers' numbers: a key of text for each dispatch would cost more than the dispatch. */
+  readonly groups: Map<number, Bound[]>;
   /** Whether a batch that uses it has run. Until then it may turn out to be invalid, and its batch with it. */
   proven: boolean;
+}
+
+/** A bind group, and what it binds. */
+interface Bound {
+  readonly ids: readonly number[];
+  readonly wordBytes: number;
+  readonly group: GPUBindGroup;
 }
 
 /** Beyond so many, a shader's bind groups are made again: what keeps changing its buffers must not keep memory. */
@@ -54,22 +62,29 @@ export class Pipelines {
       compute: { module: this.device.createShaderModule({ label, code: wgsl }), entryPoint: "main" },
     });
     const hasWords = entries.some(({ binding }) => binding === 0);
-    const pipeline = { gpu, layout, hasWords, groups: new Map<string, GPUBindGroup>(), proven: false };
+    const pipeline = { gpu, layout, hasWords, groups: new Map<number, Bound[]>(), proven: false };
     this.made.set(shader, pipeline);
     return pipeline;
   }
 
   /** The bind group of these buffers, and of `wordBytes` of the ring. */
   bind(pipeline: Pipeline, label: string, buffers: readonly DeviceBuffer[], wordBytes: number): GPUBindGroup {
-    let key = `${wordBytes}`;
-    for (const { id } of buffers) key += `,${id}`;
-    const known = pipeline.groups.get(key);
-    if (known) return known;
+    let hash = wordBytes;
+    for (const { id } of buffers) hash = (Math.imul(hash, 31) + id) | 0;
+    const list = pipeline.groups.get(hash);
+    const known = list?.find(
+      ({ ids, wordBytes: bytes }) => bytes === wordBytes && buffers.every(({ id }, i) => id === ids[i]),
+    );
+    if (known) return known.group;
     const entries: GPUBindGroupEntry[] = buffers.map(({ gpu }, i) => ({ binding: i + 1, resource: { buffer: gpu } }));
     if (pipeline.hasWords) entries.push({ binding: 0, resource: { buffer: this.ring.buffer, size: wordBytes } });
     const group = this.device.createBindGroup({ label, layout: pipeline.layout, entries });
-    if (pipeline.groups.size >= MOST_GROUPS) pipeline.groups.clear();
-    pipeline.groups.set(key, group);
+    const bound = { ids: buffers.map(({ id }) => id), wordBytes, group };
+    if (list && pipeline.groups.size < MOST_GROUPS) list.push(bound);
+    else {
+      if (pipeline.groups.size >= MOST_GROUPS) pipeline.groups.clear();
+      pipeline.groups.set(hash, [bound]);
+    }
     return group;
   }
 

@@ -40,6 +40,8 @@ export class WebgpuBackend implements Backend {
   private readonly pipelines: Pipelines;
   private readonly faults: Faults;
   private readonly staging: Staging;
+  /** Where the words of a dispatch are, as WebGPU takes it. */
+  private readonly place = new Uint32Array(1);
   private batch: Batch | null = null;
   private batches = 0;
   private gone: string | null = null;
@@ -189,16 +191,21 @@ export class WebgpuBackend implements Backend {
     const batch = this.open(launch.op.name);
     const pipeline = this.pipelines.of(shader);
     this.last = launch.op.name;
-    const buffers = step.bind.map((slot) => this.resolve(slot, launch, scratch));
-    for (const buffer of buffers) buffer.batch = this.batches;
-    const faultBuffer = fault ? this.faultBuffer : [];
-    const group = this.pipelines.bind(pipeline, shader.label, [...buffers, ...faultBuffer], this.ring.span(count));
+    const buffers: DeviceBuffer[] = [];
+    for (const slot of step.bind) {
+      const buffer = this.resolve(slot, launch, scratch);
+      buffer.batch = this.batches;
+      buffers.push(buffer);
+    }
+    if (fault) buffers.push(this.faults.slots);
+    const group = this.pipelines.bind(pipeline, shader.label, buffers, this.ring.span(count));
     batch.ops.add(shader.label);
     const pass = this.passOf(batch, shader.label);
     pass.setPipeline(pipeline.gpu);
-    if (pipeline.hasWords)
-      pass.setBindGroup(0, group, [this.ring.put(words, launch, fault ? this.faults.arm(fault) : null)]);
-    else pass.setBindGroup(0, group);
+    if (pipeline.hasWords) {
+      this.place[0] = this.ring.put(words, launch, fault ? this.faults.arm(fault) : null);
+      pass.setBindGroup(0, group, this.place, 0, 1);
+    } else pass.setBindGroup(0, group);
     if (typeof workgroups !== "number") pass.dispatchWorkgroups(...workgroups);
     else if (workgroups <= MOST_WORKGROUPS) pass.dispatchWorkgroups(workgroups);
     else {
@@ -210,10 +217,6 @@ export class WebgpuBackend implements Backend {
     if (pipeline.proven) return;
     batch.unproven = pipeline;
     this.flush();
-  }
-
-  private get faultBuffer(): readonly DeviceBuffer[] {
-    return [{ gpu: this.faults.buffer, bytes: this.faults.bytes, capacity: this.faults.bytes, id: 0, batch: 0 }];
   }
 
   private passOf(batch: Batch, label: string): GPUComputePassEncoder {
