@@ -29,7 +29,9 @@ export const scope = <T>(fn: () => T extends PromiseLike<unknown> ? never : T): 
       throw new TesseraError(
         "scope: expected a synchronous function, got a promise; await outside and scope the parts between",
       );
-    for (const tensor of tensorsOf(result)) if (frame.has(tensor)) tensor.moveTo(outer);
+    visitTensors(result, (tensor) => {
+      if (frame.has(tensor)) tensor.moveTo(outer);
+    });
     return result;
   } finally {
     Tensor.frame = outer;
@@ -45,25 +47,33 @@ export const scope = <T>(fn: () => T extends PromiseLike<unknown> ? never : T): 
  * scope(() => { best = keep(sum(tensor([1, 2]))); });
  */
 export const keep = <T>(value: T): T => {
-  for (const tensor of tensorsOf(value)) tensor.moveTo(null);
+  visitTensors(value, (tensor) => tensor.moveTo(null));
   return value;
 };
 
 /** Frees every tensor in a value: a tensor, or arrays, maps and plain objects of them. */
 export const dispose = (value: unknown): void => {
-  for (const tensor of tensorsOf(value)) tensor.dispose();
+  visitTensors(value, (tensor) => tensor.dispose());
 };
 
-/** The tensors in a value, looked for in arrays, maps, sets, plain objects and whatever has `[tensorsIn]()`. */
-export function* tensorsOf(value: unknown): Generator<Tensor> {
+/** Calls `visit` for each tensor in a value: in arrays, maps, sets, plain objects and whatever has `[tensorsIn]()`. */
+const visitTensors = (value: unknown, visit: (tensor: Tensor) => void): void => {
   if (typeof value !== "object" || value === null) return;
-  if (value instanceof Tensor) yield value;
-  else if (tensorsIn in value) yield* (value as { [tensorsIn](): Iterable<Tensor> })[tensorsIn]();
-  else if (Array.isArray(value) || value instanceof Set) for (const item of value) yield* tensorsOf(item);
-  else if (value instanceof Map) for (const item of value.values()) yield* tensorsOf(item);
+  if (value instanceof Tensor) visit(value);
+  else if (tensorsIn in value)
+    for (const tensor of (value as { [tensorsIn](): Iterable<Tensor> })[tensorsIn]()) visit(tensor);
+  else if (Array.isArray(value) || value instanceof Set) for (const item of value) visitTensors(item, visit);
+  else if (value instanceof Map) for (const item of value.values()) visitTensors(item, visit);
   else {
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype === Object.prototype || prototype === null)
-      for (const item of Object.values(value)) yield* tensorsOf(item);
+      for (const item of Object.values(value)) visitTensors(item, visit);
   }
-}
+};
+
+/** The tensors in a value, looked for in arrays, maps, sets, plain objects and whatever has `[tensorsIn]()`. */
+export const tensorsOf = (value: unknown): Tensor[] => {
+  const found: Tensor[] = [];
+  visitTensors(value, (tensor) => found.push(tensor));
+  return found;
+};

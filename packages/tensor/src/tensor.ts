@@ -57,7 +57,10 @@ export class Tensor implements Layout {
     this.origin = origin;
     this.id = id;
     accountOf(storage.device).tensors++;
-    this.moveTo(Tensor.frame);
+    // As in moveTo, for a tensor that nobody has held before.
+    this.frame = Tensor.frame;
+    if (this.frame) this.frame.add(this);
+    else net.register(this, { storage, origin }, this);
   }
 
   /** A new contiguous tensor with undefined contents. */

@@ -30,7 +30,8 @@ export class Allocator {
   /** The size that a request is rounded up to. */
   static sizeClass(bytes: number): number {
     const least = Math.max(Math.ceil(bytes / ALIGN) * ALIGN, ALIGN);
-    const step = Math.max(2 ** Math.ceil(Math.log2(least)) / 16, ALIGN);
+    // The next power of two, over 16; a request is below 4 GiB.
+    const step = Math.max(2 ** (28 - Math.clz32(least - 1)), ALIGN);
     return Math.ceil(least / step) * step;
   }
 

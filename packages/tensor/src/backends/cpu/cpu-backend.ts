@@ -178,12 +178,13 @@ export class CpuBackend implements Backend {
     const kernel = this.kernelsOf(step.wasm).get(step.fn);
     if (!kernel)
       throw new DeviceError(`${frame.launch.op.name}: its module has no kernel "${step.fn}"; build the kernels again`);
-    const args = step.args.map((argument) => this.resolve(argument, frame));
+    const args = new Array<number>(step.args.length);
+    for (let i = 0; i < args.length; i++) args[i] = this.resolve(step.args[i]!, frame);
     if (!step.fault) return this.runTasks(kernel, args, step.tasks, frame);
-    const fault = new Int32Array(this.memory().memory.buffer, FAULT, 2);
-    fault[0] = 0;
+    const { low } = this.memory();
+    low[FAULT / 4] = 0;
     this.runTasks(kernel, args, step.tasks, frame);
-    if (fault[0] !== 0) throw new IndexError(step.fault(fault[1]!));
+    if (low[FAULT / 4] !== 0) throw new IndexError(step.fault(low[FAULT / 4 + 1]!));
   }
 
   private runTasks({ run, id }: Callable, args: readonly number[], tasks: number, { launch }: Frame): void {
@@ -215,7 +216,8 @@ export class CpuBackend implements Backend {
       throw new DeviceError(
         `${frame.launch.op.name}: ${words.length} words are more than one launch may list; split it`,
       );
-    new Int32Array(this.memory().memory.buffer, at, words.length).set(words);
+    const { low } = this.memory();
+    for (let i = 0; i < words.length; i++) low[at / 4 + i] = words[i]!;
     return at;
   }
 

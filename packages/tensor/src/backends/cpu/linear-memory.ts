@@ -21,15 +21,19 @@ const HEAP = 16 * PAGE;
 
 /**
  * The one WebAssembly memory that all kernels share. It is reserved at its maximum and touched as it grows: growing gives
- * a new `buffer` object, so views are made when they are needed and never kept.
+ * a new `buffer` object, so views are made when they are needed and never kept, but for that of low memory, which is shared and
+ * does not move.
  */
 export class LinearMemory {
   readonly memory: WebAssembly.Memory;
   readonly heap: Allocator;
+  /** The backend's own part, as int32s. */
+  readonly low: Int32Array;
 
   constructor() {
     const { memory, pages } = reserve();
     this.memory = memory;
+    this.low = new Int32Array(memory.buffer, 0, WORDS.end / 4);
     this.heap = new Allocator(HEAP, pages * PAGE, (end) => this.growTo(end));
   }
 
