@@ -37,8 +37,7 @@ test.each([
   [["demo", "--threads", "0"], "option '--threads <n>' argument '0' is invalid. Expected a whole number from 1."],
   [["info", "x", "--threads", "10000"], "--threads: setThreads: a whole number from 1 to 256 expected, got 10000"],
   [["demo", "--threads", "two"], "Expected a whole number from 1."],
-  [["demo", "--device", "gpu"], "--device: expected cpu or reference, got gpu"],
-  [["profile", "--device", "gpu"], "--device: expected cpu or reference or webgpu, got gpu"],
+  [["demo", "--device", "gpu"], "--device: expected cpu or reference or webgpu or auto, got gpu"],
   [["profile", "--density", "0"], "Expected a number above 0 and at most 1."],
   [["demo", "extra"], "too many arguments for 'demo'. Expected 0 arguments but got 1."],
   [["patch"], "missing required argument 'model'"],
@@ -63,7 +62,7 @@ test("without a command the help is printed, as an error", async () => {
 
 test("a process ends with the code of its usage error, and has begun nothing", { timeout: 30_000 }, async () => {
   const { code, err } = await tessera(["demo", "--device", "gpu"], { cwd: folder.path() });
-  expect(err).toBe("tessera: --device: expected cpu or reference, got gpu\n");
+  expect(err).toBe("tessera: --device: expected cpu or reference or webgpu or auto, got gpu\n");
   expect(code).toBe(2);
   await expect(access(folder.path("runs"))).rejects.toThrow("ENOENT");
 });

@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { cpu, setDefaultDevice, type Backend } from "@tessera/tensor";
 import { afterAll, describe, expect, it } from "vitest";
-import { devices, oracle } from "../support/devices.ts";
+import { devices, oracle, skippedWithoutGpu } from "../support/devices.ts";
 import { withoutLeaks } from "../support/leaks.ts";
 import { GoldenFolder } from "./folder.ts";
 import { checkOps } from "./ops.ts";
@@ -25,6 +25,7 @@ const outcome = async (cases: AsyncGenerator<CaseResult>) => {
   return { count, failed, missing: [...missing].sort() };
 };
 
+skippedWithoutGpu("the same");
 describe.each([oracle, ...devices].map((device) => [device.name, device] as const))("goldens on %s", (_, device: Backend) => {
   it("every op and gradient agrees, and only topk and sort are missing", () =>
     withoutLeaks(async () => {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { cpu, resolveDevice, setDefaultDevice, TesseraError } from "@tessera/tensor";
+import { cpu, openDevice, resolveDevice, setDefaultDevice, TesseraError } from "@tessera/tensor";
 import { GoldenFolder } from "./folder.ts";
 import { checkOps } from "./ops.ts";
 import { checkOptimisers } from "./optim.ts";
@@ -9,7 +9,7 @@ import type { CaseResult } from "./result.ts";
 import { checkRoberta } from "./roberta.ts";
 import { checkTokenizer } from "./tokenizer.ts";
 
-const USAGE = "usage: npm run goldens -- DIR [--device reference|cpu]";
+const USAGE = "usage: npm run goldens -- DIR [--device cpu|reference|webgpu|auto]";
 const ROBERTA = ["roberta-mlm", "roberta-mlm-sparse", "roberta-classification", "roberta-classification-sparse"];
 
 /** Every case of the folder that is there. */
@@ -31,7 +31,7 @@ const main = async (): Promise<number> => {
     console.error(path && positionals.length === 1 ? `goldens: ${path} does not exist\n${USAGE}` : USAGE);
     return 2;
   }
-  setDefaultDevice(values.device);
+  setDefaultDevice(await openDevice(values.device as "auto"));
   let [passed, failed] = [0, 0];
   const missing: string[] = [];
   for await (const result of casesOf(path)) {
@@ -48,7 +48,8 @@ const main = async (): Promise<number> => {
     return 2;
   }
   console.log(`${missing.length} missing${missing.length > 0 ? `: ${[...new Set(missing)].join(" ")}` : ""}`);
-  if (values.device === "cpu") {
+  console.log(`on ${resolveDevice(undefined).name}`);
+  if (resolveDevice(undefined) === cpu) {
     console.log(`${cpu.launches.wasm} kernel launches, ${cpu.launches.reference} of them reference kernels`);
     if (cpu.launches.reference > 0) failed++;
   }

@@ -1,14 +1,14 @@
 import { fileURLToPath } from "node:url";
-import { cpu, reference, type Backend } from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
 import { checkRoberta } from "../goldens/roberta.ts";
+import { devices, oracle, skippedWithoutGpu } from "../support/devices.ts";
 import { withoutLeaks } from "../support/leaks.ts";
 
 const folders = ["roberta-mlm", "roberta-mlm-sparse", "roberta-classification", "roberta-classification-sparse"];
-const devices: readonly Backend[] = [cpu, reference];
 
 /** Hugging Face's logits, hidden states, losses, gradients and 12 steps of AdamW; see goldens/README.md. */
-describe.each(devices)("on $name", (device) => {
+skippedWithoutGpu("the same");
+describe.each([...devices, oracle])("on $name", (device) => {
   it.each(folders)(
     "%s agrees with PyTorch",
     (folder) =>

@@ -1,7 +1,7 @@
 import { vjp } from "@tessera/autograd";
 import { BlockLayout, BlockSparseMatrix, blockSparseLinear, dds, dsd, sdd, type BlockSparse } from "@tessera/sparse";
 import type { Tensor } from "@tessera/tensor";
-import { permute, tensor, type Backend, type TypedArray } from "@tessera/tensor";
+import { permute, tensor, type Backend } from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
 import { dataOf } from "../support/data-of.ts";
 import { devices, oracle } from "../support/devices.ts";

@@ -5,6 +5,8 @@ declare module "vitest" {
   interface ProvidedContext {
     /** Whether it is a failure that there is no WebGPU adapter. */
     readonly gpuRequired: boolean;
+    /** How many of the ops' samples run on it: a quarter, where the others run elsewhere in the same environment. */
+    readonly gpuSamples: "all" | "some";
   }
 }
 

@@ -1,4 +1,13 @@
-import { DeviceError, devices, openDevice, resolveDevice, scope, sum, tensor, type WebgpuBackend } from "@tessera/tensor";
+import {
+  DeviceError,
+  devices,
+  openDevice,
+  resolveDevice,
+  scope,
+  sum,
+  tensor,
+  type WebgpuBackend,
+} from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
 import { deviceBehind, onWebgpu, openAgain, ownDevice } from "./on-webgpu.ts";
 

@@ -5,11 +5,12 @@ import { gpu, skippedWithoutGpu } from "../support/devices.ts";
 /** Tests of what only this device has, with it as the default one; one skipped test where there is no adapter. */
 export const onWebgpu = (name: string, tests: (gpu: WebgpuBackend) => void): void => {
   skippedWithoutGpu(name);
-  if (!gpu) return;
+  const device = gpu;
+  if (!device) return;
   describe(name, () => {
-    beforeAll(() => setDefaultDevice(gpu));
+    beforeAll(() => setDefaultDevice(device));
     afterAll(() => setDefaultDevice("cpu"));
-    tests(gpu);
+    tests(device);
   });
 };
 

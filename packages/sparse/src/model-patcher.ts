@@ -1,5 +1,5 @@
 import { Linear, type Module } from "@tessera/nn";
-import { ArgumentError, sameShape, TesseraError } from "@tessera/tensor";
+import { ArgumentError, DeviceError, sameShape, TesseraError } from "@tessera/tensor";
 import { BlockLayout, blockGrid, checkBlockSize, checkDensity } from "./block-layout.ts";
 import { BlockSparseLinear, type PatchRecipe } from "./block-sparse-linear.ts";
 import type { BlockCriterion } from "./criteria/block-criterion.ts";
@@ -114,8 +114,8 @@ export class BlockSparseModelPatcher {
   }
 
   /**
-   * What `patchModel` would do. Changes nothing; needs the weights on the host, so a model on a device that answers only
-   * later is planned on the cpu.
+   * What `patchModel` would do. Changes nothing. A criterion that looks at weights needs them on the host, so a model on a device
+   * that answers only later is planned on the cpu: its plan then holds for the model wherever it is.
    *
    * @throws PatchError that lists everything that cannot be done: a pattern that matches nothing, a layer that is not a dense
    *   one, that two patterns match, that shares its weight, that is smaller than a block, or that shall stay dense when it is
@@ -264,19 +264,16 @@ const planLayer = (
   problems: string[],
 ): (PlannedLayer | KeptLayer)[] => {
   const [outFeatures, inFeatures] = shapeOf(layer);
-  const { device } = layer.weight;
-  if (!device.readSync) {
-    problems.push(
-      `${name} is on ${device.name}, where weights cannot be judged; plan with the model on the cpu: await model.to("cpu"), plan, patch, and await model.to("${device.name}") again`,
-    );
-    return [];
-  }
   const { rows, cols } = blockGrid("patcher", [outFeatures, inFeatures], blockSize);
   const blocks = blockCount(rows, cols, recipe.density);
+  let weight: ArrayLike<number> | undefined;
   try {
     const scores = criterion.scores({
       name,
-      weight: layer.weight.dataSync(),
+      // Read when it is asked for: some criteria do without.
+      get weight() {
+        return (weight ??= weightOf(layer));
+      },
       outFeatures,
       inFeatures,
       blockSize,
@@ -291,6 +288,14 @@ const planLayer = (
     problems.push(`${name}: ${error.message}`);
     return [];
   }
+};
+
+const weightOf = ({ weight }: Linear): ArrayLike<number> => {
+  if (weight.device.readSync) return weight.dataSync();
+  const { name } = weight.device;
+  throw new DeviceError(
+    `its weight is on ${name}, which answers only later; await model.to("cpu"), plan, and await model.to("${name}") again`,
+  );
 };
 
 /** FNV-1a: layers of one pattern draw differently. */

@@ -22,8 +22,6 @@ export interface CommandDefinition<Options extends object = object> {
   readonly summary: string;
   /** Whether it writes into `--out`, and when it goes on with what is there. */
   readonly writes: "nothing" | "anew each time" | "afresh, or on with --resume" | "always on";
-  /** Devices that it can use besides those that are always open. */
-  readonly devices?: readonly "webgpu"[];
   readonly arguments?: readonly Argument[];
   readonly options?: readonly Option[];
   /** Whole command lines, behind `tessera`. */

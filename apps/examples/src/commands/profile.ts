@@ -29,7 +29,6 @@ export const profileCommand: CommandDefinition<ProfileOptions> = {
   name: "profile",
   summary: "where the time of a training step goes, beside what the machine can do",
   writes: "nothing",
-  devices: ["webgpu"],
   options: [
     count("--layers <n>", "layers of the encoder", architecture.layers),
     count("--hidden <n>", "width of the encoder", architecture.hidden),

@@ -13,7 +13,7 @@ import {
   saveModel,
   WEIGHTS_FILE,
 } from "../training/model-folder.ts";
-import { createPatcher, sparseLayers } from "../training/patch-model.ts";
+import { patchInPlace, sparseLayers } from "../training/patch-model.ts";
 import { packCorpus, pretrainDefaults, pretrainModel } from "../training/pretrain-model.ts";
 import { architecture, finetuning, patching } from "../training/recipes.ts";
 import { saveTokenizer, trainTokenizer } from "../training/train-tokenizer.ts";
@@ -112,7 +112,7 @@ const patchedModel = (demo: DemoRun): Promise<void> =>
       const { model } = await loadMaskedLM(demo.modelPath("pretrained"));
       try {
         const dense = model.numParameters();
-        createPatcher(patching).patchModel(model);
+        await patchInPlace(model, patching);
         await save(demo, "patched", model);
         const { density, length } = sparseLayers(model).reduce(
           (all, [, layer]) => ({ density: all.density + layer.density, length: all.length + 1 }),

@@ -3,7 +3,7 @@ import { BlockSparseModelPatcher } from "@tessera/sparse";
 import { TesseraError } from "@tessera/tensor";
 import type { Terminal } from "../terminal/terminal.ts";
 import { Interrupted } from "../terminal/command-error.ts";
-import { createPatcher } from "../training/patch-model.ts";
+import { createPatcher, patchInPlace } from "../training/patch-model.ts";
 import type { Conditions, RowStore, SensitivityRow } from "./row-store.ts";
 
 /** What a sweep needs to know of a model. */
@@ -90,8 +90,7 @@ const measureCell = async <M extends Module>(
   const { blockSize, criterion, recoverySteps, seed } = conditions;
   const model = await subject.load();
   try {
-    if (layer !== "")
-      createPatcher({ patterns: [exactly(layer)], density, blockSize, criterion, seed }).patchModel(model);
+    if (layer !== "") await patchInPlace(model, { patterns: [exactly(layer)], density, blockSize, criterion, seed });
     if (recoverySteps > 0) await subject.recover(model, recoverySteps);
     const { loss, accuracy } = await subject.evaluate(model);
     return { loss, ...(accuracy === undefined ? {} : { accuracy }) };
@@ -107,11 +106,14 @@ const planCells = async <M extends Module>({ subject, conditions, densities, lay
   const cells: Cell[] = [];
   const left: { layer: string; reason: string }[] = [];
   try {
+    // Weights are judged on the host.
+    await model.to("cpu");
     const found = new BlockSparseModelPatcher().patchableLayers(model).filter(({ name }) => layers.test(name));
     for (const { name } of found) {
       try {
         for (const density of densities) {
-          const plan = createPatcher({ patterns: [exactly(name)], density, blockSize, criterion, seed }).plan(model);
+          const patcher = createPatcher({ patterns: [exactly(name)], density, blockSize, criterion, seed });
+          const plan = patcher.plan(model);
           cells.push({ layer: name, density, realised: plan.layers[0]!.layout.density });
         }
       } catch (error) {

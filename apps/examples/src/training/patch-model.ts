@@ -1,5 +1,5 @@
 import type { Module } from "@tessera/nn";
-import { BlockSparseLinear, BlockSparseModelPatcher } from "@tessera/sparse";
+import { BlockSparseLinear, BlockSparseModelPatcher, type PatchPlan } from "@tessera/sparse";
 import type { MosaicData } from "../report/block-mosaic.ts";
 
 export interface PatchSettings {
@@ -15,6 +15,24 @@ export const createPatcher = ({ patterns, ...options }: PatchSettings): BlockSpa
   const patcher = new BlockSparseModelPatcher();
   for (const pattern of patterns) patcher.addPattern(pattern, options);
   return patcher;
+};
+
+/** A plan by weights that are judged on the host, wherever the model is. */
+export const planOnHost = async (model: Module, patcher: BlockSparseModelPatcher): Promise<PatchPlan> => {
+  const { device } = model.parameters()[0]!;
+  if (device.readSync) return patcher.plan(model);
+  await model.to("cpu");
+  try {
+    return patcher.plan(model);
+  } finally {
+    await model.to(device);
+  }
+};
+
+/** Patches a model on any device. */
+export const patchInPlace = async (model: Module, settings: PatchSettings): Promise<void> => {
+  const patcher = createPatcher(settings);
+  patcher.patchModel(model, await planOnHost(model, patcher));
 };
 
 /** The sparse layers of a model, by name. */

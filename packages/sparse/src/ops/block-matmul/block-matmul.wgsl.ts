@@ -156,6 +156,10 @@ const blockShader = shaders((blockSize: number, form: Form, access: Access) => {
   const area = b * b;
   const feature = (index: string, across: string): string =>
     `u32(${index}[w.${index} + min(block0 + (${across}) / ${b}u, w.blocks - 1u)]) * ${b}u + (${across}) % ${b}u`;
+  // What sticks out of the matrix is 0, also where what it would be a product of is not finite.
+  const ragged = access !== "exact";
+  const inside = (row: string, column: string, value: string): string =>
+    ragged ? `inside(${value}, ${feature("rows", row)}, ${feature("columns", column)})` : value;
   const text: TileText = {
     plan,
     form,
@@ -181,6 +185,14 @@ struct Words {
 ${tileDeclarations(text)}
 ${featuresFunction("dy", form, access)}
 ${featuresFunction("x", form, access)}
+${
+  ragged
+    ? /* wgsl */ `
+fn inside(v: vec4<f32>, output: u32, input: u32) -> vec4<f32> {
+  return select(vec4<f32>(), v, (vec4<u32>(input) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(w.inputs)) & vec4<bool>(output < w.outputs));
+}`
+    : ""
+}
 
 @compute @workgroup_size(${threadsOf(plan)})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -191,8 +203,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   ${tileLoop(text, `(tokens + ${plan.bk - 1}u) / ${plan.bk}u`)}
   ${tileEnd(text, (row, column, value) =>
     count === 1
-      ? `dValues[((group.y * w.blocks + block0) * ${area}u + ${row} * ${b}u + ${column}) / 4u] = ${value};`
-      : `{ let n = block0 + ${row} / ${b}u; if (n < w.blocks) { dValues[((group.y * w.blocks + n) * ${area}u + ${row} % ${b}u * ${b}u + ${column} % ${b}u) / 4u] = ${value}; } }`,
+      ? `dValues[((group.y * w.blocks + block0) * ${area}u + ${row} * ${b}u + ${column}) / 4u] = ${inside(row, column, value)};`
+      : `{ let n = block0 + ${row} / ${b}u; if (n < w.blocks) { dValues[((group.y * w.blocks + n) * ${area}u + ${row} % ${b}u * ${b}u + ${column} % ${b}u) / 4u] = ${inside(row, column, value)}; } }`,
   )}
 }`,
   };
