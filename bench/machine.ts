@@ -44,7 +44,7 @@ export const measurePeak = async (
   { quick, sizes = SIZES }: { quick: boolean; sizes?: readonly number[] },
 ): Promise<Peak> => {
   setThreads(threads);
-  const peak = await cpu.measurePeak({ windows: quick ? 10 : 60, sizes });
+  const peak = await cpu.measurePeak({ windows: quick ? 40 : 240, sizes });
   if (peak.threads < threads) throw new Error(`bench: ${peak.threads} of ${threads} threads joined`);
   return peak;
 };
