@@ -70,7 +70,7 @@ const lineShader = shaders(
     bias: boolean,
     pre: boolean,
   ) => {
-    const plan = linePlan(blockSize);
+    const plan = linePlan(blockSize, turned);
     const perBlock = blockSize / plan.bk;
     const area = blockSize * blockSize;
     const text: TileText = {
@@ -99,7 +99,7 @@ const lineShader = shaders(
     let binding = turned ? 5 : 4;
     const biasAt = bias ? ++binding : 0;
     const yAt = ++binding;
-    const preAt = pre ? ++binding : 0;
+    const preAt = pre ? binding + 1 : 0;
     return {
       label,
       wgsl: /* wgsl */ `
@@ -255,7 +255,7 @@ const planLines = (product: Line, limits: Limits): Plan<WebgpuStep> => {
   const turned = permutation !== null;
   const [to, from] = turned ? [shape[1], shape[0]] : [shape[0], shape[1]];
   const tokens = tokensOf(x);
-  const plan = linePlan(blockSize);
+  const plan = linePlan(blockSize, turned);
   const offsets = [x.offset, bias?.offset ?? 0];
   const access = accessOf([from, to], offsets, blockSize, tokens % plan.bm === 0);
   return {
