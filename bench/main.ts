@@ -1,4 +1,4 @@
-// `npm run bench -- cpu`: how fast we are, beside others and beside what the machine can do. See options.ts.
+// `npm run bench -- cpu`: how fast we are, beside others and beside what the machine can do. See options.ts. `-- webgpu`: webgpu/main.ts.
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Peak } from "@tessera/tensor";
@@ -101,7 +101,10 @@ const bench = async (options: BenchOptions): Promise<void> => {
 };
 
 try {
-  const options = parseOptions(process.argv.slice(2));
+  const args = process.argv.slice(2);
+  // A program of its own, which does not come back.
+  if (args.includes("webgpu")) await import("./webgpu/main.ts");
+  const options = parseOptions(args);
   if (options) await bench(options);
   else console.log(usage);
 } catch (error) {

@@ -225,7 +225,7 @@ const embeddingBackward: RowOp = {
     return {
       bytes: 4 * rows * columns + 4 * VOCABULARY * columns + 4 * rows,
       inputs: [dy, ids],
-      compute: () => run(embeddingBackwardOp, [dy, ids], { rows: VOCABULARY, paddingIdx: null })[0],
+      compute: () => run(embeddingBackwardOp, [dy, ids, null], { rows: VOCABULARY, paddingIdx: null })[0],
       check: (got) =>
         checkEntries("embedding backward", got, VOCABULARY * columns, (at) => {
           const uses: number[] = [];
