@@ -11,7 +11,7 @@ const STEPS = 15;
 const config = tinyConfig({ numHiddenLayers: 1, hiddenDropoutProb: 0, attentionProbsDropoutProb: 0 });
 
 afterEach(() => setDefaultDevice(cpu));
-skippedWithoutGpu("a small training");
+skippedWithoutGpu("a small training on webgpu");
 
 /** The loss of every step. */
 const train = async (device: Backend, sparse: boolean): Promise<number[]> => {

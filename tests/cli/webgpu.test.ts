@@ -21,7 +21,7 @@ test.runIf(process.platform === "linux")(
   },
 );
 
-skippedWithoutGpu("the commands");
+skippedWithoutGpu("the commands on webgpu");
 describe.runIf(gpu)("on webgpu", () => {
   const json = async <T>(...args: string[]): Promise<T> => {
     const { code, out, err } = await runHere([...args, "--json"]);

@@ -25,7 +25,7 @@ const outcome = async (cases: AsyncGenerator<CaseResult>) => {
   return { count, failed, missing: [...missing].sort() };
 };
 
-skippedWithoutGpu("the same");
+skippedWithoutGpu("the same on webgpu");
 describe.each([oracle, ...devices].map((device) => [device.name, device] as const))("goldens on %s", (_, device: Backend) => {
   it("every op and gradient agrees, and only topk and sort are missing", () =>
     withoutLeaks(async () => {

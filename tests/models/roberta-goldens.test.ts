@@ -7,7 +7,7 @@ import { withoutLeaks } from "../support/leaks.ts";
 const folders = ["roberta-mlm", "roberta-mlm-sparse", "roberta-classification", "roberta-classification-sparse"];
 
 /** Hugging Face's logits, hidden states, losses, gradients and 12 steps of AdamW; see goldens/README.md. */
-skippedWithoutGpu("the same");
+skippedWithoutGpu("the same on webgpu");
 describe.each([...devices, oracle])("on $name", (device) => {
   it.each(folders)(
     "%s agrees with PyTorch",

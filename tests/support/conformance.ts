@@ -21,7 +21,7 @@ export interface FamilyTolerance {
 export const conformance = (family: string, functions: object, table: object, tolerance: FamilyTolerance): void => {
   describe(family, () => {
     afterEach(() => setDefaultDevice(cpu));
-    skippedWithoutGpu("every sample");
+    skippedWithoutGpu("every sample on webgpu");
     for (const [name, samples] of Object.entries(table) as [string, readonly AnySample[]][]) {
       const call = (functions as { readonly [name: string]: AnyFunction })[name]!;
       if (samples.length === 0) it(`${name} has a sample`, () => expect(samples.length).toBeGreaterThan(0));

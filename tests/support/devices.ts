@@ -37,5 +37,5 @@ export const devices: readonly Backend[] = gpu ? [cpu, gpu] : [cpu];
 /** In place of tests that need the GPU, where there is none: one that is skipped and says why. */
 export const skippedWithoutGpu = (name: string): void => {
   if (typeof found !== "string") return;
-  it(`${name} on webgpu`, ({ skip }) => skip(found));
+  it(name, ({ skip }) => skip(found));
 };

@@ -9,5 +9,5 @@ export const onEveryDevice = (tests: (device: Backend) => void): void => {
     afterAll(() => setDefaultDevice("cpu"));
     tests(device);
   });
-  skippedWithoutGpu("the same");
+  skippedWithoutGpu("the same on webgpu");
 };
