@@ -240,7 +240,7 @@ describe.each([reference, cpu])("on $name", (device) => {
 const untaughtOp = defineOp<{ inputs: [x: Tensor]; outputs: [y: Tensor] }>({
   name: "untaught",
   infer: ([x]) => [{ shape: x.shape, dtype: x.dtype }],
-  kernels: { reference: ([x], [y]) => y.values.set(x.values), cpu: "reference" },
+  kernels: { reference: ([x], [y]) => y.values.set(x.values), cpu: "reference", webgpu: "none" },
 });
 const shiftOp = defineOp<{ inputs: [x: Tensor]; outputs: [] }>({
   name: "shift",
@@ -251,12 +251,13 @@ const shiftOp = defineOp<{ inputs: [x: Tensor]; outputs: [] }>({
       for (let i = 0; i < x.values.length; i++) x.values[i]! += 1;
     },
     cpu: "reference",
+    webgpu: "none",
   },
 });
 const spyOp = defineOp<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { seen: boolean[] } }>({
   name: "spy",
   infer: ([x]) => [{ shape: x.shape, dtype: x.dtype }],
-  kernels: { reference: ([x], [y]) => y.values.set(x.values), cpu: "reference" },
+  kernels: { reference: ([x], [y]) => y.values.set(x.values), cpu: "reference", webgpu: "none" },
 });
 /** Notes when its gradient is taken. */
 const spy = (x: Tensor, seen: boolean[]): Tensor => run(spyOp, [x], { seen })[0];

@@ -144,6 +144,7 @@ describe("an own kernel that traps", () => {
       kernels: {
         reference: () => {},
         cpu: { plan: ({ inputs: [x] }) => ({ steps: [{ wasm, fn: "trap", args: [], tasks: x.shape[0]! }] }) },
+        webgpu: "none",
       },
     });
     for (const tasks of [1, 64]) {

@@ -90,7 +90,7 @@ describe("more than 4 GiB", () => {
             { shape: shapes[0], dtype: x.dtype },
             { shape: shapes[1], dtype: x.dtype },
           ],
-          kernels: { reference: () => {}, cpu: { plan: () => ({ steps: [], scratchBytes }) } },
+          kernels: { reference: () => {}, cpu: { plan: () => ({ steps: [], scratchBytes }) }, webgpu: "none" },
         });
       const x = tensor([1]);
       hasNoRoom(() => run(twoOutputs([[2 ** 28], [2 ** 30]], []), [x]));
@@ -105,7 +105,7 @@ describe("more than 4 GiB", () => {
       const views = defineOp<{ inputs: [x: Tensor, y: Tensor]; outputs: [z: Tensor] }>({
         name: "views",
         infer: ([x]) => [{ shape: [1], dtype: x.dtype }],
-        kernels: { reference: () => {}, cpu: { plan: () => ({ steps: [] }) } },
+        kernels: { reference: () => {}, cpu: { plan: () => ({ steps: [] }) }, webgpu: "none" },
       });
       const one = tensor([[1]]);
       const [small, large] = [expand(one, [2, 3]), expand(one, [2 ** 16, 2 ** 16])];

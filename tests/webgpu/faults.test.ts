@@ -14,13 +14,13 @@ import {
   OutOfMemoryError,
   run,
   scope,
-  shaders,
   sum,
   tensor,
   zeros,
   type Tensor,
   type WebgpuBackend,
 } from "@tessera/tensor";
+import { shaders } from "@tessera/tensor/webgpu";
 import { expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
 import { deviceBehind, onWebgpu, openAgain } from "./on-webgpu.ts";

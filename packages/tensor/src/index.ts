@@ -26,7 +26,6 @@ export { ReferenceBackend } from "./backends/reference/reference-backend.ts";
 export { WebgpuBackend } from "./backends/webgpu/webgpu-backend.ts";
 export type { AdapterDescription, GpuDeviceLike, WebgpuOptions } from "./backends/webgpu/open-webgpu.ts";
 export type { KernelTime } from "./backends/webgpu/profile.ts";
-export { shaders } from "./backends/webgpu/shaders.ts";
 export * from "./create.ts";
 export * from "./devices.ts";
 export * from "./dtype.ts";

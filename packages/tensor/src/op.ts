@@ -127,7 +127,8 @@ export interface Kernels<S extends Signature> {
   readonly reference: ReferenceKernel<S>;
   /** `"reference"` is for ops of other packages than ours that come without AssemblyScript. */
   readonly cpu: Planner<S, CpuStep> | "reference";
-  readonly webgpu?: Planner<S, WebgpuStep>;
+  /** `"none"` is for ops of other packages than ours that do not run there: a launch is refused. */
+  readonly webgpu: Planner<S, WebgpuStep> | "none";
 }
 
 /** One op: what it computes, its shape rule and one kernel for each backend. */

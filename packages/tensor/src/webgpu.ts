@@ -7,4 +7,6 @@ export { mathFor } from "./backends/webgpu/math.wgsl.ts";
 export { shaders } from "./backends/webgpu/shaders.ts";
 export { faultAt, wgslType } from "./backends/webgpu/snippets.wgsl.ts";
 export * from "./backends/webgpu/tiles.wgsl.ts";
+export { planProduct, type WebgpuProduct } from "./ops/matmul/matmul.wgsl.ts";
+export { choosePlan, TILE_PLANS, type Choice } from "./ops/matmul/tile-plans.ts";
 export { walkMembers, walkOf, walkTo, type WebgpuWalk } from "./backends/webgpu/walk.wgsl.ts";

@@ -1,4 +1,5 @@
-import { numel, shaders, type Planner, type WebgpuStep } from "@tessera/tensor";
+import { numel, type Planner, type WebgpuStep } from "@tessera/tensor";
+import { shaders } from "@tessera/tensor/webgpu";
 import type { BlockCopySignature } from "./block-copy.ts";
 
 const WORKGROUP = 256;

@@ -114,7 +114,10 @@ export class WebgpuBackend implements Backend {
   launch(launch: Launch): void {
     const { kernels, name } = launch.op;
     if ("view" in kernels) return;
-    if (!kernels.webgpu) throw new DeviceError(`${name}: there is no webgpu kernel; use another device`);
+    if (kernels.webgpu === "none")
+      throw new DeviceError(
+        `${name}: expected an op with a webgpu kernel, got one without; move its inputs with await x.to("cpu")`,
+      );
     this.faults.raise();
     const { steps, scratchBytes = [] } = kernels.webgpu.plan(launch.call, this.limits);
     this.open(name);
@@ -128,7 +131,7 @@ export class WebgpuBackend implements Backend {
   }
 
   readsViews({ kernels }: Op<Signature>): readonly number[] | "all" | undefined {
-    return "view" in kernels ? undefined : kernels.webgpu?.strided;
+    return "view" in kernels || kernels.webgpu === "none" ? undefined : kernels.webgpu.strided;
   }
 
   async sync(): Promise<void> {

@@ -10,8 +10,8 @@ interface RatedPlan extends TilePlan {
 
 /** Tiles by shape class. A larger one reads less memory for a multiply-add; a smaller one leaves fewer cores without work. */
 export const TILE_PLANS = [
-  { name: "large", bm: 256, bn: 128, bk: 8, tm: 16, tn: 8, stages: 2, rate: 140, resident: 1 },
-  { name: "wide", bm: 128, bn: 192, bk: 8, tm: 8, tn: 12, stages: 2, rate: 146, resident: 1 },
+  { name: "large", bm: 256, bn: 128, bk: 8, tm: 16, tn: 8, stages: 2, rate: 146, resident: 1 },
+  { name: "wide", bm: 128, bn: 192, bk: 8, tm: 8, tn: 12, stages: 2, rate: 144, resident: 1 },
   { name: "square", bm: 128, bn: 128, bk: 16, tm: 8, tn: 8, stages: 2, rate: 132, resident: 2 },
   { name: "half", bm: 128, bn: 64, bk: 16, tm: 8, tn: 4, stages: 2, rate: 124, resident: 2 },
   { name: "medium", bm: 64, bn: 64, bk: 16, tm: 8, tn: 4, stages: 2, rate: 120, resident: 4 },
