@@ -134,6 +134,8 @@ const bench = async (options: GpuBenchOptions): Promise<void> => {
 /** Tables that were measured on another machine. */
 const show = (file: string, write: boolean): void => {
   const report = readGpuJson(file);
+  if (write && report.command.includes("--quick"))
+    throw new UsageError(`bench: --write keeps what a whole run measured; ${file} was made with --quick`);
   console.log(`${report.date}\n${headLines(report).join("\n")}\n`);
   for (const { tables } of report.sections) for (const table of tables) console.log(textOf(table));
   if (write) console.log(`written: ${writeGpuTables(report).join(", ")}`);
