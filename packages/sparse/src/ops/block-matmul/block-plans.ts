@@ -1,4 +1,4 @@
-import type { TilePlan } from "@tessera/tensor/webgpu";
+import type { Runs, TilePlan } from "@tessera/tensor/webgpu";
 
 /** The largest divisor of the block size that is a multiple of 4, and at most 16: what a step of k takes. */
 const stepOf = (blockSize: number): number => {
@@ -6,11 +6,14 @@ const stepOf = (blockSize: number): number => {
   return 4;
 };
 
-/** Tiles of x Wᵀ, or of dy W (`turned`): some tokens by one line of blocks. The named ones were the fastest of a sweep on an NVIDIA H100. */
-export const linePlan = (blockSize: number, turned: boolean): TilePlan => {
-  const name = `line${blockSize}${turned ? " turned" : ""}`;
+/**
+ * Tiles of x Wᵀ and of dy W: some tokens by one line of blocks, whose memory runs along k or across. Those of 64 and 32 were the fastest of a
+ * sweep on an NVIDIA H100.
+ */
+export const linePlan = (blockSize: number, runs: Runs): TilePlan => {
+  const name = `line${blockSize} ${runs}`;
   if (blockSize === 64)
-    return turned
+    return runs === "across"
       ? { name, bm: 128, bn: 64, bk: 16, tm: 8, tn: 4, stages: 2 }
       : { name, bm: 256, bn: 64, bk: 16, tm: 8, tn: 8, stages: 1 };
   if (blockSize === 32) return { name, bm: 256, bn: 32, bk: 8, tm: 8, tn: 4, stages: 2 };

@@ -1,0 +1,244 @@
+import {
+  finishFunction,
+  shaders,
+  threadsOf,
+  tileDeclarations,
+  tileEnd,
+  tileLoop,
+  tileStart,
+  type Form,
+  type Runs,
+  type TileText,
+  type WebgpuActivation,
+} from "@tessera/tensor/webgpu";
+import { blockPlan, linePlan } from "./block-plans.ts";
+
+/**
+ * How the dense factors are read. exact: vec4s without a test, since tokens and features fill whole tiles and blocks; vector: vec4s, zeros
+ * outside; scalar: element by element.
+ */
+export type Access = "exact" | "vector" | "scalar";
+
+/** Four features of a token from feature `at` on, of the rows `name` that are `width` wide; 0 outside of [tokens, width]. */
+const featuresFunction = (name: string, form: Form, access: Access): string => {
+  const array = `${name}Values`;
+  const body = {
+    exact: `return ${array}[(w.${name}Start + token * width + at) / 4u];`,
+    vector: `if (token >= w.tokens || at >= width) { return vec4<f32>(); }
+  return ${array}[(w.${name}Start + token * width + at) / 4u];`,
+    scalar: `var v = vec4<f32>();
+  ${(form === "rolled" ? ["j"] : ["0u", "1u", "2u", "3u"])
+    .map(
+      (i) => `{ let i = ${i}; let inside = token < w.tokens && at + i < width;
+    v[i] = select(0.0, ${array}[select(w.${name}Start, w.${name}Start + token * width + at + i, inside)], inside); }`,
+    )
+    .map((line) => (form === "rolled" ? `for (var j = 0u; j < 4u; j++) ${line}` : line))
+    .join("\n  ")}
+  return v;`,
+  }[access];
+  return `fn ${name}At(token: u32, at: u32, width: u32) -> vec4<f32> {\n  ${body}\n}`;
+};
+
+const element = (access: Access): string => (access === "scalar" ? "f32" : "vec4<f32>");
+
+/**
+ * y = f(x Wᵀ + bias), or dx = dy W: for each token and each feature of a line, the sum over the line's stored blocks. A line is a row of
+ * blocks for the first, a column for the second (`permuted`), which also finds its blocks by a permutation. A block's memory runs along k,
+ * as W's does for x Wᵀ, or across.
+ *
+ * A workgroup computes bm tokens of one line, in steps of bk within a block; see tiles.wgsl.ts of tensor. x [tokens, from],
+ * values [n, b, b], y [tokens, to].
+ */
+export const lineShader = shaders(
+  (
+    label: string,
+    blockSize: number,
+    form: Form,
+    access: Access,
+    permuted: boolean,
+    runs: Runs,
+    activation: WebgpuActivation,
+    bias: boolean,
+    pre: boolean,
+  ) => {
+    const plan = linePlan(blockSize, runs);
+    const perBlock = blockSize / plan.bk;
+    const area = blockSize * blockSize;
+    const text: TileText = {
+      plan,
+      form,
+      runs: { A: "along", B: runs },
+      prepare: `let n = first + at / ${perBlock}u; let kBlock = (at % ${perBlock}u) * ${plan.bk}u;
+    let column = u32(indices[w.indices + n]) * ${blockSize}u; let block = ${permuted ? "u32(permutation[w.permutation + n])" : "n"};`,
+      load: (operand, across, k) =>
+        operand === "A"
+          ? `xAt(token0 + ${across}, column + kBlock + ${k}, w.from_)`
+          : `values[(w.values + block * ${area}u + ${runs === "across" ? `(kBlock + ${k}) * ${blockSize}u + ${across}` : `(${across}) * ${blockSize}u + kBlock + ${k}`}) / 4u]`,
+    };
+    const store = (row: string, column: string, value: string): string => {
+      if (access === "scalar") return `put(token0 + ${row}, feature0 + ${column}, ${value});`;
+      const body = [
+        `let place = (token * w.to + feature) / 4u; var v = ${value};`,
+        ...(bias ? ["v += biases[(w.bias + feature) / 4u];"] : []),
+        ...(pre ? ["pres[place] = v;"] : []),
+        "ys[place] = finish(v);",
+      ].join(" ");
+      const test = access === "exact" ? "" : "if (token < w.tokens && feature < w.to) ";
+      return `{ let token = token0 + ${row}; let feature = feature0 + ${column}; ${test}{ ${body} } }`;
+    };
+    let binding = permuted ? 5 : 4;
+    const biasAt = bias ? ++binding : 0;
+    const yAt = ++binding;
+    const preAt = pre ? binding + 1 : 0;
+    return {
+      label,
+      wgsl: /* wgsl */ `
+struct Words {
+  tokens: u32, from_: u32, to: u32, xStart: u32, values: u32, pointers: u32, indices: u32, permutation: u32, bias: u32,
+}
+@group(0) @binding(0) var<uniform> w: Words;
+@group(0) @binding(1) var<storage, read> xValues: array<${element(access)}>;
+@group(0) @binding(2) var<storage, read> values: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> pointers: array<i32>;
+@group(0) @binding(4) var<storage, read> indices: array<i32>;
+${permuted ? "@group(0) @binding(5) var<storage, read> permutation: array<i32>;" : ""}
+${bias ? `@group(0) @binding(${biasAt}) var<storage, read> biases: array<${element(access)}>;` : ""}
+@group(0) @binding(${yAt}) var<storage, read_write> ys: array<${element(access)}>;
+${pre ? `@group(0) @binding(${preAt}) var<storage, read_write> pres: array<${element(access)}>;` : ""}
+${tileDeclarations(text)}
+${finishFunction(activation)}
+${featuresFunction("x", form, access)}
+${
+  access === "scalar"
+    ? `fn put(token: u32, feature: u32, sums: vec4<f32>) {
+  var v = sums;
+  for (var i = 0u; i < 4u; i++) {
+    if (token >= w.tokens || feature + i >= w.to) { continue; }
+    let place = token * w.to + feature + i;
+    ${bias ? "v[i] += biases[w.bias + feature + i];" : ""}
+    ${pre ? "pres[place] = v[i];" : ""}
+    ys[place] = finish(v)[i];
+  }
+}`
+    : ""
+}
+
+@compute @workgroup_size(${threadsOf(plan)})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let token0 = group.x * ${plan.bm}u;
+  let line = group.y;
+  let feature0 = line * ${blockSize}u;
+  let first = u32(pointers[w.pointers + line]);
+  let blocks = u32(pointers[w.pointers + line + 1u]) - first;
+  ${tileStart(text)}
+  ${tileLoop(text, `blocks * ${perBlock}u`)}
+  ${tileEnd(text, store)}
+}`,
+    };
+  },
+);
+
+/** dValues[n] = Σ_t dy[t, row n]ᵀ x[t, column n] over a part of the tokens. A workgroup computes one block, or several small ones. */
+export const blockShader = shaders((blockSize: number, form: Form, access: Access) => {
+  const plan = blockPlan(blockSize);
+  const b = blockSize;
+  const count = plan.diagonal ?? 1;
+  const area = b * b;
+  const feature = (index: string, across: string): string =>
+    `u32(${index}[w.${index} + min(block0 + (${across}) / ${b}u, w.blocks - 1u)]) * ${b}u + (${across}) % ${b}u`;
+  // What sticks out of the matrix is 0, also where what it would be a product of is not finite.
+  const ragged = access !== "exact";
+  const inside = (row: string, column: string, value: string): string =>
+    ragged ? `inside(${value}, ${feature("rows", row)}, ${feature("columns", column)})` : value;
+  const text: TileText = {
+    plan,
+    form,
+    runs: { A: "across", B: "across" },
+    load: (operand, across, k) =>
+      operand === "A"
+        ? `dyAt(token0 + at * ${plan.bk}u + ${k}, ${feature("rows", across)}, w.outputs)`
+        : `xAt(token0 + at * ${plan.bk}u + ${k}, ${feature("columns", across)}, w.inputs)`,
+  };
+  // The tokens of a part end inside a step only where the last part does, and there everything beyond is read as 0.
+  return {
+    label: "sdd",
+    wgsl: /* wgsl */ `
+struct Words {
+  tokens: u32, part: u32, blocks: u32, outputs: u32, inputs: u32, dyStart: u32, xStart: u32, rows: u32, columns: u32,
+}
+@group(0) @binding(0) var<uniform> w: Words;
+@group(0) @binding(1) var<storage, read> dyValues: array<${element(access)}>;
+@group(0) @binding(2) var<storage, read> xValues: array<${element(access)}>;
+@group(0) @binding(3) var<storage, read> rows: array<u32>;
+@group(0) @binding(4) var<storage, read> columns: array<i32>;
+@group(0) @binding(5) var<storage, read_write> dValues: array<vec4<f32>>;
+${tileDeclarations(text)}
+${featuresFunction("dy", form, access)}
+${featuresFunction("x", form, access)}
+${
+  ragged
+    ? /* wgsl */ `
+fn inside(v: vec4<f32>, output: u32, input: u32) -> vec4<f32> {
+  return select(vec4<f32>(), v, (vec4<u32>(input) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(w.inputs)) & vec4<bool>(output < w.outputs));
+}`
+    : ""
+}
+
+@compute @workgroup_size(${threadsOf(plan)})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let block0 = group.x * ${count}u;
+  let token0 = group.y * w.part;
+  let tokens = select(0u, min(w.part, w.tokens - token0), token0 < w.tokens);
+  ${tileStart(text)}
+  ${tileLoop(text, `(tokens + ${plan.bk - 1}u) / ${plan.bk}u`)}
+  ${tileEnd(text, (row, column, value) =>
+    count === 1
+      ? `dValues[((group.y * w.blocks + block0) * ${area}u + ${row} * ${b}u + ${column}) / 4u] = ${inside(row, column, value)};`
+      : `{ let n = block0 + ${row} / ${b}u; if (n < w.blocks) { dValues[((group.y * w.blocks + n) * ${area}u + ${row} % ${b}u * ${b}u + ${column} % ${b}u) / 4u] = ${inside(row, column, value)}; } }`,
+  )}
+}`,
+  };
+});
+
+export const ROWS_WORKGROUP = 256;
+
+/** The row of each block: rows[n] = r where pointers[r] ≤ n < pointers[r + 1]. An invocation writes the blocks of one row. */
+export const rowsShader = shaders(() => ({
+  label: "sdd",
+  wgsl: /* wgsl */ `
+struct Words { lines: u32, pointers: u32 }
+@group(0) @binding(0) var<uniform> w: Words;
+@group(0) @binding(1) var<storage, read> pointers: array<i32>;
+@group(0) @binding(2) var<storage, read_write> rows: array<u32>;
+
+@compute @workgroup_size(${ROWS_WORKGROUP})
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  if (id.x >= w.lines) { return; }
+  for (var n = u32(pointers[w.pointers + id.x]); n < u32(pointers[w.pointers + id.x + 1u]); n++) { rows[n] = id.x; }
+}`,
+}));
+
+export const COPY_WORKGROUP = 256;
+
+/** The values in order from the start, each block as it is or turned; an invocation copies one element. */
+export const copyShader = shaders((label: string, turn: boolean) => ({
+  label,
+  wgsl: /* wgsl */ `
+struct Words { size: u32, start: u32, side: u32 }
+@group(0) @binding(0) var<uniform> w: Words;
+@group(0) @binding(1) var<storage, read> values: array<f32>;
+@group(0) @binding(2) var<storage, read_write> copied: array<f32>;
+
+@compute @workgroup_size(${COPY_WORKGROUP})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let i = (group.x + group.y * groups.x) * ${COPY_WORKGROUP}u + lane;
+  if (i >= w.size) { return; }
+  ${
+    turn
+      ? `let area = w.side * w.side;
+  let place = i % area;
+  copied[i] = values[w.start + i - place + (place % w.side) * w.side + place / w.side];`
+      : "copied[i] = values[w.start + i];"
+  }
+}`,
+}));
