@@ -9,6 +9,10 @@ import json
 import subprocess
 import sys
 import time
+import traceback
+
+# This file's folder is no place to import from: a library that looks for a module "pytorch" would find this one and run it again.
+sys.path.pop(0)
 
 
 def say(**line):
@@ -70,7 +74,9 @@ def attempt(table, key, figures):
     try:
         say(table=table, key=key, **figures())
     except Exception as error:  # noqa: BLE001 -- whatever it is, the other rows go on
-        say(failed=f"{table} {key}: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        text = str(error).splitlines()[0] if str(error) else ""
+        say(failed=f"{table} {key}: {type(error).__name__}: {text} (in {place.name}, line {place.lineno})")
     torch.cuda.empty_cache()
 
 
