@@ -39,6 +39,12 @@ export interface Backend {
   close(): void;
 }
 
+/** How long one kernel took on the device, where the device can tell. */
+export interface KernelTime {
+  readonly label: string;
+  readonly seconds: number;
+}
+
 /** A device, or the name of one that is open. */
 export type DeviceLike = Backend | string;
 

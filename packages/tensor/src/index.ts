@@ -25,7 +25,6 @@ export { fusesMultiplyAdd, wasmModule } from "./backends/cpu/wasm-module.ts";
 export { ReferenceBackend } from "./backends/reference/reference-backend.ts";
 export { WebgpuBackend } from "./backends/webgpu/webgpu-backend.ts";
 export type { AdapterDescription, GpuDeviceLike, WebgpuOptions } from "./backends/webgpu/open-webgpu.ts";
-export type { KernelTime } from "./backends/webgpu/profile.ts";
 export * from "./create.ts";
 export * from "./devices.ts";
 export * from "./dtype.ts";

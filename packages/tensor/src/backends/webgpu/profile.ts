@@ -1,8 +1,4 @@
-/** How long one dispatch took on the device. */
-export interface KernelTime {
-  readonly label: string;
-  readonly seconds: number;
-}
+import type { KernelTime } from "../../backend.ts";
 
 const MOST = 2048;
 

@@ -1,11 +1,11 @@
-import type { Backend, Buffer, Launch } from "../../backend.ts";
+import type { Backend, Buffer, KernelTime, Launch } from "../../backend.ts";
 import { hostArray, type DType, type TypedArray } from "../../dtype.ts";
 import { DeviceError, IndexError } from "../../error.ts";
 import type { Op, Signature, Slot, WebgpuStep } from "../../op.ts";
 import { BufferPool, type DeviceBuffer } from "./buffer-pool.ts";
 import { Faults } from "./faults.ts";
 import { Pipelines, type Pipeline } from "./pipelines.ts";
-import { Profile, type KernelTime } from "./profile.ts";
+import { Profile } from "./profile.ts";
 import { Staging, type Staged } from "./staging.ts";
 import { WordRing } from "./word-ring.ts";
 
@@ -74,7 +74,8 @@ export class WebgpuBackend implements Backend {
     return { ...this.pool.bytes };
   }
 
-  alloc(_: DType, length: number): DeviceBuffer {
+  // Not DeviceBuffer: what is declared to users names no type of WebGPU, which their compiler may not know.
+  alloc(_: DType, length: number): Buffer {
     this.open("alloc");
     return this.pool.take(length * 4);
   }
