@@ -56,6 +56,9 @@ export const ragged = BlockLayout.fromMask(
   8,
 );
 
+/** So deep that a task's tokens do not fit into a cache at once. */
+const deepMask = [16, 20].map((every) => Array.from({ length: 512 }, (_, column) => (column % every === 0 ? 1 : 0)));
+const deep = sparse(BlockLayout.fromMask(deepMask, 2, 512, 16), [32, 8192]);
 const small = sparse(holes(4), [12, 20]);
 const medium = sparse(holes(16), [48, 80]);
 const odd = sparse(ragged, [19, 21]);
@@ -73,6 +76,11 @@ export const blockMatmulSamples = {
     { args: [normal(6, 20).transposed, small, normal(12)], note: "transposed view" },
     { args: [normal(6, 20).strided, small, normal(12)], note: "strided view" },
     { args: [normal(5, 100), sparse(BlockLayout.dense(3, 5, 20), [60, 100]), normal(60)], note: "every block" },
+    {
+      args: [normal(100, 8192), deep, normal(32), { activation: "gelu" }],
+      note: "several groups of tokens a task",
+      noGradient: "that of each group is the same product",
+    },
     { args: [normal(9, 20), small, normal(12), { activation: "gelu" }], note: "gelu" },
     { args: [normal(9, 21), odd, normal(19), { activation: "gelu" }], note: "gelu, ragged" },
     { args: [normal(9, 32), empty, normal(32), { activation: "gelu" }], note: "gelu of the bias alone" },
@@ -128,6 +136,7 @@ export const blockMatmulSamples = {
     { args: [normal(12, 6), normal(6, 20), index(holes(4), [12, 20])] },
     { args: [normal(48, 33), normal(33, 80), index(holes(16), [48, 80])], note: "not a multiple of the tile" },
     { args: [normal(19, 7), normal(7, 21), index(ragged, [19, 21])], note: "ragged" },
+    { args: [normal(48, 700), normal(700, 80), index(holes(16), [48, 80])], note: "several chunks of tokens" },
     { args: [normal(32, 7), normal(7, 32), index(noBlock, [32, 32])], note: "no block" },
     { args: [normal(12, 0), normal(0, 20), index(holes(4), [12, 20])], note: "no token: zeros" },
     { args: [normal(12, 6).transposed, normal(6, 20).strided, index(holes(4), [12, 20])], note: "views" },

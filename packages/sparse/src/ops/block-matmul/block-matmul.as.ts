@@ -11,21 +11,39 @@
  * features of Y and dX are not written, and padded entries of dW are 0.
  *
  * The first two products are one kernel over "lines" (block rows, or block columns): values go to panels of 8 columns, all
- * blocks of a line one after the other (`block_pack_values_f32`), tokens to panels of ROWS over the full depth
- * (`block_pack_tokens_f32`), so that a tile of the result is one pass over its line with the sums in registers
- * (`block_product_f32`). The third packs both sides in chunks of KC tokens (`block_pack_features_f32`) and multiplies the two
- * panels of each stored block (`block_weight_gradient_f32`). Work is proportional to the number of stored blocks, whatever
- * their size and place. float32 sums in order of the blocks of a line, or of the tokens. Index arrays are int32.
+ * blocks of a line one after the other (`block_pack_values_f32`), tokens to panels of ROWS over the full depth, so that a tile
+ * of the result is one pass over its line with the sums in registers (`block_product_f32`). The third packs both sides in chunks
+ * of KC tokens (X once for all tasks: `block_pack_features_f32`) and multiplies the two panels of each stored block
+ * (`block_weight_gradient_f32`). Work is proportional to the number of stored blocks, whatever their size and place. float32
+ * sums in order of the blocks of a line, or of the tokens. Index arrays are int32.
  * After Gray, Radford and Kingma, "GPU Kernels for Block-Sparse Weights", 2017.
  */
 import { blockTile } from "@tessera/tensor/assembly/block-tiles.as";
 import { finish } from "@tessera/tensor/assembly/epilogue.as";
-import { pack4, pack8, packRows } from "@tessera/tensor/assembly/panels.as";
-import { ROWS, TILE_BYTES, tile4x4, tile4x8 } from "@tessera/tensor/assembly/tiles.as";
+import { pack4, pack6, pack8, packRows } from "@tessera/tensor/assembly/panels.as";
+import { ROWS, TILE_BYTES, tile4x4, tile4x8, tile6x8 } from "@tessera/tensor/assembly/tiles.as";
 
 // @ts-ignore: decorator
 @inline function index(list: usize, i: i32): i32 {
   return load<i32>(list + (<usize>i << 2));
+}
+
+/** The smallest i in [0, count] with pointers[i] >= n; `count` when there is none. */
+function lowerBound(pointers: usize, count: i32, n: i32): i32 {
+  let low = 0, high = count;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (index(pointers, middle) < n) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Where part `part` of `parts` of the lines begins, each with about as many blocks: lines of unequal population weigh what they hold. */
+function firstLineOf(part: i32, parts: i32, pointers: usize, lines: i32): i32 {
+  if (part <= 0) return 0;
+  if (part >= parts) return lines;
+  return lowerBound(pointers, lines, <i32>((<i64>index(pointers, lines) * <i64>part) / <i64>parts));
 }
 
 /** Floats before feature `f` of line `line` in the packed values: all sub-panels before it, each of `blocks` blocks. */
@@ -36,15 +54,16 @@ import { ROWS, TILE_BYTES, tile4x4, tile4x8 } from "@tessera/tensor/assembly/til
 
 /**
  * values to `packed` (as many floats): for each line, sub-panels of 8 (last 4 when b / 4 is odd) columns [blocks][b][8]. A task
- * packs `perTask` lines. Forward: lines are block rows, `pointers` is crow, `permutation` 0. Input gradient: lines are block
- * columns, `pointers` is ccol.
+ * packs one of `parts` parts of the lines. Forward: lines are block rows, `pointers` is crow, `permutation` 0. Input gradient:
+ * lines are block columns, `pointers` is ccol.
  */
 export function block_pack_values_f32(
-  task: i32, values: usize, packed: usize, pointers: usize, permutation: usize, lines: i32, b: i32, perTask: i32,
+  task: i32, values: usize, packed: usize, pointers: usize, permutation: usize, lines: i32, b: i32, parts: i32,
 ): void {
   const across = permutation ? 1 : b, along = permutation ? b : 1;
   const size = <usize>(b * b) << 2;
-  for (let line = task * perTask, end = min(line + perTask, lines); line < end; line++) {
+  const end = firstLineOf(task + 1, parts, pointers, lines);
+  for (let line = firstLineOf(task, parts, pointers, lines); line < end; line++) {
     const first = index(pointers, line), blocks = index(pointers, line + 1) - first;
     for (let f = 0; f < b; f += 8) {
       let to = packed + (packedAt(pointers, line, f, blocks, b) << 2);
@@ -58,25 +77,28 @@ export function block_pack_values_f32(
   }
 }
 
-/**
- * X [tokens, features] to `packed` [tokens / ROWS][depth][ROWS], zero from `features` to `depth`, a multiple of b. A task packs
- * `perTask` tokens, a multiple of 12; `packed` holds depth · (tokens rounded up to 12) floats. `across` steps from token to token,
- * `along` from feature to feature, in elements.
- */
-export function block_pack_tokens_f32(
-  task: i32, x: usize, packed: usize, tokens: i32, features: i32, depth: i32, across: i32, along: i32, perTask: i32,
-): void {
-  const first = task * perTask;
-  const count = min(perTask, tokens - first);
+/** `count` tokens of X [tokens, features] from `first` on to `packed` [count / ROWS][depth][ROWS], zero from `features` to `depth`. */
+function packTokens(packed: usize, x: usize, first: i32, count: i32, features: i32, depth: i32): void {
   const step = <usize>depth * <usize>(ROWS << 2);
-  let to = packed + <usize>(first / ROWS) * step;
-  packRows(to, step, x + ((<usize>first * <usize>across) << 2), across, along, count, features);
+  packRows(packed, step, x + ((<usize>first * <usize>features) << 2), features, 1, count, features);
   if (features == depth) return;
   const used = <usize>features * <usize>(ROWS << 2);
   for (let i = 0; i < count; i += ROWS) {
-    memory.fill(to + used, 0, step - used);
-    to += step;
+    memory.fill(packed + used, 0, step - used);
+    packed += step;
   }
+}
+
+/**
+ * X [tokens, features] to `packed` [tokens / ROWS][depth][ROWS], depth a multiple of b: for products of few tokens, whose tasks
+ * share it. A task packs `perTask` tokens, a multiple of 12; `packed` holds depth · (tokens rounded up to 12) floats.
+ */
+export function block_pack_tokens_f32(
+  task: i32, x: usize, packed: usize, tokens: i32, features: i32, depth: i32, perTask: i32,
+): void {
+  const first = task * perTask;
+  const to = packed + ((<usize>first * <usize>depth) << 2);
+  packTokens(to, x, first, min(perTask, tokens - first), features, depth);
 }
 
 /** A tile that does not lie in Y as a whole: its valid part goes through `scratch`, ROWS x 8 floats. */
@@ -88,31 +110,20 @@ function edgeTile(
   for (let i = 0; i < rows; i++) memory.copy(y + <usize>i * ldc, scratch + (<usize>i << 5), <usize>columns << 2);
 }
 
-/**
- * Y [tokens, features] from packed tokens and values. A task computes `perTask` tokens (a multiple of 12) of `linesPerTask`
- * lines, tokens first; `scratch` holds 384 bytes for each task. `indices` is col (forward) or row (input gradient). `bias` and
- * `pre` (the value before the activation, laid out like Y) may be 0; activations as in epilogue.as.ts.
- */
-export function block_product_f32(
-  task: i32, packedTokens: usize, packedValues: usize, pointers: usize, indices: usize, bias: usize, y: usize, pre: usize, scratch: usize,
-  tokens: i32, features: i32, depth: i32, lines: i32, b: i32, perTask: i32, linesPerTask: i32, activation: i32,
+/** Y of `count` tokens and some lines, from their packed tokens at `a`; `y` is where the first token's row begins. */
+function multiplyLines(
+  firstLine: i32, endLine: i32, a: usize, packedValues: usize, pointers: usize, indices: usize, y: usize, count: i32, features: i32,
+  depth: i32, b: i32, scratch: usize,
 ): void {
-  const groups = (lines + linesPerTask - 1) / linesPerTask;
-  const first = (task / groups) * perTask;
-  const count = min(perTask, tokens - first);
-  const firstLine = (task % groups) * linesPerTask, endLine = min(firstLine + linesPerTask, lines);
-  const tileScratch = scratch + <usize>task * TILE_BYTES;
   const ldc = <usize>features << 2;
   const step = <usize>depth * <usize>(ROWS << 2);
-  const panelsOfX = packedTokens + <usize>(first / ROWS) * step;
   const jump = <usize>b * <usize>(ROWS << 2);
-  const block = y + ((<usize>first * <usize>features) << 2);
   for (let line = firstLine; line < endLine; line++) {
     const start = index(pointers, line), blocks = index(pointers, line + 1) - start;
     const list = indices + (<usize>start << 2);
     const width = min(b, features - line * b);
     if (blocks == 0) {
-      const at = block + (<usize>(line * b) << 2);
+      const at = y + (<usize>(line * b) << 2);
       for (let i = 0; i < count; i++) memory.fill(at + <usize>i * ldc, 0, <usize>width << 2);
       continue;
     }
@@ -121,81 +132,152 @@ export function block_product_f32(
       const wide = b - f >= 8;
       const columns = min(width - f, 8);
       const whole = columns == (wide ? 8 : 4);
-      let a = panelsOfX;
-      let to = block + (<usize>(line * b + f) << 2);
+      let tokens = a;
+      let to = y + (<usize>(line * b + f) << 2);
       for (let i = 0; i < count; i += ROWS) {
         const rows = min(count - i, ROWS);
-        if (whole && rows == ROWS) blockTile(wide, blocks, b, list, a, jump, panel, to, ldc);
-        else edgeTile(wide, blocks, b, list, a, jump, panel, to, ldc, rows, columns, tileScratch);
-        a += step;
+        if (whole && rows == ROWS) blockTile(wide, blocks, b, list, tokens, jump, panel, to, ldc);
+        else edgeTile(wide, blocks, b, list, tokens, jump, panel, to, ldc, rows, columns, scratch);
+        tokens += step;
         to += <usize>ROWS * ldc;
       }
     }
   }
-  const column = <usize>(firstLine * b) << 2;
-  const columns = min(endLine * b, features) - firstLine * b;
-  const at = (<usize>first * <usize>features << 2) + column;
-  finish(y + at, pre ? pre + at : 0, ldc, count, columns, bias ? bias + column : 0, 0, activation);
 }
 
 /**
- * X or dY [tokens, features] to panels over the tokens, in chunks of `kc` tokens: [chunk][feature / width][kc][width], where a
- * block's features make panels of 8 and, when b / 4 is odd, one of 4 (`wide`), or panels of 4 only. Features are padded to a
- * multiple of b with zeros, `blocks` · b in all. A task packs `perTask` blocks of one chunk. `across` steps from token to token,
- * `along` from feature to feature.
+ * Y [tokens, features] from packed values. A task computes `perTask` tokens of one of `parts` parts of the lines, tokens first,
+ * `perGroup` tokens at a time (both multiples of 12). `x` [tokens, from] is packed by the task itself, group by group, into its
+ * own `scratchFloats` of `scratch`: the panels never leave the cache. `x` is 0 where `packedTokens` has them already. The first
+ * 96 floats of a task's scratch are for edge tiles. `indices` is col (forward) or row (input gradient). `bias` and `pre` (the
+ * value before the activation, laid out like Y) may be 0; activations as in epilogue.as.ts.
+ */
+export function block_product_f32(
+  task: i32, x: usize, packedTokens: usize, packedValues: usize, pointers: usize, indices: usize, bias: usize, y: usize, pre: usize,
+  scratch: usize, scratchFloats: i32, tokens: i32, from: i32, features: i32, depth: i32, lines: i32, b: i32, perTask: i32, perGroup: i32,
+  parts: i32, activation: i32,
+): void {
+  const part = task % parts;
+  const firstLine = firstLineOf(part, parts, pointers, lines), endLine = firstLineOf(part + 1, parts, pointers, lines);
+  if (firstLine == endLine) return;
+  const tileScratch = scratch + ((<usize>task * <usize>scratchFloats) << 2);
+  const column = firstLine * b;
+  const columns = min(endLine * b, features) - column;
+  for (let first = (task / parts) * perTask, end = min(first + perTask, tokens); first < end; first += perGroup) {
+    const count = min(perGroup, end - first);
+    const panels = x ? tileScratch + TILE_BYTES : packedTokens + ((<usize>first * <usize>depth) << 2);
+    if (x) packTokens(panels, x, first, count, from, depth);
+    const rows = (<usize>first * <usize>features) << 2;
+    multiplyLines(firstLine, endLine, panels, packedValues, pointers, indices, y + rows, count, features, depth, b, tileScratch);
+    const at = rows + (<usize>column << 2);
+    finish(y + at, pre ? pre + at : 0, <usize>features << 2, count, columns, bias ? bias + (<usize>column << 2) : 0, 0, activation);
+  }
+}
+
+/**
+ * X [tokens, features] to panels over the tokens, in chunks of `kc` tokens: [chunk][feature / 8][kc][8], where a block's features
+ * make panels of 8 and, when b / 4 is odd, one of 4. Features are padded to a multiple of b with zeros, `blocks` · b in all. A
+ * task packs `perTask` blocks of one chunk.
  */
 export function block_pack_features_f32(
-  task: i32, x: usize, packed: usize, tokens: i32, features: i32, across: i32, along: i32, blocks: i32, b: i32, kc: i32, wide: i32,
-  perTask: i32,
+  task: i32, x: usize, packed: usize, tokens: i32, features: i32, blocks: i32, b: i32, kc: i32, perTask: i32,
 ): void {
   const groups = (blocks + perTask - 1) / perTask;
   const token = (task / groups) * kc;
   const depth = min(kc, tokens - token);
   const first = (task % groups) * perTask;
-  const from = x + ((<usize>token * <usize>across) << 2);
+  const from = x + ((<usize>token * <usize>features) << 2);
   const chunk = packed + ((<usize>token * <usize>(blocks * b)) << 2);
-  for (let block = first, end = min(first + perTask, blocks); block < end; block++)
-    if (wide) {
-      const eights = b & ~7;
-      packFeatures(8, chunk, from, along, across, block * b, eights, features, depth);
-      if (eights < b) packFeatures(4, chunk, from, along, across, block * b + eights, 4, features, depth);
-    } else packFeatures(4, chunk, from, along, across, block * b, b, features, depth);
+  const eights = b & ~7;
+  for (let block = first, end = min(first + perTask, blocks); block < end; block++) {
+    const to = chunk + ((<usize>(block * b) * <usize>depth) << 2);
+    packFeatures(8, to, from, block * b, eights, features, depth);
+    packFeatures(4, to + ((<usize>eights * <usize>depth) << 2), from, block * b + eights, b - eights, features, depth);
+  }
 }
 
-/** `count` features from `f` on to their panels of 4 or 8; those past the last are zero. */
-function packFeatures(width: i32, chunk: usize, from: usize, across: i32, along: i32, f: i32, count: i32, features: i32, depth: i32): void {
+/** `count` features from `f` on to panels of 4, 6 or 8 at `to`; those past the last are zero. `from`: the chunk's first token. */
+function packFeatures(width: i32, to: usize, from: usize, f: i32, count: i32, features: i32, depth: i32): void {
   if (count == 0) return;
-  const to = chunk + ((<usize>f * <usize>depth) << 2);
   const step = <usize>(depth * width) << 2;
   const there = max(0, min(features - f, count));
-  const src = from + ((<usize>f * <usize>across) << 2);
-  if (width == 8) pack8(to, step, src, across, along, there, depth);
-  else pack4(to, step, src, across, along, there, depth);
+  const src = from + (<usize>f << 2);
+  if (width == 8) pack8(to, step, src, 1, features, there, depth);
+  else if (width == 6) pack6(to, step, src, 1, features, there, depth);
+  else pack4(to, step, src, 1, features, there, depth);
   const packed = <usize>((there + width - 1) / width) * step;
   memory.fill(to + packed, 0, <usize>(count / width) * step - packed);
 }
 
-/** The block row of block `n`: the largest r with crow[r] <= n and a block. */
-function blockRowOf(crow: usize, rows: i32, n: i32): i32 {
-  let low = 0, high = rows;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (index(crow, middle) <= n) low = middle;
-    else high = middle;
-  }
-  return low;
+/** The block row of block `n`: the last one that begins at or before it. */
+// @ts-ignore: decorator
+@inline function blockRowOf(crow: usize, rows: i32, n: i32): i32 {
+  return lowerBound(crow, rows, n + 1) - 1;
 }
 
-/** dst [b, b] (+)= panels of dY [b / 4][depth][4] · panels of X [b / 8][depth][8]. */
+/** Rows of a block that go in panels of 6, the widest tile that has registers; the others go in panels of 4. */
+// @ts-ignore: decorator
+@inline function rowsInSixes(b: i32): i32 {
+  if (ROWS != 6 || b & 7) return 0;
+  return b - (b % 6 == 4 ? 4 : b % 6 == 2 ? 8 : 0);
+}
+
+/** `rows` block rows of dY from feature `f` on to panels over `depth` tokens: for each row its panels of 6, then those of 4. */
+function packBlockRows(to: usize, from: usize, f: i32, rows: i32, b: i32, features: i32, depth: i32): void {
+  const sixes = rowsInSixes(b);
+  const block = <usize>(b * depth) << 2;
+  if (f + rows * b > features) {
+    for (let r = 0; r < rows; r++) {
+      packFeatures(6, to, from, f, sixes, features, depth);
+      packFeatures(4, to + ((<usize>sixes * <usize>depth) << 2), from, f + sixes, b - sixes, features, depth);
+      to += block;
+      f += b;
+    }
+    return;
+  }
+  // Token by token: the rows of dY lie far apart, so what shares a cache line is read at once, and asked for four tokens ahead: by
+  // an atomic load, the one load without a use that compilers keep.
+  let src = from + (<usize>f << 2);
+  const row = <usize>features << 2;
+  const bytes = <usize>(rows * b) << 2;
+  for (let k = 0; k < depth; k++) {
+    if (k + 4 < depth)
+      for (let ahead = src + 4 * row, end = ahead + bytes; ahead < end; ahead += 64) atomic.load<i32>(ahead);
+    let read = src;
+    for (let r = 0, panel = to; r < rows; r++, panel += block) {
+      let dst = panel + <usize>(k * 24);
+      for (let i = 0; i < sixes; i += 6) {
+        v128.store(dst, v128.load(read));
+        store<f64>(dst, load<f64>(read, 16), 16);
+        dst += <usize>(depth * 24);
+        read += 24;
+      }
+      dst = panel + ((<usize>sixes * <usize>depth) << 2) + <usize>(k << 4);
+      for (let i = sixes; i < b; i += 4) {
+        v128.store(dst, v128.load(read));
+        dst += <usize>(depth << 4);
+        read += 16;
+      }
+    }
+    src += row;
+  }
+}
+
+/** dst [b, b] (+)= a block row of packed dY · panels of X [b / 8][depth][8]. */
 function multiplyBlock(dst: usize, dy: usize, x: usize, b: i32, depth: i32, accumulate: bool): void {
   const ldc = <usize>b << 2;
   const step = <usize>depth << 4;
+  const sixes = rowsInSixes(b);
   for (let j = 0; j < b; j += 8) {
-    const wide = b - j >= 8;
     let a = dy;
     let to = dst + (<usize>j << 2);
-    for (let i = 0; i < b; i += 4) {
-      if (wide) tile4x8(depth, a, x, to, ldc, accumulate);
+    for (let i = 0; i < sixes; i += 6) {
+      tile6x8(depth, a, x, to, ldc, accumulate);
+      a += <usize>depth * 24;
+      to += 6 * ldc;
+    }
+    for (let i = sixes; i < b; i += 4) {
+      if (b - j >= 8) tile4x8(depth, a, x, to, ldc, accumulate);
       else tile4x4(depth, a, x, to, ldc, accumulate);
       a += step;
       to += ldc << 2;
@@ -215,25 +297,34 @@ function clearPadding(dst: usize, b: i32, rows: i32, columns: i32): void {
 }
 
 /**
- * dValues [nnz, b, b] from both packed sides, chunk by chunk. A task computes `perTask` consecutive stored blocks.
- * `rows` and `columns` count the blocks of W, `out` and `inputs` its features.
+ * dValues [nnz, b, b] from dY [tokens, out] and packed X, chunk by chunk. A task computes `perTask` consecutive stored blocks. It
+ * packs its own block rows of dY, `rowsPerPack` at a time, into its `rowsPerPack` · b · kc floats of `scratch`. `rows` and
+ * `columns` count the blocks of W, `out` and `inputs` its features.
  */
 export function block_weight_gradient_f32(
-  task: i32, packedDy: usize, packedX: usize, crow: usize, col: usize, values: usize, tokens: i32, out: i32, inputs: i32,
-  rows: i32, columns: i32, b: i32, kc: i32, blocks: i32, perTask: i32,
+  task: i32, dy: usize, packedX: usize, crow: usize, col: usize, values: usize, scratch: usize, tokens: i32, out: i32, inputs: i32,
+  rows: i32, columns: i32, b: i32, kc: i32, rowsPerPack: i32, blocks: i32, perTask: i32,
 ): void {
   const first = task * perTask, end = min(first + perTask, blocks);
   const size = <usize>(b * b) << 2;
   if (tokens == 0) memory.fill(values + <usize>first * size, 0, <usize>(end - first) * size);
-  const firstRow = blockRowOf(crow, rows, first);
+  const firstRow = blockRowOf(crow, rows, first), endRow = blockRowOf(crow, rows, end - 1) + 1;
+  const panels = scratch + ((<usize>task * <usize>(rowsPerPack * b) * <usize>kc) << 2);
   for (let token = 0; token < tokens; token += kc) {
     const depth = min(kc, tokens - token);
-    const chunkOfDy = packedDy + ((<usize>token * <usize>(rows * b)) << 2);
+    const from = dy + ((<usize>token * <usize>out) << 2);
     const chunkOfX = packedX + ((<usize>token * <usize>(columns * b)) << 2);
     const step = <usize>(b * depth) << 2;
+    let packedRow = firstRow, packedEnd = firstRow;
     for (let n = first, r = firstRow; n < end; n++) {
       while (index(crow, r + 1) <= n) r++;
-      multiplyBlock(values + <usize>n * size, chunkOfDy + <usize>r * step, chunkOfX + <usize>index(col, n) * step, b, depth, token > 0);
+      if (r >= packedEnd) {
+        packedRow = r;
+        packedEnd = min(r + rowsPerPack, endRow);
+        packBlockRows(panels, from, r * b, packedEnd - r, b, out, depth);
+      }
+      const panel = panels + <usize>(r - packedRow) * step;
+      multiplyBlock(values + <usize>n * size, panel, chunkOfX + <usize>index(col, n) * step, b, depth, token > 0);
     }
   }
   for (let n = first, r = firstRow; n < end; n++) {

@@ -21,9 +21,11 @@ import type {
 /** Tokens come in a multiple of both variants' tile heights. */
 const ROUND = 12;
 /** Scratch of one task for a tile at an edge. */
-const TILE_BYTES = 384;
-/** Tokens of a chunk of the weight gradient: a panel of either side stays in L1. */
-const KC = 256;
+const TILE_FLOATS = 96;
+/** Most tokens of a chunk of the weight gradient: a panel of either side stays in L1. */
+const KC = 512;
+/** Features of the output gradient that a task packs at once: whole cache lines, in L2 with a chunk of tokens. */
+const FEATURES_PER_PACK = 64;
 /** Floats of packed tokens that one task multiplies: 384 KiB stay in L2. */
 const TOKENS_IN_CACHE = 96 << 10;
 const MULTIPLY_ADDS_PER_TASK = 1 << 19;
@@ -59,57 +61,74 @@ const clamp = (n: number, least: number, most: number): number => Math.max(least
 
 const step = (fn: string, tasks: number, args: readonly CpuArgument[]): CpuStep => ({ wasm: kernels, fn, args, tasks });
 
-/** Values and tokens are packed into panels; then a task multiplies some tokens with some lines. */
+/**
+ * Values are packed into panels; then a task multiplies some tokens, which it packs itself, with all lines. Where tokens are too few to
+ * keep the threads busy that way, they are packed first, and a task multiplies many of them with some lines.
+ */
 const planLines = (product: LineProduct): Plan<CpuStep> => {
   const { tokens, blocks, from, to, values, pointers, indices, permutation, bias, pre, activation } = product;
   const b = product.attrs.blockSize;
   const lines = Math.ceil(to / b);
   const depth = roundUp(from, b);
 
-  const tokensPerPack = clamp(roundUp(PACKED_PER_TASK / depth, ROUND), ROUND, roundUp(tokens, ROUND));
-  const linesPerPack = clamp(Math.round((PACKED_PER_TASK * lines) / Math.max(blocks * b * b, 1)), 1, lines);
-
-  const multiplyAdds = tokens * blocks * b * b;
-  const wanted = clamp(Math.ceil(multiplyAdds / MULTIPLY_ADDS_PER_TASK), 1, ENOUGH_TASKS);
+  const wanted = clamp(Math.ceil((tokens * blocks * b * b) / MULTIPLY_ADDS_PER_TASK), 1, ENOUGH_TASKS);
   const inCache = Math.max(Math.floor(TOKENS_IN_CACHE / depth / ROUND) * ROUND, ROUND);
-  const perTask = Math.min(roundUp(tokens / Math.ceil(tokens / inCache), ROUND), roundUp(tokens, ROUND));
+  const shared = blocks === 0 || tokens < wanted * ROUND;
+  const perTask = Math.min(
+    shared ? roundUp(tokens / Math.ceil(tokens / inCache), ROUND) : roundUp(tokens / wanted, ROUND),
+    roundUp(tokens, ROUND),
+  );
+  const perGroup = shared ? perTask : roundUp(perTask / Math.ceil(perTask / inCache), ROUND);
   const tokenTasks = Math.ceil(tokens / perTask);
-  const linesPerTask = clamp(Math.ceil((lines * tokenTasks) / wanted), 1, lines);
-  const tasks = tokenTasks * Math.ceil(lines / linesPerTask);
+  const parts = shared ? clamp(Math.ceil(wanted / tokenTasks), 1, lines) : 1;
+  const tasks = tokenTasks * parts;
+  const scratchFloats = TILE_FLOATS + (shared ? 0 : perGroup * depth);
 
-  const [packedTokens, packedValues, tiles] = [{ scratch: 0 }, { scratch: 1 }, { scratch: 2 }];
-  const pack = [
-    step("block_pack_values_f32", Math.ceil(lines / linesPerPack), [
-      values,
-      packedValues,
-      pointers,
-      permutation,
-      lines,
-      b,
-      linesPerPack,
-    ]),
-    step("block_pack_tokens_f32", Math.ceil(tokens / tokensPerPack), [
-      { in: 0 },
-      packedTokens,
-      tokens,
-      from,
-      depth,
-      from,
-      1,
-      tokensPerPack,
+  const tokensPerPack = clamp(roundUp(PACKED_PER_TASK / depth, ROUND), ROUND, roundUp(tokens, ROUND));
+  const packTasks = clamp(Math.round((blocks * b * b) / PACKED_PER_TASK), 1, lines);
+  const x = { in: 0 };
+  const [packedValues, own, packedTokens] = [{ scratch: 0 }, { scratch: 1 }, { scratch: 2 }];
+  const steps = [
+    step("block_product_f32", tasks, [
+      ...[
+        shared ? 0 : x,
+        shared ? packedTokens : 0,
+        packedValues,
+        pointers,
+        indices,
+        bias,
+        { out: 0 },
+        pre,
+        own,
+        scratchFloats,
+      ],
+      ...[tokens, from, to, depth, lines, b, perTask, perGroup, parts, activation],
     ]),
   ];
+  // Without a block nothing is read from the panels.
+  if (blocks > 0) {
+    if (shared)
+      steps.unshift(
+        step("block_pack_tokens_f32", Math.ceil(tokens / tokensPerPack), [
+          x,
+          packedTokens,
+          tokens,
+          from,
+          depth,
+          tokensPerPack,
+        ]),
+      );
+    steps.unshift(
+      step("block_pack_values_f32", packTasks, [values, packedValues, pointers, permutation, lines, b, packTasks]),
+    );
+  }
   return {
-    scratchBytes:
-      blocks === 0 ? [0, 0, 0] : [depth * roundUp(tokens, ROUND) * 4, blocks * b * b * 4, tasks * TILE_BYTES],
-    steps: [
-      // Without a block nothing is read from the panels.
-      ...(blocks === 0 ? [] : pack),
-      step("block_product_f32", tasks, [
-        ...[packedTokens, packedValues, pointers, indices, bias, { out: 0 }, pre, tiles],
-        ...[tokens, to, depth, lines, b, perTask, linesPerTask, activation],
-      ]),
+    scratchBytes: [
+      blocks * b * b * 4,
+      tasks * scratchFloats * 4,
+      ...(shared ? [blocks === 0 ? 0 : depth * roundUp(tokens, ROUND) * 4] : []),
     ],
+    steps,
   };
 };
 
@@ -160,7 +179,7 @@ export const ddsCpu: Planner<DdsSignature, CpuStep> = {
     }),
 };
 
-/** Both factors are packed into panels over the tokens; then a task computes some stored blocks. */
+/** The input is packed into panels over the tokens; then a task computes some stored blocks, and packs the output gradient's for them. */
 export const sddCpu: Planner<SddSignature, CpuStep> = {
   plan: ({
     inputs: [dy, , crowIndices, colIndices],
@@ -173,40 +192,24 @@ export const sddCpu: Planner<SddSignature, CpuStep> = {
     const blocks = colIndices.shape[0]!;
     const rows = crowIndices.shape[0]! - 1;
     const cols = Math.ceil(inputs / b);
-    const chunks = Math.ceil(tokens / KC);
+    const kc = Math.ceil(tokens / Math.max(Math.ceil(tokens / KC), 1));
 
-    const packFeatures = (x: Slot, packed: Slot, features: number, lines: number, wide: 0 | 1): CpuStep => {
-      const perTask = clamp(Math.round(PACKED_PER_TASK / (b * Math.min(tokens, KC))), 1, lines);
-      return step("block_pack_features_f32", chunks * Math.ceil(lines / perTask), [
-        ...[x, packed, tokens, features, features, 1, lines, b, KC, wide, perTask],
-      ]);
-    };
-    const [packedDy, packedX] = [{ scratch: 0 }, { scratch: 1 }];
+    const perPack = clamp(Math.round(PACKED_PER_TASK / (b * Math.max(kc, 1))), 1, cols);
     const wanted = clamp(Math.ceil((tokens * blocks * b * b) / MULTIPLY_ADDS_PER_TASK), 1, ENOUGH_TASKS);
-    const perTask = Math.ceil(blocks / wanted);
+    const perTask = Math.max(Math.ceil(blocks / wanted), 1);
+    const tasks = Math.ceil(blocks / perTask);
+    const rowsPerPack = Math.min(Math.max(Math.floor(FEATURES_PER_PACK / b), 1), rows);
+    const [packedX, own] = [{ scratch: 0 }, { scratch: 1 }];
+    const pack = step("block_pack_features_f32", Math.ceil(tokens / kc) * Math.ceil(cols / perPack), [
+      ...[{ in: 1 }, packedX, tokens, inputs, cols, b, kc, perPack],
+    ]);
     return {
-      scratchBytes: [tokens * rows * b * 4, tokens * cols * b * 4],
+      scratchBytes: [tokens * cols * b * 4, tasks * rowsPerPack * b * kc * 4],
       steps: [
-        ...(tokens === 0
-          ? []
-          : [packFeatures({ in: 0 }, packedDy, outputs, rows, 0), packFeatures({ in: 1 }, packedX, inputs, cols, 1)]),
-        step("block_weight_gradient_f32", Math.ceil(blocks / perTask), [
-          ...[
-            packedDy,
-            packedX,
-            { in: 2 },
-            { in: 3 },
-            { out: 0 },
-            tokens,
-            outputs,
-            inputs,
-            rows,
-            cols,
-            b,
-            KC,
-            blocks,
-            perTask,
-          ],
+        ...(tokens === 0 ? [] : [pack]),
+        step("block_weight_gradient_f32", tasks, [
+          ...[{ in: 0 }, packedX, { in: 2 }, { in: 3 }, { out: 0 }, own, tokens, outputs, inputs],
+          ...[rows, cols, b, kc, rowsPerPack, blocks, perTask],
         ]),
       ],
     };
