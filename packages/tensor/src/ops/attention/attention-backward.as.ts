@@ -1,0 +1,141 @@
+/**
+ * Gradients of scaled dot-product attention (attention.as.ts).
+ *
+ *   P = exp(S − lse),  dV = Pᵀ dY,  dS = P ⊙ (dY Vᵀ − δ),  δ = Σ dY ⊙ Y,  dQ = scale · dS K,  dK = scale · dSᵀ Q
+ *
+ * Q, dY [B, Tq, H, D], K, V [B, Tk, H, D] with any strides; dQ, dK, dV contiguous in that order of dims. S is computed again, a
+ * panel of eight queries at a time; P and dS of 64 queries exist at once, so that the sums over queries run over many.
+ * float32 throughout. After Dao et al., "FlashAttention", 2022.
+ */
+import { expNegative4 } from "../../assembly/math.as";
+import { pack8, packRows, unpack8 } from "../../assembly/panels.as";
+import { loadLanes, madd } from "../../assembly/simd.as";
+import { TILE_BYTES, multiplyPanels } from "../../assembly/tiles.as";
+import {
+  DY, K, Q, V, arePadding, causal, finite, heads, keys, keysFor, keysShown, maskKind, multiplyPanel, packFeatures,
+  packQueries, packTokens, panelStep, queries, rounded, rowAt, scoresOf, valueWidth, width, word,
+} from "./attention-panels.as";
+
+/** Queries of one backward round. */
+// @ts-ignore: decorator
+@inline const TILE_QUERIES: i32 = 64;
+
+const ONES: usize = memory.data<f32>([1, 1, 1, 1, 1, 1, 1, 1]);
+
+/** scores = P = exp(scores − lse), dp = dS · scale = P ⊙ (dp − δ) · scale, for [count keys][8]; `minusDelta` holds −δ · scale. */
+function scoreGradients(
+  scores: usize, dp: usize, count: i32, lse0: v128, lse1: v128, minusDelta0: v128, minusDelta1: v128, scale: f32,
+): void {
+  const factor = f32x4.splat(scale);
+  for (const end = scores + (<usize>count << 5); scores != end; scores += 32) {
+    const p0 = expNegative4(f32x4.sub(v128.load(scores), lse0)), p1 = expNegative4(f32x4.sub(v128.load(scores, 16), lse1));
+    v128.store(scores, p0);
+    v128.store(scores, p1, 16);
+    v128.store(dp, f32x4.mul(p0, madd(v128.load(dp), factor, minusDelta0)));
+    v128.store(dp, f32x4.mul(p1, madd(v128.load(dp, 16), factor, minusDelta1)), 16);
+    dp += 32;
+  }
+}
+
+/** dst[key, feature] += Σ_query X[key][query] · operand[query, feature], where X comes as panels of 8 queries, `span` bytes apart. */
+function addOuter(
+  dst: usize, ldc: usize, panels: usize, span: usize, count: i32, base: usize, words: usize, operand: usize, b: i32, t: i32, h: i32,
+  n: i32, features: i32, left: usize, right: usize, tileScratch: usize, accumulate: bool,
+): void {
+  for (let i = 0; i < n; i += 8) {
+    packRows(left + panelStep(i), panelStep(n), panels, 8, 1, count, min(n - i, 8));
+    panels += span;
+  }
+  pack8(right, <usize>n << 5, rowAt(base, words, operand, b, t, h), word(words, operand + 3), word(words, operand + 1), features, n);
+  multiplyPanels(count, features, n, left, right, dst, ldc, accumulate, tileScratch);
+}
+
+/**
+ * dQ, dK and dV of one head per task, in rounds of 64 queries. `scratch` holds for each task, in floats,
+ * rounded(Tk) · (D + Dv + 192) + rounded(D) · (Tk + 8) + 8 · (D + 2 Dv) + 64 · (max(D, Dv) + 8) + 96.
+ */
+export function attention_backward_f32(
+  task: i32, dy: usize, q: usize, k: usize, v: usize, mask: usize, y: usize, lse: usize, dq: usize, dk: usize, dv: usize,
+  scratch: usize, scale: f32, words: usize,
+): void {
+  const tq = queries(words), tk = keys(words), d = width(words), e = valueWidth(words), all = heads(words);
+  const b = task / all, h = task % all;
+  const rows = <usize>rounded(tk) << 2;
+  const bytes = rows * <usize>(d + e + 3 * TILE_QUERIES) + ((<usize>rounded(d) * <usize>(tk + 8)) << 2)
+    + (<usize>(d + 2 * e) << 5) + ((<usize>TILE_QUERIES * <usize>(max(d, e) + 8)) << 2) + TILE_BYTES;
+  const tileScratch = scratch + <usize>task * bytes;
+  const keyRows = tileScratch + TILE_BYTES;
+  const valueRows = keyRows + rows * <usize>d;
+  const keyFeatures = valueRows + rows * <usize>e;
+  const panelOfDq = keyFeatures + ((<usize>rounded(d) * <usize>tk) << 2);
+  const panelOfQ = panelOfDq + (<usize>rounded(d) << 5);
+  const panelOfDy = panelOfQ + (<usize>d << 5);
+  const panelOfY = panelOfDy + (<usize>e << 5);
+  const right = panelOfY + (<usize>e << 5);
+  const left = right + ((<usize>TILE_QUERIES * <usize>(max(d, e) + 8)) << 2);
+  const scores = left + rows * <usize>TILE_QUERIES;
+  const gradients = scores + rows * <usize>TILE_QUERIES;
+  const span = rows << 3;
+
+  packTokens(keyRows, k, words, K, b, h, tk, d);
+  packTokens(valueRows, v, words, V, b, h, tk, e);
+  packFeatures(keyFeatures, k, words, K, b, h, tk, d);
+  const head = <usize>b * <usize>tk * <usize>all + <usize>h;
+  const rowOfD = <usize>(all * d) << 2, rowOfE = <usize>(all * e) << 2;
+  dk += (head * <usize>d) << 2;
+  dv += (head * <usize>e) << 2;
+  const shown = keysShown(mask, words, b, h);
+  // The first round may not reach all keys, or not take place.
+  const cleared = causal(words) || tq == 0 || shown < tk || maskKind(words) == 3;
+  if (cleared)
+    for (let j: usize = 0; j < <usize>tk; j++) {
+      memory.fill(dk + j * rowOfD, 0, <usize>d << 2);
+      memory.fill(dv + j * rowOfE, 0, <usize>e << 2);
+    }
+  for (let t0 = 0; t0 < tq; t0 += TILE_QUERIES) {
+    const n = min(tq - t0, TILE_QUERIES);
+    const reach = keysFor(words, shown, t0 + ((n - 1) & ~7));
+    let attended = false;
+    let p = scores, ds = gradients;
+    for (let t = t0; t < t0 + n; t += 8) {
+      const lanes = min(tq - t, 8);
+      const token = (<usize>b * <usize>tq + <usize>t) * <usize>all + <usize>h;
+      const count = arePadding(mask, words, b, t, h, lanes) ? 0 : keysFor(words, shown, t);
+      if (count == 0) {
+        for (let i: usize = 0; i < <usize>lanes; i++) memory.fill(dq + ((token * <usize>d) << 2) + i * rowOfD, 0, <usize>d << 2);
+        memory.fill(p, 0, <usize>reach << 5);
+        memory.fill(ds, 0, <usize>reach << 5);
+        p += span;
+        ds += span;
+        continue;
+      }
+      attended = true;
+      packQueries(panelOfQ, q, words, Q, b, t, h, lanes, d, scale);
+      scoresOf(p, keyRows, panelOfQ, mask, words, b, t, h, lanes, count);
+      packQueries(panelOfDy, dy, words, DY, b, t, h, lanes, e, 1);
+      multiplyPanel(count, e, valueRows, panelStep(e), panelOfDy, ds);
+      pack8(panelOfY, 0, y + ((token * <usize>e) << 2), all * e, 1, lanes, e);
+      let delta0 = f32x4.splat(0), delta1 = delta0;
+      for (let i: usize = 0; i < <usize>e << 5; i += 32) {
+        delta0 = madd(v128.load(panelOfDy + i), v128.load(panelOfY + i), delta0);
+        delta1 = madd(v128.load(panelOfDy + i, 16), v128.load(panelOfY + i, 16), delta1);
+      }
+      const lseAt = lse + ((<usize>task * <usize>tq + <usize>t) << 2);
+      const lse0 = finite(loadLanes(lseAt, 4, min(lanes, 4)));
+      const lse1 = lanes > 4 ? finite(loadLanes(lseAt + 16, 4, lanes - 4)) : f32x4.splat(0);
+      const minusScale = f32x4.splat(-scale);
+      scoreGradients(p, ds, count, lse0, lse1, f32x4.mul(delta0, minusScale), f32x4.mul(delta1, minusScale), scale);
+      multiplyPanel(d, count, keyFeatures, panelStep(tk), ds, panelOfDq);
+      unpack8(dq + ((token * <usize>d) << 2), rowOfD, panelOfDq, ONES, lanes, d);
+      // What the later queries of this round reach, and these do not.
+      memory.fill(p + (<usize>count << 5), 0, <usize>(reach - count) << 5);
+      memory.fill(ds + (<usize>count << 5), 0, <usize>(reach - count) << 5);
+      p += span;
+      ds += span;
+    }
+    if (!attended) continue;
+    const accumulate = cleared || t0 > 0;
+    addOuter(dk, rowOfD, gradients, span, reach, q, words, Q, b, t0, h, n, d, left, right, tileScratch, accumulate);
+    addOuter(dv, rowOfE, scores, span, reach, dy, words, DY, b, t0, h, n, e, left, right, tileScratch, accumulate);
+  }
+}
