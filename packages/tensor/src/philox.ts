@@ -34,3 +34,12 @@ export const philox = (
 
 /** The upper 24 bits as a number in [0, 1). */
 export const unit = (word: number): number => (word >>> 8) / 2 ** 24;
+
+/**
+ * How dropout with probability p decides: what has fewer than `below` in the upper 24 bits of its word goes, the rest is multiplied by
+ * `scale`. The same as u < p in float32, with u those bits / 2²⁴. At p = 1 nothing is left to scale.
+ */
+export const keepRule = (p: number): { readonly below: number; readonly scale: number } => {
+  const limit = Math.fround(p);
+  return { below: Math.ceil(limit * 2 ** 24), scale: limit === 1 ? 0 : Math.fround(1 / (1 - limit)) };
+};

@@ -2,6 +2,7 @@
  * Gradients of scaled dot-product attention (attention.as.ts).
  *
  *   P = exp(S − lse),  dV = Pᵀ dY,  dS = P ⊙ (dY Vᵀ − δ),  δ = Σ dY ⊙ Y,  dQ = scale · dS K,  dK = scale · dSᵀ Q
+ *   with dropout, m = M / (1 − p) as in attention-dropout.as.ts: dV = (P ⊙ m)ᵀ dY,  dS = P ⊙ (dY Vᵀ ⊙ m − δ)
  *
  * Q, dY [B, Tq, H, D], K, V [B, Tk, H, D] with any strides; dQ, dK, dV contiguous in that order of dims. S is computed again, a
  * panel of eight queries at a time; P and dS of 64 queries exist at once, so that the sums over queries run over many.
@@ -9,8 +10,10 @@
  */
 import { expNegative4 } from "../../assembly/math.as";
 import { pack8, packRows, unpack8 } from "../../assembly/panels.as";
+import { philox4, word0, word1, word2, word3 } from "../../assembly/philox.as";
 import { loadLanes, madd } from "../../assembly/simd.as";
 import { TILE_BYTES, multiplyPanels } from "../../assembly/tiles.as";
+import { blocksOf, keep } from "./attention-dropout.as";
 import {
   DY, K, Q, V, arePadding, causal, finite, heads, keys, keysFor, keysShown, maskKind, multiplyPanel, packFeatures,
   packQueries, packTokens, panelStep, queries, rounded, rowAt, scoresOf, valueWidth, width, word,
@@ -37,6 +40,45 @@ function scoreGradients(
   }
 }
 
+// @ts-ignore: decorator
+@inline function gradient(scores: usize, dp: usize, kept: v128, lse: v128, minusDelta: v128, factor: v128, keepScale: v128): void {
+  const p = expNegative4(f32x4.sub(v128.load(scores), lse));
+  v128.store(dp, f32x4.mul(p, madd(v128.and(v128.load(dp), kept), factor, minusDelta)));
+  v128.store(scores, v128.and(f32x4.mul(p, keepScale), kept));
+}
+
+// @ts-ignore: decorator
+@inline function fourGradients(
+  scores: usize, dp: usize, below: v128, lse: v128, minusDelta: v128, factor: v128, keepScale: v128,
+): void {
+  gradient(scores, dp, keep(word0, below), lse, minusDelta, factor, keepScale);
+  gradient(scores + 32, dp + 32, keep(word1, below), lse, minusDelta, factor, keepScale);
+  gradient(scores + 64, dp + 64, keep(word2, below), lse, minusDelta, factor, keepScale);
+  gradient(scores + 96, dp + 96, keep(word3, below), lse, minusDelta, factor, keepScale);
+}
+
+/**
+ * With P = exp(scores − lse) and m = M · keepScale: dp = P ⊙ (dp ⊙ m − δ) · scale, scores = P ⊙ m, for [count keys][8] of rows
+ * row … row + 7; `minusDelta` holds −δ · scale. Whole groups of four keys, as above.
+ */
+function dropScoreGradients(
+  scores: usize, dp: usize, count: i32, lse0: v128, lse1: v128, minusDelta0: v128, minusDelta1: v128, scale: f32, keepScale: f32,
+  row: i32, blocks: i32, below: i32, drawLow: i32, drawHigh: i32, seedLow: i32, seedHigh: i32,
+): void {
+  const limit = i32x4.splat(below), one = i32x4.splat(1);
+  const factor = f32x4.splat(scale * keepScale), kept = f32x4.splat(keepScale);
+  let low = blocksOf(row, blocks), high = blocksOf(row + 4, blocks);
+  for (const end = scores + (<usize>count << 5); scores < end; scores += 128) {
+    philox4(low, drawLow, drawHigh, seedLow, seedHigh);
+    fourGradients(scores, dp, limit, lse0, minusDelta0, factor, kept);
+    philox4(high, drawLow, drawHigh, seedLow, seedHigh);
+    fourGradients(scores + 16, dp + 16, limit, lse1, minusDelta1, factor, kept);
+    low = i32x4.add(low, one);
+    high = i32x4.add(high, one);
+    dp += 128;
+  }
+}
+
 /** dst[key, feature] += Σ_query X[key][query] · operand[query, feature], where X comes as panels of 8 queries, `span` bytes apart. */
 function addOuter(
   dst: usize, ldc: usize, panels: usize, span: usize, count: i32, base: usize, words: usize, operand: usize, b: i32, t: i32, h: i32,
@@ -52,11 +94,11 @@ function addOuter(
 
 /**
  * dQ, dK and dV of one head per task, in rounds of 64 queries. `scratch` holds for each task, in floats,
- * rounded(Tk) · (D + Dv + 192) + rounded(D) · (Tk + 8) + 8 · (D + 2 Dv) + 64 · (max(D, Dv) + 8) + 96.
+ * rounded(Tk) · (D + Dv + 192) + rounded(D) · (Tk + 8) + 8 · (D + 2 Dv) + 64 · (max(D, Dv) + 8) + 96. `below`: 0 where no weight is dropped.
  */
 export function attention_backward_f32(
   task: i32, dy: usize, q: usize, k: usize, v: usize, mask: usize, y: usize, lse: usize, dq: usize, dk: usize, dv: usize,
-  scratch: usize, scale: f32, words: usize,
+  scratch: usize, scale: f32, words: usize, below: i32, keepScale: f32, seedLow: f64, seedHigh: f64, counter: f64,
 ): void {
   const tq = queries(words), tk = keys(words), d = width(words), e = valueWidth(words), all = heads(words);
   const b = task / all, h = task % all;
@@ -124,7 +166,13 @@ export function attention_backward_f32(
       const lse0 = finite(loadLanes(lseAt, 4, min(lanes, 4)));
       const lse1 = lanes > 4 ? finite(loadLanes(lseAt + 16, 4, lanes - 4)) : f32x4.splat(0);
       const minusScale = f32x4.splat(-scale);
-      scoreGradients(p, ds, count, lse0, lse1, f32x4.mul(delta0, minusScale), f32x4.mul(delta1, minusScale), scale);
+      if (below)
+        dropScoreGradients(
+          p, ds, count, lse0, lse1, f32x4.mul(delta0, minusScale), f32x4.mul(delta1, minusScale), scale, keepScale,
+          task * tq + t, (tk + 3) >> 2, below,
+          <i32><u32><u64>counter, <i32><u32>(<u64>counter >> 32), <i32><u32>seedLow, <i32><u32>seedHigh,
+        );
+      else scoreGradients(p, ds, count, lse0, lse1, f32x4.mul(delta0, minusScale), f32x4.mul(delta1, minusScale), scale);
       multiplyPanel(d, count, keyFeatures, panelStep(tk), ds, panelOfDq);
       unpack8(dq + ((token * <usize>d) << 2), rowOfD, panelOfDq, ONES, lanes, d);
       // What the later queries of this round reach, and these do not.

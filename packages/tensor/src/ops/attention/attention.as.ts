@@ -2,6 +2,7 @@
  * Scaled dot-product attention.
  *
  *   S = scale · Q Kᵀ + mask,  P = softmax(S) along the keys,  Y = P V        for each batch entry and head
+ *   with dropout Y = (P ∘ M / (1 − p)) V, M as in attention-dropout.as.ts
  *   lse = log Σ exp S, so that the backward finds P = exp(S − lse) again
  *
  * Q [B, Tq, H, D], K, V [B, Tk, H, D] with any strides, heads read in place; Y contiguous in that order of dims.
@@ -17,6 +18,7 @@
 import { expNegative4, log4 } from "../../assembly/math.as";
 import { unpack8 } from "../../assembly/panels.as";
 import { storeLanes } from "../../assembly/simd.as";
+import { dropWeights } from "./attention-dropout.as";
 import {
   K, Q, V, arePadding, finite, heads, keys, keysFor, keysShown, multiplyPanel, packFeatures, packQueries, packTokens,
   panelsPerTask, panelStep, queries, rounded, scoresOf, valueWidth, width,
@@ -78,10 +80,11 @@ export function attention_pack_f32(task: i32, k: usize, v: usize, packed: usize,
 
 /**
  * Y and, unless it is 0, lse [B, H, Tq]. A task computes `panelsPerTask` panels of 8 queries of one head; `scratch` holds for
- * each task 8 · (D + rounded(Tk) + rounded(Dv) + 2) floats.
+ * each task 8 · (D + rounded(Tk) + rounded(Dv) + 2) floats. `below`: 0 where no weight is dropped.
  */
 export function attention_f32(
   task: i32, q: usize, packed: usize, mask: usize, y: usize, lse: usize, scratch: usize, scale: f32, words: usize,
+  below: i32, keepScale: f32, seedLow: f64, seedHigh: f64, counter: f64,
 ): void {
   const tq = queries(words), tk = keys(words), d = width(words), dv = valueWidth(words), all = heads(words);
   const span = panelsPerTask(words) << 3;
@@ -107,10 +110,20 @@ export function attention_f32(
       scoresOf(scores, packedKeys, panelOfQ, mask, words, b, t, h, lanes, count);
     }
     exponentials(scores, count, stats);
+    if (below)
+      dropWeights(
+        scores, count, head * tq + t, (tk + 3) >> 2, below,
+        <i32><u32><u64>counter, <i32><u32>(<u64>counter >> 32), <i32><u32>seedLow, <i32><u32>seedHigh,
+      );
     multiplyPanel(dv, count, packedValues, panelStep(tk), scores, outputs);
     const sum0 = v128.load(stats, 32), sum1 = v128.load(stats, 48);
-    v128.store(stats, inverse(sum0), 32);
-    v128.store(stats, inverse(sum1), 48);
+    let share0 = inverse(sum0), share1 = inverse(sum1);
+    if (below) {
+      share0 = f32x4.mul(share0, f32x4.splat(keepScale));
+      share1 = f32x4.mul(share1, f32x4.splat(keepScale));
+    }
+    v128.store(stats, share0, 32);
+    v128.store(stats, share1, 48);
     const at = y + ((((<usize>b * <usize>tq + <usize>t) * <usize>all + <usize>h) * <usize>dv) << 2);
     unpack8(at, row, outputs, stats + 32, lanes, dv);
     if (lse) {

@@ -1,5 +1,6 @@
 import { kernels } from "../../kernels.ts";
-import type { CpuStep, Planner } from "../../op.ts";
+import type { CpuArgument, CpuStep, Planner } from "../../op.ts";
+import { keepRule } from "../../philox.ts";
 import { broadcastStrides, type Layout } from "../../shape.ts";
 import type { AttentionAttrs, AttentionBackwardSignature, AttentionSignature } from "./attention.ts";
 
@@ -40,6 +41,12 @@ const wordsOf = (
   return { words: [heads, queries, keys, width, valueWidth, causal ? 1 : 0, kind, panels, ...strides, ...maskStrides] };
 };
 
+/** What is dropped, and from which draw. */
+const droppingOf = ({ dropoutP }: AttentionAttrs): readonly CpuArgument[] => {
+  const { below, scale } = keepRule(dropoutP);
+  return [below, scale, { scalar: "seedLow" }, { scalar: "seedHigh" }, { scalar: "counter" }];
+};
+
 export const attentionCpu: Planner<AttentionSignature, CpuStep> = {
   strided: "all",
   plan: ({ inputs: [q, k, v, mask], outputs: [, lse], attrs }) => {
@@ -70,6 +77,7 @@ export const attentionCpu: Planner<AttentionSignature, CpuStep> = {
             { scratch: 1 },
             attrs.scale,
             words,
+            ...droppingOf(attrs),
           ],
           tasks,
         },
@@ -103,6 +111,7 @@ export const attentionBackwardCpu: Planner<AttentionBackwardSignature, CpuStep> 
               { scratch: 0 },
               attrs.scale,
               wordsOf(sizes, attrs, 0, [q, k, v, dy], mask),
+              ...droppingOf(attrs),
             ],
           ],
           tasks: batch * heads,
