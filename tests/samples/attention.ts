@@ -13,6 +13,19 @@ export const attentionSamples = {
     { args: [normal(1, 1, 1, 1), normal(1, 1, 1, 1), normal(1, 1, 1, 1)], note: "one of everything" },
     { args: [normal(1, 2, 64, 32), normal(1, 2, 64, 32), normal(1, 2, 64, 32)], note: "full tiles" },
     { args: [normal(1, 1, 65, 33), normal(1, 1, 63, 33), normal(1, 1, 63, 7)], note: "one more and one less" },
+    { args: [normal(1, 1, 34, 64), normal(1, 1, 35, 64), normal(1, 1, 35, 64)], note: "64 features" },
+    {
+      args: [normal(1, 2, 5, 65), normal(1, 2, 33, 65), normal(1, 2, 33, 65), { isCausal: true }],
+      note: "65 features, causal",
+    },
+    {
+      args: [normal(2, 1, 9, 128), normal(2, 1, 9, 128), normal(2, 1, 9, 128), { attnMask: bools(0.7, 2, 1, 1, 9) }],
+      note: "128 features, padding mask",
+    },
+    {
+      args: [normal(1, 1, 34, 64), normal(1, 1, 35, 64), normal(1, 1, 35, 66), { dropoutP: 0.2, generator: seeded(8) }],
+      note: "64 features and values of 66, dropout",
+    },
     {
       args: [normal(1, 1, 130, 4), normal(1, 1, 131, 4), normal(1, 1, 131, 4), { isCausal: true }],
       note: "causal over several rounds of queries",

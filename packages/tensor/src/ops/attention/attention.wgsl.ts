@@ -1,6 +1,6 @@
 import { mathFor } from "../../backends/webgpu/math.wgsl.ts";
 import { shaders } from "../../backends/webgpu/shaders.ts";
-import type { Planner, WebgpuStep, WebgpuWord } from "../../op.ts";
+import type { Call, Plan, Planner, WebgpuStep, WebgpuWord } from "../../op.ts";
 import { broadcastStrides, type Layout } from "../../shape.ts";
 import { STATS_WORKGROUP, keyGradientShader, queryGradientShader, statsShader } from "./attention-backward.wgsl.ts";
 import { drawTile, dropFunctions, dropWords } from "./attention-dropout.wgsl.ts";
@@ -164,87 +164,99 @@ const maskOf = (mask: Layout | null, { batch, heads, queries, keys }: Sizes, ski
   return { kind, offset: mask.offset, strides };
 };
 
-export const attentionWgsl: Planner<AttentionSignature, WebgpuStep> = {
-  strided: "all",
-  plan: (
-    { inputs: [q, k, v, mask], outputs: [, lse], attrs: { causal, scale, skipPaddedQueries, dropoutP } },
-    limits,
-  ) => {
-    const sizes = sizesOf(q, k, v);
-    const { batch, heads, queries, keys, width, valueWidth } = sizes;
-    const { kind, offset, strides } = maskOf(mask, sizes, skipPaddedQueries);
-    const operands = [q, k, v];
-    const vector = operands.every(isVector);
-    const name = tileFor([width], [width, valueWidth], true, dropoutP > 0, limits);
-    const tiles = Math.ceil(queries / ATTENTION_TILES[name].rows);
-    const groups = batch * heads * tiles;
-    return {
-      steps: [
-        {
-          shader: forwardShader(name, width, valueWidth, vector, kind, causal, lse !== null, dropoutP > 0),
-          bind: [
-            ...[{ in: 0 }, { in: 1 }, { in: 2 }],
-            ...(mask ? [{ in: 3 }] : []),
-            { out: 0 },
-            ...(lse ? [{ out: 1 }] : []),
-          ],
-          words: [
-            ...[heads, queries, keys, tiles, groups, { f32: scale }],
-            ...operandWords(operands),
-            ...[offset, strides[0]!, strides[1]!, strides[2]!, strides[3]!],
-            ...(dropoutP > 0 ? dropWords(dropoutP) : []),
-          ],
-          workgroups: groups,
-        },
-      ],
-    };
-  },
+type Limits = Parameters<Planner<AttentionSignature, WebgpuStep>["plan"]>[1];
+
+/** The plan of attention with the tile that suits, or with one that is given. */
+export const planAttention = (
+  { inputs: [q, k, v, mask], outputs: [, lse], attrs }: Call<AttentionSignature>,
+  limits: Limits,
+  tile?: AttentionTileName,
+): Plan<WebgpuStep> => {
+  const { causal, scale, skipPaddedQueries, dropoutP } = attrs;
+  const sizes = sizesOf(q, k, v);
+  const { batch, heads, queries, keys, width, valueWidth } = sizes;
+  const { kind, offset, strides } = maskOf(mask, sizes, skipPaddedQueries);
+  const operands = [q, k, v];
+  const vector = operands.every(isVector);
+  const name = tile ?? tileFor([width], [width, valueWidth], true, dropoutP > 0, limits);
+  const tiles = Math.ceil(queries / ATTENTION_TILES[name].rows);
+  const groups = batch * heads * tiles;
+  return {
+    steps: [
+      {
+        shader: forwardShader(name, width, valueWidth, vector, kind, causal, lse !== null, dropoutP > 0),
+        bind: [
+          ...[{ in: 0 }, { in: 1 }, { in: 2 }],
+          ...(mask ? [{ in: 3 }] : []),
+          { out: 0 },
+          ...(lse ? [{ out: 1 }] : []),
+        ],
+        words: [
+          ...[heads, queries, keys, tiles, groups, { f32: scale }],
+          ...operandWords(operands),
+          ...[offset, strides[0]!, strides[1]!, strides[2]!, strides[3]!],
+          ...(dropoutP > 0 ? dropWords(dropoutP) : []),
+        ],
+        workgroups: groups,
+      },
+    ],
+  };
+};
+
+export const attentionWgsl: Planner<AttentionSignature, WebgpuStep> = { strided: "all", plan: planAttention };
+
+/** The plan of its gradients, likewise. */
+export const planAttentionBackward = (
+  { inputs: [dy, q, k, v, mask, y, lse], attrs }: Call<AttentionBackwardSignature>,
+  limits: Limits,
+  tile?: AttentionTileName,
+): Plan<WebgpuStep> => {
+  const { causal, scale, skipPaddedQueries, dropoutP } = attrs;
+  const sizes = sizesOf(q, k, v);
+  const { batch, heads, queries, keys, width, valueWidth } = sizes;
+  const { kind, offset, strides } = maskOf(mask, sizes, skipPaddedQueries);
+  const operands = [dy, q, k, v];
+  const vector = operands.every(isVector);
+  const name = tile ?? tileFor([width, valueWidth], [width, valueWidth], false, dropoutP > 0, limits);
+  const { rows } = ATTENTION_TILES[name];
+  const stats = { scratch: 0 };
+  const bound = [...[{ in: 0 }, { in: 1 }, { in: 2 }, { in: 3 }], ...(mask ? [{ in: 4 }] : []), stats];
+  const wordsFor = (tiles: number, rowStride: number, columnStride: number): WebgpuWord[] => [
+    ...[heads, queries, keys, tiles, batch * heads * tiles, { f32: scale }],
+    ...operandWords(operands),
+    ...[offset, strides[0]!, strides[1]!, rowStride, columnStride],
+    ...(dropoutP > 0 ? dropWords(dropoutP) : []),
+  ];
+  const [queryTiles, keyTiles] = [Math.ceil(queries / rows), Math.ceil(keys / rows)];
+  const tokens = batch * queries * heads;
+  // Without queries, only dk and dv are there to be cleared.
+  const steps: (WebgpuStep & { readonly workgroups: number })[] = [
+    {
+      shader: statsShader(valueWidth, isVector(dy) && isVector(y)),
+      bind: [{ in: 0 }, { in: 5 }, { in: 6 }, stats],
+      words: [heads, queries, tokens, lse.offset, ...operandWords([dy, y])],
+      workgroups: Math.ceil(tokens / STATS_WORKGROUP),
+    },
+    {
+      shader: queryGradientShader(name, width, valueWidth, vector, kind, causal, dropoutP > 0),
+      bind: [...bound, { out: 0 }],
+      words: wordsFor(queryTiles, strides[2]!, strides[3]!),
+      workgroups: batch * heads * queryTiles,
+    },
+    {
+      shader: keyGradientShader(name, width, valueWidth, vector, kind, causal, dropoutP > 0),
+      bind: [...bound, { out: 1 }, { out: 2 }],
+      words: wordsFor(keyTiles, strides[3]!, strides[2]!),
+      workgroups: batch * heads * keyTiles,
+    },
+  ];
+  return {
+    scratchBytes: [tokens * 8],
+    steps: steps.filter(({ workgroups }) => workgroups > 0),
+  };
 };
 
 export const attentionBackwardWgsl: Planner<AttentionBackwardSignature, WebgpuStep> = {
   strided: [0, 1, 2, 3, 4],
-  plan: ({ inputs: [dy, q, k, v, mask, y, lse], attrs: { causal, scale, skipPaddedQueries, dropoutP } }, limits) => {
-    const sizes = sizesOf(q, k, v);
-    const { batch, heads, queries, keys, width, valueWidth } = sizes;
-    const { kind, offset, strides } = maskOf(mask, sizes, skipPaddedQueries);
-    const operands = [dy, q, k, v];
-    const vector = operands.every(isVector);
-    const name = tileFor([width, valueWidth], [width, valueWidth], false, dropoutP > 0, limits);
-    const { rows } = ATTENTION_TILES[name];
-    const stats = { scratch: 0 };
-    const bound = [...[{ in: 0 }, { in: 1 }, { in: 2 }, { in: 3 }], ...(mask ? [{ in: 4 }] : []), stats];
-    const wordsFor = (tiles: number, rowStride: number, columnStride: number): WebgpuWord[] => [
-      ...[heads, queries, keys, tiles, batch * heads * tiles, { f32: scale }],
-      ...operandWords(operands),
-      ...[offset, strides[0]!, strides[1]!, rowStride, columnStride],
-      ...(dropoutP > 0 ? dropWords(dropoutP) : []),
-    ];
-    const [queryTiles, keyTiles] = [Math.ceil(queries / rows), Math.ceil(keys / rows)];
-    const tokens = batch * queries * heads;
-    // Without queries, only dk and dv are there to be cleared.
-    const steps: (WebgpuStep & { readonly workgroups: number })[] = [
-      {
-        shader: statsShader(valueWidth, isVector(dy) && isVector(y)),
-        bind: [{ in: 0 }, { in: 5 }, { in: 6 }, stats],
-        words: [heads, queries, tokens, lse.offset, ...operandWords([dy, y])],
-        workgroups: Math.ceil(tokens / STATS_WORKGROUP),
-      },
-      {
-        shader: queryGradientShader(name, width, valueWidth, vector, kind, causal, dropoutP > 0),
-        bind: [...bound, { out: 0 }],
-        words: wordsFor(queryTiles, strides[2]!, strides[3]!),
-        workgroups: batch * heads * queryTiles,
-      },
-      {
-        shader: keyGradientShader(name, width, valueWidth, vector, kind, causal, dropoutP > 0),
-        bind: [...bound, { out: 1 }, { out: 2 }],
-        words: wordsFor(keyTiles, strides[3]!, strides[2]!),
-        workgroups: batch * heads * keyTiles,
-      },
-    ];
-    return {
-      scratchBytes: [tokens * 8],
-      steps: steps.filter(({ workgroups }) => workgroups > 0),
-    };
-  },
+  plan: planAttentionBackward,
 };
