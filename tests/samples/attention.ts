@@ -13,6 +13,7 @@ export const attentionSamples = {
     { args: [normal(1, 1, 1, 1), normal(1, 1, 1, 1), normal(1, 1, 1, 1)], note: "one of everything" },
     { args: [normal(1, 2, 64, 32), normal(1, 2, 64, 32), normal(1, 2, 64, 32)], note: "full tiles" },
     { args: [normal(1, 1, 65, 33), normal(1, 1, 63, 33), normal(1, 1, 63, 7)], note: "one more and one less" },
+    { args: [normal(7, 5, 3, 4), normal(7, 5, 4, 4), normal(7, 5, 4, 4)], note: "more heads than backward tasks" },
     { args: [normal(1, 1, 34, 64), normal(1, 1, 35, 64), normal(1, 1, 35, 64)], note: "64 features" },
     {
       args: [normal(1, 2, 5, 65), normal(1, 2, 33, 65), normal(1, 2, 33, 65), { isCausal: true }],

@@ -93,19 +93,35 @@ function addOuter(
 }
 
 /**
- * dQ, dK and dV of one head per task, in rounds of 64 queries. `scratch` holds for each task, in floats,
- * rounded(Tk) · (D + Dv + 192) + rounded(D) · (Tk + 8) + 8 · (D + 2 Dv) + 64 · (max(D, Dv) + 8) + 96. `below`: 0 where no weight is dropped.
+ * dQ, dK and dV. A task has `headsPerTask` of the `count` = B · H heads, one after the other in the same scratch: for each task, in
+ * floats, rounded(Tk) · (D + Dv + 192) + rounded(D) · (Tk + 8) + 8 · (D + 2 Dv) + 64 · (max(D, Dv) + 8) + 96. `below`: 0 where no
+ * weight is dropped.
  */
 export function attention_backward_f32(
   task: i32, dy: usize, q: usize, k: usize, v: usize, mask: usize, y: usize, lse: usize, dq: usize, dk: usize, dv: usize,
   scratch: usize, scale: f32, words: usize, below: i32, keepScale: f32, seedLow: f64, seedHigh: f64, counter: f64,
+  count: i32, headsPerTask: i32,
 ): void {
-  const tq = queries(words), tk = keys(words), d = width(words), e = valueWidth(words), all = heads(words);
-  const b = task / all, h = task % all;
+  const d = width(words), e = valueWidth(words), tk = keys(words);
   const rows = <usize>rounded(tk) << 2;
   const bytes = rows * <usize>(d + e + 3 * TILE_QUERIES) + ((<usize>rounded(d) * <usize>(tk + 8)) << 2)
     + (<usize>(d + 2 * e) << 5) + ((<usize>TILE_QUERIES * <usize>(max(d, e) + 8)) << 2) + TILE_BYTES;
-  const tileScratch = scratch + <usize>task * bytes;
+  scratch += <usize>task * bytes;
+  for (let head = task * headsPerTask, end = min(head + headsPerTask, count); head < end; head++)
+    headGradients(
+      head, dy, q, k, v, mask, y, lse, dq, dk, dv, scratch, scale, words, below, keepScale,
+      <i32><u32><u64>counter, <i32><u32>(<u64>counter >> 32), <i32><u32>seedLow, <i32><u32>seedHigh,
+    );
+}
+
+/** One head, in rounds of 64 queries. */
+function headGradients(
+  head: i32, dy: usize, q: usize, k: usize, v: usize, mask: usize, y: usize, lse: usize, dq: usize, dk: usize, dv: usize,
+  tileScratch: usize, scale: f32, words: usize, below: i32, keepScale: f32, drawLow: i32, drawHigh: i32, seedLow: i32, seedHigh: i32,
+): void {
+  const tq = queries(words), tk = keys(words), d = width(words), e = valueWidth(words), all = heads(words);
+  const b = head / all, h = head % all;
+  const rows = <usize>rounded(tk) << 2;
   const keyRows = tileScratch + TILE_BYTES;
   const valueRows = keyRows + rows * <usize>d;
   const keyFeatures = valueRows + rows * <usize>e;
@@ -122,10 +138,10 @@ export function attention_backward_f32(
   packTokens(keyRows, k, words, K, b, h, tk, d);
   packTokens(valueRows, v, words, V, b, h, tk, e);
   packFeatures(keyFeatures, k, words, K, b, h, tk, d);
-  const head = <usize>b * <usize>tk * <usize>all + <usize>h;
+  const firstKey = <usize>b * <usize>tk * <usize>all + <usize>h;
   const rowOfD = <usize>(all * d) << 2, rowOfE = <usize>(all * e) << 2;
-  dk += (head * <usize>d) << 2;
-  dv += (head * <usize>e) << 2;
+  dk += (firstKey * <usize>d) << 2;
+  dv += (firstKey * <usize>e) << 2;
   const shown = keysShown(mask, words, b, h);
   // The first round may not reach all keys, or not take place.
   const cleared = causal(words) || tq == 0 || shown < tk || maskKind(words) == 3;
@@ -162,15 +178,15 @@ export function attention_backward_f32(
         delta0 = madd(v128.load(panelOfDy + i), v128.load(panelOfY + i), delta0);
         delta1 = madd(v128.load(panelOfDy + i, 16), v128.load(panelOfY + i, 16), delta1);
       }
-      const lseAt = lse + ((<usize>task * <usize>tq + <usize>t) << 2);
+      const lseAt = lse + ((<usize>head * <usize>tq + <usize>t) << 2);
       const lse0 = finite(loadLanes(lseAt, 4, min(lanes, 4)));
       const lse1 = lanes > 4 ? finite(loadLanes(lseAt + 16, 4, lanes - 4)) : f32x4.splat(0);
       const minusScale = f32x4.splat(-scale);
       if (below)
         dropScoreGradients(
           p, ds, count, lse0, lse1, f32x4.mul(delta0, minusScale), f32x4.mul(delta1, minusScale), scale, keepScale,
-          task * tq + t, (tk + 3) >> 2, below,
-          <i32><u32><u64>counter, <i32><u32>(<u64>counter >> 32), <i32><u32>seedLow, <i32><u32>seedHigh,
+          head * tq + t, (tk + 3) >> 2, below,
+          drawLow, drawHigh, seedLow, seedHigh,
         );
       else scoreGradients(p, ds, count, lse0, lse1, f32x4.mul(delta0, minusScale), f32x4.mul(delta1, minusScale), scale);
       multiplyPanel(d, count, keyFeatures, panelStep(tk), ds, panelOfDq);

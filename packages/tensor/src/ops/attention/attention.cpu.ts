@@ -10,6 +10,8 @@ const ROUND = 12;
 const TILE_BYTES = 384;
 const TILE_QUERIES = 64;
 const MULTIPLY_ADDS_PER_TASK = 1 << 19;
+/** Of the backward, each with scratch of its own: enough for the threads there may be, and by no count of them. */
+const MOST_BACKWARD_TASKS = 16;
 
 const rounded = (rows: number): number => Math.ceil(rows / ROUND) * ROUND;
 
@@ -96,8 +98,10 @@ export const attentionBackwardCpu: Planner<AttentionBackwardSignature, CpuStep> 
       rounded(width) * (keys + PANEL) +
       PANEL * (width + 2 * valueWidth) +
       TILE_QUERIES * (Math.max(width, valueWidth) + PANEL);
+    const headsPerTask = Math.ceil((batch * heads) / MOST_BACKWARD_TASKS);
+    const tasks = headsPerTask === 0 ? 0 : Math.ceil((batch * heads) / headsPerTask);
     return {
-      scratchBytes: [batch * heads * (floats * 4 + TILE_BYTES)],
+      scratchBytes: [tasks * (floats * 4 + TILE_BYTES)],
       steps: [
         {
           wasm: kernels,
@@ -112,9 +116,11 @@ export const attentionBackwardCpu: Planner<AttentionBackwardSignature, CpuStep> 
               attrs.scale,
               wordsOf(sizes, attrs, 0, [q, k, v, dy], mask),
               ...droppingOf(attrs),
+              batch * heads,
+              headsPerTask,
             ],
           ],
-          tasks: batch * heads,
+          tasks,
         },
       ],
     };
