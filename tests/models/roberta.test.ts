@@ -273,16 +273,6 @@ describe("dropout", () => {
     model.eval();
     expect(await run(1)).toEqual(await run(2));
   });
-  it("of the attention leaves the mean where it was", async () => {
-    const options = { ...quiet, numHiddenLayers: 1 };
-    using plain = new RobertaModel(tinyConfig(options), seeded());
-    using dropped = new RobertaModel(tinyConfig({ ...options, attentionProbsDropoutProb: 1e-9 }), seeded());
-    const inputs = () => ({ inputIds: ids([[0, 7, 8, 2, 1]]), attentionMask: ids([[1, 1, 1, 1, 0]]) });
-    // So rare that nothing is dropped: the path with dropout computes what the fused one does.
-    scope((): void => {
-      expect(near(dropped.forward(inputs()).lastHiddenState, plain.forward(inputs()).lastHiddenState, 1e-5)).toBeNull();
-    });
-  });
 });
 
 it.each(HIDDEN_ACTIVATIONS)("computes with the activation %s", (hiddenAct) => {

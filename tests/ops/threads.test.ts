@@ -1,5 +1,19 @@
 import { createHash } from "node:crypto";
-import { cpu, dropout, exp, Generator, matmul, mul, randn, scope, setThreads, sum, type Tensor } from "@tessera/tensor";
+import { vjp } from "@tessera/autograd";
+import {
+  cpu,
+  dropout,
+  exp,
+  Generator,
+  matmul,
+  mul,
+  randn,
+  scaledDotProductAttention,
+  scope,
+  setThreads,
+  sum,
+  type Tensor,
+} from "@tessera/tensor";
 import { afterEach, describe, expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
 
@@ -21,7 +35,15 @@ const results = (): string =>
     const generator = new Generator(3);
     const [a, b] = [randn([300, 257], { generator }), randn([257, 190], { generator })];
     const big = randn([200_000], { generator });
+    // 36 heads: more than there are tasks in the backward.
+    const [q, k, v] = [0, 0, 0].map(() => randn([3, 12, 40, 8], { generator })) as [Tensor, Tensor, Tensor];
+    const attention = vjp(
+      (...xs: [Tensor, Tensor, Tensor]) => scaledDotProductAttention(...xs, { dropoutP: 0.1, generator }),
+      ...[q, k, v],
+    );
     const all: Tensor[] = [
+      attention.value,
+      ...attention.pullback(v).map((gradient) => gradient!),
       matmul(a, b),
       sum(exp(big)),
       sum(mul(a, a), { dim: 0 }),

@@ -1,5 +1,5 @@
 import type * as family from "@tessera/tensor/ops/attention";
-import { bools, ints, normal, normalOf, values } from "../support/generate.ts";
+import { bools, ints, normal, normalOf, seeded, values } from "../support/generate.ts";
 import type { SampleTable } from "../support/sample.ts";
 
 export const attentionSamples = {
@@ -13,6 +13,20 @@ export const attentionSamples = {
     { args: [normal(1, 1, 1, 1), normal(1, 1, 1, 1), normal(1, 1, 1, 1)], note: "one of everything" },
     { args: [normal(1, 2, 64, 32), normal(1, 2, 64, 32), normal(1, 2, 64, 32)], note: "full tiles" },
     { args: [normal(1, 1, 65, 33), normal(1, 1, 63, 33), normal(1, 1, 63, 7)], note: "one more and one less" },
+    { args: [normal(7, 5, 3, 4), normal(7, 5, 4, 4), normal(7, 5, 4, 4)], note: "more heads than backward tasks" },
+    { args: [normal(1, 1, 34, 64), normal(1, 1, 35, 64), normal(1, 1, 35, 64)], note: "64 features" },
+    {
+      args: [normal(1, 2, 5, 65), normal(1, 2, 33, 65), normal(1, 2, 33, 65), { isCausal: true }],
+      note: "65 features, causal",
+    },
+    {
+      args: [normal(2, 1, 9, 128), normal(2, 1, 9, 128), normal(2, 1, 9, 128), { attnMask: bools(0.7, 2, 1, 1, 9) }],
+      note: "128 features, padding mask",
+    },
+    {
+      args: [normal(1, 1, 34, 64), normal(1, 1, 35, 64), normal(1, 1, 35, 66), { dropoutP: 0.2, generator: seeded(8) }],
+      note: "64 features and values of 66, dropout",
+    },
     {
       args: [normal(1, 1, 130, 4), normal(1, 1, 131, 4), normal(1, 1, 131, 4), { isCausal: true }],
       note: "causal over several rounds of queries",
@@ -129,6 +143,67 @@ export const attentionSamples = {
     },
     { args: [normal(1, 2, 3, 4), normal(1, 2, 0, 4), normal(1, 2, 0, 4)], note: "no keys: zeros" },
     { args: [normal(1, 2, 0, 4), normal(1, 2, 3, 4), normal(1, 2, 3, 4)], note: "no queries" },
+    {
+      args: [normal(2, 3, 5, 8), normal(2, 3, 6, 8), normal(2, 3, 6, 8), { dropoutP: 0.3, generator: seeded(1) }],
+      note: "dropout",
+    },
+    {
+      args: [normal(1, 2, 37, 5), normal(1, 2, 71, 5), normal(1, 2, 71, 7), { dropoutP: 0.1, generator: seeded(2) }],
+      note: "dropout over several tiles",
+    },
+    {
+      args: [
+        normal(1, 1, 131, 4),
+        normal(1, 1, 131, 4),
+        normal(1, 1, 131, 4),
+        { dropoutP: 0.5, isCausal: true, generator: seeded(2 ** 40 + 3) },
+      ],
+      note: "dropout, causal over several rounds of queries",
+    },
+    {
+      args: [
+        normal(2, 2, 9, 4),
+        normal(2, 2, 9, 4),
+        normal(2, 2, 9, 4),
+        {
+          attnMask: values([1, 1, 1, 1, 1, 1, 0, 0, 0, 1, 0, 1, 1, 1, 1, 1, 1, 1], [2, 1, 1, 9], "bool"),
+          skipPaddedQueries: true,
+          dropoutP: 0.4,
+          generator: seeded(3),
+        },
+      ],
+      note: "dropout, padded queries skipped",
+    },
+    {
+      args: [
+        normal(2, 3, 7, 4).transposed,
+        normal(2, 3, 9, 4).strided,
+        normal(2, 3, 9, 4),
+        { attnMask: bools(0.7, 7, 9), dropoutP: 0.4, generator: seeded(4) },
+      ],
+      note: "dropout, views and a mask of pairs",
+    },
+    {
+      args: [
+        normal(1, 2, 4, 3),
+        normal(1, 2, 5, 3),
+        normal(1, 2, 5, 3),
+        { attnMask: normal(4, 5), isCausal: true, dropoutP: 0.25, generator: seeded(5) },
+      ],
+      note: "dropout, a float mask and its gradient",
+    },
+    {
+      args: [normal(3, 4), normal(5, 4), normal(5, 4), { dropoutP: 1, generator: seeded(6) }],
+      note: "everything dropped: zeros",
+    },
+    {
+      args: [normal(1, 2, 3, 4), normal(1, 2, 0, 4), normal(1, 2, 0, 4), { dropoutP: 0.5, generator: seeded(7) }],
+      note: "dropout of no keys",
+    },
+    {
+      args: [normal(3, 4), normal(3, 4), normal(3, 4), { dropoutP: 1.5 }],
+      throws: /attention: a probability dropoutP is between 0 and 1, got 1\.5/,
+    },
     {
       args: [normal(3, 4), normal(3, 4), normal(3, 4), { attnMask: bools(0.5, 3, 3), skipPaddedQueries: true }],
       throws:

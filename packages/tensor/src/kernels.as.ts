@@ -2,6 +2,7 @@
 export * from "./backends/cpu/peak.as";
 export * from "./backends/cpu/pool.as";
 export * from "./ops/attention/attention.as";
+export * from "./ops/attention/attention-backward.as";
 export * from "./ops/elementwise/elementwise.as";
 export * from "./ops/index/index.as";
 export * from "./ops/loss/loss.as";

@@ -1,20 +1,11 @@
 import { Dropout, Module, type LayerNorm, type TensorModule } from "@tessera/nn";
-import {
-  dropout,
-  logicalNot,
-  maskedFill,
-  matmul,
-  mul,
-  reshape,
-  scaledDotProductAttention,
-  softmax,
-  transpose,
-  type Tensor,
-} from "@tessera/tensor";
+import { reshape, scaledDotProductAttention, transpose, type Tensor } from "@tessera/tensor";
 import type { RobertaInit } from "./roberta-init.ts";
 
 /**
- * Attention of every token to every other, in heads: `softmax(q kᵀ/√d) v`.
+ * Attention of every token to every other, in heads: `dropout(softmax(q kᵀ/√d)) v`.
+ *
+ * A token that may look at nothing, in a text of padding alone, gets zeros here, where Hugging Face's gets the mean of all values.
  *
  * Shape: `[batch, tokens, hidden]` → same.
  */
@@ -48,23 +39,11 @@ export class RobertaSelfAttention extends Module {
       Tensor,
       Tensor,
     ];
-    const drops = this.training && this.dropoutProb > 0;
-    const y = drops
-      ? attendWithDropout(q, k, v, attnMask, this.dropoutProb)
-      : scaledDotProductAttention(q, k, v, { attnMask, skipPaddedQueries });
+    const dropoutP = this.training ? this.dropoutProb : 0;
+    const y = scaledDotProductAttention(q, k, v, { attnMask, skipPaddedQueries, dropoutP });
     return reshape(transpose(y, 1, 2), [batch, tokens, hidden]);
   }
 }
-
-/** The lowest float32. Hugging Face's mask, too: a token that may look at nothing looks at everything alike. */
-const LOWEST = -3.4028234663852886e38;
-
-/** Attention whose probabilities are dropped: they must be there for that, so nothing is fused. */
-const attendWithDropout = (q: Tensor, k: Tensor, v: Tensor, attnMask: Tensor | null, p: number): Tensor => {
-  const scores = mul(matmul(q, transpose(k, -2, -1)), 1 / Math.sqrt(q.size(-1)));
-  const masked = attnMask ? maskedFill(scores, logicalNot(attnMask), LOWEST) : scores;
-  return matmul(dropout(softmax(masked, -1), { p }), v);
-};
 
 /** `LayerNorm(dropout(x Wᵀ + b) + residual)`: how both halves of a layer end. */
 export class RobertaResidualOutput extends Module {

@@ -12,7 +12,7 @@ export interface RobertaInputs extends RobertaTokens {
   attentionMask?: Tensor | undefined;
   /**
    * Saves the time of padding in attention: the states of padding then differ from Hugging Face's, those of tokens do not. For
-   * losses that look at tokens alone, as the batches for a `Trainer` do. While attention's weights are dropped, nothing is saved.
+   * losses that look at tokens alone, as the batches for a `Trainer` do.
    */
   skipPaddedQueries?: boolean | undefined;
   /** Asks for the embeddings and the output of every layer. */

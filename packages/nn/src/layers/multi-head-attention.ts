@@ -1,19 +1,12 @@
 import {
   ArgumentError,
-  arange,
-  dropout,
-  ge,
   logicalAnd,
   logicalNot,
-  matmul,
-  maskedFill,
-  mul,
   Parameter,
   reshape,
   scaledDotProductAttention,
   ShapeError,
   showShape,
-  softmax,
   transpose,
   unsqueeze,
   zeros,
@@ -110,33 +103,15 @@ export class MultiHeadAttention extends Module {
     const v = heads(this.vProj.forward(value));
     const padding = keyPaddingMask && unsqueeze(unsqueeze(keyPaddingMask, 1), 1);
     const shown = both(padding && logicalNot(padding), attnMask && logicalNot(attnMask));
-    const y =
-      this.training && this.dropout > 0
-        ? this.withDropout(q, k, v, both(shown, isCausal ? lowerTriangle(q.size(-2), k.size(-2), q) : undefined))
-        : scaledDotProductAttention(q, k, v, { attnMask: shown ?? null, isCausal });
+    const dropoutP = this.training ? this.dropout : 0;
+    const y = scaledDotProductAttention(q, k, v, { attnMask: shown ?? null, isCausal, dropoutP });
     return this.outProj.forward(reshape(transpose(y, 1, 2), query.shape));
   }
 
   override extraRepr(): string {
     return `embedDim=${this.embedDim}, numHeads=${this.numHeads}, dropout=${this.dropout}`;
   }
-
-  /** Attention whose weights are dropped: they must be there for that, so nothing is fused. */
-  private withDropout(q: Tensor, k: Tensor, v: Tensor, shown: Tensor | undefined): Tensor {
-    const scores = mul(matmul(q, transpose(k, -2, -1)), 1 / Math.sqrt(q.size(-1)));
-    if (!shown) return matmul(dropout(softmax(scores), { p: this.dropout }), v);
-    // The lowest float32 keeps rows without any key free of NaN; the second mask makes them zero, as the fused op does.
-    const hidden = logicalNot(shown);
-    const weights = maskedFill(softmax(maskedFill(scores, hidden, LOWEST)), hidden, 0);
-    return matmul(dropout(weights, { p: this.dropout }), v);
-  }
 }
-
-const LOWEST = -3.4028234663852886e38;
 
 const both = (a: Tensor | undefined, b: Tensor | undefined): Tensor | undefined =>
   a && b ? logicalAnd(a, b) : (a ?? b);
-
-/** True where key ≤ query. */
-const lowerTriangle = (queries: number, keys: number, { device }: Tensor): Tensor =>
-  ge(unsqueeze(arange(queries, undefined, { device }), 1), arange(keys, undefined, { device }));

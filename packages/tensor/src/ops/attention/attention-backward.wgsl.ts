@@ -1,5 +1,6 @@
 import { mathFor } from "../../backends/webgpu/math.wgsl.ts";
 import { shaders } from "../../backends/webgpu/shaders.ts";
+import { drawTile, dropFunctions } from "./attention-dropout.wgsl.ts";
 import {
   LOG2_E,
   buffers,
@@ -68,9 +69,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
 }`,
 }));
 
-/** dQ = scale · dS K, dS = P ⊙ (dY Vᵀ − δ), P = exp(scale · q kᵀ + mask − lse). A workgroup has some queries and goes through the keys. */
+/**
+ * dQ = scale · dS K, dS = P ⊙ (dY Vᵀ − δ), P = exp(scale · q kᵀ + mask − lse); with dropout dS = P ⊙ (dY Vᵀ ⊙ m − δ), m as in
+ * attention-dropout.wgsl.ts. A workgroup has some queries and goes through the keys.
+ */
 export const queryGradientShader = shaders(
-  (name: AttentionTileName, width: number, valueWidth: number, vector: boolean, mask: MaskKind, causal: boolean) => {
+  (
+    name: AttentionTileName,
+    width: number,
+    valueWidth: number,
+    vector: boolean,
+    mask: MaskKind,
+    causal: boolean,
+    drops: boolean,
+  ) => {
     const tile: AttentionTile = ATTENTION_TILES[name];
     const { rows, columns, across } = tile;
     const [down, mine] = [downOf(tile), columns / across];
@@ -79,7 +91,7 @@ export const queryGradientShader = shaders(
     return {
       label: "attentionBackward",
       wgsl: /* wgsl */ `
-${header(operands)}
+${header(operands, drops)}
 ${buffers([...operands, ...(mask === "none" ? [] : ["mask"]), "stats"], ["dq"], vector, mask)}
 var<workgroup> queryTile: array<vec4<f32>, ${rows * pitchOf(width)}>;
 var<workgroup> outputTile: array<vec4<f32>, ${rows * pitchOf(valueWidth)}>;
@@ -90,7 +102,7 @@ ${mathFor("infinity()")}
 ${rowReader("dy", valueWidth, vector)}
 ${rowReader("q", width, vector)}
 ${rowReader("k", width, vector)}
-${rowReader("v", valueWidth, vector)}
+${rowReader("v", valueWidth, vector)}${drops ? dropFunctions(tile, "queries") : ""}
 ${entry(tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
   ${maskRows(mask, "queries")}
   ${keyEnd(tile, mask, causal)}
@@ -101,7 +113,7 @@ ${entry(tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
   let delta = vec4<f32>(stats[statsAt.x].y, stats[statsAt.y].y, stats[statsAt.z].y, stats[statsAt.w].y);
   ${declareSums("dq", width, tile)}
   for (var first = 0u; first < end; first += ${columns}u) {
-    ${loadTile("keyTile", "v", columns, valueWidth, threads, "first", "w.keys")}
+    ${drops ? drawTile(tile, "queries") : ""}${loadTile("keyTile", "v", columns, valueWidth, threads, "first", "w.keys")}
     workgroupBarrier();
     ${multiplyRows("dp", "outputTile", "keyTile", valueWidth, tile)}
     workgroupBarrier();
@@ -110,7 +122,7 @@ ${entry(tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
     ${multiplyRows("s", "queryTile", "keyTile", width, tile)}
     for (var j = 0u; j < ${mine}u; j++) {
       ${maskColumn(tile, "queries", mask, causal)}
-      weights[(column + j * ${across}u) * ${down + 1}u + row] = exp2((s[j] - lse) * ${LOG2_E}) * (dp[j] - delta) * w.scale;
+      weights[(column + j * ${across}u) * ${down + 1}u + row] = exp2((s[j] - lse) * ${LOG2_E}) * (dp[j]${drops ? ` * keepOf(row, column + j * ${across}u)` : ""} - delta) * w.scale;
     }
     workgroupBarrier();
     ${addWeighted("dq", "keyTile", width, tile)}
@@ -123,20 +135,29 @@ ${entry(tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
 );
 
 /**
- * dV = Pᵀ dY and dK = scale · dSᵀ Q, P and dS as above. A workgroup has some keys and goes through the queries, in tiles of Q, dY
+ * dV = Pᵀ dY, (P ⊙ m)ᵀ dY with dropout, and dK = scale · dSᵀ Q, P and dS as above. A workgroup has some keys and goes through the queries, in tiles of Q, dY
  * and Q again: rows are keys and columns queries here.
  */
 export const keyGradientShader = shaders(
-  (name: AttentionTileName, width: number, valueWidth: number, vector: boolean, mask: MaskKind, causal: boolean) => {
+  (
+    name: AttentionTileName,
+    width: number,
+    valueWidth: number,
+    vector: boolean,
+    mask: MaskKind,
+    causal: boolean,
+    drops: boolean,
+  ) => {
     const tile: AttentionTile = ATTENTION_TILES[name];
     const { rows, columns, across } = tile;
     const [down, mine] = [downOf(tile), columns / across];
     const threads = down * across;
     const operands = ["dy", "q", "k", "v"];
+    const keep = drops ? ` * keepOf(row, column + j * ${across}u)` : "";
     return {
       label: "attentionBackward",
       wgsl: /* wgsl */ `
-${header(operands)}
+${header(operands, drops)}
 ${buffers([...operands, ...(mask === "none" ? [] : ["mask"]), "stats"], ["dk", "dv"], vector, mask)}
 var<workgroup> keyTile: array<vec4<f32>, ${rows * pitchOf(width)}>;
 var<workgroup> valueTile: array<vec4<f32>, ${rows * pitchOf(valueWidth)}>;
@@ -147,7 +168,7 @@ ${mathFor("infinity()")}
 ${rowReader("dy", valueWidth, vector)}
 ${rowReader("q", width, vector)}
 ${rowReader("k", width, vector)}
-${rowReader("v", valueWidth, vector)}
+${rowReader("v", valueWidth, vector)}${drops ? dropFunctions(tile, "keys") : ""}
 ${entry(tile, operands, mask, "g % w.tiles")}
   ${maskRows(mask, "keys")}
   ${queryEnd(tile, mask)}
@@ -157,7 +178,7 @@ ${entry(tile, operands, mask, "g % w.tiles")}
   ${declareSums("dk", width, tile)}
   ${declareSums("dv", valueWidth, tile)}
   for (var first = ${causal ? `start / ${columns}u * ${columns}u` : "0u"}; first < end; first += ${columns}u) {
-    ${loadTile("queryTile", "q", columns, width, threads, "first", "w.queries")}
+    ${drops ? drawTile(tile, "keys") : ""}${loadTile("queryTile", "q", columns, width, threads, "first", "w.queries")}
     workgroupBarrier();
     ${multiplyRows("s", "keyTile", "queryTile", width, tile)}
     var deltas: array<f32, ${mine}>;
@@ -169,13 +190,13 @@ ${entry(tile, operands, mask, "g % w.tiles")}
     }
     workgroupBarrier();
     ${loadTile("queryTile", "dy", columns, valueWidth, threads, "first", "w.queries")}
-    for (var j = 0u; j < ${mine}u; j++) { weights[(column + j * ${across}u) * ${down + 1}u + row] = s[j]; }
+    for (var j = 0u; j < ${mine}u; j++) { weights[(column + j * ${across}u) * ${down + 1}u + row] = s[j]${keep}; }
     workgroupBarrier();
     ${multiplyRows("dp", "valueTile", "queryTile", valueWidth, tile)}
     ${addWeighted("dv", "queryTile", valueWidth, tile)}
     workgroupBarrier();
     ${loadTile("queryTile", "q", columns, width, threads, "first", "w.queries")}
-    for (var j = 0u; j < ${mine}u; j++) { weights[(column + j * ${across}u) * ${down + 1}u + row] = s[j] * (dp[j] - deltas[j]) * w.scale; }
+    for (var j = 0u; j < ${mine}u; j++) { weights[(column + j * ${across}u) * ${down + 1}u + row] = s[j] * (dp[j]${keep} - deltas[j]) * w.scale; }
     workgroupBarrier();
     ${addWeighted("dk", "queryTile", width, tile)}
     workgroupBarrier();

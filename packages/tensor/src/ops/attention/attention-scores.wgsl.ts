@@ -1,4 +1,5 @@
 import { DeviceError } from "../../error.ts";
+import { DROP_MEMBERS, drawnOf } from "./attention-dropout.wgsl.ts";
 import {
   ATTENTION_TILES,
   downOf,
@@ -24,11 +25,12 @@ const isOfKeys = (mask: MaskKind): boolean => mask === "keys" || mask === "token
 export const operandMembers = (names: readonly string[]): string =>
   names.map((name) => `${name}Offset: u32, ${name}B: u32, ${name}T: u32, ${name}H: u32, ${name}D: u32,`).join(" ");
 
-export const header = (operands: readonly string[]): string => /* wgsl */ `
+/** `drops`: whether weights are dropped; see attention-dropout.wgsl.ts. */
+export const header = (operands: readonly string[], drops: boolean): string => /* wgsl */ `
 struct Words {
   heads: u32, queries: u32, keys: u32, tiles: u32, groups: u32, scale: f32,
   ${operandMembers(operands)}
-  maskOffset: u32, maskB: u32, maskH: u32, maskRow: u32, maskColumn: u32,
+  maskOffset: u32, maskB: u32, maskH: u32, maskRow: u32, maskColumn: u32,${drops ? `\n  ${DROP_MEMBERS}` : ""}
 }
 @group(0) @binding(0) var<uniform> w: Words;`;
 
@@ -150,11 +152,15 @@ export const reachMemory = (mask: MaskKind): string =>
     ? "var<workgroup> reached: atomic<u32>;\nvar<workgroup> met: atomic<u32>;\nvar<workgroup> reach: u32;"
     : "";
 
-/** The tile for heads of so many features. `residents`: the widths of what a workgroup keeps; `parts`: whether it reduces its rows. */
+/**
+ * The tile for heads of so many features. `residents`: the widths of what a workgroup keeps; `parts`: whether it reduces its rows;
+ * `drops`: whether it draws which weights to drop.
+ */
 export const tileFor = (
   residents: readonly number[],
   widths: readonly [number, number],
   parts: boolean,
+  drops: boolean,
   limits: { readonly [name: string]: number },
 ): AttentionTileName => {
   const room = Math.min(limits.maxComputeWorkgroupStorageSize ?? 16384, MOST_BYTES);
@@ -162,7 +168,11 @@ export const tileFor = (
   const passing = Math.max(...widths.map(pitchOf));
   for (const [name, tile] of Object.entries(ATTENTION_TILES) as [AttentionTileName, AttentionTile][]) {
     const vectors =
-      tile.rows * kept + tile.columns * passing + weightsOf(tile) + (parts ? tile.across * (downOf(tile) + 1) : 0);
+      tile.rows * kept +
+      tile.columns * passing +
+      weightsOf(tile) +
+      (parts ? tile.across * (downOf(tile) + 1) : 0) +
+      (drops ? Math.ceil(drawnOf(tile) / 4) : 0);
     // The last 16: how far the keys reach.
     if (Math.min(...widths) >= tile.from && vectors * 16 + 16 <= room) return name;
   }

@@ -1,5 +1,6 @@
 import { kernels } from "../../kernels.ts";
-import type { CpuStep, Planner } from "../../op.ts";
+import type { CpuArgument, CpuStep, Planner } from "../../op.ts";
+import { keepRule } from "../../philox.ts";
 import { broadcastStrides, type Layout } from "../../shape.ts";
 import type { AttentionAttrs, AttentionBackwardSignature, AttentionSignature } from "./attention.ts";
 
@@ -9,6 +10,8 @@ const ROUND = 12;
 const TILE_BYTES = 384;
 const TILE_QUERIES = 64;
 const MULTIPLY_ADDS_PER_TASK = 1 << 19;
+/** Of the backward, each with scratch of its own: enough for the threads there may be, and by no count of them. */
+const MOST_BACKWARD_TASKS = 16;
 
 const rounded = (rows: number): number => Math.ceil(rows / ROUND) * ROUND;
 
@@ -38,6 +41,12 @@ const wordsOf = (
   const strides = [q, k, v, dy].flatMap((operand) => operand?.strides ?? [0, 0, 0, 0]);
   const maskStrides = mask ? broadcastStrides(mask, [batch, heads, queries, keys]) : [];
   return { words: [heads, queries, keys, width, valueWidth, causal ? 1 : 0, kind, panels, ...strides, ...maskStrides] };
+};
+
+/** What is dropped, and from which draw. */
+const droppingOf = ({ dropoutP }: AttentionAttrs): readonly CpuArgument[] => {
+  const { below, scale } = keepRule(dropoutP);
+  return [below, scale, { scalar: "seedLow" }, { scalar: "seedHigh" }, { scalar: "counter" }];
 };
 
 export const attentionCpu: Planner<AttentionSignature, CpuStep> = {
@@ -70,6 +79,7 @@ export const attentionCpu: Planner<AttentionSignature, CpuStep> = {
             { scratch: 1 },
             attrs.scale,
             words,
+            ...droppingOf(attrs),
           ],
           tasks,
         },
@@ -88,8 +98,10 @@ export const attentionBackwardCpu: Planner<AttentionBackwardSignature, CpuStep> 
       rounded(width) * (keys + PANEL) +
       PANEL * (width + 2 * valueWidth) +
       TILE_QUERIES * (Math.max(width, valueWidth) + PANEL);
+    const headsPerTask = Math.ceil((batch * heads) / MOST_BACKWARD_TASKS);
+    const tasks = headsPerTask === 0 ? 0 : Math.ceil((batch * heads) / headsPerTask);
     return {
-      scratchBytes: [batch * heads * (floats * 4 + TILE_BYTES)],
+      scratchBytes: [tasks * (floats * 4 + TILE_BYTES)],
       steps: [
         {
           wasm: kernels,
@@ -103,9 +115,12 @@ export const attentionBackwardCpu: Planner<AttentionBackwardSignature, CpuStep> 
               { scratch: 0 },
               attrs.scale,
               wordsOf(sizes, attrs, 0, [q, k, v, dy], mask),
+              ...droppingOf(attrs),
+              batch * heads,
+              headsPerTask,
             ],
           ],
-          tasks: batch * heads,
+          tasks,
         },
       ],
     };

@@ -1,5 +1,6 @@
 import type { TypedArray } from "../../dtype.ts";
 import type { Data, ReferenceKernel } from "../../op.ts";
+import { keepRule, philox, type DrawNumbers } from "../../philox.ts";
 import { broadcastStrides, contiguousStrides, type Shape } from "../../shape.ts";
 import type { AttentionAttrs, AttentionBackwardSignature, AttentionSignature } from "./attention.ts";
 
@@ -73,32 +74,54 @@ const forEachQuery = (
       }
 };
 
-/** y = P v. */
-export const attentionReference: ReferenceKernel<AttentionSignature> = ([q, k, v, mask], [y, lse], attrs) => {
+/**
+ * What dropout multiplies a row of weights by: 0 or 1/(1 − p). A row is that of query t of a head, (b · H + h) · Tq + t; key j has word
+ * j mod 4 of block row · ⌈keys / 4⌉ + ⌊j / 4⌋: what `dropout` would draw for all weights, in rows of a multiple of 4.
+ */
+const keptOf = (keys: number, dropoutP: number, draw: DrawNumbers): ((row: number) => Float64Array) => {
+  const all = new Float64Array(keys).fill(1);
+  const { below, scale } = keepRule(dropoutP);
+  if (below === 0) return () => all;
+  const blocks = Math.ceil(keys / 4);
+  return (row) => all.map((_, j) => (philox(row * blocks + Math.floor(j / 4), draw)[j % 4]! >>> 8 < below ? 0 : scale));
+};
+
+/** y = (P ∘ kept) v. */
+export const attentionReference: ReferenceKernel<AttentionSignature> = ([q, k, v, mask], [y, lse], attrs, draw) => {
   const [, queries, heads] = q.layout.shape as [number, number, number];
   const [vRow, yRow] = [rows(v), rows(y)];
+  const keptIn = keptOf(k.layout.shape[1]!, attrs.dropoutP, draw);
   forEachQuery(q, k, mask, attrs, (b, h, t, p, logSum) => {
+    const row = (b * heads + h) * queries + t;
+    const kept = keptIn(row);
     const out = new Float64Array(v.layout.shape[3]!);
-    for (const [j, share] of p.entries()) addScaled(out, share, vRow(b, j, h));
+    for (const [j, share] of p.entries()) addScaled(out, share * kept[j]!, vRow(b, j, h));
     yRow(b, t, h).set(out);
-    if (lse) lse.values[(b * heads + h) * queries + t] = logSum;
+    if (lse) lse.values[row] = logSum;
   });
 };
 
-/** dV = Pᵀ dY,  dS = P ⊙ (dY Vᵀ − Σ dY ⊙ Y),  dQ = scale · dS K,  dK = scale · dSᵀ Q. P is computed anew, lse not needed. */
+/**
+ * dV = (P ∘ kept)ᵀ dY,  dS = P ⊙ (dY Vᵀ ∘ kept − Σ dY ⊙ Y),  dQ = scale · dS K,  dK = scale · dSᵀ Q. P is computed anew, lse not
+ * needed.
+ */
 export const attentionBackwardReference: ReferenceKernel<AttentionBackwardSignature> = (
   [dy, q, k, v, mask, y],
   [dq, dk, dv],
   attrs,
+  draw,
 ) => {
+  const [, queries, heads] = q.layout.shape as [number, number, number];
+  const keptIn = keptOf(k.layout.shape[1]!, attrs.dropoutP, draw);
   const [qRow, kRow, vRow, yRow, dyRow] = [rows(q), rows(k), rows(v), rows(y), rows(dy)];
   const gradients = [dq, dk, dv].map(({ values }) => new Float64Array(values.length));
   const [dqRow, dkRow, dvRow] = [dq, dk, dv].map(({ layout }, i) => rowsOf(layout.shape, gradients[i]!));
   forEachQuery(q, k, mask, attrs, (b, h, t, p) => {
+    const kept = keptIn((b * heads + h) * queries + t);
     const delta = dot(dyRow(b, t, h), yRow(b, t, h));
     for (const [j, share] of p.entries()) {
-      const ds = share * (dot(dyRow(b, t, h), vRow(b, j, h)) - delta) * attrs.scale;
-      addScaled(dvRow!(b, j, h), share, dyRow(b, t, h));
+      const ds = share * (dot(dyRow(b, t, h), vRow(b, j, h)) * kept[j]! - delta) * attrs.scale;
+      addScaled(dvRow!(b, j, h), share * kept[j]!, dyRow(b, t, h));
       addScaled(dqRow!(b, t, h), ds, kRow(b, j, h));
       addScaled(dkRow!(b, j, h), ds, qRow(b, t, h));
     }

@@ -1,9 +1,11 @@
-import { DTypeError, ShapeError } from "../../error.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../../error.ts";
+import { defaultGenerator, type Generator } from "../../generator.ts";
 import { defineOp, run } from "../../op.ts";
 import { scope } from "../../scope.ts";
 import { broadcastShapes, numel, sameShape, showShape, type Shape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { expand, permute, reshape, unsqueeze } from "../move/move.ts";
+import type { Draw } from "../random/random.ts";
 import { attentionBackwardCpu, attentionCpu } from "./attention.cpu.ts";
 import { attentionBackwardReference, attentionReference } from "./attention.reference.ts";
 import { attentionBackwardWgsl, attentionWgsl } from "./attention.wgsl.ts";
@@ -13,17 +15,21 @@ export interface AttentionAttrs {
   readonly causal: boolean;
   /** Whether a query that the mask hides as a key attends to nothing. */
   readonly skipPaddedQueries: boolean;
+  /** Probability with which a weight is dropped; at 0 the draw is not looked at. */
+  readonly dropoutP: number;
 }
 /** q, y [B, Tq, H, D], k, v [B, Tk, H, D], mask broadcast to [B, H, Tq, Tk]; lse [B, H, Tq] is what the backward reads. */
 export interface AttentionSignature {
   inputs: [q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null];
   outputs: [y: Tensor, lse: Tensor | null];
   attrs: AttentionAttrs;
+  scalars: Draw;
 }
 export interface AttentionBackwardSignature {
   inputs: [dy: Tensor, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null, y: Tensor, lse: Tensor];
   outputs: [dq: Tensor, dk: Tensor, dv: Tensor];
   attrs: AttentionAttrs;
+  scalars: Draw;
 }
 
 const float = (shape: Shape): TensorSpec => ({ shape, dtype: "float32" });
@@ -91,18 +97,33 @@ export interface AttentionOptions {
   skipPaddedQueries?: boolean;
   /** Factor of the scores; 1/√D by default. */
   scale?: number;
+  /**
+   * Probability with which each weight is zeroed, after the softmax; those that stay are multiplied by 1/(1 − p). As in torch whoever
+   * calls says when: 0, the default, outside training. It takes one draw of the generator, as `dropout` does.
+   */
+  dropoutP?: number;
+  generator?: Generator;
 }
 
+/** The draw of what draws nothing. */
+const NO_DRAW: Draw = { seedLow: 0, seedHigh: 0, counter: 0 };
+
 /**
- * Scaled dot-product attention, `softmax(scale · q kᵀ + mask) v`.
+ * Scaled dot-product attention, `dropout(softmax(scale · q kᵀ + mask)) v`, without ever holding the weights.
  *
- * Leading dims broadcast; views, such as heads permuted out of a projection, are read in place. A query that may attend to
- * no key gets zeros, where torch gives NaN.
+ * Leading dims broadcast; views, such as heads permuted out of a projection, are read in place.
+ *
+ * A query that may attend to no key gets zeros and gives no gradient, as in torch since 2.5; before, it got NaN, and Hugging Face's
+ * own attention gives it the mean of all values.
+ *
+ * With `dropoutP`, the weights dropped are those that `dropout` would drop, with the same generator, from all weights [batch, heads,
+ * Tq, Tk] with rows padded to a multiple of 4 keys: the same on every device, whatever the mask.
  *
  * Shape: q `[…, Tq, D]`, k `[…, Tk, D]`, v `[…, Tk, Dv]` → `[…, Tq, Dv]`. float32 only.
  * {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html torch's page}
  *
  * @throws ShapeError when the sizes do not fit together. @throws DTypeError for an int32 mask.
+ * @throws ArgumentError unless `dropoutP` is in [0, 1].
  * @example
  * const q = randn([2, 4, 16, 8]); // batch, heads, tokens, features
  * scaledDotProductAttention(q, q, q, { isCausal: true }).shape; // [2, 4, 16, 8]
@@ -111,8 +132,17 @@ export const scaledDotProductAttention = (
   q: Tensor,
   k: Tensor,
   v: Tensor,
-  { attnMask = null, isCausal = false, skipPaddedQueries = false, scale }: AttentionOptions = {},
+  {
+    attnMask = null,
+    isCausal = false,
+    skipPaddedQueries = false,
+    scale,
+    dropoutP = 0,
+    generator = defaultGenerator,
+  }: AttentionOptions = {},
 ): Tensor => {
+  if (!(dropoutP >= 0 && dropoutP <= 1))
+    throw new ArgumentError(`attention: a probability dropoutP is between 0 and 1, got ${dropoutP}`);
   for (const x of [q, k, v])
     if (x.ndim < 2)
       throw new ShapeError(
@@ -122,8 +152,8 @@ export const scaledDotProductAttention = (
     const lead = broadcastShapes("attention", ...[q, k, v].map(({ shape }) => shape.slice(0, -2)));
     const headed = [q, k, v].map((x) => headsInside(stretch(x, lead), lead)) as [Tensor, Tensor, Tensor];
     const mask = attnMask && lead.length !== 2 && attnMask.ndim > 2 ? maskOf(attnMask, lead, k.size(-2)) : attnMask;
-    const attrs = { scale: scale ?? 1 / Math.sqrt(q.size(-1)), causal: isCausal, skipPaddedQueries };
-    const y = run(attentionOp, [...headed, mask], attrs)[0];
+    const attrs = { scale: scale ?? 1 / Math.sqrt(q.size(-1)), causal: isCausal, skipPaddedQueries, dropoutP };
+    const y = run(attentionOp, [...headed, mask], attrs, dropoutP > 0 ? generator.draw() : NO_DRAW)[0];
     return reshape(permute(y, [0, 2, 1, 3]), [...lead, y.size(1), y.size(3)]);
   });
 };

@@ -1,8 +1,9 @@
 import { mathFor } from "../../backends/webgpu/math.wgsl.ts";
 import { shaders } from "../../backends/webgpu/shaders.ts";
-import type { Planner, WebgpuStep, WebgpuWord } from "../../op.ts";
+import type { Call, Plan, Planner, WebgpuStep, WebgpuWord } from "../../op.ts";
 import { broadcastStrides, type Layout } from "../../shape.ts";
 import { STATS_WORKGROUP, keyGradientShader, queryGradientShader, statsShader } from "./attention-backward.wgsl.ts";
+import { drawTile, dropFunctions, dropWords } from "./attention-dropout.wgsl.ts";
 import {
   LOG2_E,
   buffers,
@@ -38,6 +39,7 @@ import type { AttentionBackwardSignature, AttentionSignature } from "./attention
  * A workgroup has some queries of one head and goes through the keys, a tile of K and then of V at a time. Each row keeps the
  * largest score so far, and the sum of exponentials and the result relative to it, which shrink when a larger score comes. The
  * largest starts finite, so that −∞, a masked score, has the exponential 0 in any row. float32 throughout.
+ * Weights that dropout zeroes count in the sum: only what V is multiplied by is dropped.
  * After Dao et al., "FlashAttention", 2022.
  */
 const forwardShader = shaders(
@@ -49,6 +51,7 @@ const forwardShader = shaders(
     mask: MaskKind,
     causal: boolean,
     withLse: boolean,
+    drops: boolean,
   ) => {
     const tile: AttentionTile = ATTENTION_TILES[name];
     const { rows, columns, across } = tile;
@@ -58,7 +61,7 @@ const forwardShader = shaders(
     return {
       label: "attention",
       wgsl: /* wgsl */ `
-${header(operands)}
+${header(operands, drops)}
 ${buffers([...operands, ...(mask === "none" ? [] : ["mask"])], ["y", ...(withLse ? ["lse"] : [])], vector, mask)}
 var<workgroup> queryTile: array<vec4<f32>, ${rows * pitchOf(width)}>;
 var<workgroup> keyTile: array<vec4<f32>, ${columns * Math.max(pitchOf(width), pitchOf(valueWidth))}>;
@@ -68,7 +71,7 @@ ${reachMemory(mask)}
 ${mathFor("infinity() logOf()")}
 ${rowReader("q", width, vector)}
 ${rowReader("k", width, vector)}
-${rowReader("v", valueWidth, vector)}
+${rowReader("v", valueWidth, vector)}${drops ? dropFunctions(tile, "queries") : ""}
 ${entry(tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
   ${maskRows(mask, "queries")}
   ${keyEnd(tile, mask, causal)}
@@ -77,7 +80,7 @@ ${entry(tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
   var largest = vec4<f32>(-0x1.fffffep+127);
   var total = vec4<f32>();
   for (var first = 0u; first < end; first += ${columns}u) {
-    ${loadTile("keyTile", "k", columns, width, threads, "first", "w.keys")}
+    ${drops ? drawTile(tile, "queries") : ""}${loadTile("keyTile", "k", columns, width, threads, "first", "w.keys")}
     workgroupBarrier();
     ${multiplyRows("s", "queryTile", "keyTile", width, tile)}
     var most = largest;
@@ -97,7 +100,7 @@ ${entry(tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
     for (var j = 0u; j < ${mine}u; j++) {
       let p = exp2((s[j] - next) * ${LOG2_E});
       total += p;
-      weights[(column + j * ${across}u) * ${down + 1}u + row] = p;
+      weights[(column + j * ${across}u) * ${down + 1}u + row] = p${drops ? ` * keepOf(row, column + j * ${across}u)` : ""};
     }
     workgroupBarrier();
     ${addWeighted("y", "keyTile", valueWidth, tile)}
@@ -161,82 +164,99 @@ const maskOf = (mask: Layout | null, { batch, heads, queries, keys }: Sizes, ski
   return { kind, offset: mask.offset, strides };
 };
 
-export const attentionWgsl: Planner<AttentionSignature, WebgpuStep> = {
-  strided: "all",
-  plan: ({ inputs: [q, k, v, mask], outputs: [, lse], attrs: { causal, scale, skipPaddedQueries } }, limits) => {
-    const sizes = sizesOf(q, k, v);
-    const { batch, heads, queries, keys, width, valueWidth } = sizes;
-    const { kind, offset, strides } = maskOf(mask, sizes, skipPaddedQueries);
-    const operands = [q, k, v];
-    const vector = operands.every(isVector);
-    const name = tileFor([width], [width, valueWidth], true, limits);
-    const tiles = Math.ceil(queries / ATTENTION_TILES[name].rows);
-    const groups = batch * heads * tiles;
-    return {
-      steps: [
-        {
-          shader: forwardShader(name, width, valueWidth, vector, kind, causal, lse !== null),
-          bind: [
-            ...[{ in: 0 }, { in: 1 }, { in: 2 }],
-            ...(mask ? [{ in: 3 }] : []),
-            { out: 0 },
-            ...(lse ? [{ out: 1 }] : []),
-          ],
-          words: [
-            ...[heads, queries, keys, tiles, groups, { f32: scale }],
-            ...operandWords(operands),
-            ...[offset, strides[0]!, strides[1]!, strides[2]!, strides[3]!],
-          ],
-          workgroups: groups,
-        },
-      ],
-    };
-  },
+type Limits = Parameters<Planner<AttentionSignature, WebgpuStep>["plan"]>[1];
+
+/** The plan of attention with the tile that suits, or with one that is given. */
+export const planAttention = (
+  { inputs: [q, k, v, mask], outputs: [, lse], attrs }: Call<AttentionSignature>,
+  limits: Limits,
+  tile?: AttentionTileName,
+): Plan<WebgpuStep> => {
+  const { causal, scale, skipPaddedQueries, dropoutP } = attrs;
+  const sizes = sizesOf(q, k, v);
+  const { batch, heads, queries, keys, width, valueWidth } = sizes;
+  const { kind, offset, strides } = maskOf(mask, sizes, skipPaddedQueries);
+  const operands = [q, k, v];
+  const vector = operands.every(isVector);
+  const name = tile ?? tileFor([width], [width, valueWidth], true, dropoutP > 0, limits);
+  const tiles = Math.ceil(queries / ATTENTION_TILES[name].rows);
+  const groups = batch * heads * tiles;
+  return {
+    steps: [
+      {
+        shader: forwardShader(name, width, valueWidth, vector, kind, causal, lse !== null, dropoutP > 0),
+        bind: [
+          ...[{ in: 0 }, { in: 1 }, { in: 2 }],
+          ...(mask ? [{ in: 3 }] : []),
+          { out: 0 },
+          ...(lse ? [{ out: 1 }] : []),
+        ],
+        words: [
+          ...[heads, queries, keys, tiles, groups, { f32: scale }],
+          ...operandWords(operands),
+          ...[offset, strides[0]!, strides[1]!, strides[2]!, strides[3]!],
+          ...(dropoutP > 0 ? dropWords(dropoutP) : []),
+        ],
+        workgroups: groups,
+      },
+    ],
+  };
+};
+
+export const attentionWgsl: Planner<AttentionSignature, WebgpuStep> = { strided: "all", plan: planAttention };
+
+/** The plan of its gradients, likewise. */
+export const planAttentionBackward = (
+  { inputs: [dy, q, k, v, mask, y, lse], attrs }: Call<AttentionBackwardSignature>,
+  limits: Limits,
+  tile?: AttentionTileName,
+): Plan<WebgpuStep> => {
+  const { causal, scale, skipPaddedQueries, dropoutP } = attrs;
+  const sizes = sizesOf(q, k, v);
+  const { batch, heads, queries, keys, width, valueWidth } = sizes;
+  const { kind, offset, strides } = maskOf(mask, sizes, skipPaddedQueries);
+  const operands = [dy, q, k, v];
+  const vector = operands.every(isVector);
+  const name = tile ?? tileFor([width, valueWidth], [width, valueWidth], false, dropoutP > 0, limits);
+  const { rows } = ATTENTION_TILES[name];
+  const stats = { scratch: 0 };
+  const bound = [...[{ in: 0 }, { in: 1 }, { in: 2 }, { in: 3 }], ...(mask ? [{ in: 4 }] : []), stats];
+  const wordsFor = (tiles: number, rowStride: number, columnStride: number): WebgpuWord[] => [
+    ...[heads, queries, keys, tiles, batch * heads * tiles, { f32: scale }],
+    ...operandWords(operands),
+    ...[offset, strides[0]!, strides[1]!, rowStride, columnStride],
+    ...(dropoutP > 0 ? dropWords(dropoutP) : []),
+  ];
+  const [queryTiles, keyTiles] = [Math.ceil(queries / rows), Math.ceil(keys / rows)];
+  const tokens = batch * queries * heads;
+  // Without queries, only dk and dv are there to be cleared.
+  const steps: (WebgpuStep & { readonly workgroups: number })[] = [
+    {
+      shader: statsShader(valueWidth, isVector(dy) && isVector(y)),
+      bind: [{ in: 0 }, { in: 5 }, { in: 6 }, stats],
+      words: [heads, queries, tokens, lse.offset, ...operandWords([dy, y])],
+      workgroups: Math.ceil(tokens / STATS_WORKGROUP),
+    },
+    {
+      shader: queryGradientShader(name, width, valueWidth, vector, kind, causal, dropoutP > 0),
+      bind: [...bound, { out: 0 }],
+      words: wordsFor(queryTiles, strides[2]!, strides[3]!),
+      workgroups: batch * heads * queryTiles,
+    },
+    {
+      shader: keyGradientShader(name, width, valueWidth, vector, kind, causal, dropoutP > 0),
+      bind: [...bound, { out: 1 }, { out: 2 }],
+      words: wordsFor(keyTiles, strides[3]!, strides[2]!),
+      workgroups: batch * heads * keyTiles,
+    },
+  ];
+  return {
+    scratchBytes: [tokens * 8],
+    steps: steps.filter(({ workgroups }) => workgroups > 0),
+  };
 };
 
 export const attentionBackwardWgsl: Planner<AttentionBackwardSignature, WebgpuStep> = {
   strided: [0, 1, 2, 3, 4],
-  plan: ({ inputs: [dy, q, k, v, mask, y, lse], attrs: { causal, scale, skipPaddedQueries } }, limits) => {
-    const sizes = sizesOf(q, k, v);
-    const { batch, heads, queries, keys, width, valueWidth } = sizes;
-    const { kind, offset, strides } = maskOf(mask, sizes, skipPaddedQueries);
-    const operands = [dy, q, k, v];
-    const vector = operands.every(isVector);
-    const name = tileFor([width, valueWidth], [width, valueWidth], false, limits);
-    const { rows } = ATTENTION_TILES[name];
-    const stats = { scratch: 0 };
-    const bound = [...[{ in: 0 }, { in: 1 }, { in: 2 }, { in: 3 }], ...(mask ? [{ in: 4 }] : []), stats];
-    const wordsFor = (tiles: number, rowStride: number, columnStride: number): WebgpuWord[] => [
-      ...[heads, queries, keys, tiles, batch * heads * tiles, { f32: scale }],
-      ...operandWords(operands),
-      ...[offset, strides[0]!, strides[1]!, rowStride, columnStride],
-    ];
-    const [queryTiles, keyTiles] = [Math.ceil(queries / rows), Math.ceil(keys / rows)];
-    const tokens = batch * queries * heads;
-    // Without queries, only dk and dv are there to be cleared.
-    const steps: (WebgpuStep & { readonly workgroups: number })[] = [
-      {
-        shader: statsShader(valueWidth, isVector(dy) && isVector(y)),
-        bind: [{ in: 0 }, { in: 5 }, { in: 6 }, stats],
-        words: [heads, queries, tokens, lse.offset, ...operandWords([dy, y])],
-        workgroups: Math.ceil(tokens / STATS_WORKGROUP),
-      },
-      {
-        shader: queryGradientShader(name, width, valueWidth, vector, kind, causal),
-        bind: [...bound, { out: 0 }],
-        words: wordsFor(queryTiles, strides[2]!, strides[3]!),
-        workgroups: batch * heads * queryTiles,
-      },
-      {
-        shader: keyGradientShader(name, width, valueWidth, vector, kind, causal),
-        bind: [...bound, { out: 1 }, { out: 2 }],
-        words: wordsFor(keyTiles, strides[3]!, strides[2]!),
-        workgroups: batch * heads * keyTiles,
-      },
-    ];
-    return {
-      scratchBytes: [tokens * 8],
-      steps: steps.filter(({ workgroups }) => workgroups > 0),
-    };
-  },
+  plan: planAttentionBackward,
 };

@@ -1,21 +1,20 @@
 /**
- * Random numbers from Philox 4x32-10: a keyed bijection of counters, so element i of draw d is the same number wherever and in
- * whatever order it is computed.
+ * Random numbers from Philox 4x32-10 (philox.as.ts): element i of draw d is the same number wherever and in whatever order it is
+ * computed.
  *
  *   words(c) = Philox(key = (seedLow, seedHigh), counter = (c, 0, drawLow, drawHigh))      four words for elements 4c … 4c + 3
  *   uniform  u_i = (w_i >> 8) / 2^24                                      in [0, 1)
  *   normal   for i even: r = √(−2 ln(((w_i >> 8) + 1) / 2^24)),  φ = 2π (w_(i+1) >> 8) / 2^24:  z_i = r cos φ,  z_(i+1) = r sin φ
  *   dropout  y_i = x_i / (1 − p) where u_i >= p, else 0
  *
- * Four counters go side by side in the lanes of a vector, then a 4 x 4 transpose puts the 16 words in order. A task computes `chunk`
+ * A 4 x 4 transpose puts the 16 words of four counters in order. A task computes `chunk`
  * elements, a multiple of 16. Words and uniforms are exact; normals are within 4e-7 |z| + 4e-7 of the formula (float32).
- * After Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011; Box and Muller, 1958.
+ * After Box and Muller, 1958.
  */
 import { log4 } from "../../assembly/math.as";
+import { philox4, word0, word1, word2, word3 } from "../../assembly/philox.as";
 import { constant, loadLanes, madd, storeLanes } from "../../assembly/simd.as";
 
-// Multipliers and key steps of Philox, all lanes alike.
-const PHILOX: usize = memory.data<u32>([0xd2511f53, 0xcd9e8d57, 0x9e3779b9, 0xbb67ae85]);
 const LANES: usize = memory.data<i32>([0, 1, 2, 3]);
 
 /** The n <= 16 elements of the counters block … block + 3. `kind`: 0 uniform, 1 normal, 2 dropout. */
@@ -23,22 +22,8 @@ const LANES: usize = memory.data<i32>([0, 1, 2, 3]);
 @inline function sixteen(
   kind: i32, block: i32, drawLow: i32, drawHigh: i32, seedLow: i32, seedHigh: i32, x: usize, y: usize, n: i32, p: v128, scale: v128,
 ): void {
-  const m0 = constant(PHILOX, 0), m1 = constant(PHILOX, 1);
-  const step0 = constant(PHILOX, 2), step1 = constant(PHILOX, 3);
-  let c0 = i32x4.add(i32x4.splat(block), v128.load(LANES)), c1 = i32x4.splat(0);
-  let c2 = i32x4.splat(drawLow), c3 = i32x4.splat(drawHigh);
-  let k0 = i32x4.splat(seedLow), k1 = i32x4.splat(seedHigh);
-  for (let round = 0; round < 10; round++) {
-    // 64-bit products of lanes 0, 1 and 2, 3; their low and high halves go apart.
-    const a = i64x2.extmul_low_i32x4_u(c0, m0), b = i64x2.extmul_high_i32x4_u(c0, m0);
-    const c = i64x2.extmul_low_i32x4_u(c2, m1), d = i64x2.extmul_high_i32x4_u(c2, m1);
-    c0 = v128.xor(v128.xor(v128.shuffle<i32>(c, d, 1, 3, 5, 7), c1), k0);
-    c1 = v128.shuffle<i32>(c, d, 0, 2, 4, 6);
-    c2 = v128.xor(v128.xor(v128.shuffle<i32>(a, b, 1, 3, 5, 7), c3), k1);
-    c3 = v128.shuffle<i32>(a, b, 0, 2, 4, 6);
-    k0 = i32x4.add(k0, step0);
-    k1 = i32x4.add(k1, step1);
-  }
+  philox4(i32x4.add(i32x4.splat(block), v128.load(LANES)), drawLow, drawHigh, seedLow, seedHigh);
+  const c0 = word0, c1 = word1, c2 = word2, c3 = word3;
   const ab0 = v128.shuffle<i32>(c0, c1, 0, 4, 1, 5), ab1 = v128.shuffle<i32>(c0, c1, 2, 6, 3, 7);
   const cd0 = v128.shuffle<i32>(c2, c3, 0, 4, 1, 5), cd1 = v128.shuffle<i32>(c2, c3, 2, 6, 3, 7);
   put8(kind, v128.shuffle<i64>(ab0, cd0, 0, 2), v128.shuffle<i64>(ab0, cd0, 1, 3), x, y, n, p, scale);

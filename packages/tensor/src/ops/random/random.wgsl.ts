@@ -1,34 +1,15 @@
 import type { Backend } from "../../backend.ts";
 import { mathFor } from "../../backends/webgpu/math.wgsl.ts";
+import { DRAW_MEMBERS, DRAW_WORDS, philox } from "../../backends/webgpu/philox.wgsl.ts";
 import { shaders } from "../../backends/webgpu/shaders.ts";
-import type { Plan, Planner, Shader, WebgpuStep, WebgpuWord } from "../../op.ts";
+import type { Plan, Planner, Shader, WebgpuStep } from "../../op.ts";
 import { numel, type Shape } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import type { Draw } from "./random.ts";
 
 const WORKGROUP = 256;
 
-/**
- * Philox 4x32-10 (Salmon et al. 2011): four words for the elements 4·block … 4·block + 3, exact. WGSL has no 64-bit products: their
- * upper halves are made of 16-bit parts, none of which overflows.
- */
-const philox = /* wgsl */ `
-fn mulHigh(a: u32, b: u32) -> u32 {
-  let low = (a & 0xffffu) * (b & 0xffffu);
-  let left = (a >> 16u) * (b & 0xffffu) + (low >> 16u);
-  let right = (a & 0xffffu) * (b >> 16u) + (left & 0xffffu);
-  return (a >> 16u) * (b >> 16u) + (left >> 16u) + (right >> 16u);
-}
-fn philox(block: u32) -> vec4<u32> {
-  var c = vec4<u32>(block, 0u, w.drawLow, w.drawHigh);
-  var key = vec2<u32>(w.seedLow, w.seedHigh);
-  for (var round = 0; round < 10; round++) {
-    let high = vec2<u32>(mulHigh(0xcd9e8d57u, c.z), mulHigh(0xd2511f53u, c.x)) ^ c.yw ^ key;
-    c = vec4<u32>(high.x, 0xcd9e8d57u * c.z, high.y, 0xd2511f53u * c.x);
-    key += vec2<u32>(0x9e3779b9u, 0xbb67ae85u);
-  }
-  return c;
-}
+const unit = /* wgsl */ `
 /** The upper 24 bits as fractions of 2^24: exact. */
 fn unit(words: vec4<u32>) -> vec4<f32> { return vec4<f32>(words >> vec4<u32>(8u)) * 5.9604644775390625e-8; }`;
 
@@ -66,12 +47,13 @@ const randomShader = shaders((kind: Kind, width: 1 | 4): Shader => {
   return {
     label: kind,
     wgsl: /* wgsl */ `
-struct Words { count: u32, seedLow: u32, seedHigh: u32, drawLow: u32, drawHigh: u32, ${drops ? "xStart: u32, p: f32, scale: f32," : ""} }
+struct Words { count: u32, ${DRAW_MEMBERS} ${drops ? "xStart: u32, p: f32, scale: f32," : ""} }
 @group(0) @binding(0) var<uniform> w: Words;
 ${drops ? `@group(0) @binding(1) var<storage, read> xs: array<${width === 4 ? "vec4<f32>" : "f32"}>;` : ""}
 @group(0) @binding(${drops ? 2 : 1}) var<storage, read_write> y: array<vec4<f32>>;
 ${kind === "randn" ? mathFor(normals) + normals : ""}
 ${philox}
+${unit}
 
 @compute @workgroup_size(${WORKGROUP})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -84,8 +66,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   };
 });
 
-const draw: readonly WebgpuWord[] = [{ low: "seedLow" }, { low: "seedHigh" }, { low: "counter" }, { high: "counter" }];
-
 const fill = (kind: Kind, total: number): Plan<WebgpuStep> => {
   const count = Math.ceil(total / 4);
   return {
@@ -93,7 +73,7 @@ const fill = (kind: Kind, total: number): Plan<WebgpuStep> => {
       {
         shader: randomShader(kind, 4),
         bind: [{ out: 0 }],
-        words: [count, ...draw],
+        words: [count, ...DRAW_WORDS],
         workgroups: Math.ceil(count / WORKGROUP),
       },
     ],
@@ -120,7 +100,7 @@ export const dropoutWgsl: Planner<
         {
           shader: randomShader("dropout", width),
           bind: [{ in: 0 }, { out: 0 }],
-          words: [count, ...draw, x.offset / width, { f32: limit }, { f32: 1 / (1 - limit) }],
+          words: [count, ...DRAW_WORDS, x.offset / width, { f32: limit }, { f32: 1 / (1 - limit) }],
           workgroups: Math.ceil(count / WORKGROUP),
         },
       ],
