@@ -85,6 +85,24 @@ onWebgpu("tile plans", (gpu) => {
     it.runIf(fits)("adds up parts of k", () =>
       check([plan.bm, 5 * plan.bk + 4, plan.bn], { a: "across", b: "across" }, { plan, parts: 3 }, "rolled"),
     );
+    it.runIf(fits)("adds up fewer parts of k than were asked for where whole steps use it up", () =>
+      check([plan.bm, 4 * plan.bk + 4, plan.bn], { a: "across", b: "across" }, { plan, parts: 4 }, "rolled"),
+    );
+  });
+
+  it("leave no part of k empty: one that began beyond its end would not stop", () => {
+    const operand = { slot: { in: 0 }, across: 4100, along: 1, batch: [], offset: 0 };
+    const sums = { bias: null, pre: null, activation: "none", out: { out: 0 } } as const;
+    const plan = TILE_PLANS.find(({ name }) => name === "small")!;
+    for (let parts = 1; parts <= 64; parts++) {
+      const product = { label: "matmul", m: 1, n: 1, k: 4100, batch: [], a: operand, b: operand, ...sums };
+      const { steps, scratchBytes } = planProduct(product, gpu.limits, { plan, parts });
+      const [, , k, kPart, made] = steps[0]!.words as number[];
+      expect(k).toBe(4100);
+      expect((made! - 1) * kPart!).toBeLessThan(4100);
+      expect(made! * kPart!).toBeGreaterThanOrEqual(4100);
+      expect(scratchBytes ?? [4]).toEqual([4 * made!]);
+    }
   });
 
   it("are chosen by cost: whole tiles for large products, parts of k where there would be few of them", () => {

@@ -156,7 +156,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let aStart = aAt;
   let bStart = bAt;
   let outStart = group.z * w.m * w.n;
-  let kStart = part * w.kPart;
+  let kStart = min(part * w.kPart, w.k);
   let kEnd = min(kStart + w.kPart, w.k);
   ${tileStart(text)}
   ${tileLoop(text, `(kEnd - kStart + ${plan.bk - 1}u) / ${plan.bk}u`)}
@@ -214,8 +214,10 @@ export const planProduct = (
   const { label, m, n, k, a, b, bias, pre, activation } = product;
   const entries = numel(product.batch);
   const [A, B] = [runsOf(a, m, k), runsOf(b, n, k)];
-  const { plan, parts } = forced ?? choosePlan({ m, n, k, entries }, limits);
-  const kPart = parts === 1 ? k : Math.ceil(k / parts / plan.bk) * plan.bk;
+  const { plan, parts: wanted } = forced ?? choosePlan({ m, n, k, entries }, limits);
+  const kPart = wanted === 1 ? k : Math.ceil(k / wanted / plan.bk) * plan.bk;
+  // Parts of whole steps may use k up sooner.
+  const parts = k === 0 ? 1 : Math.ceil(k / kPart);
   const vectors = A.vectors && B.vectors && n % 4 === 0 && (bias?.offset ?? 0) % 4 === 0;
   const fits = m % plan.bm === 0 && n % plan.bn === 0 && k % plan.bk === 0;
   const access: Access = !vectors ? "scalar" : fits && k % kPart === 0 ? "exact" : "vector";
