@@ -210,8 +210,7 @@ export class WebgpuBackend implements Backend {
       this.place[0] = this.ring.put(words, launch, fault ? this.faults.arm(fault) : null);
       pass.setBindGroup(0, group, this.place, 0, 1);
     } else pass.setBindGroup(0, group);
-    if (typeof workgroups !== "number") pass.dispatchWorkgroups(...workgroups);
-    else if (workgroups <= MOST_WORKGROUPS) pass.dispatchWorkgroups(workgroups);
+    if (workgroups <= MOST_WORKGROUPS) pass.dispatchWorkgroups(workgroups);
     else {
       const rows = Math.ceil(workgroups / MOST_WORKGROUPS);
       pass.dispatchWorkgroups(Math.ceil(workgroups / rows), rows);

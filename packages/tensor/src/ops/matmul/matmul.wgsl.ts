@@ -118,7 +118,7 @@ const productShader = shaders(
       label,
       wgsl: /* wgsl */ `
 struct Words {
-  m: u32, n: u32, k: u32, kPart: u32, parts: u32, bias: u32,
+  tiles: u32, tilesM: u32, tilesN: u32, m: u32, n: u32, k: u32, kPart: u32, parts: u32, bias: u32,
   aAcross: u32, aAlong: u32, bAcross: u32, bAlong: u32, ${walkMembers(rank, ["a", "b"])}
 }
 @group(0) @binding(0) var<uniform> w: Words;
@@ -147,15 +147,18 @@ ${
 }
 
 @compute @workgroup_size(${threadsOf(plan)})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let row0 = group.x * ${plan.bm}u;
-  let column0 = group.y * ${plan.bn}u;
-  let part = group.z % w.parts;
-  let entry = group.z / w.parts;
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let tile = group.x + group.y * groups.x;
+  if (tile >= w.tiles) { return; }
+  let row0 = tile % w.tilesM * ${plan.bm}u;
+  let column0 = tile / w.tilesM % w.tilesN * ${plan.bn}u;
+  let matrix = tile / (w.tilesM * w.tilesN);
+  let part = matrix % w.parts;
+  let entry = matrix / w.parts;
   ${walkTo(rank, ["a", "b"], "entry")}
   let aStart = aAt;
   let bStart = bAt;
-  let outStart = group.z * w.m * w.n;
+  let outStart = matrix * w.m * w.n;
   let kStart = min(part * w.kPart, w.k);
   let kEnd = min(kStart + w.kPart, w.k);
   ${tileStart(text)}
@@ -226,6 +229,8 @@ export const planProduct = (
     { strides: b.batch, offset: b.offset },
   ]);
   const split = parts > 1;
+  const [tilesM, tilesN] = [Math.ceil(m / plan.bm), Math.ceil(n / plan.bn)];
+  const workgroups = tilesM * tilesN * entries * parts;
   const [hasBias, hasPre, last] = split ? [false, false, "none" as const] : [bias !== null, pre !== null, activation];
   const tiles: WebgpuStep = {
     shader: productShader(label, plan.name, formFor(limits), A.runs, B.runs, access, walk.rank, last, hasBias, hasPre),
@@ -236,8 +241,11 @@ export const planProduct = (
       split ? { scratch: 0 } : product.out,
       ...(hasPre ? [pre!] : []),
     ],
-    words: [m, n, k, kPart, parts, bias?.offset ?? 0, a.across, a.along, b.across, b.along, ...walk.words],
-    workgroups: [Math.ceil(m / plan.bm), Math.ceil(n / plan.bn), entries * parts],
+    words: [
+      ...[workgroups, tilesM, tilesN, m, n, k, kPart, parts, bias?.offset ?? 0],
+      ...[a.across, a.along, b.across, b.along, ...walk.words],
+    ],
+    workgroups,
   };
   if (!split) return { steps: [tiles] };
   const size = m * n;
