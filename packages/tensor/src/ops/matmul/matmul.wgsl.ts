@@ -14,13 +14,14 @@ import {
   tileStart,
   type Form,
   type Runs,
+  type TilePlan,
   type TileText,
 } from "../../backends/webgpu/tiles.wgsl.ts";
 import { walkMembers, walkOf, walkTo } from "../../backends/webgpu/walk.wgsl.ts";
 import type { Plan, Planner, Slot, WebgpuStep } from "../../op.ts";
 import { broadcastStrides, numel, type Layout } from "../../shape.ts";
 import type { ActivatedLinearSignature, LinearSignature, MatmulSignature } from "./matmul.ts";
-import { choosePlan, planNamed, type Choice } from "./tile-plans.ts";
+import { choosePlan, type Choice } from "./tile-plans.ts";
 
 /** One operand: strides in elements from row to row of A (column to column of B), from k to k, and of the batch dims. */
 interface Operand {
@@ -80,7 +81,7 @@ const loadFunction = (name: "A" | "B", form: Form, runs: Runs, access: Access): 
 const productShader = shaders(
   (
     label: string,
-    planName: string,
+    plan: TilePlan,
     form: Form,
     runsA: Runs,
     runsB: Runs,
@@ -90,7 +91,6 @@ const productShader = shaders(
     bias: boolean,
     pre: boolean,
   ) => {
-    const plan = planNamed(planName);
     const text: TileText = {
       plan,
       form,
@@ -233,7 +233,7 @@ export const planProduct = (
   const workgroups = tilesM * tilesN * entries * parts;
   const [hasBias, hasPre, last] = split ? [false, false, "none" as const] : [bias !== null, pre !== null, activation];
   const tiles: WebgpuStep = {
-    shader: productShader(label, plan.name, formFor(limits), A.runs, B.runs, access, walk.rank, last, hasBias, hasPre),
+    shader: productShader(label, plan, formFor(limits), A.runs, B.runs, access, walk.rank, last, hasBias, hasPre),
     bind: [
       a.slot,
       b.slot,
