@@ -55,14 +55,14 @@ const planLines = (product: Line, limits: Limits): Plan<WebgpuStep> => {
   const turn = !permuted && blockSize === 64 && tokens >= TURNED_FROM;
   const copy = blocks > 0 && (turn || values.offset % 4 !== 0);
   const runs = permuted || turn ? "across" : "along";
-  const plan = linePlan(blockSize, runs);
+  const plan = linePlan(blockSize, runs, limits);
   const offsets = [x.offset, bias?.offset ?? 0];
   const access = accessOf([from, to], offsets, blockSize, tokens % plan.bm === 0);
   const size = blocks * blockSize ** 2;
   const [tiles, count] = [Math.ceil(tokens / plan.bm), Math.ceil(to / blockSize)];
   const lines: WebgpuStep = {
     shader: lineShader(
-      ...([label, blockSize, formFor(limits), access, permuted, runs] as const),
+      ...([label, blockSize, plan, formFor(limits), access, permuted, runs] as const),
       ...([activation, bias !== null, pre !== null] as const),
     ),
     bind: [
@@ -166,10 +166,7 @@ export const sddWgsl: Planner<SddSignature, WebgpuStep> = {
       {
         shader: blockShader(blockSize, formFor(limits), access),
         bind: [{ in: 0 }, { in: 1 }, rows, { in: 3 }, split ? { scratch: 1 } : { out: 0 }],
-        words: [
-          ...[groups, parts, tokens, part, blocks, shape[0], shape[1]],
-          ...[dy.offset, x.offset, 0, col.offset],
-        ],
+        words: [...[groups, parts, tokens, part, blocks, shape[0], shape[1]], ...[dy.offset, x.offset, 0, col.offset]],
         workgroups: groups * parts,
       },
     ];

@@ -8,10 +8,11 @@ import {
   tileStart,
   type Form,
   type Runs,
+  type TilePlan,
   type TileText,
   type WebgpuActivation,
 } from "@tessera/tensor/webgpu";
-import { blockPlan, linePlan } from "./block-plans.ts";
+import { blockPlan } from "./block-plans.ts";
 
 /**
  * How the dense factors are read. exact: vec4s without a test, since tokens and features fill whole tiles and blocks; vector: vec4s, zeros
@@ -53,6 +54,7 @@ export const lineShader = shaders(
   (
     label: string,
     blockSize: number,
+    plan: TilePlan,
     form: Form,
     access: Access,
     permuted: boolean,
@@ -61,7 +63,6 @@ export const lineShader = shaders(
     bias: boolean,
     pre: boolean,
   ) => {
-    const plan = linePlan(blockSize, runs);
     const perBlock = blockSize / plan.bk;
     const area = blockSize * blockSize;
     const text: TileText = {
