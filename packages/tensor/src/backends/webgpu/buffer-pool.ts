@@ -32,10 +32,13 @@ export class BufferPool {
   private readonly device: GPUDevice;
   private readonly most: number;
   private readonly free = new Map<number, DeviceBuffer[]>();
+  /** All that exist: whoever closes a device of somebody else's leaves nothing on it. */
+  private readonly all = new Set<GPUBuffer>();
 
   constructor(device: GPUDevice) {
     this.device = device;
-    this.most = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
+    // Whole vec4s.
+    this.most = Math.floor(Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize) / 16) * 16;
   }
 
   /** @throws OutOfMemoryError when a buffer cannot be that large; that the device is full is known only later. */
@@ -50,7 +53,9 @@ export class BufferPool {
     this.bytes.live += capacity;
     this.bytes.peak = Math.max(this.bytes.peak, this.bytes.live);
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    return { bytes, capacity, gpu: this.device.createBuffer({ size: capacity, usage }), id: nextId++, batch: -1 };
+    const gpu = this.device.createBuffer({ size: capacity, usage });
+    this.all.add(gpu);
+    return { bytes, capacity, gpu, id: nextId++, batch: -1 };
   }
 
   give(buffer: DeviceBuffer): void {
@@ -65,10 +70,19 @@ export class BufferPool {
     for (const list of this.free.values())
       for (const { gpu, capacity } of list) {
         gpu.destroy();
+        this.all.delete(gpu);
         this.bytes.live -= capacity;
         count++;
       }
     this.free.clear();
     return count;
+  }
+
+  /** Destroys all buffers, also those that tensors hold. */
+  destroy(): void {
+    for (const gpu of this.all) gpu.destroy();
+    this.all.clear();
+    this.free.clear();
+    this.bytes.live = 0;
   }
 }

@@ -1,6 +1,7 @@
 import type { Backend, Buffer, KernelTime, Launch } from "../../backend.ts";
 import { hostArray, type DType, type TypedArray } from "../../dtype.ts";
 import { DeviceError, IndexError } from "../../error.ts";
+import { retireAccount } from "../../memory.ts";
 import type { Op, Signature, Slot, WebgpuStep } from "../../op.ts";
 import { BufferPool, type DeviceBuffer } from "./buffer-pool.ts";
 import { Faults } from "./faults.ts";
@@ -61,6 +62,7 @@ export class WebgpuBackend implements Backend {
     this.staging = new Staging(this.device);
     void this.device.lost.then(({ reason, message }) => {
       this.gone ??= `the device was lost (${[reason, message].filter(Boolean).join(": ")})`;
+      retireAccount(this);
     });
   }
 
@@ -97,30 +99,42 @@ export class WebgpuBackend implements Backend {
     const { encoder } = this.open("read");
     const { last } = this;
     const source = buffer as DeviceBuffer;
-    const staged = this.staging.take(length * 4 + this.faults.bytes);
     this.endPass();
-    if (length > 0) encoder.copyBufferToBuffer(source.gpu, offset * 4, staged.gpu, this.faults.bytes, length * 4);
+    // A buffer as large as any may be has no room for the faults beside it: then there are several pieces, the faults in the first.
+    const pieces: { readonly staged: Staged; readonly from: number; readonly at: number; readonly bytes: number }[] =
+      [];
+    for (let at = 0; at < length * 4 || pieces.length === 0;) {
+      const from = pieces.length === 0 ? this.faults.bytes : 0;
+      const bytes = Math.min(length * 4 - at, this.staging.most - from);
+      const staged = this.staging.take(from + bytes);
+      if (bytes > 0) encoder.copyBufferToBuffer(source.gpu, offset * 4 + at, staged.gpu, from, bytes);
+      pieces.push({ staged, from, at, bytes });
+      at += bytes;
+    }
     const armed = this.faults.disarm();
-    if (armed) encoder.copyBufferToBuffer(this.faults.buffer, 0, staged.gpu, 0, this.faults.bytes);
+    if (armed) encoder.copyBufferToBuffer(this.faults.buffer, 0, pieces[0]!.staged.gpu, 0, this.faults.bytes);
     this.flush();
-    const words = await this.staged(staged, this.faults.bytes + length * 4, last);
-    if (armed) this.faults.collect(new Uint32Array(words, 0, this.faults.bytes / 4));
+    const copies = await Promise.all(pieces.map(({ staged, from, bytes }) => this.staged(staged, from + bytes, last)));
+    if (armed) this.faults.collect(new Uint32Array(copies[0]!, 0, this.faults.bytes / 4));
     await this.judge(last);
     const out = hostArray(dtype, length);
-    if (dtype === "bool") out.set(new Uint32Array(words, this.faults.bytes, length));
-    else new Uint8Array(out.buffer).set(new Uint8Array(words, this.faults.bytes, length * 4));
+    for (const [i, { from, at, bytes }] of pieces.entries())
+      if (dtype === "bool") out.set(new Uint32Array(copies[i]!, from, bytes / 4), at / 4);
+      else new Uint8Array(out.buffer).set(new Uint8Array(copies[i]!, from, bytes), at);
     return out;
   }
 
   launch(launch: Launch): void {
     const { kernels, name } = launch.op;
     if ("view" in kernels) return;
-    if (kernels.webgpu === "none")
+    // The key is missing where no compiler has looked at an op.
+    const webgpu = kernels.webgpu as typeof kernels.webgpu | undefined;
+    if (webgpu === undefined || webgpu === "none")
       throw new DeviceError(
         `${name}: expected an op with a webgpu kernel, got one without; move its inputs with await x.to("cpu")`,
       );
     this.faults.raise();
-    const { steps, scratchBytes = [] } = kernels.webgpu.plan(launch.call, this.limits);
+    const { steps, scratchBytes = [] } = webgpu.plan(launch.call, this.limits);
     this.open(name);
     const scratch: DeviceBuffer[] = [];
     try {
@@ -132,7 +146,8 @@ export class WebgpuBackend implements Backend {
   }
 
   readsViews({ kernels }: Op<Signature>): readonly number[] | "all" | undefined {
-    return "view" in kernels || kernels.webgpu === "none" ? undefined : kernels.webgpu.strided;
+    const webgpu = "view" in kernels ? undefined : (kernels.webgpu as typeof kernels.webgpu | undefined);
+    return webgpu === undefined || webgpu === "none" ? undefined : webgpu.strided;
   }
 
   async sync(): Promise<void> {
@@ -153,9 +168,18 @@ export class WebgpuBackend implements Backend {
   }
 
   close(): void {
-    if (this.gone === null && this.owned) this.device.destroy();
+    if (this.gone === null) {
+      if (this.owned) this.device.destroy();
+      else {
+        // Its scopes of errors end with it, and the device is left as it was found.
+        this.flush();
+        this.pipelines.unbind();
+        for (const ours of [this.pool, this.staging, this.ring.buffer, this.faults.buffer]) ours.destroy();
+      }
+    }
     this.gone ??= "it was closed";
     this.batch = null;
+    retireAccount(this);
   }
 
   /** Hands the memory that the pool keeps for reuse back to the device. Returns how many buffers that were. */
