@@ -86,7 +86,7 @@ export const choosePlan = (size: ProductSize, limits: Limits): Choice => {
   const { m, n, k, entries } = size;
   const key = `${m},${n},${k},${entries}`;
   let ofDevice = choices.get(limits);
-  if (!ofDevice) choices.set(limits, (ofDevice = new Map()));
+  if (!ofDevice) choices.set(limits, (ofDevice = new Map<string, Choice>()));
   const known = ofDevice.get(key);
   if (known) return known;
   const vendor = vendorOf(limits);
