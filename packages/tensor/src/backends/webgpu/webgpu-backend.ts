@@ -1,6 +1,6 @@
 import type { Backend, Buffer, KernelTime, Launch } from "../../backend.ts";
 import { hostArray, type DType, type TypedArray } from "../../dtype.ts";
-import { DeviceError, IndexError } from "../../error.ts";
+import { DeviceError, IndexError, OutOfMemoryError } from "../../error.ts";
 import { retireAccount } from "../../memory.ts";
 import type { Op, Signature, Slot, WebgpuStep } from "../../op.ts";
 import { BufferPool, type DeviceBuffer } from "./buffer-pool.ts";
@@ -55,7 +55,7 @@ export class WebgpuBackend implements Backend {
     this.device = device as GPUDevice;
     this.limits = limits;
     this.owned = owned;
-    this.pool = new BufferPool(this.device);
+    this.pool = new BufferPool(this.device, (judged) => this.faults.await(judged));
     this.ring = new WordRing(this.device);
     this.pipelines = new Pipelines(this.device, this.ring);
     this.faults = new Faults(this.device);
@@ -77,9 +77,9 @@ export class WebgpuBackend implements Backend {
   }
 
   // Not DeviceBuffer: what is declared to users names no type of WebGPU, which their compiler may not know.
-  alloc(_: DType, length: number): Buffer {
+  alloc(_: DType, length: number, op = "alloc"): Buffer {
     this.open("alloc");
-    return this.pool.take(length * 4);
+    return this.pool.take(length * 4, op);
   }
 
   free(buffer: Buffer): void {
@@ -88,7 +88,7 @@ export class WebgpuBackend implements Backend {
 
   write(buffer: Buffer, data: TypedArray): void {
     this.open("write");
-    const target = buffer as DeviceBuffer;
+    const target = madeBuffer(buffer, "write");
     // Written at once, ahead of what is only encoded: that must not use the buffer.
     if (this.batch && target.batch === this.batches) this.flush();
     const words = data instanceof Uint8Array ? Uint32Array.from(data) : data;
@@ -98,7 +98,7 @@ export class WebgpuBackend implements Backend {
   async read(buffer: Buffer, dtype: DType, offset: number, length: number): Promise<TypedArray> {
     const { encoder } = this.open("read");
     const { last } = this;
-    const source = buffer as DeviceBuffer;
+    const source = madeBuffer(buffer, "read");
     this.endPass();
     // A buffer as large as any may be has no room for the faults beside it: then there are several pieces, the faults in the first.
     const pieces: { readonly staged: Staged; readonly from: number; readonly at: number; readonly bytes: number }[] =
@@ -138,7 +138,7 @@ export class WebgpuBackend implements Backend {
     this.open(name);
     const scratch: DeviceBuffer[] = [];
     try {
-      for (const bytes of scratchBytes) scratch.push(this.pool.take(bytes));
+      for (const bytes of scratchBytes) scratch.push(this.pool.take(bytes, name));
       for (const step of steps) this.dispatch(step, launch, scratch);
     } finally {
       for (const buffer of scratch) this.pool.give(buffer);
@@ -256,7 +256,7 @@ export class WebgpuBackend implements Backend {
     const buffer = "in" in slot ? inputs[slot.in] : "out" in slot ? outputs[slot.out] : scratch[slot.scratch];
     if (!buffer)
       throw new DeviceError(`${op.name}: its plan binds a tensor that is not there: ${JSON.stringify(slot)}`);
-    return buffer as DeviceBuffer;
+    return madeBuffer(buffer, op.name);
   }
 
   /** The open batch, or a new one. */
@@ -325,3 +325,13 @@ export class WebgpuBackend implements Backend {
     }
   }
 }
+
+/** @throws OutOfMemoryError when the device had no room for the buffer. */
+const madeBuffer = (buffer: Buffer, op: string): DeviceBuffer => {
+  const made = buffer as DeviceBuffer;
+  if (made.broken)
+    throw new OutOfMemoryError(
+      `${op}: one of its tensors was never made, since the device had no room for it; free it, and make it again`,
+    );
+  return made;
+};
