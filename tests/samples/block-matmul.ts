@@ -62,6 +62,8 @@ const deep = sparse(BlockLayout.fromMask(deepMask, 2, 512, 16), [32, 8192]);
 const small = sparse(holes(4), [12, 20]);
 const medium = sparse(holes(16), [48, 80]);
 const odd = sparse(ragged, [19, 21]);
+const wide = sparse(holes(32), [96, 160]);
+const widest = sparse(holes(64), [192, 320]);
 const empty = sparse(noBlock, [32, 32]);
 
 export const blockMatmulSamples = {
@@ -86,6 +88,8 @@ export const blockMatmulSamples = {
     { args: [normal(9, 32), empty, normal(32), { activation: "gelu" }], note: "gelu of the bias alone" },
     { args: [normal(9, 20), small, normal(12), { activation: "geluTanh" }], note: "gelu by tanh" },
     { args: [normal(9, 20), small, null, { activation: "relu" }], note: "relu", noGradient: "a corner" },
+    { args: [normal(9, 160), wide, normal(96)], note: "blocks of 32" },
+    { args: [normal(9, 320), widest, normal(192)], note: "blocks of 64" },
     {
       args: [normal(6, 12), small],
       throws:
@@ -117,6 +121,8 @@ export const blockMatmulSamples = {
     { args: [normal(7, 32), empty], note: "no block" },
     { args: [normal(0, 12), small], note: "no token" },
     { args: [normal(6, 12).transposed, small], note: "transposed view" },
+    { args: [normal(9, 96), wide], note: "blocks of 32" },
+    { args: [normal(9, 192), widest], note: "blocks of 64" },
     {
       args: [normal(6, 20), small],
       throws: /dds: expected a left factor \[\.\.\., 12\] for the \[12, 20\] matrix, got \[6, 20\]/,
@@ -140,6 +146,8 @@ export const blockMatmulSamples = {
     { args: [normal(32, 7), normal(7, 32), index(noBlock, [32, 32])], note: "no block" },
     { args: [normal(12, 0), normal(0, 20), index(holes(4), [12, 20])], note: "no token: zeros" },
     { args: [normal(12, 6).transposed, normal(6, 20).strided, index(holes(4), [12, 20])], note: "views" },
+    { args: [normal(96, 9), normal(9, 160), index(holes(32), [96, 160])], note: "blocks of 32" },
+    { args: [normal(192, 9), normal(9, 320), index(holes(64), [192, 320])], note: "blocks of 64" },
     {
       args: [normal(12, 6), normal(5, 20), index(holes(4), [12, 20])],
       throws: /sdd: expected one row of dy for each row of x, got \[6, 12\] and \[5, 20\]/,

@@ -83,6 +83,7 @@ export const matmulSamples = {
       note: "not finite",
       noGradient: "infinite",
     },
+    { args: [normal(4100), normal(4100)], note: "a long dot product, in parts that do not divide it" },
     {
       args: [normal(4, 5), normal(6, 7)],
       throws: /matmul: inner sizes differ, \[4, 5\] @ \[6, 7\] \(5 ≠ 6\); transpose the right side\?/,

@@ -34,6 +34,26 @@ export const conformance = (family: string, functions: object, table: object, to
   });
 };
 
+/** The same samples on one more device, without those that are refused. */
+export const conformanceOn = (
+  device: Backend,
+  family: string,
+  functions: object,
+  table: object,
+  tolerance: FamilyTolerance,
+): void => {
+  describe(family, () => {
+    afterEach(() => setDefaultDevice(cpu));
+    for (const [name, samples] of Object.entries(table) as [string, readonly AnySample[]][]) {
+      const call = (functions as { readonly [name: string]: AnyFunction })[name]!;
+      for (const [i, sample] of samples.entries())
+        if (!sample.throws)
+          it(`${name} ${sample.note ?? ""} #${i} agrees with the reference`, () =>
+            agreesOn(device, call, sample, tolerance, hash(`${name}${i}`)));
+    }
+  });
+};
+
 const hash = (text: string): number =>
   [...text].reduce((h, char) => Math.imul(h ^ char.charCodeAt(0), 16777619) >>> 0, 2166136261);
 
@@ -60,24 +80,33 @@ const agrees = (
   seed: number,
 ): void => {
   for (const device of devices.filter((device) => device !== gpu || inject("gpuSamples") === "all" || seed % 4 === 0))
-    it(`${title} agrees with the reference on ${device.name}`, () =>
-      withoutLeaks(async () => {
-        const [want, got] = [await evaluate(call, sample, seed, oracle), await evaluate(call, sample, seed, device)];
-        expect(got.outputs.length).toBe(want.outputs.length);
-        for (const [i, output] of want.outputs.entries())
-          expect(difference(got.outputs[i]!, output, sample.within ?? tolerance.forward), `output ${i}`).toBeNull();
-        expect(got.gradients.length).toBe(want.gradients.length);
-        for (const [i, gradient] of want.gradients.entries())
-          if (gradient)
-            expect(
-              difference(got.gradients[i]!, gradient, sample.gradientWithin ?? tolerance.gradient),
-              `gradient ${i}`,
-            ).toBeNull();
-      }));
+    it(`${title} agrees with the reference on ${device.name}`, () => agreesOn(device, call, sample, tolerance, seed));
   // On the oracle, wherever that runs.
   if (!sample.noGradient && typeof document === "undefined")
     it(`${title} has the gradient of finite differences`, () => withoutLeaks(() => checkGradient(call, sample, seed)));
 };
+
+/** Outputs and gradients on a device against the reference's. */
+const agreesOn = (
+  device: Backend,
+  call: AnyFunction,
+  sample: AnySample,
+  tolerance: FamilyTolerance,
+  seed: number,
+): Promise<void> =>
+  withoutLeaks(async () => {
+    const [want, got] = [await evaluate(call, sample, seed, oracle), await evaluate(call, sample, seed, device)];
+    expect(got.outputs.length).toBe(want.outputs.length);
+    for (const [i, output] of want.outputs.entries())
+      expect(difference(got.outputs[i]!, output, sample.within ?? tolerance.forward), `output ${i}`).toBeNull();
+    expect(got.gradients.length).toBe(want.gradients.length);
+    for (const [i, gradient] of want.gradients.entries())
+      if (gradient)
+        expect(
+          difference(got.gradients[i]!, gradient, sample.gradientWithin ?? tolerance.gradient),
+          `gradient ${i}`,
+        ).toBeNull();
+  });
 
 interface Built {
   readonly args: readonly unknown[];

@@ -14,7 +14,7 @@ declare module "vitest" {
  * No kernel relies on workgroup memory being zero at first, and SwiftShader spends a second for each shader on code that zeroes it. In
  * browsers, where this has no effect, the same shaders are tested with it.
  */
-const dawn = ["enable-dawn-features=allow_unsafe_apis,disable_workgroup_init"];
+export const dawn = ["enable-dawn-features=allow_unsafe_apis,disable_workgroup_init"];
 
 /** The WebGPU device of this machine, or why there is none. */
 const openGpu = async (): Promise<WebgpuBackend | string> => {

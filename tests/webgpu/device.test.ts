@@ -1,6 +1,7 @@
 import {
   DeviceError,
   devices,
+  memory,
   openDevice,
   resolveDevice,
   scope,
@@ -9,6 +10,7 @@ import {
   type WebgpuBackend,
 } from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
+import { dawn } from "../support/devices.ts";
 import { deviceBehind, onWebgpu, openAgain, ownDevice } from "./on-webgpu.ts";
 
 describe("devices", () => {
@@ -74,6 +76,67 @@ onWebgpu("the webgpu device", (gpu) => {
     } finally {
       own.destroy();
     }
+  });
+
+  it("is left as it was found when we close: none of our buffers, none of our error scopes", async () => {
+    const own = await ownDevice();
+    try {
+      const made = new Set<GPUBuffer>();
+      const create = own.createBuffer.bind(own);
+      own.createBuffer = (descriptor) => {
+        const buffer = create(descriptor);
+        made.add(buffer);
+        const destroy = buffer.destroy.bind(buffer);
+        buffer.destroy = () => {
+          made.delete(buffer);
+          return destroy();
+        };
+        return buffer;
+      };
+      const backend = (await openDevice(own)) as WebgpuBackend;
+      const x = tensor([1, 2, 3.5], [3], { device: backend });
+      expect(await scope(() => ({ total: sum(x).item() })).total).toBe(6.5);
+      // One read is on its way, and one launch not yet submitted.
+      const last = x.data();
+      scope((): void => void sum(x));
+      expect(made.size).toBeGreaterThan(4);
+      backend.close();
+      await expect(last).rejects.toThrow(/webgpu cannot be used, it was closed/);
+      expect([...made].map(({ label }) => label)).toEqual([]);
+      await expect(own.popErrorScope()).rejects.toThrow();
+      expect(backend.deviceBytes.live).toBe(0);
+      x.dispose();
+    } finally {
+      own.destroy();
+    }
+  });
+
+  it("is not opened with other toggles of Dawn than the process has: they would be ignored", async () => {
+    if (typeof document !== "undefined") return;
+    const other = { dawn: ["enable-dawn-features=dump_shaders"] };
+    const message =
+      /^webgpu: expected the toggles of Dawn that this process started with, \[.*\], got \[enable-dawn-features=dump_shaders\]; name them at the first call, or use another process$/;
+    for (const name of ["webgpu", "auto"] as const) await expect(openDevice(name, other)).rejects.toThrow(message);
+    expect((await devices(other))[2]!.available).toMatch(message);
+    expect((await openDevice("webgpu", { dawn })).name).toBe("webgpu");
+  });
+
+  it("counts memory of lost and reopened devices together, until what was lost is freed", async () => {
+    const first = await openAgain();
+    const bytes = (): number => memory()["webgpu"]?.bytes ?? 0;
+    const before = bytes();
+    const x = tensor([1, 2, 3], [3], { device: first });
+    first.close();
+    const second = await openAgain();
+    const y = tensor([4], [1], { device: second });
+    expect(bytes()).toBe(before + 16);
+    y.dispose();
+    expect(bytes()).toBe(before + 12);
+    x.dispose();
+    expect(bytes()).toBe(before);
+    second.close();
+    // Nothing of it is left on any open one.
+    if (before === 0) expect(memory()).not.toHaveProperty("webgpu");
   });
 
   it("is opened anew after it was closed, and what was closed says so", async () => {

@@ -17,6 +17,8 @@ import {
   sum,
   tensor,
   zeros,
+  type Op,
+  type Signature,
   type Tensor,
   type WebgpuBackend,
 } from "@tessera/tensor";
@@ -83,6 +85,17 @@ onWebgpu("faults on webgpu", (gpu) => {
       expect([...(await kept.data())]).toEqual([1, 1, 1, 1]);
       await works(gpu);
       kept.dispose();
+    }));
+
+  it("an op of JavaScript that names no webgpu kernel is refused like one that has none", () =>
+    withoutLeaks(() => {
+      const kernels = { reference: () => {}, cpu: "reference" } as unknown as Op<Signature>["kernels"];
+      const op: Op<Signature> = { name: "elsewhere", infer: () => [{ shape: [1], dtype: "float32" }], kernels };
+      expect(() => scope((): void => void run(op, [ones([1])]))).toThrow(
+        new DeviceError(
+          'elsewhere: expected an op with a webgpu kernel, got one without; move its inputs with await x.to("cpu")',
+        ),
+      );
     }));
 
   it("reading finds it too, and the failure is told once", () =>

@@ -37,6 +37,23 @@ it.runIf(process.platform === "linux")(
   },
 );
 
+it('an adapter that gives no device is a typed error, and "auto" is the cpu then', async () => {
+  const gpu = `{ requestAdapter: async () => ({
+    info: { vendor: "acme", architecture: "", description: "card" }, features: new Set(), limits: {},
+    requestDevice: async () => { throw new Error("out of devices"); },
+  }) }`;
+  const define = `Object.defineProperty(globalThis, "navigator", { value: { gpu: ${gpu} }, configurable: true });`;
+  const result = await printed(["--import", `data:text/javascript,${encodeURIComponent(define)}`], {});
+  const message = expect.stringMatching(
+    /^webgpu: the adapter acme card gave no device \(out of devices\); close what else uses the GPU, and try again\./,
+  ) as unknown;
+  expect(result).toMatchObject({
+    webgpu: { name: "webgpu", available: true },
+    auto: "cpu",
+    error: { name: "DeviceError", message },
+  });
+});
+
 it("without the package webgpu, they say how to install it", async () => {
   const hook = `export const resolve = (name, context, next) => {
     if (name === "webgpu") throw new Error("Cannot find package 'webgpu'");

@@ -1,6 +1,6 @@
 import { openDevice, setDefaultDevice, type WebgpuBackend } from "@tessera/tensor";
 import { afterAll, beforeAll, describe } from "vitest";
-import { gpu, skippedWithoutGpu } from "../support/devices.ts";
+import { dawn, gpu, skippedWithoutGpu } from "../support/devices.ts";
 
 /** Tests of what only this device has, with it as the default one; one skipped test where there is no adapter. */
 export const onWebgpu = (name: string, tests: (gpu: WebgpuBackend) => void): void => {
@@ -17,11 +17,11 @@ export const onWebgpu = (name: string, tests: (gpu: WebgpuBackend) => void): voi
 /** The platform's device behind a backend, for a test that takes it away. */
 export const deviceBehind = (backend: WebgpuBackend): GPUDevice => Reflect.get(backend, "device") as GPUDevice;
 
-/** A device that is nobody else's. */
+/** A device that is nobody else's, with the limits that every device has. */
 export const ownDevice = async (): Promise<GPUDevice> => {
   // In Node the package's object is held by the first device; asking through a second one is what a caller would do.
   const { create } = await import("webgpu");
-  held ??= create([]);
+  held ??= create([...dawn]);
   const adapter = await held.requestAdapter();
   return adapter!.requestDevice();
 };

@@ -87,6 +87,26 @@ onWebgpu("reading and writing on webgpu", (gpu) => {
       x.dispose();
     }));
 
+  it("reads in pieces what is too large for one buffer of the host", () =>
+    withoutLeaks(async () => {
+      const staging = Reflect.get(gpu, "staging") as { most: number };
+      const { most } = staging;
+      const data = Float32Array.from({ length: 5000 }, (_, i) => i - 7);
+      const [x, flags] = [tensor(data, [5000]), tensor(Array.from(data, (v) => v % 3 === 0))];
+      // Not a whole number of pieces, and less room in the first, which has the faults.
+      staging.most = 2 ** 14;
+      const read = Promise.all(
+        scope(() => ({ all: [x, flags, slice(x, 0, { start: 4990 })].map((one) => one.data()) })).all,
+      );
+      staging.most = most;
+      const [all, bools, end] = await read;
+      expect(all).toEqual(data);
+      expect(bools).toEqual(Uint8Array.from(data, (v) => Number(v % 3 === 0)));
+      expect(end).toEqual(data.slice(4990));
+      x.dispose();
+      flags.dispose();
+    }));
+
   it("write and free never overtake work that was launched before them", () =>
     withoutLeaks(async () => {
       const reads: Promise<number>[] = [];

@@ -1,28 +1,57 @@
-import { defineOp, geluBackward, linear, matmul, reference, run, scope, transpose, type Tensor } from "@tessera/tensor";
-import { choosePlan, planProduct, TILE_PLANS, type Choice, type Form, type Runs } from "@tessera/tensor/webgpu";
+import {
+  add,
+  defineOp,
+  dispose,
+  gelu,
+  geluBackward,
+  linear,
+  matmul,
+  reference,
+  relu,
+  run,
+  scope,
+  transpose,
+  type Backend,
+  type Tensor,
+} from "@tessera/tensor";
+import {
+  choosePlan,
+  fitsDevice,
+  planProduct,
+  TILE_PLANS,
+  tileBytes,
+  type Choice,
+  type Form,
+  type Runs,
+  type WebgpuActivation,
+} from "@tessera/tensor/webgpu";
 import { describe, expect, it } from "vitest";
 import { difference, valuesOf } from "../support/close.ts";
 import { normal } from "../support/generate.ts";
 import { withoutLeaks } from "../support/leaks.ts";
 import { onWebgpu } from "./on-webgpu.ts";
 
-/** Which way each operand's memory runs. */
-interface Layouts {
+/** A product to check a plan with. */
+interface Product {
+  readonly size: readonly [m: number, k: number, n: number];
+  /** Which way each operand's memory runs: A lies [m, k] along k, else [k, m], and B [n, k] or [k, n]. */
   readonly a: Runs;
   readonly b: Runs;
+  readonly choice: Choice;
+  readonly form: Form;
+  /** So many products at once. */
+  readonly entries?: number;
+  /** f(A B + bias), and A B + bias as a second output. */
+  readonly activation?: WebgpuActivation;
 }
 
-/** A product with a plan that is given, not chosen. Operands lie [m, k] or [k, m], and [n, k] or [k, n]. */
-const productOp = (
-  name: string,
-  [m, k, n]: readonly [number, number, number],
-  { a, b }: Layouts,
-  choice: Choice,
-  form: Form,
-) =>
-  defineOp<{ inputs: [a: Tensor, b: Tensor]; outputs: [c: Tensor] }>({
-    name,
-    infer: () => [{ shape: [m, n], dtype: "float32" }],
+/** The product as an op, with a plan that is given, not chosen. */
+const productOp = ({ size: [m, k, n], a, b, choice, form, entries = 1, activation }: Product) => {
+  const spec = { shape: [entries, m, n], dtype: "float32" } as const;
+  const layer = activation !== undefined;
+  return defineOp<{ inputs: Tensor[]; outputs: Tensor[] }>({
+    name: `${choice.plan.name} ${form}`,
+    infer: () => (layer ? [spec, spec] : [spec]),
     kernels: {
       reference: () => {},
       cpu: "reference",
@@ -30,19 +59,19 @@ const productOp = (
         plan: (_, limits) =>
           planProduct(
             {
-              ...{ label: name, m, n, k, batch: [], bias: null, pre: null, activation: "none", out: { out: 0 } },
+              ...{ label: "forced", m, n, k, batch: [entries], activation: activation ?? "none", out: { out: 0 } },
               a: {
                 slot: { in: 0 },
                 ...(a === "along" ? { across: k, along: 1 } : { across: 1, along: m }),
-                batch: [],
-                offset: 0,
+                ...{ batch: [m * k], offset: 0 },
               },
               b: {
                 slot: { in: 1 },
                 ...(b === "along" ? { across: k, along: 1 } : { across: 1, along: n }),
-                batch: [],
-                offset: 0,
+                ...{ batch: [k * n], offset: 0 },
               },
+              bias: layer ? { slot: { in: 2 }, offset: 0 } : null,
+              pre: layer ? { out: 1 } : null,
             },
             { ...limits, software: form === "rolled" ? 1 : 0 },
             choice,
@@ -50,41 +79,109 @@ const productOp = (
       },
     },
   });
+};
 
 onWebgpu("tile plans", (gpu) => {
-  const check = async (size: readonly [number, number, number], layouts: Layouts, choice: Choice, form: Form) =>
+  const check = (product: Product) =>
     withoutLeaks(async () => {
+      const { size, a, b, entries = 1, activation } = product;
       const [m, k, n] = size;
-      const shapes = [layouts.a === "along" ? [m, k] : [k, m], layouts.b === "along" ? [n, k] : [k, n]] as const;
-      const product = productOp(`${choice.plan.name} ${form}`, size, layouts, choice, form);
-      const on = (device: typeof reference | typeof gpu) =>
-        shapes.map((shape, i) => normal(...shape).make(i + 1, device)) as [Tensor, Tensor];
-      const got = scope(() => run(product, on(gpu))[0]);
+      const shapes = [
+        [entries, ...(a === "along" ? [m, k] : [k, m])],
+        [entries, ...(b === "along" ? [n, k] : [k, n])],
+        ...(activation === undefined ? [] : [[n]]),
+      ];
+      const on = (device: Backend) => shapes.map((shape, i) => normal(...shape).make(i + 1, device));
+      const got = scope(() => run(productOp(product), on(gpu)));
       const want = scope(() => {
-        const [a, b] = on(reference);
-        return matmul(layouts.a === "along" ? a : transpose(a, 0, 1), layouts.b === "along" ? transpose(b, 0, 1) : b);
+        const [left, right, bias] = on(reference) as [Tensor, Tensor, Tensor?];
+        const sums = matmul(
+          a === "along" ? left : transpose(left, 1, 2),
+          b === "along" ? transpose(right, 1, 2) : right,
+        );
+        if (!bias) return [sums];
+        const pre = add(sums, bias);
+        return [activation === "gelu" ? gelu(pre) : relu(pre), pre];
       });
-      expect(difference(await valuesOf(got), await valuesOf(want), { relative: 1e-5 })).toBeNull();
-      got.dispose();
-      want.dispose();
+      for (const [i, one] of want.entries())
+        expect(difference(await valuesOf(got[i]!), await valuesOf(one), { relative: 1e-5 }), `output ${i}`).toBeNull();
+      dispose([got, want]);
     });
 
   // Beyond one tile in both directions, off the tile's and the vec4's width, and with k in uneven parts.
   describe.each(TILE_PLANS.map((plan) => [plan.name, plan] as const))("%s", (_, plan) => {
-    const limit = gpu.limits["maxComputeInvocationsPerWorkgroup"]!;
-    const fits = (plan.bm / plan.tm) * (plan.bn / plan.tn) <= limit;
+    const { bm, bn, bk } = plan;
+    const one = { plan, parts: 1 };
+    const four = { plan, parts: 4 };
+    const fits = fitsDevice(plan, gpu.limits);
     it.runIf(fits)("multiplies in its rolled form, at odd sizes", () =>
-      check([plan.bm + 5, 37, plan.bn + 3], { a: "along", b: "across" }, { plan, parts: 1 }, "rolled"),
+      check({ size: [bm + 5, 37, bn + 3], a: "along", b: "across", choice: one, form: "rolled" }),
+    );
+    // SwiftShader takes minutes to compile this form of the two smallest.
+    const compiles = plan.name !== "tall" && plan.name !== "flat";
+    it.runIf(fits && compiles)("multiplies in its unrolled form, at odd sizes", () =>
+      check({ size: [bm + 5, bk + 1, bn + 3], a: "along", b: "across", choice: one, form: "unrolled" }),
     );
     it.runIf(fits)("multiplies in its unrolled form, at sizes that it does not divide", () =>
-      check([plan.bm + 4, 36, plan.bn + 8], { a: "across", b: "along" }, { plan, parts: 1 }, "unrolled"),
+      check({ size: [bm + 4, 36, bn + 8], a: "across", b: "along", choice: one, form: "unrolled" }),
     );
     it.runIf(fits)("multiplies whole tiles without a test", () =>
-      check([plan.bm, 2 * plan.bk, plan.bn], { a: "along", b: "along" }, { plan, parts: 1 }, "unrolled"),
+      check({ size: [bm, 2 * bk, bn], a: "along", b: "along", choice: one, form: "unrolled" }),
     );
     it.runIf(fits)("adds up parts of k", () =>
-      check([plan.bm, 5 * plan.bk + 4, plan.bn], { a: "across", b: "across" }, { plan, parts: 3 }, "rolled"),
+      check({ size: [bm, 5 * bk + 4, bn], a: "across", b: "across", choice: { plan, parts: 3 }, form: "rolled" }),
     );
+    it.runIf(fits)("adds up fewer parts of k than were asked for where whole steps use it up", () =>
+      check({ size: [bm, 4 * bk + 4, bn], a: "across", b: "across", choice: four, form: "rolled" }),
+    );
+    // Each way to write sums down: element by element, vec4s with a test and without, and by another dispatch.
+    it.runIf(fits)("applies a bias and an activation to each of several products, at odd sizes", () =>
+      check({
+        ...{ size: [bm + 1, 7, bn + 2], a: "along", b: "along", choice: one, form: "rolled" },
+        ...{ entries: 3, activation: "gelu" },
+      }),
+    );
+    it.runIf(fits)(
+      "applies a bias and an activation to each of several products, at sizes that it does not divide",
+      () =>
+        check({
+          ...{ size: [bm + 4, bk + 4, bn + 4], a: "along", b: "across", choice: one, form: "unrolled" },
+          ...{ entries: 2, activation: "relu" },
+        }),
+    );
+    it.runIf(fits)("applies a bias and an activation to each of several products, in whole tiles", () =>
+      check({
+        ...{ size: [bm, bk, bn], a: "across", b: "along", choice: one, form: "unrolled" },
+        ...{ entries: 2, activation: "relu" },
+      }),
+    );
+    it.runIf(fits)("applies a bias and an activation to each of several products, after their parts are added", () =>
+      check({
+        ...{ size: [bm + 1, 3 * bk, 9], a: "along", b: "across", choice: four, form: "rolled" },
+        ...{ entries: 2, activation: "gelu" },
+      }),
+    );
+  });
+
+  it("multiply more matrices than one dimension of a dispatch has workgroups", () =>
+    check({
+      ...{ size: [4, 4, 4], a: "along", b: "along", form: "rolled", entries: 65535 + 5 },
+      choice: { plan: { name: "tiny", bm: 4, bn: 4, bk: 4, tm: 4, tn: 4, stages: 1 }, parts: 1 },
+    }));
+
+  it("leave no part of k empty: one that began beyond its end would not stop", () => {
+    const operand = { slot: { in: 0 }, across: 4100, along: 1, batch: [], offset: 0 };
+    const sums = { bias: null, pre: null, activation: "none", out: { out: 0 } } as const;
+    const plan = TILE_PLANS.find(({ name }) => name === "small")!;
+    for (let parts = 1; parts <= 64; parts++) {
+      const product = { label: "matmul", m: 1, n: 1, k: 4100, batch: [], a: operand, b: operand, ...sums };
+      const { steps, scratchBytes } = planProduct(product, gpu.limits, { plan, parts });
+      const [k, kPart, made] = (steps[0]!.words as number[]).slice(5);
+      expect(k).toBe(4100);
+      expect((made! - 1) * kPart!).toBeLessThan(4100);
+      expect(made! * kPart!).toBeGreaterThanOrEqual(4100);
+      expect(scratchBytes ?? [4]).toEqual([4 * made!]);
+    }
   });
 
   it("are chosen by cost: whole tiles for large products, parts of k where there would be few of them", () => {
@@ -103,6 +200,29 @@ onWebgpu("tile plans", (gpu) => {
     expect(choose(8192, 3072, 768)).toEqual(["wide", 1]);
     expect(choose(128, 4096, 128)[1]).toBeGreaterThan(8);
     expect(choose(64, 64, 64)).toEqual(["small", 1]);
+  });
+
+  it("of one device are not taken for those of another, whose limits differ", () => {
+    const size = { m: 4096, n: 4096, k: 512, entries: 1 };
+    const large = {
+      "vendor:nvidia": 1,
+      maxComputeInvocationsPerWorkgroup: 1024,
+      maxComputeWorkgroupStorageSize: 49152,
+      maxStorageBufferBindingSize: 2 ** 31,
+    };
+    const standard = { ...large, maxComputeInvocationsPerWorkgroup: 256, maxComputeWorkgroupStorageSize: 16384 };
+    for (const limits of [large, standard, large]) {
+      const { plan } = choosePlan(size, limits);
+      expect(tileBytes(plan)).toBeLessThanOrEqual(limits.maxComputeWorkgroupStorageSize);
+      expect(tileBytes(plan) > 16384).toBe(limits === large);
+    }
+  });
+
+  it("make no parts of k whose sums no buffer could hold", () => {
+    const size = { m: 512, n: 512, k: 65536, entries: 1 };
+    const limits = { ...gpu.limits, "vendor:google": 0, "vendor:nvidia": 1, maxStorageBufferBindingSize: 2 ** 22 };
+    expect(choosePlan(size, { ...limits, maxStorageBufferBindingSize: 2 ** 30 }).parts).toBeGreaterThan(4);
+    expect(choosePlan(size, limits).parts).toBeLessThanOrEqual(4);
   });
 
   it("apply what follows a product after its parts are added", () =>

@@ -22,8 +22,11 @@ export interface Launch {
  */
 export interface Backend {
   readonly name: string;
-  /** Memory for `length` elements, contents undefined. Throws OutOfMemoryError and changes nothing when there is none. */
-  alloc(dtype: DType, length: number): Buffer;
+  /**
+   * Memory for `length` elements, contents undefined. Throws OutOfMemoryError and changes nothing when there is none; a device that knows
+   * only later says so at the next `read` or `sync`. `op`: what asks for it, for messages.
+   */
+  alloc(dtype: DType, length: number, op?: string): Buffer;
   free(buffer: Buffer): void;
   /** Copies host data to the start of the buffer. */
   write(buffer: Buffer, data: TypedArray): void;

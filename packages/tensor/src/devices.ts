@@ -1,6 +1,7 @@
 import { registerDevice, resolveDevice, openDevices, type Backend } from "./backend.ts";
 import {
   adoptWebgpu,
+  checkToggles,
   findAdapter,
   openWebgpu,
   type AdapterDescription,
@@ -40,8 +41,8 @@ const openGpu = (): WebgpuBackend | null => {
 };
 
 /**
- * Opens a device, or returns it when it is open already. `"auto"` is a hardware GPU where there is one and `cpu` elsewhere: never a
- * software adapter. A `GPUDevice` stays its owner's; its limits are what tensors may use.
+ * Opens a device, or returns it when it is open already. `"auto"` is a hardware GPU where there is one that gives a device and `cpu`
+ * elsewhere: never a software adapter. A `GPUDevice` stays its owner's; its limits are what tensors may use.
  *
  * @throws DeviceError with the reason and what to do when there is no such device.
  * @example
@@ -52,9 +53,15 @@ export const openDevice = async (
   options: WebgpuOptions = {},
 ): Promise<Backend> => {
   if (typeof device !== "string") return registerDevice(adoptWebgpu(device));
+  if (device !== "webgpu" && device !== "auto") return resolveDevice(device);
+  checkToggles(options);
   if (device === "webgpu") return openGpu() ?? registerDevice(await openWebgpu(options));
-  if (device !== "auto") return resolveDevice(device);
   const found = await findAdapter(options);
   if (found instanceof DeviceError || found.software) return resolveDevice("cpu");
-  return openGpu() ?? registerDevice(await openWebgpu(options));
+  try {
+    return openGpu() ?? registerDevice(await openWebgpu(options));
+  } catch (error) {
+    if (error instanceof DeviceError) return resolveDevice("cpu");
+    throw error;
+  }
 };

@@ -82,8 +82,11 @@ export interface WebgpuStep {
   readonly shader: Shader;
   readonly bind: readonly Slot[];
   readonly words?: readonly WebgpuWord[];
-  /** A plain number may be spread over x and y: the shader counts `group.x + group.y * groups.x`, and those too many do nothing. */
-  readonly workgroups: number | readonly [x: number, y: number, z: number];
+  /**
+   * How many; a dim of a dispatch has only 65,535, so they may be spread over x and y, and a few more of them may run. The shader
+   * counts `group.x + group.y * groups.x`, and those too many do nothing.
+   */
+  readonly workgroups: number;
   /**
    * What to say when the kernel reports an index that it cannot use. The shader's last member of `Words` is then `fault: u32`, and its
    * last buffer `fault`: see FAULT in backends/webgpu/snippets.wgsl.ts.

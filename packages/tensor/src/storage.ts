@@ -18,11 +18,12 @@ export class Storage {
   private counts = 1;
   private held: Buffer | null;
 
-  constructor(device: Backend, dtype: DType, length: number) {
+  /** `op`: what it is made for, for messages. */
+  constructor(device: Backend, dtype: DType, length: number, op?: string) {
     this.device = device;
     this.dtype = dtype;
     this.length = length;
-    this.held = device.alloc(dtype, length);
+    this.held = device.alloc(dtype, length, op);
     const account = accountOf(device);
     account.storages++;
     account.bytes += this.bytes;

@@ -65,7 +65,7 @@ export class Tensor implements Layout {
 
   /** A new contiguous tensor with undefined contents. */
   static empty(shape: Shape, dtype: DType, device: Backend = defaultDevice(), origin = "empty"): Tensor {
-    const storage = new Storage(device, dtype, numel(shape));
+    const storage = new Storage(device, dtype, numel(shape), origin);
     return new Tensor(storage, { shape, dtype, strides: contiguousStrides(shape), offset: 0 }, origin);
   }
 

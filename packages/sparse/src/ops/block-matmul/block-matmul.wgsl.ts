@@ -55,13 +55,14 @@ const planLines = (product: Line, limits: Limits): Plan<WebgpuStep> => {
   const turn = !permuted && blockSize === 64 && tokens >= TURNED_FROM;
   const copy = blocks > 0 && (turn || values.offset % 4 !== 0);
   const runs = permuted || turn ? "across" : "along";
-  const plan = linePlan(blockSize, runs);
+  const plan = linePlan(blockSize, runs, limits);
   const offsets = [x.offset, bias?.offset ?? 0];
   const access = accessOf([from, to], offsets, blockSize, tokens % plan.bm === 0);
   const size = blocks * blockSize ** 2;
+  const [tiles, count] = [Math.ceil(tokens / plan.bm), Math.ceil(to / blockSize)];
   const lines: WebgpuStep = {
     shader: lineShader(
-      ...([label, blockSize, formFor(limits), access, permuted, runs] as const),
+      ...([label, blockSize, plan, formFor(limits), access, permuted, runs] as const),
       ...([activation, bias !== null, pre !== null] as const),
     ),
     bind: [
@@ -75,10 +76,10 @@ const planLines = (product: Line, limits: Limits): Plan<WebgpuStep> => {
       ...(pre ? [{ out: 1 }] : []),
     ],
     words: [
-      ...[tokens, from, to, x.offset, copy ? 0 : values.offset],
+      ...[tiles, count, tokens, from, to, x.offset, copy ? 0 : values.offset],
       ...[pointers.layout.offset, indices.layout.offset, permutation?.layout.offset ?? 0, bias?.offset ?? 0],
     ],
-    workgroups: [Math.ceil(tokens / plan.bm), Math.ceil(to / blockSize), 1],
+    workgroups: tiles * count,
   };
   if (!copy) return { steps: [lines] };
   const copied: WebgpuStep = {
@@ -146,8 +147,10 @@ export const sddWgsl: Planner<SddSignature, WebgpuStep> = {
     const blocks = col.shape[0]!;
     const plan = blockPlan(blockSize);
     const groups = Math.ceil(blocks / (plan.diagonal ?? 1));
-    const parts = partsOf(tokens, groups);
-    const part = Math.ceil(tokens / parts / plan.bk) * plan.bk;
+    const wanted = partsOf(tokens, groups);
+    const part = Math.ceil(tokens / wanted / plan.bk) * plan.bk;
+    // Parts of whole steps may use the tokens up sooner.
+    const parts = tokens === 0 ? 1 : Math.ceil(tokens / part);
     const access = accessOf(shape, [dy.offset, x.offset], blockSize, tokens % plan.bk === 0);
     const rows = { scratch: 0 };
     const split = parts > 1;
@@ -163,8 +166,8 @@ export const sddWgsl: Planner<SddSignature, WebgpuStep> = {
       {
         shader: blockShader(blockSize, formFor(limits), access),
         bind: [{ in: 0 }, { in: 1 }, rows, { in: 3 }, split ? { scratch: 1 } : { out: 0 }],
-        words: [tokens, part, blocks, shape[0], shape[1], dy.offset, x.offset, 0, col.offset],
-        workgroups: [groups, parts, 1],
+        words: [...[groups, parts, tokens, part, blocks, shape[0], shape[1]], ...[dy.offset, x.offset, 0, col.offset]],
+        workgroups: groups * parts,
       },
     ];
     const slots = { from: { scratch: 1 }, to: { out: 0 }, pre: null, bias: null };

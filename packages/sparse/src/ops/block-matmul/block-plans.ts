@@ -1,4 +1,4 @@
-import type { Runs, TilePlan } from "@tessera/tensor/webgpu";
+import { fitsDevice, type Runs, type TilePlan } from "@tessera/tensor/webgpu";
 
 /** The largest divisor of the block size that is a multiple of 4, and at most 16: what a step of k takes. */
 const stepOf = (blockSize: number): number => {
@@ -7,20 +7,38 @@ const stepOf = (blockSize: number): number => {
 };
 
 /**
- * Tiles of x Wᵀ and of dy W: some tokens by one line of blocks, whose memory runs along k or across. Those of 64 and 32 were the fastest of a
- * sweep on an NVIDIA H100.
+ * Candidates for x Wᵀ and dy W: some tokens by one line of blocks, whose memory runs along k or across. The first of 64 and of 32 was the
+ * fastest of a sweep on an NVIDIA H100; what comes after it takes less workgroup memory, the last one no more than WebGPU's default.
  */
-export const linePlan = (blockSize: number, runs: Runs): TilePlan => {
-  const name = `line${blockSize} ${runs}`;
+export const linePlans = (blockSize: number, runs: Runs): readonly TilePlan[] => {
+  const [name, less] = [`line${blockSize} ${runs}`, `line${blockSize} ${runs}, less memory`];
   if (blockSize === 64)
     return runs === "across"
-      ? { name, bm: 128, bn: 64, bk: 16, tm: 8, tn: 4, stages: 2 }
-      : { name, bm: 256, bn: 64, bk: 16, tm: 8, tn: 8, stages: 1 };
-  if (blockSize === 32) return { name, bm: 256, bn: 32, bk: 8, tm: 8, tn: 4, stages: 2 };
-  return { name, bm: blockSize > 32 ? 64 : 128, bn: blockSize, bk: stepOf(blockSize), tm: 4, tn: 4, stages: 2 };
+      ? [
+          { name, bm: 128, bn: 64, bk: 16, tm: 8, tn: 4, stages: 2 },
+          { name: less, bm: 128, bn: 64, bk: 8, tm: 8, tn: 4, stages: 2 },
+        ]
+      : [
+          { name, bm: 256, bn: 64, bk: 16, tm: 8, tn: 8, stages: 1 },
+          { name: less, bm: 256, bn: 64, bk: 8, tm: 8, tn: 8, stages: 1 },
+        ];
+  if (blockSize === 32)
+    return [
+      { name, bm: 256, bn: 32, bk: 8, tm: 8, tn: 4, stages: 2 },
+      { name: less, bm: 128, bn: 32, bk: 8, tm: 8, tn: 4, stages: 2 },
+    ];
+  const bm = blockSize > 32 ? 64 : 128;
+  const plan = { name, bm, bn: blockSize, bk: stepOf(blockSize), tm: 4, tn: 4, stages: 2 } as const;
+  return blockSize === 16 ? [plan, { ...plan, name: less, bm: 64 }] : [plan];
 };
 
-/** Tiles of dyᵀ x at stored blocks: one block, or several small ones side by side. */
+/** The first candidate that the device can run. */
+export const linePlan = (blockSize: number, runs: Runs, limits: { readonly [name: string]: number }): TilePlan => {
+  const plans = linePlans(blockSize, runs);
+  return plans.find((plan) => fitsDevice(plan, limits)) ?? plans.at(-1)!;
+};
+
+/** Tiles of dyᵀ x at stored blocks: one block, or several small ones side by side. They fit WebGPU's default limits. */
 export const blockPlan = (blockSize: number): TilePlan => {
   const name = `block${blockSize}`;
   if (blockSize === 64) return { name, bm: 64, bn: 64, bk: 8, tm: 8, tn: 4, stages: 2, unroll: 1 };

@@ -8,10 +8,11 @@ import {
   tileStart,
   type Form,
   type Runs,
+  type TilePlan,
   type TileText,
   type WebgpuActivation,
 } from "@tessera/tensor/webgpu";
-import { blockPlan, linePlan } from "./block-plans.ts";
+import { blockPlan } from "./block-plans.ts";
 
 /**
  * How the dense factors are read. exact: vec4s without a test, since tokens and features fill whole tiles and blocks; vector: vec4s, zeros
@@ -53,6 +54,7 @@ export const lineShader = shaders(
   (
     label: string,
     blockSize: number,
+    plan: TilePlan,
     form: Form,
     access: Access,
     permuted: boolean,
@@ -61,7 +63,6 @@ export const lineShader = shaders(
     bias: boolean,
     pre: boolean,
   ) => {
-    const plan = linePlan(blockSize, runs);
     const perBlock = blockSize / plan.bk;
     const area = blockSize * blockSize;
     const text: TileText = {
@@ -94,7 +95,7 @@ export const lineShader = shaders(
       label,
       wgsl: /* wgsl */ `
 struct Words {
-  tokens: u32, from_: u32, to: u32, xStart: u32, values: u32, pointers: u32, indices: u32, permutation: u32, bias: u32,
+  tiles: u32, lines: u32, tokens: u32, from_: u32, to: u32, xStart: u32, values: u32, pointers: u32, indices: u32, permutation: u32, bias: u32,
 }
 @group(0) @binding(0) var<uniform> w: Words;
 @group(0) @binding(1) var<storage, read> xValues: array<${element(access)}>;
@@ -124,9 +125,11 @@ ${
 }
 
 @compute @workgroup_size(${threadsOf(plan)})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let token0 = group.x * ${plan.bm}u;
-  let line = group.y;
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let tile = group.x + group.y * groups.x;
+  let token0 = tile % w.tiles * ${plan.bm}u;
+  let line = tile / w.tiles;
+  if (line >= w.lines) { return; }
   let feature0 = line * ${blockSize}u;
   let first = u32(pointers[w.pointers + line]);
   let blocks = u32(pointers[w.pointers + line + 1u]) - first;
@@ -164,7 +167,7 @@ export const blockShader = shaders((blockSize: number, form: Form, access: Acces
     label: "sdd",
     wgsl: /* wgsl */ `
 struct Words {
-  tokens: u32, part: u32, blocks: u32, outputs: u32, inputs: u32, dyStart: u32, xStart: u32, rows: u32, columns: u32,
+  groups: u32, parts: u32, tokens: u32, part: u32, blocks: u32, outputs: u32, inputs: u32, dyStart: u32, xStart: u32, rows: u32, columns: u32,
 }
 @group(0) @binding(0) var<uniform> w: Words;
 @group(0) @binding(1) var<storage, read> dyValues: array<${element(access)}>;
@@ -186,15 +189,18 @@ fn inside(v: vec4<f32>, output: u32, input: u32) -> vec4<f32> {
 
 @compute @workgroup_size(${threadsOf(plan)})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let block0 = group.x * ${count}u;
-  let token0 = group.y * w.part;
-  let tokens = select(0u, min(w.part, w.tokens - token0), token0 < w.tokens);
+  let tile = group.x + group.y * groups.x;
+  let part = tile / w.groups;
+  if (part >= w.parts) { return; }
+  let block0 = tile % w.groups * ${count}u;
+  let token0 = part * w.part;
+  let tokens = min(w.part, w.tokens - token0);
   ${tileStart(text)}
   ${tileLoop(text, `(tokens + ${plan.bk - 1}u) / ${plan.bk}u`)}
   ${tileEnd(text, (row, column, value) =>
     count === 1
-      ? `dValues[((group.y * w.blocks + block0) * ${area}u + ${row} * ${b}u + ${column}) / 4u] = ${inside(row, column, value)};`
-      : `{ let n = block0 + ${row} / ${b}u; if (n < w.blocks) { dValues[((group.y * w.blocks + n) * ${area}u + ${row} % ${b}u * ${b}u + ${column} % ${b}u) / 4u] = ${inside(row, column, value)}; } }`,
+      ? `dValues[((part * w.blocks + block0) * ${area}u + ${row} * ${b}u + ${column}) / 4u] = ${inside(row, column, value)};`
+      : `{ let n = block0 + ${row} / ${b}u; if (n < w.blocks) { dValues[((part * w.blocks + n) * ${area}u + ${row} % ${b}u * ${b}u + ${column} % ${b}u) / 4u] = ${inside(row, column, value)}; } }`,
   )}
 }`,
   };

@@ -9,6 +9,8 @@ export interface DeviceBuffer extends Buffer {
   readonly capacity: number;
   /** The last batch of commands that uses it. */
   batch: number;
+  /** Whether the device turned out to have no room for it. It holds nothing then, and is never given out again. */
+  broken: boolean;
 }
 
 const SMALLEST = 256;
@@ -25,21 +27,30 @@ let nextId = 1;
 /**
  * Buffers by capacity, last in first out: equal steps get equal buffers, and so equal bind groups. A buffer may be given out again at
  * once, since commands run in order; only destroying one has to wait for the batch that uses it.
+ *
+ * WebGPU says only later that a device has no room for a buffer: until then commands use it like any other, and nothing can be made in its
+ * place. Then `full` is called, the buffer is broken, and whoever waits hears of it; once the pool has been trimmed there may be room.
  */
 export class BufferPool {
   /** Bytes of all buffers that exist, and the most there have been. */
   readonly bytes = { live: 0, peak: 0 };
   private readonly device: GPUDevice;
+  private readonly full: (judged: Promise<OutOfMemoryError | null>) => void;
   private readonly most: number;
   private readonly free = new Map<number, DeviceBuffer[]>();
+  /** All that exist: whoever closes a device of somebody else's leaves nothing on it. */
+  private readonly all = new Set<GPUBuffer>();
 
-  constructor(device: GPUDevice) {
+  /** `full` is told of every buffer that is made: the promise gives the error when there is no room for it. */
+  constructor(device: GPUDevice, full: (judged: Promise<OutOfMemoryError | null>) => void) {
     this.device = device;
-    this.most = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
+    this.full = full;
+    // Whole vec4s.
+    this.most = Math.floor(Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize) / 16) * 16;
   }
 
   /** @throws OutOfMemoryError when a buffer cannot be that large; that the device is full is known only later. */
-  take(bytes: number): DeviceBuffer {
+  take(bytes: number, op: string): DeviceBuffer {
     if (bytes > this.most)
       throw new OutOfMemoryError(
         `webgpu: one tensor may have ${this.most} bytes on this device, got ${bytes}; split it, or use smaller batches`,
@@ -47,13 +58,35 @@ export class BufferPool {
     const capacity = Math.min(capacityOf(bytes), this.most);
     const found = this.free.get(capacity)?.pop();
     if (found) return found.bytes === bytes ? found : Object.assign(found, { bytes });
+    const before = this.bytes.live;
     this.bytes.live += capacity;
     this.bytes.peak = Math.max(this.bytes.peak, this.bytes.live);
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    return { bytes, capacity, gpu: this.device.createBuffer({ size: capacity, usage }), id: nextId++, batch: -1 };
+    this.device.pushErrorScope("out-of-memory");
+    const gpu = this.device.createBuffer({ label: op, size: capacity, usage });
+    const buffer = { bytes, capacity, gpu, id: nextId++, batch: -1, broken: false };
+    this.all.add(gpu);
+    const judge = (error: GPUError | null): OutOfMemoryError | null => {
+      if (!error) return null;
+      this.drop(buffer);
+      return new OutOfMemoryError(
+        `${op}: the device has no room for ${bytes} bytes beside the ${before} in use; free tensors, or use smaller batches (${error.message.trim().split("\n")[0]})`,
+      );
+    };
+    this.full(this.device.popErrorScope().then(judge));
+    return buffer;
+  }
+
+  /** Takes a buffer that was never made out of all lists. */
+  private drop(buffer: DeviceBuffer): void {
+    buffer.broken = true;
+    const list = this.free.get(buffer.capacity);
+    if (list?.includes(buffer)) list.splice(list.indexOf(buffer), 1);
+    if (this.all.delete(buffer.gpu)) this.bytes.live -= buffer.capacity;
   }
 
   give(buffer: DeviceBuffer): void {
+    if (buffer.broken) return;
     const list = this.free.get(buffer.capacity);
     if (list) list.push(buffer);
     else this.free.set(buffer.capacity, [buffer]);
@@ -65,10 +98,19 @@ export class BufferPool {
     for (const list of this.free.values())
       for (const { gpu, capacity } of list) {
         gpu.destroy();
+        this.all.delete(gpu);
         this.bytes.live -= capacity;
         count++;
       }
     this.free.clear();
     return count;
+  }
+
+  /** Destroys all buffers, also those that tensors hold. */
+  destroy(): void {
+    for (const gpu of this.all) gpu.destroy();
+    this.all.clear();
+    this.free.clear();
+    this.bytes.live = 0;
   }
 }

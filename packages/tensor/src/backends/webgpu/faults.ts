@@ -26,7 +26,7 @@ export class Faults {
       size: SLOTS * 8,
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     });
-    this.slots = { gpu: this.buffer, bytes: this.bytes, capacity: this.bytes, id: 0, batch: 0 };
+    this.slots = { gpu: this.buffer, bytes: this.bytes, capacity: this.bytes, id: 0, batch: 0, broken: false };
   }
 
   /** The slot for a dispatch that may find a wrong index. */
@@ -65,6 +65,17 @@ export class Faults {
         .finally(() => this.waiting.delete(waiting));
       this.waiting.add(waiting);
     }
+  }
+
+  /** Waits for what something says of itself: an error counts before those of the batches that it spoils. */
+  await(judged: Promise<TesseraError | null>): void {
+    const waiting: Promise<void> = judged
+      .then((error) => {
+        if (error && !(this.found instanceof OutOfMemoryError)) this.found = error;
+      })
+      .catch(() => undefined)
+      .finally(() => this.waiting.delete(waiting));
+    this.waiting.add(waiting);
   }
 
   /** Reads the slots that a copy of the buffer holds. */

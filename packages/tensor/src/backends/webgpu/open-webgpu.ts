@@ -23,7 +23,10 @@ export interface GpuDeviceLike {
 
 /** How Node's package is started. */
 export interface WebgpuOptions {
-  /** Toggles of Dawn that Node's `webgpu` package is created with, such as `["enable-dawn-features=allow_unsafe_apis"]`. Not in browsers. */
+  /**
+   * Toggles of Dawn that Node's `webgpu` package is created with, such as `["enable-dawn-features=allow_unsafe_apis"]`. A process has one
+   * set of them: the first call decides. Not in browsers.
+   */
   readonly dawn?: readonly string[];
   /** Which adapter to ask for where there are several. */
   readonly powerPreference?: "low-power" | "high-performance";
@@ -42,9 +45,21 @@ const LIMITS = [
 
 /** Held for the life of the process: when Node's GPU object is collected while a device lives, the process aborts. */
 let held: GPU | null = null;
+/** What it was created with; `null` where it is the browser's. */
+let heldToggles: readonly string[] | null = null;
+
+/** @throws DeviceError when other toggles are asked for than the process has. */
+export const checkToggles = ({ dawn }: WebgpuOptions): void => {
+  if (!dawn || !heldToggles || dawn.join(" ") === heldToggles.join(" ")) return;
+  const show = (toggles: readonly string[]): string => `[${toggles.join(", ")}]`;
+  throw new DeviceError(
+    `webgpu: expected the toggles of Dawn that this process started with, ${show(heldToggles)}, got ${show(dawn)}; name them at the first call, or use another process`,
+  );
+};
 
 /** The platform's GPU object. @throws DeviceError with the reason and what to do. */
-const gpuOf = async ({ dawn = [] }: WebgpuOptions): Promise<GPU> => {
+const gpuOf = async (options: WebgpuOptions): Promise<GPU> => {
+  checkToggles(options);
   if (held) return held;
   const inBrowser = (globalThis.navigator as Navigator | undefined)?.gpu;
   if (inBrowser) return (held = inBrowser);
@@ -65,7 +80,11 @@ const gpuOf = async ({ dawn = [] }: WebgpuOptions): Promise<GPU> => {
   // Only those that are missing: GPUBufferUsage and the like. navigator stays as it is.
   for (const [name, value] of Object.entries(module.globals))
     if (!(name in globalThis)) Object.assign(globalThis, { [name]: value as unknown });
-  return (held = module.create([...dawn]));
+  // Somebody else may have been first meanwhile.
+  checkToggles(options);
+  if (held) return held;
+  heldToggles = [...(options.dawn ?? [])];
+  return (held = module.create([...heldToggles]));
 };
 
 const noAdapter = (): DeviceError => {
@@ -120,10 +139,18 @@ export const openWebgpu = async (options: WebgpuOptions = {}): Promise<WebgpuBac
   const adapter = await request(options);
   if (!adapter) throw noAdapter();
   const description = describe(adapter.info, adapter.features);
-  const device = await adapter.requestDevice({
-    requiredFeatures: [...description.features] as GPUFeatureName[],
-    requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
-  });
+  let device: GPUDevice;
+  try {
+    device = await adapter.requestDevice({
+      requiredFeatures: [...description.features] as GPUFeatureName[],
+      requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
+    });
+  } catch (error) {
+    throw new DeviceError(
+      `webgpu: the adapter ${[description.vendor, description.description].filter(Boolean).join(" ")} gave no device (${(error as Error).message.split("\n")[0]}); close what else uses the GPU, and try again. The devices cpu and reference need none`,
+      { cause: error },
+    );
+  }
   return new WebgpuBackend(device, limitsOf(device, description), true);
 };
 

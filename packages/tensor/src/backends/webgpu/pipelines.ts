@@ -9,7 +9,11 @@ export interface Pipeline {
   readonly hasWords: boolean;
   /** By a hash of the buffers' numbers: a key of text for each dispatch would cost more than the dispatch. */
   readonly groups: Map<number, Bound[]>;
-  /** Whether a batch that uses it has run. Until then it may turn out to be invalid, and its batch with it. */
+  /**
+   * Whether a batch that uses it has run. Until then it may turn out to be invalid, and its batch with it, so each of its dispatches is
+   * submitted alone. The platform says that only between turns of JavaScript: a first step that awaits nothing pays a submission for
+   * each dispatch, later ones do not.
+   */
   proven: boolean;
 }
 

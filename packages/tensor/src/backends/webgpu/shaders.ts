@@ -2,18 +2,19 @@ import type { Shader } from "../../op.ts";
 
 /**
  * A family of shaders that differ in a few choices, each made once: plans are made at every launch, and a pipeline is found by the
- * identity of its shader.
+ * identity of its shader. Of an object only its `name` tells it from others.
  *
  * @example
  * const scaleShader = shaders((type: "f32" | "i32") => ({ label: "scale", wgsl: `… array<${type}> …` }));
  * scaleShader("f32") === scaleShader("f32"); // true
  */
-export const shaders = <Choices extends readonly (string | number | boolean)[]>(
+export const shaders = <Choices extends readonly (string | number | boolean | { readonly name: string })[]>(
   make: (...choices: Choices) => Shader,
 ): ((...choices: Choices) => Shader) => {
   const made = new Map<string, Shader>();
   return (...choices) => {
-    const key = choices.join();
+    let key = "";
+    for (const choice of choices) key += `${typeof choice === "object" ? choice.name : choice},`;
     let shader = made.get(key);
     if (!shader) made.set(key, (shader = make(...choices)));
     return shader;

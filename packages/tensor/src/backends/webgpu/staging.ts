@@ -11,14 +11,19 @@ const LARGEST_KEPT = 2 ** 26;
 /** Buffers for reading back, by powers of two. */
 export class Staging {
   private readonly device: GPUDevice;
+  /** Bytes of the largest one. */
+  readonly most: number;
   private readonly free = new Map<number, Staged[]>();
+  private closed = false;
 
   constructor(device: GPUDevice) {
     this.device = device;
+    this.most = Math.floor(device.limits.maxBufferSize / 4) * 4;
   }
 
+  /** For at most `most` bytes. */
   take(bytes: number): Staged {
-    const capacity = Math.max(SMALLEST, 2 ** Math.ceil(Math.log2(bytes)));
+    const capacity = Math.min(this.most, Math.max(SMALLEST, 2 ** Math.ceil(Math.log2(bytes))));
     const found = this.free.get(capacity)?.pop();
     if (found) return found;
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
@@ -30,12 +35,19 @@ export class Staging {
     await staged.gpu.mapAsync(GPUMapMode.READ, 0, bytes);
     const copy = staged.gpu.getMappedRange(0, bytes).slice(0);
     staged.gpu.unmap();
-    if (staged.capacity > LARGEST_KEPT) staged.gpu.destroy();
+    if (staged.capacity > LARGEST_KEPT || this.closed) staged.gpu.destroy();
     else {
       const list = this.free.get(staged.capacity);
       if (list) list.push(staged);
       else this.free.set(staged.capacity, [staged]);
     }
     return copy;
+  }
+
+  /** Destroys those that nobody reads from now, and the others as soon as they have been read. */
+  destroy(): void {
+    this.closed = true;
+    for (const list of this.free.values()) for (const { gpu } of list) gpu.destroy();
+    this.free.clear();
   }
 }

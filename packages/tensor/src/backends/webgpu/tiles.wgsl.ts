@@ -10,6 +10,7 @@
  * register. rolled: they are arrays and the repetitions are loops, since SwiftShader takes minutes to compile the other one.
  */
 export interface TilePlan {
+  /** Tells it from every other plan: shaders are found by it. */
   readonly name: string;
   readonly bm: number;
   readonly bn: number;
@@ -31,6 +32,16 @@ export const threadsOf = ({ bm, bn, tm, tn, diagonal = 1 }: TilePlan): number =>
 
 /** Bytes of workgroup memory. */
 export const tileBytes = ({ bm, bn, bk, stages }: TilePlan): number => stages * bk * (bm + bn) * 4;
+
+/** Whether a device with these limits, or with WebGPU's defaults where they say nothing, can run the plan. */
+export const fitsDevice = (plan: TilePlan, limits: { readonly [name: string]: number }): boolean => {
+  const threads = limits["maxComputeInvocationsPerWorkgroup"] ?? 256;
+  const across = limits["maxComputeWorkgroupSizeX"] ?? 256;
+  return (
+    threadsOf(plan) <= Math.min(threads, across) &&
+    tileBytes(plan) <= (limits["maxComputeWorkgroupStorageSize"] ?? 16384)
+  );
+};
 
 export type Form = "unrolled" | "rolled";
 

@@ -1,6 +1,7 @@
 import type { Backend, Buffer, KernelTime, Launch } from "../../backend.ts";
 import { hostArray, type DType, type TypedArray } from "../../dtype.ts";
-import { DeviceError, IndexError } from "../../error.ts";
+import { DeviceError, IndexError, OutOfMemoryError } from "../../error.ts";
+import { retireAccount } from "../../memory.ts";
 import type { Op, Signature, Slot, WebgpuStep } from "../../op.ts";
 import { BufferPool, type DeviceBuffer } from "./buffer-pool.ts";
 import { Faults } from "./faults.ts";
@@ -54,13 +55,14 @@ export class WebgpuBackend implements Backend {
     this.device = device as GPUDevice;
     this.limits = limits;
     this.owned = owned;
-    this.pool = new BufferPool(this.device);
+    this.pool = new BufferPool(this.device, (judged) => this.faults.await(judged));
     this.ring = new WordRing(this.device);
     this.pipelines = new Pipelines(this.device, this.ring);
     this.faults = new Faults(this.device);
     this.staging = new Staging(this.device);
     void this.device.lost.then(({ reason, message }) => {
       this.gone ??= `the device was lost (${[reason, message].filter(Boolean).join(": ")})`;
+      retireAccount(this);
     });
   }
 
@@ -75,9 +77,9 @@ export class WebgpuBackend implements Backend {
   }
 
   // Not DeviceBuffer: what is declared to users names no type of WebGPU, which their compiler may not know.
-  alloc(_: DType, length: number): Buffer {
+  alloc(_: DType, length: number, op = "alloc"): Buffer {
     this.open("alloc");
-    return this.pool.take(length * 4);
+    return this.pool.take(length * 4, op);
   }
 
   free(buffer: Buffer): void {
@@ -86,7 +88,7 @@ export class WebgpuBackend implements Backend {
 
   write(buffer: Buffer, data: TypedArray): void {
     this.open("write");
-    const target = buffer as DeviceBuffer;
+    const target = madeBuffer(buffer, "write");
     // Written at once, ahead of what is only encoded: that must not use the buffer.
     if (this.batch && target.batch === this.batches) this.flush();
     const words = data instanceof Uint8Array ? Uint32Array.from(data) : data;
@@ -96,35 +98,47 @@ export class WebgpuBackend implements Backend {
   async read(buffer: Buffer, dtype: DType, offset: number, length: number): Promise<TypedArray> {
     const { encoder } = this.open("read");
     const { last } = this;
-    const source = buffer as DeviceBuffer;
-    const staged = this.staging.take(length * 4 + this.faults.bytes);
+    const source = madeBuffer(buffer, "read");
     this.endPass();
-    if (length > 0) encoder.copyBufferToBuffer(source.gpu, offset * 4, staged.gpu, this.faults.bytes, length * 4);
+    // A buffer as large as any may be has no room for the faults beside it: then there are several pieces, the faults in the first.
+    const pieces: { readonly staged: Staged; readonly from: number; readonly at: number; readonly bytes: number }[] =
+      [];
+    for (let at = 0; at < length * 4 || pieces.length === 0;) {
+      const from = pieces.length === 0 ? this.faults.bytes : 0;
+      const bytes = Math.min(length * 4 - at, this.staging.most - from);
+      const staged = this.staging.take(from + bytes);
+      if (bytes > 0) encoder.copyBufferToBuffer(source.gpu, offset * 4 + at, staged.gpu, from, bytes);
+      pieces.push({ staged, from, at, bytes });
+      at += bytes;
+    }
     const armed = this.faults.disarm();
-    if (armed) encoder.copyBufferToBuffer(this.faults.buffer, 0, staged.gpu, 0, this.faults.bytes);
+    if (armed) encoder.copyBufferToBuffer(this.faults.buffer, 0, pieces[0]!.staged.gpu, 0, this.faults.bytes);
     this.flush();
-    const words = await this.staged(staged, this.faults.bytes + length * 4, last);
-    if (armed) this.faults.collect(new Uint32Array(words, 0, this.faults.bytes / 4));
+    const copies = await Promise.all(pieces.map(({ staged, from, bytes }) => this.staged(staged, from + bytes, last)));
+    if (armed) this.faults.collect(new Uint32Array(copies[0]!, 0, this.faults.bytes / 4));
     await this.judge(last);
     const out = hostArray(dtype, length);
-    if (dtype === "bool") out.set(new Uint32Array(words, this.faults.bytes, length));
-    else new Uint8Array(out.buffer).set(new Uint8Array(words, this.faults.bytes, length * 4));
+    for (const [i, { from, at, bytes }] of pieces.entries())
+      if (dtype === "bool") out.set(new Uint32Array(copies[i]!, from, bytes / 4), at / 4);
+      else new Uint8Array(out.buffer).set(new Uint8Array(copies[i]!, from, bytes), at);
     return out;
   }
 
   launch(launch: Launch): void {
     const { kernels, name } = launch.op;
     if ("view" in kernels) return;
-    if (kernels.webgpu === "none")
+    // The key is missing where no compiler has looked at an op.
+    const webgpu = kernels.webgpu as typeof kernels.webgpu | undefined;
+    if (webgpu === undefined || webgpu === "none")
       throw new DeviceError(
         `${name}: expected an op with a webgpu kernel, got one without; move its inputs with await x.to("cpu")`,
       );
     this.faults.raise();
-    const { steps, scratchBytes = [] } = kernels.webgpu.plan(launch.call, this.limits);
+    const { steps, scratchBytes = [] } = webgpu.plan(launch.call, this.limits);
     this.open(name);
     const scratch: DeviceBuffer[] = [];
     try {
-      for (const bytes of scratchBytes) scratch.push(this.pool.take(bytes));
+      for (const bytes of scratchBytes) scratch.push(this.pool.take(bytes, name));
       for (const step of steps) this.dispatch(step, launch, scratch);
     } finally {
       for (const buffer of scratch) this.pool.give(buffer);
@@ -132,7 +146,8 @@ export class WebgpuBackend implements Backend {
   }
 
   readsViews({ kernels }: Op<Signature>): readonly number[] | "all" | undefined {
-    return "view" in kernels || kernels.webgpu === "none" ? undefined : kernels.webgpu.strided;
+    const webgpu = "view" in kernels ? undefined : (kernels.webgpu as typeof kernels.webgpu | undefined);
+    return webgpu === undefined || webgpu === "none" ? undefined : webgpu.strided;
   }
 
   async sync(): Promise<void> {
@@ -153,9 +168,18 @@ export class WebgpuBackend implements Backend {
   }
 
   close(): void {
-    if (this.gone === null && this.owned) this.device.destroy();
+    if (this.gone === null) {
+      if (this.owned) this.device.destroy();
+      else {
+        // Its scopes of errors end with it, and the device is left as it was found.
+        this.flush();
+        this.pipelines.unbind();
+        for (const ours of [this.pool, this.staging, this.ring.buffer, this.faults.buffer]) ours.destroy();
+      }
+    }
     this.gone ??= "it was closed";
     this.batch = null;
+    retireAccount(this);
   }
 
   /** Hands the memory that the pool keeps for reuse back to the device. Returns how many buffers that were. */
@@ -210,8 +234,7 @@ export class WebgpuBackend implements Backend {
       this.place[0] = this.ring.put(words, launch, fault ? this.faults.arm(fault) : null);
       pass.setBindGroup(0, group, this.place, 0, 1);
     } else pass.setBindGroup(0, group);
-    if (typeof workgroups !== "number") pass.dispatchWorkgroups(...workgroups);
-    else if (workgroups <= MOST_WORKGROUPS) pass.dispatchWorkgroups(workgroups);
+    if (workgroups <= MOST_WORKGROUPS) pass.dispatchWorkgroups(workgroups);
     else {
       const rows = Math.ceil(workgroups / MOST_WORKGROUPS);
       pass.dispatchWorkgroups(Math.ceil(workgroups / rows), rows);
@@ -233,7 +256,7 @@ export class WebgpuBackend implements Backend {
     const buffer = "in" in slot ? inputs[slot.in] : "out" in slot ? outputs[slot.out] : scratch[slot.scratch];
     if (!buffer)
       throw new DeviceError(`${op.name}: its plan binds a tensor that is not there: ${JSON.stringify(slot)}`);
-    return buffer as DeviceBuffer;
+    return madeBuffer(buffer, op.name);
   }
 
   /** The open batch, or a new one. */
@@ -302,3 +325,13 @@ export class WebgpuBackend implements Backend {
     }
   }
 }
+
+/** @throws OutOfMemoryError when the device had no room for the buffer. */
+const madeBuffer = (buffer: Buffer, op: string): DeviceBuffer => {
+  const made = buffer as DeviceBuffer;
+  if (made.broken)
+    throw new OutOfMemoryError(
+      `${op}: one of its tensors was never made, since the device had no room for it; free it, and make it again`,
+    );
+  return made;
+};

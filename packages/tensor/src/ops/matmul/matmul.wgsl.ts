@@ -14,13 +14,14 @@ import {
   tileStart,
   type Form,
   type Runs,
+  type TilePlan,
   type TileText,
 } from "../../backends/webgpu/tiles.wgsl.ts";
 import { walkMembers, walkOf, walkTo } from "../../backends/webgpu/walk.wgsl.ts";
 import type { Plan, Planner, Slot, WebgpuStep } from "../../op.ts";
 import { broadcastStrides, numel, type Layout } from "../../shape.ts";
 import type { ActivatedLinearSignature, LinearSignature, MatmulSignature } from "./matmul.ts";
-import { choosePlan, planNamed, type Choice } from "./tile-plans.ts";
+import { choosePlan, type Choice } from "./tile-plans.ts";
 
 /** One operand: strides in elements from row to row of A (column to column of B), from k to k, and of the batch dims. */
 interface Operand {
@@ -80,7 +81,7 @@ const loadFunction = (name: "A" | "B", form: Form, runs: Runs, access: Access): 
 const productShader = shaders(
   (
     label: string,
-    planName: string,
+    plan: TilePlan,
     form: Form,
     runsA: Runs,
     runsB: Runs,
@@ -90,7 +91,6 @@ const productShader = shaders(
     bias: boolean,
     pre: boolean,
   ) => {
-    const plan = planNamed(planName);
     const text: TileText = {
       plan,
       form,
@@ -118,7 +118,7 @@ const productShader = shaders(
       label,
       wgsl: /* wgsl */ `
 struct Words {
-  m: u32, n: u32, k: u32, kPart: u32, parts: u32, bias: u32,
+  tiles: u32, tilesM: u32, tilesN: u32, m: u32, n: u32, k: u32, kPart: u32, parts: u32, bias: u32,
   aAcross: u32, aAlong: u32, bAcross: u32, bAlong: u32, ${walkMembers(rank, ["a", "b"])}
 }
 @group(0) @binding(0) var<uniform> w: Words;
@@ -147,16 +147,19 @@ ${
 }
 
 @compute @workgroup_size(${threadsOf(plan)})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let row0 = group.x * ${plan.bm}u;
-  let column0 = group.y * ${plan.bn}u;
-  let part = group.z % w.parts;
-  let entry = group.z / w.parts;
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let tile = group.x + group.y * groups.x;
+  if (tile >= w.tiles) { return; }
+  let row0 = tile % w.tilesM * ${plan.bm}u;
+  let column0 = tile / w.tilesM % w.tilesN * ${plan.bn}u;
+  let matrix = tile / (w.tilesM * w.tilesN);
+  let part = matrix % w.parts;
+  let entry = matrix / w.parts;
   ${walkTo(rank, ["a", "b"], "entry")}
   let aStart = aAt;
   let bStart = bAt;
-  let outStart = group.z * w.m * w.n;
-  let kStart = part * w.kPart;
+  let outStart = matrix * w.m * w.n;
+  let kStart = min(part * w.kPart, w.k);
   let kEnd = min(kStart + w.kPart, w.k);
   ${tileStart(text)}
   ${tileLoop(text, `(kEnd - kStart + ${plan.bk - 1}u) / ${plan.bk}u`)}
@@ -214,8 +217,10 @@ export const planProduct = (
   const { label, m, n, k, a, b, bias, pre, activation } = product;
   const entries = numel(product.batch);
   const [A, B] = [runsOf(a, m, k), runsOf(b, n, k)];
-  const { plan, parts } = forced ?? choosePlan({ m, n, k, entries }, limits);
-  const kPart = parts === 1 ? k : Math.ceil(k / parts / plan.bk) * plan.bk;
+  const { plan, parts: wanted } = forced ?? choosePlan({ m, n, k, entries }, limits);
+  const kPart = wanted === 1 ? k : Math.ceil(k / wanted / plan.bk) * plan.bk;
+  // Parts of whole steps may use k up sooner.
+  const parts = k === 0 ? 1 : Math.ceil(k / kPart);
   const vectors = A.vectors && B.vectors && n % 4 === 0 && (bias?.offset ?? 0) % 4 === 0;
   const fits = m % plan.bm === 0 && n % plan.bn === 0 && k % plan.bk === 0;
   const access: Access = !vectors ? "scalar" : fits && k % kPart === 0 ? "exact" : "vector";
@@ -224,9 +229,11 @@ export const planProduct = (
     { strides: b.batch, offset: b.offset },
   ]);
   const split = parts > 1;
+  const [tilesM, tilesN] = [Math.ceil(m / plan.bm), Math.ceil(n / plan.bn)];
+  const workgroups = tilesM * tilesN * entries * parts;
   const [hasBias, hasPre, last] = split ? [false, false, "none" as const] : [bias !== null, pre !== null, activation];
   const tiles: WebgpuStep = {
-    shader: productShader(label, plan.name, formFor(limits), A.runs, B.runs, access, walk.rank, last, hasBias, hasPre),
+    shader: productShader(label, plan, formFor(limits), A.runs, B.runs, access, walk.rank, last, hasBias, hasPre),
     bind: [
       a.slot,
       b.slot,
@@ -234,8 +241,11 @@ export const planProduct = (
       split ? { scratch: 0 } : product.out,
       ...(hasPre ? [pre!] : []),
     ],
-    words: [m, n, k, kPart, parts, bias?.offset ?? 0, a.across, a.along, b.across, b.along, ...walk.words],
-    workgroups: [Math.ceil(m / plan.bm), Math.ceil(n / plan.bn), entries * parts],
+    words: [
+      ...[workgroups, tilesM, tilesN, m, n, k, kPart, parts, bias?.offset ?? 0],
+      ...[a.across, a.along, b.across, b.along, ...walk.words],
+    ],
+    workgroups,
   };
   if (!split) return { steps: [tiles] };
   const size = m * n;

@@ -1,4 +1,4 @@
-import { threadsOf, tileBytes, type TilePlan } from "../../backends/webgpu/tiles.wgsl.ts";
+import { fitsDevice, type TilePlan } from "../../backends/webgpu/tiles.wgsl.ts";
 
 /** A plan with what it was seen to reach. */
 interface RatedPlan extends TilePlan {
@@ -41,23 +41,10 @@ const VENDORS: { readonly [vendor: string]: Vendor } = {
 };
 const UNKNOWN: Vendor = { cores: 16, bandwidth: 100, dispatch: 5000, plans: all.filter((name) => name !== "large") };
 
-const vendorOf = (limits: { readonly [name: string]: number }): Vendor =>
+type Limits = { readonly [name: string]: number };
+
+const vendorOf = (limits: Limits): Vendor =>
   Object.entries(VENDORS).find(([name]) => limits[`vendor:${name}`] === 1)?.[1] ?? UNKNOWN;
-
-const forced = new Map<string, TilePlan>();
-
-/** The plan of that name. */
-export const planNamed = (name: string): TilePlan => {
-  const found = forced.get(name) ?? TILE_PLANS.find((plan) => plan.name === name);
-  if (!found) throw new Error(`tile plans: there is no "${name}"`);
-  return found;
-};
-
-/** Makes a plan known by its name: for tests and for measurements. */
-export const addPlan = (plan: TilePlan): TilePlan => {
-  forced.set(plan.name, plan);
-  return plan;
-};
 
 interface ProductSize {
   readonly m: number;
@@ -73,6 +60,8 @@ export interface Choice {
   readonly parts: number;
 }
 
+/** Runs on whatever may call itself WebGPU. */
+const SMALLEST: Choice = { plan: TILE_PLANS[5], parts: 1 };
 const MOST_PARTS = 64;
 /** k of a part, at least. */
 const PART = 128;
@@ -89,28 +78,32 @@ const cost = ({ m, n, k, entries }: ProductSize, plan: RatedPlan, parts: number,
   return compute + sum;
 };
 
-const choices = new Map<string, Choice>();
+/** Choices by size, for each device's limits: what one device can run, another may refuse. */
+const choices = new WeakMap<Limits, Map<string, Choice>>();
 
-/** The choice that should be fastest. */
-export const choosePlan = (size: ProductSize, limits: { readonly [name: string]: number }): Choice => {
+/** The choice that should be fastest, of those that the device can run. */
+export const choosePlan = (size: ProductSize, limits: Limits): Choice => {
   const { m, n, k, entries } = size;
   const key = `${m},${n},${k},${entries}`;
-  const known = choices.get(key);
+  let ofDevice = choices.get(limits);
+  if (!ofDevice) choices.set(limits, (ofDevice = new Map<string, Choice>()));
+  const known = ofDevice.get(key);
   if (known) return known;
   const vendor = vendorOf(limits);
-  let best: Choice | null = null;
+  const most = limits["maxStorageBufferBindingSize"] ?? 2 ** 27;
+  let best: Choice = SMALLEST;
   let least = Infinity;
   for (const plan of TILE_PLANS) {
     if (!vendor.plans.includes(plan.name)) continue;
-    if (threadsOf(plan) > (limits["maxComputeInvocationsPerWorkgroup"] ?? 256)) continue;
-    if (tileBytes(plan) > (limits["maxComputeWorkgroupStorageSize"] ?? 16384)) continue;
+    if (!fitsDevice(plan, limits)) continue;
     for (let parts = 1; parts <= Math.max(1, Math.min(MOST_PARTS, Math.floor(k / PART))); parts++) {
+      // Their sums are scratch memory of one buffer.
+      if (parts > 1 && 4 * entries * m * n * parts > most) break;
       const time = cost(size, plan, parts, vendor);
       if (time < least) [best, least] = [{ plan, parts }, time];
     }
   }
-  const choice = best ?? { plan: planNamed("small"), parts: 1 };
-  if (choices.size > 4096) choices.clear();
-  choices.set(key, choice);
-  return choice;
+  if (ofDevice.size > 4096) ofDevice.clear();
+  ofDevice.set(key, best);
+  return best;
 };

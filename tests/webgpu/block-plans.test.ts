@@ -1,0 +1,95 @@
+import { BlockLayout } from "@tessera/sparse";
+import { activatedBlockSparseLinearOp, blockSparseLinearOp, ddsOp, sddOp } from "@tessera/sparse/ops/block-matmul";
+import {
+  dispose,
+  reference,
+  run,
+  scope,
+  tensor,
+  type Backend,
+  type Op,
+  type Signature,
+  type Tensor,
+} from "@tessera/tensor";
+import type { Form } from "@tessera/tensor/webgpu";
+import { describe, expect, it } from "vitest";
+import { difference, valuesOf } from "../support/close.ts";
+import { normal } from "../support/generate.ts";
+import { withoutLeaks } from "../support/leaks.ts";
+import { onWebgpu } from "./on-webgpu.ts";
+
+/** WebGPU's defaults, in which smaller tiles are taken. */
+const standard = { maxComputeWorkgroupStorageSize: 16384, maxComputeInvocationsPerWorkgroup: 256 };
+
+/** The op with the text that a GPU's compiler gets, or a software one's, planned for these limits. */
+const planned = <S extends Signature>(op: Op<S>, form: Form, limits: { readonly [name: string]: number }): Op<S> => {
+  const { kernels } = op;
+  if ("view" in kernels || kernels.webgpu === "none") throw new Error(`${op.name} has no webgpu kernel`);
+  const { webgpu } = kernels;
+  const given = { ...limits, software: form === "rolled" ? 1 : 0 };
+  return { ...op, kernels: { ...kernels, webgpu: { ...webgpu, plan: (call) => webgpu.plan(call, given) } } };
+};
+
+onWebgpu("block-sparse plans", (gpu) => {
+  interface Case {
+    readonly blockSize: number;
+    readonly form: Form;
+    readonly tokens: number;
+    /** Features that the last line of blocks lacks, of the inputs and of the outputs. */
+    readonly lack: number;
+    readonly limits: { readonly [name: string]: number };
+  }
+
+  /**
+   * All products of a matrix of 3 × 2 blocks with an empty row of blocks; without the weight gradient of ragged sizes in the unrolled form,
+   * which SwiftShader takes minutes to compile.
+   */
+  const check = ({ blockSize, form, tokens, lack, limits }: Case) =>
+    withoutLeaks(async () => {
+      const [outputs, inputs] = [3 * blockSize - lack, 2 * blockSize - lack];
+      const layout = BlockLayout.fromMask([[1, 1], [0, 0], [0, 1]], 3, 2, blockSize); // prettier-ignore
+      const attrs = { shape: [outputs, inputs] as const, blockSize };
+      const compute = (device: Backend, of: <S extends Signature>(op: Op<S>) => Op<S>): Tensor[] =>
+        scope(() => {
+          const list = (data: Int32Array) => tensor(data, [data.length], { device });
+          const [crow, col, ccol, row, permutation] = [
+            list(layout.crowIndices),
+            list(layout.colIndices),
+            list(layout.ccolIndices),
+            list(layout.rowIndices),
+            list(layout.blockPermutation),
+          ] as const;
+          const values = normal(layout.blocks, blockSize, blockSize).make(1, device);
+          const [x, dy] = [normal(tokens, inputs).make(2, device), normal(tokens, outputs).make(3, device)];
+          const bias = normal(outputs).make(4, device);
+          const index = [crow, col, ccol, row, permutation] as const;
+          return [
+            ...run(of(blockSparseLinearOp), [x, values, null, ...index], attrs),
+            ...run(of(activatedBlockSparseLinearOp), [x, values, bias, ...index], { ...attrs, activation: "relu" }),
+            ...run(of(ddsOp), [dy, values, ...index], attrs),
+            ...(form === "rolled" || lack === 0 ? run(of(sddOp), [dy, x, ...index], attrs) : []),
+          ].filter((one) => one !== null);
+        });
+      const got = compute(gpu, (op) => planned(op, form, limits));
+      const want = compute(reference, (op) => op);
+      for (const [i, one] of want.entries())
+        expect(difference(await valuesOf(got[i]!), await valuesOf(one), { relative: 1e-5 }), `output ${i}`).toBeNull();
+      dispose([got, want]);
+    });
+
+  describe.each([16, 32, 64])("of blocks of %i", (blockSize) => {
+    for (const [name, limits] of [
+      ["", gpu.limits],
+      [", in default limits", standard],
+    ] as const) {
+      it(`multiply whole tiles without a test${name}`, () =>
+        check({ blockSize, form: "unrolled", tokens: 256, lack: 0, limits }));
+      it(`multiply vec4s with a test${name}`, () =>
+        check({ blockSize, form: "unrolled", tokens: 37, lack: 4, limits }));
+      it(`multiply element by element${name}`, () =>
+        check({ blockSize, form: "unrolled", tokens: 37, lack: 3, limits }));
+      it(`multiply in their rolled form${name}`, () =>
+        check({ blockSize, form: "rolled", tokens: 131, lack: 3, limits }));
+    }
+  });
+});
