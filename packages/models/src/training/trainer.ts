@@ -234,7 +234,7 @@ export class Trainer<Inputs> {
   }
 
   private async restore(folder: FileStore): Promise<void> {
-    const { model, optimizer, schedule, batches, onWarning } = this.options;
+    const { model, optimizer, schedule, batches, onWarning = (message) => console.warn(message) } = this.options;
     const loaded = await readCheckpoint(folder, CHECKPOINT_FILE);
     const { state } = loaded;
     model.loadStateDict(loaded.model);
@@ -247,11 +247,12 @@ export class Trainer<Inputs> {
     this.state = state;
     for (const [name, now] of Object.entries(this.settings()))
       if (state.settings[name] !== now)
-        onWarning?.(
+        onWarning(
           `Trainer: ${folder.name} was trained with ${name} ${state.settings[name]}, now it is ${now}; the result will differ from an uninterrupted training`,
         );
-    if (state.fusesMultiplyAdd !== fusesMultiplyAdd())
-      onWarning?.(
+    // It says how the kernels of `cpu` compute, and of no other device.
+    if (model.parameters()[0]?.device.name === "cpu" && state.fusesMultiplyAdd !== fusesMultiplyAdd())
+      onWarning(
         `Trainer: ${folder.name} was trained ${state.fusesMultiplyAdd ? "with" : "without"} fused multiply-adds, which this engine ${state.fusesMultiplyAdd ? "has not" : "has"}; the result will not be bit-identical to an uninterrupted training`,
       );
   }
