@@ -76,6 +76,24 @@ export default defineConfig({
           exclude: ["tests/browser/**"],
         },
       },
+      {
+        extends: true,
+        test: {
+          // As on engines without relaxed SIMD. Only the kernels of `cpu` differ: all else has been tested above.
+          name: "node, separate multiply-adds",
+          environment: "node",
+          env: { TESSERA_WASM: "base" },
+          provide: { gpuSamples: "none" },
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          include: [
+            "tests/ops/{conformance,threads,update,variant}.test.ts",
+            "tests/sparse/**/*.test.ts",
+            "tests/optim/**/*.test.ts",
+          ],
+          exclude: ["tests/sparse/multiply-adds.test.ts"],
+        },
+      },
       ...(browser === undefined ? [] : [inBrowser("browser", {}), inBrowser("isolated browser", isolation)]),
     ],
   },

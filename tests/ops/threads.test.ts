@@ -1,10 +1,14 @@
 import { createHash } from "node:crypto";
-import { vjp } from "@tessera/autograd";
+import { valueAndGrad, vjp } from "@tessera/autograd";
+import type { MaskedLMInputs } from "@tessera/models";
+import { clipGradNorm } from "@tessera/nn";
+import { BlockSparseModelPatcher } from "@tessera/sparse";
 import {
   cpu,
   dropout,
   exp,
   Generator,
+  manualSeed,
   matmul,
   mul,
   randn,
@@ -15,6 +19,7 @@ import {
   type Tensor,
 } from "@tessera/tensor";
 import { afterEach, describe, expect, it } from "vitest";
+import { disposeTraining, tinyBatches, tinyConfig, tinyTraining } from "../models/tiny-model.ts";
 import { withoutLeaks } from "../support/leaks.ts";
 
 const machine = cpu.threads;
@@ -58,6 +63,31 @@ const hashOf = (tensors: readonly Tensor[]): string => {
   return hash.digest("hex");
 };
 
+/** Loss, norm, gradients and parameters of three steps of a block-sparse RoBERTa that is large enough for jobs of several tasks. */
+const training = (): string[] => {
+  const config = tinyConfig({ hiddenSize: 64, intermediateSize: 256, numAttentionHeads: 4 });
+  const { model, optimizer, schedule } = tinyTraining(3, config);
+  new BlockSparseModelPatcher()
+    .addPattern(/roberta\.encoder\.layer\.[0-9]+\.(intermediate|output)\.dense/, { density: 0.5, blockSize: 8 })
+    .patchModel(model)
+    .handOver(optimizer);
+  manualSeed(11);
+  const batches = tinyBatches(5, 32);
+  const lossAndGrads = valueAndGrad(model, (inputs: MaskedLMInputs) => model.forward(inputs).loss!);
+  const hashes: string[] = [];
+  for (let step = 0; step < 3; step++)
+    scope((): void => {
+      const { value, grads } = lossAndGrads(batches.next().inputs);
+      const norm = clipGradNorm(grads, 0.5);
+      hashes.push(hashOf([value, norm]), hashOf([...grads.values()]));
+      optimizer.step(grads);
+      schedule.step();
+      hashes.push(hashOf(model.parameters()));
+    });
+  disposeTraining({ model, optimizer, schedule, batches });
+  return hashes;
+};
+
 describe("threads", () => {
   it("do not change a bit of the results", () =>
     withoutLeaks(async () => {
@@ -67,6 +97,18 @@ describe("threads", () => {
         setThreads(count);
         await joined(count, results);
         for (let round = 0; round < 5; round++) expect(results()).toBe(alone);
+      }
+    }));
+
+  it("do not change a bit of the loss, the gradients and the weights of a training", () =>
+    withoutLeaks(async () => {
+      setThreads(1);
+      const alone = training();
+      expect(new Set(alone).size).toBe(9);
+      for (const count of [2, 3, 5]) {
+        setThreads(count);
+        await joined(count, results);
+        expect(training(), `${count} threads`).toEqual(alone);
       }
     }));
 

@@ -1,5 +1,6 @@
 import {
   adamStep,
+  cpu,
   dispose,
   globalNorm,
   mul,
@@ -149,6 +150,28 @@ it.each([oracle, ...devices])("the global norm is that of all elements, on $name
     expect(await norm(() => vector(1, -Infinity))).toBe(Infinity);
   }),
 );
+
+it("steps and the norm hold for thousands of parameters on cpu", () =>
+  withoutLeaks(async () => {
+    // More than the list of one launch has room for, some of them empty.
+    const shapes = Array.from({ length: 4200 }, (_, i) => [i % 4]);
+    const results = async (device: Backend): Promise<number[]> => {
+      const tensors = scope(() => {
+        const all = (seed: number): Tensor[] => shapes.map((shape, i) => normal(...shape).make(seed + i, device));
+        const [p, g, m] = [all(1), all(2), all(3)];
+        const slots = p.map((parameter, i) => ({ parameter, grad: g[i]!, m: m[i]!, v: mul(m[i]!, m[i]!) }));
+        const count = zeros([], { dtype: "int32", device });
+        adamStep(slots, { count, scale: globalNorm(g), lr: 0.1 }, { ...adamAttrs, decoupled: true });
+        return [...p, count];
+      });
+      const values = await Promise.all(tensors.map(async (x) => [...(await x.data())]));
+      dispose(tensors);
+      return values.flat();
+    };
+    const [want, got] = [await results(oracle), await results(cpu)];
+    expect(got).toHaveLength(want.length);
+    for (const [i, value] of want.entries()) expect(Math.abs(got[i]! - value), `element ${i}`).toBeLessThan(1e-5);
+  }));
 
 it("names the parameter whose gradient has another shape", () =>
   withoutLeaks(() => {

@@ -135,7 +135,7 @@ export const countingRunner = async (
       if ("scratch" in argument) return scratchAt[argument.scratch]!;
       if (!("words" in argument)) throw new Error("no scalars here");
       const at = words;
-      new Int32Array(memory.buffer, at, argument.words.length).set(argument.words);
+      new Int32Array(memory.buffer, at, argument.words.length).set(argument.words.map(resolve));
       words += argument.words.length * 4;
       return at;
     };

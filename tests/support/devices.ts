@@ -5,8 +5,8 @@ declare module "vitest" {
   interface ProvidedContext {
     /** Whether it is a failure that there is no WebGPU adapter. */
     readonly gpuRequired: boolean;
-    /** How many of the ops' samples run on it: a quarter, where the others run elsewhere in the same environment. */
-    readonly gpuSamples: "all" | "some";
+    /** How many of the ops' samples run on it: a quarter, or none, where the others run elsewhere in the same environment. */
+    readonly gpuSamples: "all" | "some" | "none";
   }
 }
 
@@ -16,8 +16,9 @@ declare module "vitest" {
  */
 export const dawn = ["enable-dawn-features=allow_unsafe_apis,disable_workgroup_init"];
 
-/** The WebGPU device of this machine, or why there is none. */
-const openGpu = async (): Promise<WebgpuBackend | string> => {
+/** The WebGPU device of this machine, or why there is none; `null` where it is not asked for. */
+const openGpu = async (): Promise<WebgpuBackend | string | null> => {
+  if (inject("gpuSamples") === "none") return null;
   try {
     return (await openDevice("webgpu", { dawn })) as WebgpuBackend;
   } catch (error) {

@@ -43,8 +43,8 @@ export interface WasmModule {
   readonly relaxedBase64: string;
 }
 
-/** What a `cpu` kernel is called with, after the task number: addresses, numbers, scalars, or the address of a list of int32s. */
-export type CpuArgument = Slot | number | { readonly scalar: string } | { readonly words: readonly number[] };
+/** What a `cpu` kernel is called with, after the task number: addresses, numbers, scalars, or the address of a list of int32s and addresses. */
+export type CpuArgument = Slot | number | { readonly scalar: string } | { readonly words: readonly (number | Slot)[] };
 
 /** Calls `fn(task, ...args)` once for each task, in any order, on any thread. */
 export interface CpuStep {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 /** Tokens that the demo pre-trains on. A budget, never a deadline: equal seeds give equal weights on any machine. */
-export const DEFAULT_TOKENS = 2_000_000;
+export const DEFAULT_TOKENS = 3_000_000;
 
 /** The model: RoBERTa's shape, small enough for minutes on two cores. */
 export const architecture = { layers: 2, hidden: 128, heads: 4, vocabSize: 4096 } as const;

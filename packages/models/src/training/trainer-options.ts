@@ -33,7 +33,7 @@ export interface TrainerOptions<Inputs> {
   /** Reports every so many steps. Default 10. */
   loggingSteps?: number;
   onProgress?: (progress: TrainingProgress) => void;
-  /** Hears of what does not stop the training, such as a resumption that cannot be exact. */
+  /** Hears of what does not stop the training, such as a resumption that cannot be exact. Default: `console.warn`. */
   onWarning?: (message: string) => void;
   /** Generators beside the default one that the model draws from, by a name for the checkpoint. */
   generators?: Readonly<Record<string, Generator>>;

@@ -12,6 +12,7 @@ import {
 import type { FileStore } from "../hub/file-store.ts";
 import { openFolder } from "../hub/open-folder.ts";
 import { readCheckpoint, writeCheckpoint, type TrainingState } from "./checkpoint.ts";
+import { StepNumbersQueue, type LaunchedStep } from "./step-numbers.ts";
 import { Breather, Stopwatch } from "./stopwatch.ts";
 import {
   checkOptions,
@@ -26,17 +27,8 @@ import { TrainingLog } from "./training-log.ts";
 /** The file that holds a training. */
 export const CHECKPOINT_FILE = "checkpoint.safetensors";
 
-/** Steps whose loss may still be on its way, on a device that answers only later: enough that nothing waits for it. */
-const READS_IN_FLIGHT = 4;
-
-/** A step that was launched; its numbers may still be computed. */
-interface Launched {
-  readonly step: number;
-  readonly lr: number;
-  readonly tokens: number;
-  /** The losses of its batches, and the norm of its gradient. */
-  readonly numbers: Promise<{ losses: readonly number[]; norm: number }>;
-}
+/** Steps that may be launched while the numbers of an earlier one are on their way: enough that no device waits for the host. */
+const READ_LAG = 4;
 
 /**
  * Trains a model, and can be killed at any moment: a training that resumes from its checkpoint ends with the very weights, bit
@@ -55,7 +47,7 @@ export class Trainer<Inputs> {
   private readonly generators: ReadonlyMap<string, Generator>;
   private readonly lossAndGrads: (inputs: Inputs) => { value: Tensor; grads: Gradients };
   private readonly accumulation: number;
-  private readonly pending: Launched[] = [];
+  private readonly numbers = new StepNumbersQueue();
   private state: TrainingState;
   private watch = new Stopwatch();
   /** Of the last report, for the speed since then. */
@@ -76,6 +68,8 @@ export class Trainer<Inputs> {
   /**
    * Trains up to the last step, or until the signal is raised.
    *
+   * Losses are read every `loggingSteps` steps, or more often where that is free, and before anything is saved.
+   *
    * @throws NonFiniteError naming the step whose loss or gradient is infinite or NaN; the last good checkpoint is kept
    * @throws TrainingError when the folder has a checkpoint and neither `resume` nor `overwrite` says what to do
    * @throws FileStoreError when a checkpoint cannot be saved; the one before is kept
@@ -87,7 +81,7 @@ export class Trainer<Inputs> {
     await this.begin(folder, resume, overwrite);
     await log?.truncate(this.state.step);
     const breather = new Breather();
-    const lag = options.model.parameters()[0]?.device.readSync ? 0 : READS_IN_FLIGHT;
+    const lag = options.model.parameters()[0]?.device.readSync ? 0 : READ_LAG;
     let savedStep = this.state.step;
     let savedAt = performance.now();
     const save = async (): Promise<void> => {
@@ -106,9 +100,10 @@ export class Trainer<Inputs> {
     this.watch.start();
     try {
       while (this.state.step < options.steps && !signal?.aborted) {
-        this.pending.push(this.launch());
-        await this.settle(lag, log);
+        this.numbers.push(this.launch());
         const { step } = this.state;
+        if (this.reports(step)) this.numbers.read();
+        await this.settle(lag, log);
         if (isDue(step, options.evalSteps) || (options.evaluate && step === options.steps)) await this.evaluate(log);
         const late = performance.now() - savedAt >= 1000 * (options.saveSeconds ?? Infinity);
         if (isDue(step, options.saveSteps) || late) await save();
@@ -118,7 +113,7 @@ export class Trainer<Inputs> {
     } finally {
       this.watch.stop();
       // After an error nobody asks for these any more.
-      this.pending.length = 0;
+      this.numbers.clear();
     }
     const { step, loss, metrics, tokens } = this.state;
     return {
@@ -132,34 +127,31 @@ export class Trainer<Inputs> {
   }
 
   /** One step on its way: nothing here waits for the device. */
-  private launch(): Launched {
+  private launch(): LaunchedStep {
     const { batches, optimizer, schedule, maxGradNorm = Infinity } = this.options;
     // Whatever was drawn between the steps, by an evaluation for one, is none of the training's business.
     for (const [name, generator] of this.generators) generator.restore(this.state.generators[name]!);
     const lr = optimizer.groups[0]!.lr;
     let tokens = 0;
-    const read = scope(() => {
+    const numbers = scope(() => {
       let total: Gradients | null = null;
-      const losses: Promise<number>[] = [];
+      const losses: Tensor[] = [];
       for (let i = 0; i < this.accumulation; i++) {
         const batch = batches.next();
         tokens += batch.tokens;
         const { value, grads } = this.lossAndGrads(batch.inputs);
-        losses.push(value.item());
+        losses.push(value);
         if (total) total.add(grads);
         else total = grads;
       }
-      const norm = clipGradNorm(total!, maxGradNorm).item();
+      const norm = clipGradNorm(total!, maxGradNorm);
       optimizer.step(total!);
-      return { numbers: Promise.all([Promise.all(losses), norm]) };
+      return { losses, norm };
     });
-    const numbers = read.numbers.then(([losses, norm]) => ({ losses, norm }));
-    // What went wrong is told when its turn comes to be taken in; if it never does, something else went wrong before.
-    numbers.catch(() => undefined);
     schedule?.step();
     this.state.step++;
     for (const [name, generator] of this.generators) this.state.generators[name] = generator.state();
-    return { step: this.state.step, lr, tokens, numbers };
+    return { step: this.state.step, lr, tokens, ...numbers };
   }
 
   /** The loss of one batch, as its part of the step's. */
@@ -174,23 +166,25 @@ export class Trainer<Inputs> {
     return this.accumulation === 1 ? loss : mul(loss, 1 / this.accumulation);
   }
 
-  /** Takes in the numbers of launched steps, up to the last `limit`. */
-  private async settle(limit: number, log: TrainingLog | null): Promise<void> {
-    const { steps, loggingSteps = 10, onProgress } = this.options;
-    while (this.pending.length > limit) {
-      const { step, lr, tokens, numbers } = this.pending.shift()!;
-      const { losses, norm: gradNorm } = await numbers;
-      const loss = losses.reduce((total, one) => total + one, 0);
+  /** Whether a step ends a stretch of the log. */
+  private reports(step: number): boolean {
+    return step % (this.options.loggingSteps ?? 10) === 0 || step === this.options.steps;
+  }
+
+  /** Takes in the numbers that were sent for at least `lag` steps ago; with 0, all there are. */
+  private async settle(lag: number, log: TrainingLog | null): Promise<void> {
+    if (lag === 0) this.numbers.read();
+    for (const { step, lr, tokens, loss, gradNorm } of await this.numbers.take(this.state.step - lag)) {
       if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw new NonFiniteError(step, loss, gradNorm);
       this.state.tokens += tokens;
       this.state.lossSum += loss;
       this.state.lossCount++;
-      if (step % loggingSteps !== 0 && step !== steps) continue;
+      if (!this.reports(step)) continue;
       const mean = this.state.lossSum / this.state.lossCount;
       Object.assign(this.state, { loss: mean, lossSum: 0, lossCount: 0 });
       const progress = this.progress(step, mean, lr, gradNorm);
       await log?.append({ event: "train", ...progress });
-      onProgress?.(progress);
+      this.options.onProgress?.(progress);
     }
   }
 
@@ -234,7 +228,7 @@ export class Trainer<Inputs> {
   }
 
   private async restore(folder: FileStore): Promise<void> {
-    const { model, optimizer, schedule, batches, onWarning } = this.options;
+    const { model, optimizer, schedule, batches, onWarning = warn } = this.options;
     const loaded = await readCheckpoint(folder, CHECKPOINT_FILE);
     const { state } = loaded;
     model.loadStateDict(loaded.model);
@@ -247,11 +241,12 @@ export class Trainer<Inputs> {
     this.state = state;
     for (const [name, now] of Object.entries(this.settings()))
       if (state.settings[name] !== now)
-        onWarning?.(
+        onWarning(
           `Trainer: ${folder.name} was trained with ${name} ${state.settings[name]}, now it is ${now}; the result will differ from an uninterrupted training`,
         );
-    if (state.fusesMultiplyAdd !== fusesMultiplyAdd())
-      onWarning?.(
+    // It says how the kernels of `cpu` compute, and of no other device.
+    if (model.parameters()[0]?.device.name === "cpu" && state.fusesMultiplyAdd !== fusesMultiplyAdd())
+      onWarning(
         `Trainer: ${folder.name} was trained ${state.fusesMultiplyAdd ? "with" : "without"} fused multiply-adds, which this engine ${state.fusesMultiplyAdd ? "has not" : "has"}; the result will not be bit-identical to an uninterrupted training`,
       );
   }
@@ -295,5 +290,11 @@ export class Trainer<Inputs> {
     return { steps, gradientAccumulationSteps: this.accumulation, maxGradNorm: maxGradNorm ?? null };
   }
 }
+
+/** Where warnings go when nobody listens. */
+const warn = (message: string): void => {
+  // eslint-disable-next-line no-console -- a resumption that is not exact must not pass in silence
+  console.warn(message);
+};
 
 const isDue = (step: number, every: number | undefined): boolean => every !== undefined && step % every === 0;

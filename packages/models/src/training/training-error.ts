@@ -14,7 +14,10 @@ export class TrainingError extends TesseraError {
   }
 }
 
-/** A loss or a gradient that is infinite or no number. The step changed no weight. */
+/**
+ * A loss or a gradient that is infinite or no number. The step changed no weight; steps that were launched before this was known may have:
+ * go on from the checkpoint, which was not written since.
+ */
 export class NonFiniteError extends TrainingError {
   override name = "NonFiniteError";
 

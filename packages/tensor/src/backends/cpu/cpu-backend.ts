@@ -1,7 +1,7 @@
 import type { Backend, Buffer, Launch } from "../../backend.ts";
 import { bytesPerElement, hostView, type DType, type TypedArray } from "../../dtype.ts";
 import { DeviceError, IndexError, TesseraError } from "../../error.ts";
-import type { CpuArgument, CpuStep, Op, Signature, WasmModule } from "../../op.ts";
+import type { CpuArgument, CpuStep, Op, Signature, Slot, WasmModule } from "../../op.ts";
 import type { Layout } from "../../shape.ts";
 import { dataOf } from "../reference/reference-backend.ts";
 import { FAULT, LinearMemory, WORDS } from "./linear-memory.ts";
@@ -201,15 +201,12 @@ export class CpuBackend implements Backend {
 
   private resolve(argument: CpuArgument, frame: Frame): number {
     if (typeof argument === "number") return argument;
-    const { call, inputs, outputs, scalars } = frame.launch;
-    if ("in" in argument) return addressOf(call.inputs[argument.in], inputs[argument.in]);
-    if ("out" in argument) return addressOf(call.outputs[argument.out], outputs[argument.out]);
-    if ("scratch" in argument) return frame.scratch[argument.scratch]!;
-    if ("scalar" in argument) return scalars[argument.scalar]!;
-    return this.putWords(argument.words, frame);
+    if ("scalar" in argument) return frame.launch.scalars[argument.scalar]!;
+    if ("words" in argument) return this.putWords(argument.words, frame);
+    return slotAddress(argument, frame);
   }
 
-  private putWords(words: readonly number[], frame: Frame): number {
+  private putWords(words: readonly (number | Slot)[], frame: Frame): number {
     const at = frame.wordsAt;
     frame.wordsAt += Math.ceil(words.length / 4) * 16;
     if (frame.wordsAt > WORDS.end)
@@ -217,7 +214,10 @@ export class CpuBackend implements Backend {
         `${frame.launch.op.name}: ${words.length} words are more than one launch may list; split it`,
       );
     const { low } = this.memory();
-    for (let i = 0; i < words.length; i++) low[at / 4 + i] = words[i]!;
+    for (let i = 0; i < words.length; i++) {
+      const word = words[i]!;
+      low[at / 4 + i] = typeof word === "number" ? word : slotAddress(word, frame);
+    }
     return at;
   }
 
@@ -256,6 +256,12 @@ export class CpuBackend implements Backend {
     );
   }
 }
+
+const slotAddress = (slot: Slot, { launch: { call, inputs, outputs }, scratch }: Frame): number => {
+  if ("in" in slot) return addressOf(call.inputs[slot.in], inputs[slot.in]);
+  if ("out" in slot) return addressOf(call.outputs[slot.out], outputs[slot.out]);
+  return scratch[slot.scratch]!;
+};
 
 /** Where a view starts in linear memory; 0 for a tensor that is not there. */
 const addressOf = (layout: Layout | null | undefined, buffer: Buffer | null | undefined): number =>

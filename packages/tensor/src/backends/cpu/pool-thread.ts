@@ -1,8 +1,7 @@
 /** Words of the pool in low memory, as int32 indices; pool.as.ts has the atomic ones. */
 export const WORD = {
-  kernel: 148 / 4,
-  arguments: 152 / 4,
-  trapped: 156 / 4,
+  kernel: 152 / 4,
+  arguments: 156 / 4,
   joined: 160 / 4,
   epoch: 164 / 4,
   modules: 168 / 4,
@@ -18,7 +17,7 @@ export type Kernel = (task: number, ...args: readonly number[]) => void;
 export interface PoolExports {
   pool_start(job: number, tasks: number): void;
   pool_claim(job: number): number;
-  pool_finish(): void;
+  pool_finish(job: number, trapped: number): void;
   pool_next(job: number, spins: number): number;
   pool_wait(spins: number, patience: bigint): number;
 }
@@ -69,15 +68,18 @@ const workerMain = (start: WorkerStart): void => {
     if (task < 0) continue;
     const kernel = word[words.kernel]!;
     const list = Array.from(values.subarray(0, word[words.arguments]));
+    // Given up since: what was read may be of a later job.
+    if (Atomics.load(word, words.epoch) !== epoch) return;
     for (; task >= 0; task = pool.pool_claim(job)) {
+      let trapped = 0;
       try {
         while (kernels.length < word[words.modules]!) loadNext();
         kernels[Math.floor(kernel / exportsPerModule)]![kernel % exportsPerModule]!(task, ...list);
       } catch {
         // A task that was claimed is finished, whatever happens: the caller waits for it.
-        Atomics.store(word, words.trapped, 1);
+        trapped = 1;
       }
-      pool.pool_finish();
+      pool.pool_finish(job, trapped);
     }
   }
 };

@@ -2,19 +2,21 @@
  * The thread pool's words in low memory (see linear-memory.ts), and what must be atomic on them.
  *
  * A job is numbered. Its ticket holds the job's number in the upper and the next task in the lower 32 bits: a thread claims a
- * task by raising the whole ticket, which fails when the job is over, however long the thread slept. A job ends when all its tasks
- * are done, so whoever claims one has read the arguments of that job and no other.
+ * task by raising the whole ticket, which fails when the job is over, however long the thread slept; it notes the end of the task the
+ * same way. A job ends when all its tasks are done, so whoever claims one has read the arguments of that job and no other.
  */
 const TICKET: usize = 128;
 const JOB: usize = 132; // the upper half of the ticket
-const DONE: usize = 136;
-const TASKS: usize = 140;
-const SLEEPERS: usize = 144;
+const DONE: usize = 136; // the job in the upper 32 bits; TRAPPED and the number of finished tasks in the lower
+const TASKS: usize = 144;
+const SLEEPERS: usize = 148;
+
+const TRAPPED: i32 = 1 << 31;
 
 /** Starts job `job` of `tasks` tasks; everything it needs is in memory. Wakes the threads that sleep. */
 export function pool_start(job: i32, tasks: i32): void {
   store<i32>(TASKS, tasks);
-  store<i32>(DONE, 0);
+  atomic.store<i64>(DONE, (<i64>job) << 32);
   atomic.store<i64>(TICKET, (<i64>job) << 32);
   if (atomic.load<i32>(SLEEPERS) > 0) atomic.notify(JOB, -1);
 }
@@ -29,9 +31,19 @@ export function pool_claim(job: i32): i32 {
   }
 }
 
-/** Notes that a task is done; the last one wakes the thread that waits for the job. */
-export function pool_finish(): void {
-  if (atomic.add<i32>(DONE, 1) + 1 == load<i32>(TASKS)) atomic.notify(DONE, 1);
+/**
+ * Notes that a task of `job` is done, and whether it trapped; the last one wakes the thread that waits for the job. A thread that comes
+ * when its job was given up leaves the next one alone.
+ */
+export function pool_finish(job: i32, trapped: i32): void {
+  while (true) {
+    const done = atomic.load<i64>(DONE), tasks = load<i32>(TASKS);
+    if (<i32>(done >> 32) != job) return;
+    const word = (<i32>done + 1) | (trapped ? TRAPPED : 0);
+    if (atomic.cmpxchg<i64>(DONE, done, (<i64>job) << 32 | <i64>(<u32>word)) != done) continue;
+    if ((word & ~TRAPPED) == tasks) atomic.notify(DONE, 1);
+    return;
+  }
 }
 
 /** Waits for a job other than `job`: looks `spins` times, then sleeps. Returns its number. */
@@ -48,12 +60,15 @@ export function pool_next(job: i32, spins: i32): i32 {
 
 /**
  * Waits until all tasks of the job are done: looks `spins` times, then sleeps at most `patience` nanoseconds; 0 where the thread
- * may not sleep. Returns how many are done: with fewer than all, look again.
+ * may not sleep. Returns how many are done, with the topmost bit set when one trapped: with fewer than all, look again.
  */
 export function pool_wait(spins: i32, patience: i64): i32 {
   const tasks = load<i32>(TASKS);
-  for (let i = 0; i < spins; i++) if (atomic.load<i32>(DONE) == tasks) return tasks;
-  const done = atomic.load<i32>(DONE);
-  if (done != tasks && patience > 0) atomic.wait<i32>(DONE, done, patience);
+  for (let i = 0; i < spins; i++) {
+    const word = atomic.load<i32>(DONE);
+    if ((word & ~TRAPPED) == tasks) return word;
+  }
+  const word = atomic.load<i32>(DONE);
+  if ((word & ~TRAPPED) != tasks && patience > 0) atomic.wait<i32>(DONE, word, patience);
   return atomic.load<i32>(DONE);
 }

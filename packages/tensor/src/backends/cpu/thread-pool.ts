@@ -12,10 +12,14 @@ import {
 
 /** Looks before a thread sleeps: about 50 µs, longer than the gap between two ops of a training step. */
 const SPINS = 20_000;
-/** A task takes milliseconds; a thread that finishes none for this long is gone. */
+/** A task takes milliseconds; a thread that finishes none for this long, and for as many times the caller's own share, is gone. */
 const PATIENCE_MS = 10_000;
+const SHARES = 20;
 /** How long the caller sleeps before it looks again. */
-const SLICE_NS = 100_000_000n;
+const SLICE_MS = 100;
+const SLICE_NS = BigInt(SLICE_MS * 1e6);
+/** The bits of `pool_wait` that count finished tasks; the one above says that a task trapped. */
+const COUNT = 0x7fffffff;
 const MOST_THREADS = 256;
 
 /** Whether memory can be shared with other threads; a page must be cross-origin isolated for that. */
@@ -24,12 +28,14 @@ const sharesMemory = (): boolean => {
   return typeof SharedArrayBuffer !== "undefined" && crossOriginIsolated !== false;
 };
 
-/** How many threads the machine runs at once; 1 where memory cannot be shared. */
+/** How many threads the machine runs at once, of those that a pool may have; 1 where memory cannot be shared. */
 const machineThreads = (): number => {
   if (!sharesMemory()) return 1;
   const node = (globalThis as { process?: NodeJS.Process }).process;
-  if (node?.versions?.node) return node.getBuiltinModule("node:os").availableParallelism();
-  return (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator?.hardwareConcurrency ?? 1;
+  const count = node?.versions?.node
+    ? node.getBuiltinModule("node:os").availableParallelism()
+    : ((globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator?.hardwareConcurrency ?? 1);
+  return Math.min(count, MOST_THREADS);
 };
 
 /** Whether this thread may sleep: everywhere but on a browser's main thread, which spins for the tail of a job. */
@@ -52,7 +58,7 @@ export class ThreadPool {
   private wanted: number;
   private job = 0;
 
-  /** @param patience milliseconds without a finished task after which a thread counts as gone */
+  /** @param patience milliseconds of waiting without a finished task after which a thread counts as gone */
   constructor(memory: WebAssembly.Memory, wanted = machineThreads(), patience = PATIENCE_MS) {
     this.memory = memory;
     this.patience = patience;
@@ -126,6 +132,7 @@ export class ThreadPool {
     this.word[WORD.kernel] = id;
     this.word[WORD.arguments] = args.length;
     const job = this.nextJob();
+    const began = performance.now();
     pool.pool_start(job, tasks);
     let trap: unknown = null;
     for (let task = pool.pool_claim(job); task >= 0; task = pool.pool_claim(job)) {
@@ -135,9 +142,9 @@ export class ThreadPool {
         // The others still work on this job: it ends before the error goes on.
         trap = error;
       }
-      pool.pool_finish();
+      pool.pool_finish(job, 0);
     }
-    this.finish(pool, tasks);
+    this.finish(pool, tasks, began);
     if (trap) throw trap as Error;
   }
 
@@ -179,26 +186,35 @@ export class ThreadPool {
     if (isOurs && this.joined > this.started) this.close();
   }
 
-  private finish(pool: PoolExports, tasks: number): void {
-    const done = this.wait(pool, tasks);
+  private finish(pool: PoolExports, tasks: number, began: number): void {
+    const word = this.wait(pool, tasks, began);
+    const done = word & COUNT;
     if (done < tasks) {
       this.close();
       throw new DeviceError(
         `cpu: a thread stopped in the middle of a job (${done} of ${tasks} tasks are done); results of this op are lost, the next one starts new threads`,
       );
     }
-    if (Atomics.exchange(this.word, WORD.trapped, 0) !== 0) throw new Error("on another thread");
+    if (word < 0) throw new Error("on another thread");
   }
 
-  /** Until all tasks are done, or none was for too long. Returns how many are. */
-  private wait(pool: PoolExports, tasks: number): number {
+  /** Until all tasks are done, or none was for too long. Returns what `pool_wait` says of them. */
+  private wait(pool: PoolExports, tasks: number, began: number): number {
     const slice = maySleep() ? SLICE_NS : 0n;
-    let [most, since] = [-1, performance.now()];
-    for (;;) {
-      const done = pool.pool_wait(SPINS, slice);
-      if (done === tasks) return done;
-      if (done > most) [most, since] = [done, performance.now()];
-      else if (performance.now() - since > this.patience) return done;
+    let word = pool.pool_wait(SPINS, slice);
+    if ((word & COUNT) === tasks) return word;
+    let last = performance.now();
+    // Where the caller's own tasks took long, those of others may.
+    const patience = Math.max(this.patience, SHARES * (last - began));
+    for (let waited = 0; waited <= patience;) {
+      const before = word & COUNT;
+      word = pool.pool_wait(SPINS, slice);
+      if ((word & COUNT) === tasks) return word;
+      const now = performance.now();
+      // A process that was stopped, or a machine that slept, has not waited: a look counts for a slice at most.
+      waited = (word & COUNT) > before ? 0 : waited + Math.min(now - last, SLICE_MS);
+      last = now;
     }
+    return word;
   }
 }

@@ -5,17 +5,42 @@
  *   adam   decoupled: p ← p (1 − lr λ), else g ← g + λ p;   m ← m + (1 − β1)(g − m),  v ← β2 v + (1 − β2) g²
  *          p ← p − lr / (1 − β1^k) · m / (√v / √(1 − β2^k) + ε),   k = step + 1
  *   sgd    g ← g + λ p;   b ← g at step 0, else μ b + (1 − d) g;   p ← p − lr (g + μ b with nesterov, else b)
- *   norm   √ Σ_tensors Σ x²  in float64;     clip scale = min(1, most / (norm + 1e-6)), NaN when the norm is not finite
+ *   norm   √ Σ_tensors Σ x²  in float64
  *
  * `scale` is a tensor of one float: when it is not finite nothing changes. `step` is a tensor of one int32, the steps taken so
- * far; `advance` counts it up afterwards, so that all tasks of a step read the same. Coefficients are float64, elements float32;
- * a task does `chunk` elements. Kingma and Ba 2015, Loshchilov and Hutter 2019, torch.optim.Adam, AdamW, SGD.
+ * far; `advance` counts it up afterwards, so that all tasks of a step read the same. Coefficients are float64, elements float32.
+ * One job does many tensors: `table` has a row for each, its first task, its elements and its addresses, in the order of tasks. A task
+ * does `chunk` elements of one of them, so that what it does follows from shapes alone. Kingma and Ba 2015, Loshchilov and Hutter 2019, torch.optim.Adam, AdamW, SGD.
  */
 import { high64, loadLanes, low64, madd, nmadd, storeLanes, sum64 } from "../../assembly/simd.as";
 
 // @ts-ignore: decorator
 @inline function finite(x: f32): bool {
   return abs<f32>(x) < Infinity;
+}
+
+// @ts-ignore: decorator
+@inline const FIRST: usize = 0;
+// @ts-ignore: decorator
+@inline const COUNT: usize = 4;
+// @ts-ignore: decorator
+@inline const ADDRESS: usize = 8;
+
+/** The row of `task` in a table whose rows have so many addresses: the last one whose first task is not beyond it. */
+function rowOf(task: i32, table: usize, rows: i32, addresses: i32): usize {
+  const bytes = ADDRESS + (<usize>addresses << 2);
+  let low = 0, high = rows;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (load<i32>(table + <usize>middle * bytes, FIRST) <= task) low = middle;
+    else high = middle;
+  }
+  return table + <usize>low * bytes;
+}
+
+// @ts-ignore: decorator
+@inline function address(row: usize, index: usize): usize {
+  return <usize>load<u32>(row + (index << 2), ADDRESS);
 }
 
 /** Up to four elements. `lanes` is a literal in the loops over whole vectors, so that nothing is asked there. */
@@ -46,7 +71,7 @@ import { high64, loadLanes, low64, madd, nmadd, storeLanes, sum64 } from "../../
 }
 
 export function adam_f32(
-  task: i32, p: usize, gradient: usize, m: usize, v: usize, scale: usize, step: usize, total: i32, chunk: i32, decoupled: i32,
+  task: i32, table: usize, rows: i32, scale: usize, step: usize, chunk: i32, decoupled: i32,
   lr: f64, beta1: f64, beta2: f64, eps: f64, weightDecay: f64,
 ): void {
   const factor = load<f32>(scale);
@@ -57,12 +82,9 @@ export function adam_f32(
   const rest1 = f32x4.splat(<f32>(1 - beta1)), beta = f32x4.splat(<f32>beta2), rest2 = f32x4.splat(<f32>(1 - beta2));
   const root = f32x4.splat(<f32>(1 / sqrt<f64>(1 - NativeMath.pow(beta2, k)))), eps4 = f32x4.splat(<f32>eps);
   const size = f32x4.splat(<f32>(lr / (1 - NativeMath.pow(beta1, k))));
-  const start = <usize>(task * chunk) << 2;
-  let n = min(chunk, total - task * chunk);
-  p += start;
-  gradient += start;
-  m += start;
-  v += start;
+  const row = rowOf(task, table, rows, 4), first = (task - load<i32>(row, FIRST)) * chunk, start = <usize>first << 2;
+  let n = min(chunk, load<i32>(row, COUNT) - first);
+  let p = address(row, 0) + start, gradient = address(row, 1) + start, m = address(row, 2) + start, v = address(row, 3) + start;
   while (n >= 4) {
     adam4(4, p, gradient, m, v, scale4, decay, keep, rest1, beta, rest2, root, eps4, size);
     p += 16;
@@ -74,14 +96,15 @@ export function adam_f32(
   if (n > 0) adam4(n, p, gradient, m, v, scale4, decay, keep, rest1, beta, rest2, root, eps4, size);
 }
 
+/** `hasBuffer` is a literal: without momentum there is none. */
 // @ts-ignore: decorator
 @inline function sgd4(
-  lanes: i32, p: usize, gradient: usize, buffer: usize, first: bool, nesterov: i32,
+  lanes: i32, hasBuffer: bool, p: usize, gradient: usize, buffer: usize, first: bool, nesterov: i32,
   scale: v128, decay: v128, lr: v128, momentum: v128, rest: v128,
 ): void {
   const p4 = load4(p, lanes);
   let g4 = madd(p4, decay, f32x4.mul(load4(gradient, lanes), scale));
-  if (buffer) {
+  if (hasBuffer) {
     const b4 = first ? g4 : madd(load4(buffer, lanes), momentum, f32x4.mul(g4, rest));
     store4(buffer, b4, lanes);
     g4 = nesterov ? madd(b4, momentum, g4) : b4;
@@ -89,29 +112,43 @@ export function adam_f32(
   store4(p, nmadd(g4, lr, p4), lanes);
 }
 
-/** `buffer` is 0 without momentum; then `step` is not read. */
+// @ts-ignore: decorator
+@inline function sgd(
+  hasBuffer: bool, task: i32, table: usize, rows: i32, factor: f32, taken: i32, chunk: i32, nesterov: i32,
+  lr: f64, momentum: f64, dampening: f64, weightDecay: f64,
+): void {
+  const scale4 = f32x4.splat(factor), decay = f32x4.splat(<f32>weightDecay), lr4 = f32x4.splat(<f32>lr);
+  const momentum4 = f32x4.splat(<f32>momentum), rest = f32x4.splat(<f32>(1 - dampening)), isFirst = taken == 0;
+  const row = rowOf(task, table, rows, hasBuffer ? 3 : 2), first = (task - load<i32>(row, FIRST)) * chunk;
+  const start = <usize>first << 2;
+  let n = min(chunk, load<i32>(row, COUNT) - first);
+  let p = address(row, 0) + start, gradient = address(row, 1) + start;
+  let buffer: usize = hasBuffer ? address(row, 2) + start : 0;
+  while (n >= 4) {
+    sgd4(4, hasBuffer, p, gradient, buffer, isFirst, nesterov, scale4, decay, lr4, momentum4, rest);
+    p += 16;
+    gradient += 16;
+    if (hasBuffer) buffer += 16;
+    n -= 4;
+  }
+  if (n > 0) sgd4(n, hasBuffer, p, gradient, buffer, isFirst, nesterov, scale4, decay, lr4, momentum4, rest);
+}
+
+/** Without momentum; `step` is not read. */
 export function sgd_f32(
-  task: i32, p: usize, gradient: usize, buffer: usize, scale: usize, step: usize, total: i32, chunk: i32, nesterov: i32,
+  task: i32, table: usize, rows: i32, scale: usize, step: usize, chunk: i32, lr: f64, weightDecay: f64,
+): void {
+  const factor = load<f32>(scale);
+  if (finite(factor)) sgd(false, task, table, rows, factor, 0, chunk, 0, lr, 0, 0, weightDecay);
+}
+
+export function momentum_f32(
+  task: i32, table: usize, rows: i32, scale: usize, step: usize, chunk: i32, nesterov: i32,
   lr: f64, momentum: f64, dampening: f64, weightDecay: f64,
 ): void {
   const factor = load<f32>(scale);
-  if (!finite(factor)) return;
-  const first = buffer != 0 && load<i32>(step) == 0;
-  const scale4 = f32x4.splat(factor), decay = f32x4.splat(<f32>weightDecay), lr4 = f32x4.splat(<f32>lr);
-  const momentum4 = f32x4.splat(<f32>momentum), rest = f32x4.splat(<f32>(1 - dampening));
-  const start = <usize>(task * chunk) << 2;
-  let n = min(chunk, total - task * chunk);
-  p += start;
-  gradient += start;
-  if (buffer) buffer += start;
-  while (n >= 4) {
-    sgd4(4, p, gradient, buffer, first, nesterov, scale4, decay, lr4, momentum4, rest);
-    p += 16;
-    gradient += 16;
-    if (buffer) buffer += 16;
-    n -= 4;
-  }
-  if (n > 0) sgd4(n, p, gradient, buffer, first, nesterov, scale4, decay, lr4, momentum4, rest);
+  if (finite(factor))
+    sgd(true, task, table, rows, factor, load<i32>(step), chunk, nesterov, lr, momentum, dampening, weightDecay);
 }
 
 /** step ← step + 1, unless the step was skipped. */
@@ -119,10 +156,11 @@ export function advance_i32(task: i32, scale: usize, step: usize): void {
   if (finite(load<f32>(scale))) store<i32>(step, load<i32>(step) + 1);
 }
 
-/** partials[first + task] = Σ x² over one chunk, in float64. */
-export function sum_squares_f32(task: i32, x: usize, partials: usize, first: i32, total: i32, chunk: i32): void {
-  let at = x + (<usize>task * <usize>chunk << 2);
-  let n = min(chunk, total - task * chunk);
+/** partials[before + task] = Σ x² over one chunk, in float64; `before` are those of other jobs. */
+export function sum_squares_f32(task: i32, table: usize, rows: i32, partials: usize, before: i32, chunk: i32): void {
+  const row = rowOf(task, table, rows, 1), first = (task - load<i32>(row, FIRST)) * chunk;
+  let at = address(row, 0) + (<usize>first << 2);
+  let n = min(chunk, load<i32>(row, COUNT) - first);
   let a = f64x2.splat(0), b = a;
   while (n >= 4) {
     const v = v128.load(at);
@@ -139,7 +177,7 @@ export function sum_squares_f32(task: i32, x: usize, partials: usize, first: i32
     at += 4;
     n--;
   }
-  store<f64>(partials + (<usize>(first + task) << 3), sum);
+  store<f64>(partials + (<usize>(before + task) << 3), sum);
 }
 
 /** norm = √ Σ partials, in order. */
@@ -147,9 +185,4 @@ export function norm_f32(task: i32, partials: usize, norm: usize, count: i32): v
   let sum: f64 = 0;
   for (let i = 0; i < count; i++) sum += load<f64>(partials + (<usize>i << 3));
   store<f32>(norm, <f32>sqrt<f64>(sum));
-}
-
-export function clip_scale_f32(task: i32, norm: usize, scale: usize, most: f64): void {
-  const value = load<f32>(norm);
-  store<f32>(scale, finite(value) ? <f32>min<f64>(1, most / (<f64>value + 1e-6)) : NaN);
 }

@@ -1,0 +1,94 @@
+import { dispose, stack, type Tensor } from "@tessera/tensor";
+
+/** Steps whose numbers may stay on the device: the host runs no further ahead, and a training that broke is soon stopped. */
+const MOST_UNREAD = 32;
+
+/** A step that was launched; its numbers may still be computed. */
+export interface LaunchedStep {
+  readonly step: number;
+  readonly lr: number;
+  readonly tokens: number;
+  /** The loss of each batch. Shape: []. The step owns them, and the norm. */
+  readonly losses: readonly Tensor[];
+  /** The norm of its gradient. Shape: []. */
+  readonly norm: Tensor;
+}
+
+/** A step whose numbers have come. */
+export interface StepNumbers {
+  readonly step: number;
+  readonly lr: number;
+  readonly tokens: number;
+  /** The sum over its batches. */
+  readonly loss: number;
+  readonly gradNorm: number;
+}
+
+/** Numbers of several steps on their way to the host. */
+interface Reading {
+  readonly steps: readonly (Omit<LaunchedStep, "losses" | "norm"> & { readonly batches: number })[];
+  readonly values: Promise<readonly number[]>;
+}
+
+/**
+ * Losses and norms on their way from the device. They stay there step after step, and many are read as one tensor: no step waits for
+ * the device, and the device for no step.
+ */
+export class StepNumbersQueue {
+  private readonly unread: LaunchedStep[] = [];
+  private readonly readings: Reading[] = [];
+
+  push(step: LaunchedStep): void {
+    this.unread.push(step);
+    if (this.unread.length >= MOST_UNREAD) this.read();
+  }
+
+  /** Sends for the numbers that are still on the device. */
+  read(): void {
+    if (this.unread.length === 0) return;
+    const steps = this.unread.splice(0);
+    const tensors = steps.flatMap(({ losses, norm }) => [...losses, norm]);
+    try {
+      const values = valuesOf(tensors);
+      // What went wrong is told when its turn comes to be taken; if it never does, something else went wrong before.
+      values.catch(() => undefined);
+      this.readings.push({
+        steps: steps.map(({ step, lr, tokens, losses }) => ({ step, lr, tokens, batches: losses.length })),
+        values,
+      });
+    } finally {
+      dispose(tensors);
+    }
+  }
+
+  /** Takes out the numbers that were sent for up to a step, in order; waits for them. */
+  async take(upTo: number): Promise<StepNumbers[]> {
+    const taken: StepNumbers[] = [];
+    while (this.readings[0] && this.readings[0].steps.at(-1)!.step <= upTo) {
+      const { steps, values } = this.readings.shift()!;
+      const numbers = await values;
+      let at = 0;
+      for (const { batches, ...step } of steps) {
+        const loss = numbers.slice(at, at + batches).reduce((total, one) => total + one, 0);
+        taken.push({ ...step, loss, gradNorm: numbers[at + batches]! });
+        at += batches + 1;
+      }
+    }
+    return taken;
+  }
+
+  /** Forgets all of them. */
+  clear(): void {
+    dispose(this.unread.splice(0).flatMap(({ losses, norm }) => [...losses, norm]));
+    this.readings.length = 0;
+  }
+}
+
+/** The values of 0-d tensors: at once where a device allows that, else all in one reading. */
+const valuesOf = async (tensors: readonly Tensor[]): Promise<readonly number[]> => {
+  if (tensors[0]!.device.readSync) return tensors.map((x) => x.itemSync());
+  const all = stack(tensors);
+  const values = all.data();
+  all.dispose();
+  return Array.from(await values);
+};
