@@ -26,17 +26,23 @@ const conditions = ["@tessera/source", ...defaultServerConditions];
 /** With these a page may share memory between threads. */
 const isolation = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
 
+/**
+ * The same in both pages: every sample on cpu, the goldens and the RoBERTa trajectories on cpu and webgpu, leak checks around them all.
+ * Isolation is nothing to the GPU, whose software adapter takes a second for many a shader here: on the page without it a quarter of
+ * webgpu's samples run, and tests of layers do not, which are made of the ops that do. Left out of both: finite differences, which are
+ * about the reference alone; sparse/products.test.ts, whose products the samples and goldens have; what needs files or processes.
+ */
 const inBrowser = (name: string, headers: Record<string, string>): TestProjectConfiguration => ({
   extends: true,
   resolve: { conditions: ["@tessera/source", ...defaultClientConditions] },
   server: { headers },
   test: {
     name,
-    // Isolation is nothing to the GPU: all of its samples run once in a browser.
     provide: { isolated: headers === isolation, gpuSamples: headers === isolation ? "all" : "some" },
     testTimeout: 120_000,
     hookTimeout: 120_000,
     include: ["tests/browser/**/*.test.ts"],
+    exclude: headers === isolation ? [] : ["tests/browser/layers.test.ts"],
     browser: {
       enabled: true,
       headless: true,

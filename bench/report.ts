@@ -41,9 +41,9 @@ export const peakLines = (peaks: readonly Peak[]): string[] =>
     return `${threads} ${threads === 1 ? "thread" : "threads"}: ${digits(flops / 1e9)} GFLOP/s in 128-bit vectors (${fused}separate ${digits(separateFlops / 1e9)}); copy GB/s (float32s): ${speeds.join(", ")}`;
   });
 
-/** A line when others used the machine. */
+/** A line when others used half of the machine or more. */
 export const loadWarning = ({ load, threads }: Machine): string | null =>
-  load > 0.3
+  load > threads / 2
     ? `The machine was busy before this began: ${load.toFixed(1)} processes wanted its ${threads} threads (${percent(load / threads)}). Read ratios and best windows, not medians.`
     : null;
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { uniforms } from "./random-data.ts";
 
 /** One of those that are timed side by side. A promise that `run` returns is awaited. */
 export interface Contender<Name extends string = string> {
@@ -11,7 +12,7 @@ export interface Timing {
   readonly median: number;
   /** The best window: what the code can do when the machine lets it. */
   readonly best: number;
-  /** Of each round, in order: the n-th samples of two contenders were taken one after the other. */
+  /** Of each round, in order: the n-th samples of two contenders are neighbours in time. */
   readonly samples: readonly number[];
   /** The median is more than a fifth above the best window: others used the machine. */
   readonly noisy: boolean;
@@ -23,18 +24,22 @@ export interface Pace {
   readonly rounds: readonly [least: number, most: number];
   /** What one sample should last; calls shorter than that are repeated. */
   readonly sampleSeconds: number;
-  /** A rest before each sample, in which the other contenders' threads fall asleep. */
+  /**
+   * A rest before each sample, in which the other contenders' threads fall asleep. onnxruntime's spin the longest: 2²⁰ idle
+   * turns, some tens of milliseconds.
+   */
   readonly restMs: number;
 }
 
 export const paceOf = (quick: boolean): Pace =>
   quick
     ? { seconds: 0.3, rounds: [3, 5], sampleSeconds: 0.002, restMs: 1 }
-    : { seconds: 6, rounds: [9, 60], sampleSeconds: 0.02, restMs: 8 };
+    : { seconds: 8, rounds: [9, 60], sampleSeconds: 0.02, restMs: 60 };
 
 /**
- * Times contenders in turns in one process: each round takes one sample of every one of them, in an order that changes, so that
- * whatever slows the machine for a while slows all of them.
+ * Times contenders in turns in one process: each round takes one sample of every one of them, so that whatever slows the machine
+ * for a while slows all of them. The order of a round is drawn, from a seed: nobody always follows the same rival, whose threads may
+ * still spin and whose data fill the caches.
  */
 export const race = async <Name extends string>(
   contenders: readonly Contender<Name>[],
@@ -43,19 +48,27 @@ export const race = async <Name extends string>(
   const runners: Runner<Name>[] = [];
   for (const contender of contenders) runners.push({ contender, ...(await warmUp(contender, pace)), samples: [] });
   const [least, most] = pace.rounds;
+  const uniform = uniforms(1);
   const start = performance.now();
   for (let round = 0; round < most && (round < least || performance.now() - start < 1000 * pace.seconds); round++)
-    for (let i = 0; i < runners.length; i++) {
-      const runner = runners[(i + round) % runners.length]!;
-      runner.samples.push(await sample(runner, pace));
-    }
+    for (const runner of shuffled(runners, uniform)) runner.samples.push(await sample(runner, pace));
   return Object.fromEntries(runners.map(({ contender, samples }) => [contender.name, timingOf(samples)])) as Record<
     Name,
     Timing
   >;
 };
 
-/** How many times faster `ours` is: the median over the rounds of what the two took one after the other, and of the bests. */
+/** The same in an order that is drawn (Fisher–Yates). */
+export const shuffled = <T>(items: readonly T[], uniform: () => number): T[] => {
+  const out = [...items];
+  for (let i = out.length - 1; i > 0; i--) {
+    const j = Math.floor((i + 1) * uniform());
+    [out[i], out[j]] = [out[j]!, out[i]!];
+  }
+  return out;
+};
+
+/** How many times faster `ours` is: the median over the rounds of what the two took in the same round, and of the bests. */
 export const speedUp = (ours: Timing, other: Timing): { median: number; best: number } => ({
   median: median(ours.samples.map((seconds, round) => other.samples[round]! / seconds)),
   best: other.best / ours.best,

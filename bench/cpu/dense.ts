@@ -1,4 +1,4 @@
-import { matmul, scope, tensor, transpose, type Tensor } from "@tessera/tensor";
+import { matmul, narrow, scope, tensor, transpose, type Tensor } from "@tessera/tensor";
 import { checkEntries, dot } from "../check.ts";
 import { normals } from "../random-data.ts";
 import type { ProductShape } from "../rivals/rival.ts";
@@ -6,8 +6,11 @@ import type { Setting } from "../setting.ts";
 import { digits, makeTable, percent, type Column, type Table } from "../table.ts";
 import { race, speedUp, type Contender, type Timing } from "../timing.ts";
 import { written } from "../written.ts";
+import { denseEpilogues } from "./dense-epilogues.ts";
 
 const SHAPES: readonly ProductShape[] = [
+  [64, 64, 64],
+  [128, 128, 128],
   [256, 256, 256],
   [512, 512, 512],
   [1024, 1024, 1024],
@@ -15,14 +18,18 @@ const SHAPES: readonly ProductShape[] = [
   [512, 256, 1024],
   [512, 1024, 256],
   [2048, 768, 3072],
+  // One token and one output: a product of a matrix and a vector.
+  [1, 768, 3072],
+  [3072, 768, 1],
 ];
 const QUICK: readonly ProductShape[] = [
   [128, 128, 128],
   [96, 64, 160],
+  [1, 96, 160],
 ];
 
-/** Whose memory order differs from that of a plain product's operands. */
-const LAYOUTS = ["NN", "NT", "TN"] as const;
+/** Whose memory order differs from that of a plain product's operands; `view`: both are the left half of something wider. */
+const LAYOUTS = ["NN", "NT", "TN", "TT", "view"] as const;
 type Layout = (typeof LAYOUTS)[number];
 
 interface Measured {
@@ -40,7 +47,7 @@ interface Record {
   readonly others: readonly Measured[];
 }
 
-/** The dense product C = A B at several shapes, ours in three layouts, beside the rivals'. */
+/** The dense product C = A B at several shapes, ours in several layouts, beside the rivals'. */
 export const dense = async (setting: Setting): Promise<Table[]> => {
   const records: Record[] = [];
   for (const shape of setting.quick ? QUICK : SHAPES) {
@@ -48,11 +55,13 @@ export const dense = async (setting: Setting): Promise<Table[]> => {
     records.push(await measure(shape, setting));
   }
   const { threads, peak } = setting;
+  setting.say("fused epilogues");
+  const epilogues = await denseEpilogues(setting);
   const title = `Dense product on ${threads} ${threads === 1 ? "thread" : "threads"}: GFLOP/s, median (best)`;
   return [
     makeTable(title, records, columns(records), [
       `"of peak": our best window against the measured ${digits(peak.flops / 1e9)} GFLOP/s of a loop in registers.`,
-      `"×": how many times faster we are, by the median of neighbouring samples (by the best windows). NT and TN: our own product with one operand transposed, and how many times faster NN is.`,
+      `"×": how many times faster we are, by the median of samples of the same round (by the best windows). NT, TN, TT: our own product with operands transposed; view: with both as the left halves of wider matrices; "×" there: how many times faster NN is.`,
       "~: the median is more than 20 % above the best window, so the machine was not quiet.",
       ...(setting.rivals.some(({ name }) => name === "ort-web")
         ? ["ort-web copies its operands in and its result out at each call; it cannot do otherwise."]
@@ -61,6 +70,7 @@ export const dense = async (setting: Setting): Promise<Table[]> => {
         ? ["tfjs-wasm and jax-js have one thread in Node as they come; they are made to use more here."]
         : []),
     ]),
+    epilogues,
   ];
 };
 
@@ -81,6 +91,8 @@ const measure = async (shape: ProductShape, { pace, rivals, peak, say }: Setting
     NN: [tensor(a, [m, k]), tensor(b, [k, n])],
     NT: [tensor(a, [m, k]), flipped(b, k, n)],
     TN: [flipped(a, m, k), tensor(b, [k, n])],
+    TT: [flipped(a, m, k), flipped(b, k, n)],
+    view: [leftHalf(a, m, k), leftHalf(b, k, n)],
   } as const;
   const contenders: Contender[] = LAYOUTS.map((layout) => {
     const [left, right] = operands[layout];
@@ -129,6 +141,13 @@ const flipped = (values: Float32Array, rows: number, columns: number): Tensor =>
   for (let row = 0; row < rows; row++)
     for (let column = 0; column < columns; column++) turned[column * rows + row] = values[row * columns + column]!;
   return scope(() => transpose(tensor(turned, [columns, rows]), 0, 1));
+};
+
+/** The matrix as the left half of one twice as wide. */
+const leftHalf = (values: Float32Array, rows: number, columns: number): Tensor => {
+  const wide = new Float32Array(2 * values.length);
+  for (let row = 0; row < rows; row++) wide.set(values.subarray(row * columns, (row + 1) * columns), 2 * row * columns);
+  return scope(() => narrow(tensor(wide, [rows, 2 * columns]), 1, 0, columns));
 };
 
 const columns = (records: readonly Record[]): Column<Record>[] => {

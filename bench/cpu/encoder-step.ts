@@ -79,7 +79,7 @@ export const encoderStep = async (setting: Setting): Promise<Table> => {
     columns,
     [
       `The products of a step are ${digits(flops / 1e9)} GFLOP: at the measured peak they alone take ${digits((1000 * flops) / peak.flops)} ms.`,
-      "×: how many times faster we are, by the median of neighbouring samples (by the best windows). ~: a noisy cell.",
+      "×: how many times faster we are, by the median of samples of the same round (by the best windows). ~: a noisy cell.",
       `All train the same weights on the same batch; the first ${CHECKED_STEPS} losses agree within ${LOSS_TOLERANCE}.`,
     ],
   );

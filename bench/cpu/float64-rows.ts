@@ -50,3 +50,7 @@ export const normalDistribution = (x: number): number => {
   }
   return 0.5 + normalDensity(x) * total;
 };
+
+/** The tanh form of GELU, as the original paper writes it. */
+export const geluTanh = (x: number): number =>
+  (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));

@@ -83,7 +83,7 @@ const measure = async (name: string, sizes: RobertaSizes, { threads, pace, say }
     columns,
     [
       `Patched: attention's output and both feed-forward layers, in every layer. Their products and their part of the optimiser take ${percent(patched)} of the dense step.`,
-      "limit: what Amdahl's law allows for that part at the realised density. Speed-up: median of neighbouring samples (best windows); its share of the limit is the best's. ~: a noisy cell.",
+      "limit: what Amdahl's law allows for that part at the realised density. Speed-up: median of samples of the same round (best windows); its share of the limit is the best's. ~: a noisy cell.",
       "A step draws and masks its batch, runs forward (the head at masked positions) and backward, clips and updates. Peak: of live tensors, parameters and optimiser state included.",
     ],
   );

@@ -7,8 +7,10 @@ import type { Prepared, SimpleOp } from "../rivals/rival.ts";
 import type { Setting } from "../setting.ts";
 import { digits, makeTable, percent, type Column, type Table } from "../table.ts";
 import { race, speedUp, type Contender } from "../timing.ts";
-import { logSumExp } from "./float64-rows.ts";
-import { checkOp, rowOps, type RowOp } from "./row-ops.ts";
+import { attention } from "./attention.ts";
+import { momentsOf, normalDistribution, logSumExp } from "./float64-rows.ts";
+import { checkOp, NORM_EPS, rowOps, type RowOp } from "./row-ops.ts";
+import { trainingOps } from "./training-ops.ts";
 
 const COLUMNS = 512;
 
@@ -35,7 +37,7 @@ export const memoryBound = async (setting: Setting): Promise<Table[]> => {
   const tables: Table[] = [];
   for (const elements of quick ? SIZES.slice(0, 1) : SIZES) {
     const records: Record[] = [];
-    for (const op of rowOps) {
+    for (const op of [...rowOps, ...trainingOps]) {
       setting.say(`${op.name}, ${elements} elements`);
       records.push(await measure(op, elements, setting));
     }
@@ -43,10 +45,12 @@ export const memoryBound = async (setting: Setting): Promise<Table[]> => {
     tables.push(
       makeTable(title, records, columns(records), [
         `"of copy": the best window's bytes a second, counting what must be read and written once, against the ${digits(copySpeed(peak, elements) / 1e9)} GB/s of a plain 128-bit copy of as many elements.`,
+        "Many tensors: the elements in up to 200 of them, updated or read by one call. Standardize: a layer norm without weight and bias.",
         "Cross-entropy has rows of 4096, and gives one number for each. ~: a noisy cell.",
       ]),
     );
   }
+  tables.push(await attention(setting));
   return tables;
 };
 
@@ -94,8 +98,12 @@ const checkRival = (name: string, op: SimpleOp, x: Float32Array, got: ArrayLike<
   checkEntries(`${name} ${op}`, got, x.length, (at) => {
     if (op === "add") return near(2 * x[at]!, 1);
     if (op === "exp") return near(Math.exp(x[at]!), 64);
+    if (op === "gelu") return near(x[at]! * normalDistribution(x[at]!), 64, Math.abs(x[at]!));
     const start = at - (at % COLUMNS);
-    return near(Math.exp(x[at]! - logSumExp(x.subarray(start, start + COLUMNS))), 256);
+    const row = x.subarray(start, start + COLUMNS);
+    if (op === "softmax") return near(Math.exp(x[at]! - logSumExp(row)), 256);
+    const { mean, rstd } = momentsOf(row, NORM_EPS);
+    return near((x[at]! - mean) * rstd, 256, 1);
   });
 
 const columns = (records: readonly Record[]): Column<Record>[] => {

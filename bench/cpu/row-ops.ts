@@ -24,7 +24,15 @@ import { layerNormBackwardOp } from "@tessera/tensor/ops/norm";
 import { CheckError, checkEntries, near, type Expected } from "../check.ts";
 import { indices, manyNormals, normals } from "../random-data.ts";
 import type { SimpleOp } from "../rivals/rival.ts";
-import { inner, layerNormGradient, logSumExp, momentsOf, normalDensity, normalDistribution } from "./float64-rows.ts";
+import {
+  geluTanh,
+  inner,
+  layerNormGradient,
+  logSumExp,
+  momentsOf,
+  normalDensity,
+  normalDistribution,
+} from "./float64-rows.ts";
 
 /** An op with its inputs in place. */
 export interface PreparedOp {
@@ -46,7 +54,7 @@ export interface RowOp {
 }
 
 const VOCABULARY = 4096;
-const NORM_EPS = 1e-5;
+export const NORM_EPS = 1e-5;
 const DROPPED = 0.1;
 const ADAM = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01, decoupled: true } as const;
 const LR = 1e-3;
@@ -274,6 +282,13 @@ export const rowOps: readonly RowOp[] = [
     1,
     (x) => gelu(x),
     (at, x) => near(x[at]! * normalDistribution(x[at]!), 24, Math.abs(x[at]!) / 8),
+    "gelu",
+  ),
+  elementwise(
+    "gelu, tanh",
+    1,
+    (x) => gelu(x, { approximate: "tanh" }),
+    (at, x) => near(geluTanh(x[at]!), 24, Math.abs(x[at]!) / 8),
   ),
   elementwise(
     "gelu backward",
@@ -296,6 +311,16 @@ export const rowOps: readonly RowOp[] = [
       const [rowY, rowDy] = [rowAt(y, at, columns), rowAt(dy, at, columns)];
       return near(y[at]! * (dy[at]! - inner(rowY, rowDy)), 64, Math.abs(y[at]!) * columns);
     },
+  ),
+  elementwise(
+    "standardize",
+    1,
+    (x) => layerNorm(x, [x.size(-1)], { eps: NORM_EPS }),
+    (at, x, _, columns) => {
+      const { mean, rstd } = momentsOf(rowAt(x, at, columns), NORM_EPS);
+      return near((x[at]! - mean) * rstd, 32, 1);
+    },
+    "standardize",
   ),
   layerNormForward,
   layerNormBackward,

@@ -17,6 +17,8 @@ const SHAPES: readonly ProductShape[] = [
 const QUICK_SHAPES: readonly ProductShape[] = [[128, 64, 128]];
 const BLOCK_SIZES = [8, 16, 32, 64];
 const DENSITIES = [1, 0.5, 0.25, 0.1];
+const SKEWED_BLOCK = 32;
+const SKEWED_DENSITY = 0.25;
 
 const PRODUCTS = ["y = x Wᵀ", "dx = dy W", "dW = dyᵀ x"] as const;
 
@@ -36,6 +38,8 @@ interface Record {
   readonly blockSize: number;
   readonly askedDensity: number;
   readonly density: number;
+  /** Whether rows and columns have unequal numbers of blocks. */
+  readonly skewed: boolean;
   readonly products: readonly Product[];
 }
 
@@ -43,6 +47,18 @@ interface Record {
 export const sparse = async (setting: Setting): Promise<Table[]> => {
   const { threads, quick } = setting;
   const tables: Table[] = [];
+  const measure = async (shape: ProductShape, layout: BlockLayout, askedDensity: number): Promise<Record> => {
+    const { blockSize, density } = layout;
+    setting.say(`sparse ${shape.join("×")} block ${blockSize} density ${askedDensity}`);
+    return {
+      shape,
+      blockSize,
+      askedDensity,
+      density,
+      skewed: false,
+      products: await measureProducts(shape, layout, setting),
+    };
+  };
   for (const shape of quick ? QUICK_SHAPES : SHAPES) {
     const records: Record[] = [];
     for (const blockSize of BLOCK_SIZES) {
@@ -53,26 +69,38 @@ export const sparse = async (setting: Setting): Promise<Table[]> => {
         // Every row and column of blocks keeps one: two densities may come out as one layout.
         if (seen.some((other) => other.equals(layout))) continue;
         seen.push(layout);
-        setting.say(`sparse ${shape.join("×")} block ${blockSize} density ${askedDensity}`);
-        records.push({
-          shape,
-          blockSize,
-          askedDensity,
-          density: layout.density,
-          products: await measureProducts(shape, layout, setting),
-        });
+        records.push(await measure(shape, layout, askedDensity));
       }
     }
+    records.push({ ...(await measure(shape, skewedLayout(shape, SKEWED_BLOCK), SKEWED_DENSITY)), skewed: true });
     const title = `Block-sparse products against dense ones, tokens × in × out = ${shape.join("×")}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
     tables.push(
       makeTable(title, records, columns(), [
-        "A product's column: how many times faster than our own dense product, by the median of neighbouring samples (by the best windows), then the best's share of 1/density.",
+        "A product's column: how many times faster than our own dense product, by the median of samples of the same round (by the best windows), then the best's share of 1/density.",
         "GFLOP/s: the best window of the three, counting stored blocks alone. Both sides pack their operands anew at each call. ~: a noisy cell.",
+        "skewed: the first rows and columns of blocks are full, the rest is empty but for a diagonal; rows, and columns, differ as much as they can.",
         "A density that gives the same blocks as the one above it is not repeated.",
       ]),
     );
   }
   return tables;
+};
+
+/**
+ * About as many blocks as a balanced layout of this density has, at least one in each row and column, but as unequal as can be: some
+ * rows and columns are full, and come first.
+ */
+const skewedLayout = ([, inputs, outputs]: ProductShape, blockSize: number): BlockLayout => {
+  const [rows, cols] = [outputs / blockSize, inputs / blockSize];
+  // 1 − (1 − e)² of the blocks lie in the first e of the rows or of the columns.
+  const edge = 1 - Math.sqrt(1 - SKEWED_DENSITY);
+  const mask = Array.from({ length: rows }, (_, row) =>
+    Array.from({ length: cols }, (_, col) => {
+      const diagonal = row % cols === col || col % rows === row;
+      return row < edge * rows || col < edge * cols || diagonal;
+    }),
+  );
+  return BlockLayout.fromMask(mask, rows, cols, blockSize);
 };
 
 /** The three products with one layout, checked and timed. */
@@ -179,7 +207,7 @@ export const measureProducts = async (
 };
 
 const columns = (): Column<Record>[] => [
-  { label: "block", cell: ({ blockSize }) => `${blockSize}` },
+  { label: "block", cell: ({ blockSize, skewed }) => `${blockSize}${skewed ? " skewed" : ""}` },
   {
     label: "density",
     cell: ({ askedDensity, density }) =>

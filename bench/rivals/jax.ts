@@ -1,8 +1,9 @@
 import { pathToFileURL } from "node:url";
+import { NORM_EPS } from "../cpu/encoder-problem.ts";
 import { installedVersion, rivalsFolder } from "./installed.ts";
 import { jaxEncoder } from "./jax-encoder.ts";
 import type { Jax, JaxArray } from "./jax-types.ts";
-import type { Prepared, Rival } from "./rival.ts";
+import type { Prepared, Rival, SimpleOp } from "./rival.ts";
 
 /** More elements than it gives to one thread. */
 const ELEMENTS_FOR_THREADS = 1 << 16;
@@ -35,7 +36,17 @@ export const loadJax = async (threads: number): Promise<Rival> => {
     },
     simple: async (op, values, shape) => {
       const x = np.array(values, { shape });
-      return prepared([x], () => (op === "exp" ? np.exp(x.ref) : op === "add" ? x.ref.add(x.ref) : nn.softmax(x.ref)));
+      // Those of several steps are compiled into one, as in its encoder.
+      const gelu = jax.jit((x: JaxArray) => nn.gelu(x, { approximate: false }));
+      const standardize = jax.jit((x: JaxArray) => nn.standardize(x, -1, { epsilon: NORM_EPS }));
+      const ops: Readonly<Record<SimpleOp, () => JaxArray>> = {
+        exp: () => np.exp(x.ref),
+        add: () => x.ref.add(x.ref),
+        softmax: () => nn.softmax(x.ref),
+        gelu: () => gelu(x.ref),
+        standardize: () => standardize(x.ref),
+      };
+      return prepared([x], ops[op]);
     },
     encoder: async (problem) => jaxEncoder(jax, problem),
   };

@@ -18,7 +18,7 @@ export interface Training {
 }
 
 /** What a row-wise or elementwise op is called here and in the tables. */
-export type SimpleOp = "exp" | "add" | "softmax";
+export type SimpleOp = "exp" | "add" | "softmax" | "gelu" | "standardize";
 
 /** Another library, with the threads it was loaded for. It may offer less than we measure. */
 export interface Rival {

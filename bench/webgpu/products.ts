@@ -15,6 +15,10 @@ const SHAPES = [
   [4096, 4096, 4096],
   [2048, 768, 3072],
   [512, 256, 1024],
+  // One token, few outputs, few tokens: a matrix and a vector, a tall result, a long sum.
+  [1, 4096, 4096],
+  [8192, 768, 16],
+  [128, 8192, 128],
 ] as const;
 
 /** What is measured, here and in PyTorch: a layer's weight gradient last. */

@@ -1,23 +1,52 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { readSafetensors, tensor, type Backend, type HostTensor, type Tensor } from "@tessera/tensor";
 
-/** A folder of goldens: JSON beside safetensors. */
+/**
+ * A folder of goldens: JSON beside safetensors, read from the disk in Node and fetched by a page.
+ *
+ * @example
+ * const folder = new GoldenFolder(new URL("../../goldens/", import.meta.url));
+ */
 export class GoldenFolder {
-  readonly path: string;
+  private readonly url: URL;
 
-  constructor(path: string) {
-    this.path = path;
+  /** The URL ends in a slash. */
+  constructor(url: URL) {
+    this.url = url;
   }
 
-  json<T>(name: string): T {
-    return JSON.parse(readFileSync(join(this.path, name), "utf8")) as T;
+  /** The last name of its path. */
+  get name(): string {
+    return this.url.pathname.split("/").at(-2)!;
   }
 
-  tensors(name: string): GoldenTensors {
-    return new GoldenTensors(readSafetensors(readFileSync(join(this.path, name))).tensors);
+  /** A folder inside of this one. */
+  folder(name: string): GoldenFolder {
+    return new GoldenFolder(new URL(`${name}/`, this.url));
+  }
+
+  async bytes(name: string): Promise<Uint8Array> {
+    const file = new URL(name, this.url);
+    if (file.protocol === "file:") {
+      const { readFile } = await import("node:fs/promises");
+      return readFile(file);
+    }
+    const response = await fetch(file);
+    if (!response.ok) throw new Error(`${file.href}: expected a golden, got status ${response.status}`);
+    return new Uint8Array(await response.arrayBuffer());
+  }
+
+  async json<T>(name: string): Promise<T> {
+    return JSON.parse(new TextDecoder().decode(await this.bytes(name))) as T;
+  }
+
+  async tensors(name: string): Promise<GoldenTensors> {
+    return new GoldenTensors(readSafetensors(await this.bytes(name)).tensors);
   }
 }
+
+/** The goldens of this repository. Vite would take a literal in `new URL` for an asset. */
+const OURS = "../../goldens/";
+export const ourGoldens = new GoldenFolder(new URL(OURS, import.meta.url));
 
 /** Tensors by name; one without elements may be absent from the file. */
 export class GoldenTensors {

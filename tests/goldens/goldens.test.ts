@@ -1,15 +1,13 @@
 // What PyTorch and Hugging Face computed, through the runner that also reads other sets of the same form.
-import { fileURLToPath } from "node:url";
 import { cpu, setDefaultDevice, type Backend } from "@tessera/tensor";
 import { afterAll, describe, expect, it } from "vitest";
 import { devices, oracle, skippedWithoutGpu } from "../support/devices.ts";
 import { withoutLeaks } from "../support/leaks.ts";
-import { GoldenFolder } from "./folder.ts";
+import { ourGoldens } from "./folder.ts";
 import { checkOps } from "./ops.ts";
 import { checkOptimisers } from "./optim.ts";
 import type { CaseResult } from "./result.ts";
 
-const folder = new GoldenFolder(fileURLToPath(new URL("../../goldens", import.meta.url)));
 afterAll(() => setDefaultDevice(cpu));
 
 /** Failures of all cases by name, and the ops that do not exist. */
@@ -30,13 +28,13 @@ describe.each([oracle, ...devices].map((device) => [device.name, device] as cons
   it("every op and gradient agrees, and only topk and sort are missing", () =>
     withoutLeaks(async () => {
       setDefaultDevice(device);
-      expect(await outcome(checkOps(folder, device))).toEqual({ count: 273, failed: {}, missing: ["sort", "topk"] });
+      expect(await outcome(checkOps(ourGoldens, device))).toEqual({ count: 273, failed: {}, missing: ["sort", "topk"] });
     }));
 
   it("every optimiser follows its trace", () =>
     withoutLeaks(async () => {
       setDefaultDevice(device);
-      expect(await outcome(checkOptimisers(folder, device))).toEqual({ count: 7, failed: {}, missing: [] });
+      expect(await outcome(checkOptimisers(ourGoldens, device))).toEqual({ count: 7, failed: {}, missing: [] });
     }));
 });
 

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { cpu, openDevice, resolveDevice, setDefaultDevice, TesseraError } from "@tessera/tensor";
 import { GoldenFolder } from "./folder.ts";
@@ -15,12 +16,13 @@ const ROBERTA = ["roberta-mlm", "roberta-mlm-sparse", "roberta-classification", 
 /** Every case of the folder that is there. */
 async function* casesOf(path: string): AsyncGenerator<CaseResult> {
   const device = resolveDevice(undefined);
+  const folder = new GoldenFolder(pathToFileURL(join(path, "/")));
   const has = (name: string): boolean => existsSync(join(path, name));
-  if (has("ops.json")) yield* checkOps(new GoldenFolder(path), device);
-  if (has("optim.json")) yield* checkOptimisers(new GoldenFolder(path), device);
+  if (has("ops.json")) yield* checkOps(folder, device);
+  if (has("optim.json")) yield* checkOptimisers(folder, device);
   for (const name of ROBERTA)
     if (has(name))
-      for (const { case: part, failures } of await checkRoberta(join(path, name), device)) yield { id: `${name}/${part}`, failures };
+      for (const { case: part, failures } of await checkRoberta(folder.folder(name), device)) yield { id: `${name}/${part}`, failures };
   if (has("tokenizer")) yield* checkTokenizer(join(path, "tokenizer"));
 }
 

@@ -18,8 +18,8 @@ interface OpCase {
 
 /** Every entry of ops.json: outputs, and the gradients of Σ output · cotangent. */
 export async function* checkOps(folder: GoldenFolder, device: Backend): AsyncGenerator<CaseResult> {
-  const { cases } = folder.json<{ cases: readonly OpCase[] }>("ops.json");
-  const stored = folder.tensors("ops.safetensors");
+  const { cases } = await folder.json<{ cases: readonly OpCase[] }>("ops.json");
+  const stored = await folder.tensors("ops.safetensors");
   for (const one of cases) {
     const row = goldenOps[one.op];
     if (!row) yield { id: one.id, missing: one.op };

@@ -20,8 +20,8 @@ const TOLERANCE = { relative: 2e-6 };
 
 /** Every trace of optim.json, step by step. */
 export async function* checkOptimisers(folder: GoldenFolder, device: Backend): AsyncGenerator<CaseResult> {
-  const stored = folder.tensors("optim.safetensors");
-  for (const trace of folder.json<readonly Trace[]>("optim.json")) {
+  const stored = await folder.tensors("optim.safetensors");
+  for (const trace of await folder.json<readonly Trace[]>("optim.json")) {
     try {
       yield { id: trace.id, failures: await follow(trace, stored, device) };
     } catch (error) {

@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { valueAndGrad } from "@tessera/autograd";
-import { RobertaForMaskedLM, RobertaForSequenceClassification, weightDecayGroups, type RobertaInputs } from "@tessera/models";
+import { MemoryFolder, RobertaForMaskedLM, RobertaForSequenceClassification, weightDecayGroups, type RobertaInputs } from "@tessera/models";
 import { AdamW, clipGradNorm, Linear, linearWarmup } from "@tessera/nn";
 import { BlockLayout, BlockSparseLinear, BlockSparseMatrix } from "@tessera/sparse";
 import { dispose, keep, readSafetensors, scope, tensor, type Backend, type HostTensor, type Tensor } from "@tessera/tensor";
 import { difference, valuesOf } from "../support/close.ts";
+import type { GoldenFolder } from "./folder.ts";
 
 type Model = RobertaForMaskedLM | RobertaForSequenceClassification;
 type Tensors = ReadonlyMap<string, HostTensor>;
@@ -42,13 +41,15 @@ const TRAINED = 1e-3;
  * trajectory, compared by losses, norms and final weights. All sizes are read from the folder; layers that it has block masks
  * for are block-sparse here.
  */
-export const checkRoberta = async (folder: string, device: Backend): Promise<RobertaCase[]> => {
-  const golden = readSafetensors(readFileSync(join(folder, "golden.safetensors"))).tensors;
-  const { training } = JSON.parse(readFileSync(join(folder, "golden.json"), "utf8")) as { training: Training };
+export const checkRoberta = async (folder: GoldenFolder, device: Backend): Promise<RobertaCase[]> => {
+  const golden = readSafetensors(await folder.bytes("golden.safetensors")).tensors;
+  const { training } = await folder.json<{ training: Training }>("golden.json");
   const checks = { forward: checkForward, gradients: checkGradients, training: checkTraining };
+  const files = { "config.json": await folder.bytes("config.json"), "model.safetensors": await folder.bytes("model.safetensors") };
+  const pretrained = new MemoryFolder(folder.name, files);
   const results: RobertaCase[] = [];
   for (const [name, check] of Object.entries(checks) as [RobertaCase["case"], typeof checkTraining][]) {
-    const model = await load(folder, golden, device);
+    const model = await load(pretrained, golden, device);
     try {
       results.push({ case: name, failures: await check(model, golden, training) });
     } catch (error) {
@@ -61,7 +62,7 @@ export const checkRoberta = async (folder: string, device: Backend): Promise<Rob
 };
 
 /** The model of a folder, its masked layers made block-sparse. It has no dropout, so training mode changes nothing. */
-const load = async (folder: string, golden: Tensors, device: Backend): Promise<Model> => {
+const load = async (folder: MemoryFolder, golden: Tensors, device: Backend): Promise<Model> => {
   const isMaskedLM = golden.get("logits")!.shape.length === 3;
   const { model } = isMaskedLM
     ? await RobertaForMaskedLM.fromPretrained(folder, { device })

@@ -1,5 +1,5 @@
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { ourGoldens } from "../goldens/folder.ts";
 import { checkRoberta } from "../goldens/roberta.ts";
 import { devices, oracle, skippedWithoutGpu } from "../support/devices.ts";
 import { withoutLeaks } from "../support/leaks.ts";
@@ -13,7 +13,7 @@ describe.each([...devices, oracle])("on $name", (device) => {
     "%s agrees with PyTorch",
     (folder) =>
       withoutLeaks(async () => {
-        const cases = await checkRoberta(fileURLToPath(new URL(`../../goldens/${folder}`, import.meta.url)), device);
+        const cases = await checkRoberta(ourGoldens.folder(folder), device);
         expect(cases).toEqual(
           (["forward", "gradients", "training"] as const).map((name) => ({ case: name, failures: [] })),
         );

@@ -108,7 +108,7 @@ describe("an engine", () => {
     worksOnReference(tessera);
   });
 
-  it("that gives no memory is a DeviceError", async () => {
+  it("that gives no shared memory is a DeviceError that names both causes", async () => {
     const Memory = class {
       constructor() {
         throw new RangeError("could not allocate memory");
@@ -118,7 +118,7 @@ describe("an engine", () => {
     const tessera = await importAnew();
     expect(() => tessera.tensor([1])).toThrow(tessera.DeviceError);
     expect(() => tessera.tensor([1])).toThrow(
-      "cpu: a shared WebAssembly memory could not be reserved; allow at least 256 MiB of address space",
+      `cpu: a shared WebAssembly memory could not be reserved (could not allocate memory); allow at least 256 MiB of address space, use an engine whose WebAssembly memories can be shared (its threads proposal), ${ELSEWHERE}`,
     );
     worksOnReference(tessera);
   });

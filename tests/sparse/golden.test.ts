@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import { vjp } from "@tessera/autograd";
 import { BlockLayout, BlockSparseMatrix, blockSparseLinear, gatherBlocks } from "@tessera/sparse";
 import { readSafetensors, tensor, type Backend, type HostTensor, type Tensor, type TypedArray } from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
+import { ourGoldens } from "../goldens/folder.ts";
 import { dataOf } from "../support/data-of.ts";
 import { devices, oracle } from "../support/devices.ts";
 import { withoutLeaks } from "../support/leaks.ts";
@@ -15,9 +15,8 @@ interface GoldenCase {
   readonly inputs: readonly (readonly number[])[];
 }
 
-const folder = new URL("../../goldens/", import.meta.url);
-const { cases } = JSON.parse(readFileSync(new URL("ops.json", folder), "utf8")) as { cases: readonly GoldenCase[] };
-const { tensors } = readSafetensors(readFileSync(new URL("ops.safetensors", folder)));
+const { cases } = await ourGoldens.json<{ cases: readonly GoldenCase[] }>("ops.json");
+const { tensors } = readSafetensors(await ourGoldens.bytes("ops.safetensors"));
 const ours = cases.filter(({ op }) => op === "block_sparse_linear");
 
 const on = (device: Backend, { data, shape, dtype }: HostTensor): Tensor => tensor(data, shape, { dtype, device });

@@ -1,5 +1,6 @@
 import { DeviceError } from "../../error.ts";
 import { Allocator } from "./allocator.ts";
+import { ELSEWHERE } from "./wasm-module.ts";
 
 const PAGE = 65536;
 
@@ -57,14 +58,17 @@ export class LinearMemory {
 
 /** 4 GiB of address space; less where the system does not give that much. */
 const reserve = (): { memory: WebAssembly.Memory; pages: number } => {
+  let refusal: unknown;
   for (let pages = 65536; pages >= 4096; pages /= 2) {
     try {
       return { memory: new WebAssembly.Memory({ initial: 16, maximum: pages, shared: true }), pages };
-    } catch {
+    } catch (error) {
       // Try half.
+      refusal = error;
     }
   }
   throw new DeviceError(
-    "cpu: a shared WebAssembly memory could not be reserved; allow at least 256 MiB of address space",
+    `cpu: a shared WebAssembly memory could not be reserved (${(refusal as Error).message}); allow at least 256 MiB of address space, use an engine whose WebAssembly memories can be shared (its threads proposal), ${ELSEWHERE}`,
+    { cause: refusal },
   );
 };

@@ -41,7 +41,8 @@ const detect = (): boolean => {
   return typeof WebAssembly !== "undefined" && WebAssembly.validate(probe);
 };
 
-const ELSEWHERE = 'or run on plain JavaScript, slowly: setDefaultDevice("reference")';
+/** What to do where the cpu device cannot run. */
+export const ELSEWHERE = 'or run on plain JavaScript, slowly: setDefaultDevice("reference")';
 
 /** @throws DeviceError when this engine cannot run our kernels, whatever they are. */
 export const checkEngine = (): void => {
