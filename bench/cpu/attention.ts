@@ -75,11 +75,13 @@ const measure = async (tokens: number, padded: boolean, { quick, pace, peak }: S
         { dtype: "bool" },
       )
     : null;
-  const attrs: AttentionAttrs = { scale: 1 / Math.sqrt(WIDTH), causal: false, skipPaddedQueries: padded };
+  const attrs: AttentionAttrs = { scale: 1 / Math.sqrt(WIDTH), causal: false, skipPaddedQueries: padded, dropoutP: 0 };
+  // Nothing is dropped, so nothing is drawn.
+  const draw = { seedLow: 0, seedHigh: 0, counter: 0 };
   // The backward reads what the forward leaves only where something records it.
   const recorder: Recorder = { wants: () => true, record: () => {} };
-  const [y, lse] = withRecorder(recorder, () => run(attentionOp, [q, k, v, mask], attrs)) as [Tensor, Tensor];
-  const backward = (): [Tensor, Tensor, Tensor] => run(attentionBackwardOp, [dy, q, k, v, mask, y, lse], attrs);
+  const [y, lse] = withRecorder(recorder, () => run(attentionOp, [q, k, v, mask], attrs, draw)) as [Tensor, Tensor];
+  const backward = (): [Tensor, Tensor, Tensor] => run(attentionBackwardOp, [dy, q, k, v, mask, y, lse], attrs, draw);
   check(
     host,
     { tokens, used },
@@ -89,7 +91,7 @@ const measure = async (tokens: number, padded: boolean, { quick, pace, peak }: S
 
   const timings = await race(
     [
-      { name: "forward", run: () => scope((): void => void run(attentionOp, [q, k, v, mask], attrs)) },
+      { name: "forward", run: () => scope((): void => void run(attentionOp, [q, k, v, mask], attrs, draw)) },
       { name: "backward", run: () => scope((): void => void backward()) },
     ],
     { ...pace, seconds: pace.seconds / 2 },
