@@ -5,7 +5,6 @@ import type { ProductShape } from "../rivals/rival.ts";
 import type { Setting } from "../setting.ts";
 import { digits, makeTable, percent, type Column, type Table } from "../table.ts";
 import { race, speedUp } from "../timing.ts";
-import { written } from "../written.ts";
 import { normalDistribution } from "./float64-rows.ts";
 
 const SHAPES: readonly ProductShape[] = [
@@ -90,10 +89,7 @@ const measure = async (shape: ProductShape, { pace, peak }: Setting): Promise<Re
   const timings = await race(
     KINDS.map((kind) => ({
       name: kind,
-      run: () => {
-        written(x, weight, inBatches, weights);
-        scope((): void => void compute[kind]());
-      },
+      run: () => scope((): void => void compute[kind]()),
     })),
     pace,
   );

@@ -5,7 +5,6 @@ import type { ProductShape } from "../rivals/rival.ts";
 import type { Setting } from "../setting.ts";
 import { digits, makeTable, percent, type Column, type Table } from "../table.ts";
 import { race, speedUp, type Contender, type Timing } from "../timing.ts";
-import { written } from "../written.ts";
 import { denseEpilogues } from "./dense-epilogues.ts";
 
 const SHAPES: readonly ProductShape[] = [
@@ -102,10 +101,7 @@ const measure = async (shape: ProductShape, { pace, rivals, peak, say }: Setting
     );
     return {
       name: layout,
-      run: () => {
-        written(left, right);
-        scope((): void => void matmul(left, right));
-      },
+      run: () => scope((): void => void matmul(left, right)),
     };
   });
   const prepared = [];
