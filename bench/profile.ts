@@ -1,9 +1,8 @@
-import type { ProfileLine } from "@tessera/models/profiling";
-import type { Peak } from "@tessera/tensor";
+import type { DevicePeak, ProfileLine } from "@tessera/models/profiling";
 import { digits, makeTable, percent, type Column, type Table } from "./table.ts";
 
 /** A profile as a table. */
-export const profileTable = (title: string, lines: readonly ProfileLine[], { flops }: Peak): Table =>
+export const profileTable = (title: string, lines: readonly ProfileLine[], { flops }: DevicePeak): Table =>
   makeTable(title, lines, columns, [
     `Peak: ${digits(flops / 1e9)} GFLOP/s of a loop in registers, or the speed of a plain copy of as many bytes as the family's largest op moves.`,
     "Between the ops: views, the tape, scopes, the batch, and all other JavaScript.",

@@ -13,7 +13,7 @@ import { productJobs, products } from "./products.ts";
 import { PytorchFigures } from "./pytorch-figures.ts";
 import { productKey, type PytorchJob } from "./pytorch-job.ts";
 import { runPytorch } from "./run-pytorch.ts";
-import { sparseJobs, sparseProducts } from "./sparse-products.ts";
+import { bsrJobs, sparseJobs, sparseProducts } from "./sparse-products.ts";
 import { stepJobs, trainingSteps } from "./training-steps.ts";
 import { commandOf, gpuUsage, parseGpuOptions, type GpuBenchOptions, type GpuSection } from "./webgpu-options.ts";
 import {
@@ -49,6 +49,7 @@ const pytorchJob = ({ only, quick }: GpuBenchOptions): PytorchJob => {
     ...gpuPaceOf(quick),
     peak: wants("peak"),
     products: [...new Map(asked.map((job) => [productKey(job), { key: productKey(job), ...job }])).values()],
+    bsr: wants("sparse") ? bsrJobs(quick) : [],
     memory: [...(wants("peak") ? [copyJob(quick)] : []), ...(wants("memory") ? memoryJobs(quick) : [])],
     steps: wants("steps") ? stepJobs(quick) : [],
   };

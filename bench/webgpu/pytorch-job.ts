@@ -19,12 +19,28 @@ export interface MemoryJob {
   readonly shapes?: readonly (readonly number[])[];
 }
 
+/** A forward y = x Wᵀ with a weight in block-sparse rows, of the same layout as ours. */
+export interface BsrJob {
+  readonly key: string;
+  readonly tokens: number;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly blockSize: number;
+  readonly crowIndices: readonly number[];
+  readonly colIndices: readonly number[];
+}
+
+/** What tables and PyTorch call a forward with a block-sparse weight. */
+export const bsrKey = (job: Pick<BsrJob, "tokens" | "inputs" | "outputs" | "blockSize">, blocks: number): string =>
+  `${job.tokens}×${job.inputs}×${job.outputs}, ${blocks} blocks of ${job.blockSize}`;
+
 /** What pytorch.py is asked for, as JSON on its standard input. */
 export interface PytorchJob {
   readonly rounds: number;
   readonly roundSeconds: number;
   readonly peak: boolean;
   readonly products: readonly (ProductJob & { readonly key: string })[];
+  readonly bsr: readonly BsrJob[];
   readonly memory: readonly MemoryJob[];
   readonly steps: readonly ModelSizes[];
 }

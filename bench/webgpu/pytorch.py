@@ -128,6 +128,22 @@ def products():
         use("fp32")
 
 
+def bsr_forward(job):
+    """PyTorch's own block-sparse rows, by the layout of the job."""
+    size = job["blockSize"]
+    indices = [torch.tensor(job[name], device=DEVICE) for name in ("crowIndices", "colIndices")]
+    values = torch.randn((len(job["colIndices"]), size, size), device=DEVICE)
+    weight = torch.sparse_bsr_tensor(*indices, values, size=(job["outputs"], job["inputs"]))
+    x = torch.randn((job["tokens"], job["inputs"]), device=DEVICE)
+    return lambda: F.linear(x, weight)
+
+
+def bsr():
+    with torch.no_grad():
+        for job in JOB["bsr"]:
+            attempt("bsr", job["key"], lambda job=job: measure(bsr_forward(job)))
+
+
 def memory_op(key, sizes, shapes):
     """A function that runs the op once, its inputs in place."""
     randn = lambda *shape: torch.randn(shape, device=DEVICE)  # noqa: E731
@@ -288,6 +304,7 @@ say(
 if JOB["peak"]:
     peak()
 products()
+bsr()
 memory()
 if transformers_version is None and JOB["steps"]:
     say(failed="there is no transformers package, so no training steps")

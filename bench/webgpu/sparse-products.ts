@@ -7,7 +7,7 @@ import { crossing } from "./crossing.ts";
 import type { GpuSetting } from "./gpu-setting.ts";
 import { describePace, timeOnGpu } from "./gpu-timing.ts";
 import { multiply } from "./products.ts";
-import { productKey, type ProductJob } from "./pytorch-job.ts";
+import { bsrKey, productKey, type BsrJob, type ProductJob } from "./pytorch-job.ts";
 
 interface Layer {
   readonly tokens: number;
@@ -39,6 +39,26 @@ const layersFor = (quick: boolean): readonly Layer[] => (quick ? QUICK_LAYERS : 
 export const sparseJobs = (quick: boolean): ProductJob[] =>
   layersFor(quick).flatMap((layer) => PRODUCTS.map((product) => denseJob(product, layer)));
 
+/** Blocks that PyTorch's kernel takes. */
+const LEAST_BSR_BLOCK = 16;
+
+const layoutOf = ({ inputs, outputs }: Layer, blockSize: number, density: number): BlockLayout =>
+  BlockLayout.balanced({ outFeatures: outputs, inFeatures: inputs, blockSize, density, seed: 1 });
+
+/** The block-sparse forwards that PyTorch is asked for: by the same layouts as ours. */
+export const bsrJobs = (quick: boolean): BsrJob[] =>
+  layersFor(quick).flatMap((layer) =>
+    BLOCK_SIZES.filter((blockSize) => blockSize >= LEAST_BSR_BLOCK).flatMap((blockSize) =>
+      DENSITIES.map((density): BsrJob => {
+        const { blocks, crowIndices, colIndices } = layoutOf(layer, blockSize, density);
+        return {
+          ...{ key: bsrKey({ ...layer, blockSize }, blocks), ...layer, blockSize },
+          ...{ crowIndices: [...crowIndices], colIndices: [...colIndices] },
+        };
+      }),
+    ),
+  );
+
 interface Record {
   readonly product: ProductName;
   readonly blockSize: number;
@@ -46,6 +66,8 @@ interface Record {
   readonly ms: number;
   readonly denseMs: number;
   readonly pytorchMs: number | null;
+  /** PyTorch's own block-sparse rows, which it has of the forward alone. */
+  readonly bsrMs: number | null;
   /** Of stored blocks alone. */
   readonly teraflops: number;
 }
@@ -89,8 +111,7 @@ const measureLayer = async (layer: Layer, setting: GpuSetting): Promise<Table[]>
     const seen: BlockLayout[] = [];
     for (const asked of DENSITIES) {
       say(`sparse, ${tokens} tokens, block ${blockSize}, density ${asked}`);
-      const sizes = { outFeatures: outputs, inFeatures: inputs, blockSize, density: asked, seed: 1 };
-      const layout = BlockLayout.balanced(sizes);
+      const layout = layoutOf(layer, blockSize, asked);
       // Every row and column of blocks keeps one: two densities may come out as one layout.
       if (seen.some((other) => other.equals(layout))) continue;
       seen.push(layout);
@@ -104,6 +125,7 @@ const measureLayer = async (layer: Layer, setting: GpuSetting): Promise<Table[]>
           ms,
           denseMs: dense.get(product)!,
           pytorchMs: pytorch.ms("products", productKey(denseJob(product, layer))),
+          bsrMs: product === "y = x Wᵀ" ? pytorch.ms("bsr", bsrKey({ ...layer, blockSize }, layout.blocks)) : null,
           teraflops: (2e-9 * layout.multiplyAdds(tokens)) / ms,
         });
       }
@@ -117,7 +139,7 @@ const measureLayer = async (layer: Layer, setting: GpuSetting): Promise<Table[]>
       records.toSorted((a, b) => PRODUCTS.indexOf(a.product) - PRODUCTS.indexOf(b.product)),
       columns(records),
       [
-        "own ×, PyTorch ×: how many times faster than the dense product, ours and PyTorch's float32 one. TFLOP/s: of stored blocks alone.",
+        "own ×, PyTorch ×: how many times faster than the dense product, ours and PyTorch's float32 one. PyTorch BSR: its own forward with the same blocks. TFLOP/s: of stored blocks alone.",
         describePace(pace),
       ],
     ),
@@ -238,6 +260,9 @@ const columns = (records: readonly Record[]): Column<Record>[] => [
   { label: "TFLOP/s", cell: ({ teraflops }) => digits(teraflops) },
   { label: "dense ms", cell: ({ denseMs }) => denseMs.toFixed(3) },
   { label: "own ×", cell: ({ ms, denseMs }) => (denseMs / ms).toFixed(2) },
+  ...(records.some(({ bsrMs }) => bsrMs !== null)
+    ? [{ label: "PyTorch BSR ms", cell: ({ bsrMs }: Record) => bsrMs?.toFixed(3) ?? "–" }]
+    : []),
   ...(records.some(({ pytorchMs }) => pytorchMs !== null)
     ? [
         { label: "PyTorch dense ms", cell: ({ pytorchMs }: Record) => pytorchMs?.toFixed(3) ?? "–" },

@@ -1,10 +1,12 @@
-import { memory, resetPeakMemory } from "@tessera/tensor";
+import { profileStep } from "@tessera/models/profiling";
+import { DeviceError, memory, resetPeakMemory } from "@tessera/tensor";
+import { profileTable } from "../profile.ts";
 import { digits, makeTable, type Column, type Table } from "../table.ts";
 import { median } from "../timing.ts";
 import { checkAgainstReference, checkFirstLoss } from "./check-training.ts";
 import type { GpuSetting } from "./gpu-setting.ts";
+import { kernelTable } from "./kernel-table.ts";
 import { modelSizes, trialSizes, type ModelSizes } from "./model-sizes.ts";
-import { profileTable } from "./profile-table.ts";
 import type { PytorchFigure } from "./pytorch-figures.ts";
 import { denseVariant, robertaTraining, type RobertaTraining, type Variant } from "./roberta-training.ts";
 
@@ -69,7 +71,7 @@ export const trainingSteps = async (setting: GpuSetting): Promise<Table[]> => {
       const training = robertaTraining(sizes, variant);
       const record = await measure(sizes, name, training, setting);
       ours.push({ ...record, own: (ours[0] ?? record).ms / record.ms });
-      if (variant.dropout === 0) profiles.push(await profileTable(`${sizes.name}, ${name}`, training, setting));
+      if (variant.dropout === 0) profiles.push(...(await profilesOf(`${sizes.name}, ${name}`, training, setting)));
       training.dispose();
       gpu.trim();
     }
@@ -79,6 +81,24 @@ export const trainingSteps = async (setting: GpuSetting): Promise<Table[]> => {
     makeTable("Training steps of RoBERTas with a masked-LM head, float32", records, columns, notes(setting)),
     ...profiles,
   ];
+};
+
+/** Where a step's time goes: by families of ops, beside what the device can do, and by kernels. */
+const profilesOf = async (title: string, training: RobertaTraining, setting: GpuSetting): Promise<Table[]> => {
+  const { gpu, quick, peak } = setting;
+  const kernels = await kernelTable(title, training, setting);
+  const known = {
+    flops: peak.flops,
+    copy: [{ elements: peak.copiedBytes / 8, bytesPerSecond: peak.copyBytesPerSecond }],
+  };
+  try {
+    const lines = await profileStep(() => training.step(), { device: gpu, peak: known, steps: quick ? 3 : 15 });
+    return [profileTable(`Profile of a step: ${title}`, lines, known), kernels];
+  } catch (error) {
+    // Without timestamps there is neither; the table of kernels says so.
+    if (error instanceof DeviceError) return [kernels];
+    throw error;
+  }
 };
 
 const measure = async (

@@ -19,11 +19,14 @@ export interface ProfileLine {
   readonly ops: readonly { readonly name: string; readonly calls: number; readonly milliseconds: number }[];
 }
 
+/** FLOP/s of arithmetic alone, and bytes a second of copies by the number of float32 copied. */
+export type DevicePeak = Pick<Peak, "flops" | "copy">;
+
 export interface ProfileOptions {
   /** Where the step runs: `cpu` unless said otherwise. */
   readonly device?: Backend;
-  /** What the device does at most, as `cpu.measurePeak()` says. */
-  readonly peak?: Peak;
+  /** What the device does at most, as `cpu.measurePeak()` says; of other devices the caller has to know. */
+  readonly peak?: DevicePeak;
   /** How many steps to look at; 15 unless said otherwise. Three more go before them. */
   readonly steps?: number;
 }
@@ -115,7 +118,7 @@ const measureOnWebgpu = async (device: WebgpuBackend, step: () => unknown, steps
 const middleOf = (measured: readonly Measured[]): Measured =>
   measured.toSorted((a, b) => a.seconds - b.seconds)[measured.length >> 1]!;
 
-const linesOf = ({ parts, seconds: step }: Measured, peak: Peak | undefined): ProfileLine[] => {
+const linesOf = ({ parts, seconds: step }: Measured, peak: DevicePeak | undefined): ProfileLine[] => {
   const families = new Map<OpFamily, { total: Total; ops: Map<string, Total> }>();
   const whole = nothing();
   for (const part of parts) {
@@ -169,7 +172,7 @@ const linesOf = ({ parts, seconds: step }: Measured, peak: Peak | undefined): Pr
 };
 
 /** Bytes a second that a copy of about as many elements reaches. */
-export const copySpeed = ({ copy }: Peak, elements: number): number => {
+export const copySpeed = ({ copy }: Pick<Peak, "copy">, elements: number): number => {
   const distance = (size: number): number => Math.abs(Math.log(size / elements));
   return copy.reduce((near, one) => (distance(one.elements) < distance(near.elements) ? one : near)).bytesPerSecond;
 };

@@ -13,7 +13,7 @@ interface Line {
 }
 
 /** Where the device's time in one step goes, by timestamps around every dispatch. */
-export const profileTable = async (title: string, training: RobertaTraining, { gpu }: GpuSetting): Promise<Table> => {
+export const kernelTable = async (title: string, training: RobertaTraining, { gpu }: GpuSetting): Promise<Table> => {
   const name = `Kernels of a step: ${title}`;
   let times: readonly KernelTime[];
   try {
