@@ -1,9 +1,10 @@
 /**
  * The thread pool's words in low memory (see linear-memory.ts), and what must be atomic on them.
  *
- * A job is numbered. Its ticket holds the job's number in the upper and the next task in the lower 32 bits: a thread claims a
- * task by raising the whole ticket, which fails when the job is over, however long the thread slept; it notes the end of the task the
- * same way. A job ends when all its tasks are done, so whoever claims one has read the arguments of that job and no other.
+ * A job is numbered. Its ticket holds the job's number in the upper and the number of tasks left in the lower 32 bits: a thread
+ * claims a task by lowering the whole ticket, which fails when none is left or the job is over, however long the thread slept; it
+ * notes the end of the task the same way. The ticket alone decides: TASKS may be the next job's already. A job ends when all its
+ * tasks are done, so what whoever claims one reads then, the arguments too, is of that job and no other.
  */
 const TICKET: usize = 128;
 const JOB: usize = 132; // the upper half of the ticket
@@ -17,7 +18,7 @@ const TRAPPED: i32 = 1 << 31;
 export function pool_start(job: i32, tasks: i32): void {
   store<i32>(TASKS, tasks);
   atomic.store<i64>(DONE, (<i64>job) << 32);
-  atomic.store<i64>(TICKET, (<i64>job) << 32);
+  atomic.store<i64>(TICKET, (<i64>job) << 32 | <i64>tasks);
   if (atomic.load<i32>(SLEEPERS) > 0) atomic.notify(JOB, -1);
 }
 
@@ -25,9 +26,9 @@ export function pool_start(job: i32, tasks: i32): void {
 export function pool_claim(job: i32): i32 {
   while (true) {
     const ticket = atomic.load<i64>(TICKET);
-    const task = <i32>ticket;
-    if (<i32>(ticket >> 32) != job || task >= load<i32>(TASKS)) return -1;
-    if (atomic.cmpxchg<i64>(TICKET, ticket, ticket + 1) == ticket) return task;
+    const left = <i32>ticket;
+    if (<i32>(ticket >> 32) != job || left == 0) return -1;
+    if (atomic.cmpxchg<i64>(TICKET, ticket, ticket - 1) == ticket) return load<i32>(TASKS) - left;
   }
 }
 

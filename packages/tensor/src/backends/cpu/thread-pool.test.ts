@@ -35,6 +35,8 @@ let exports: PoolExports;
 /** Low memory; nobody else uses the word at `HELD`. */
 let word: Int32Array;
 const HELD = 16;
+/** Where pool.as.ts keeps the number of tasks. */
+const TASKS_WORD = 144 / 4;
 /** The number of a kernel that does nothing but trap. */
 let trapping: number;
 /** The number of a kernel that does nothing, for threads; the caller is busy meanwhile. */
@@ -252,6 +254,17 @@ it("a machine with more threads than a pool may have gets as many as it may", ()
   const os = process.getBuiltinModule("node:os");
   vi.spyOn(os, "availableParallelism").mockReturnValue(384);
   expect(new ThreadPool(new LinearMemory().memory).size).toBe(256);
+});
+
+it("gives no task of a job that is over to a thread that looks while the next job is prepared", () => {
+  exports.pool_start(7, 2);
+  for (const task of [0, 1]) {
+    expect(exports.pool_claim(7)).toBe(task);
+    exports.pool_finish(7, 0);
+  }
+  // The next job's number of tasks is there before its ticket.
+  word[TASKS_WORD] = 5;
+  expect(exports.pool_claim(7)).toBe(-1);
 });
 
 it("a job is done when its own tasks are, whoever finishes tasks of an earlier one", () => {
