@@ -39,8 +39,9 @@ const inBrowser = (name: string, headers: Record<string, string>): TestProjectCo
   test: {
     name,
     provide: { isolated: headers === isolation, gpuSamples: headers === isolation ? "all" : "some" },
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // The goldens on webgpu compile hundreds of shaders in one test: more than a minute, and several on a machine that is busy.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     include: ["tests/browser/**/*.test.ts"],
     exclude: headers === isolation ? [] : ["tests/browser/layers.test.ts"],
     browser: {
