@@ -18,7 +18,7 @@ import { normal } from "../support/generate.ts";
 import { withoutLeaks } from "../support/leaks.ts";
 import { onWebgpu } from "./on-webgpu.ts";
 
-/** WebGPU's defaults, in which smaller tiles are taken. */
+/** WebGPU's defaults. */
 const standard = { maxComputeWorkgroupStorageSize: 16384, maxComputeInvocationsPerWorkgroup: 256 };
 
 /** The op with the text that a GPU's compiler gets, or a software one's, planned for these limits. */
@@ -84,6 +84,13 @@ onWebgpu("block-sparse plans", (gpu) => {
     ] as const) {
       it(`multiply whole tiles without a test${name}`, () =>
         check({ blockSize, form: "unrolled", tokens: 256, lack: 0, limits }));
+      // Tiles of many tokens, which the last of them does not fill.
+      it(`multiply many tokens without a test${name}`, () =>
+        check({ blockSize, form: "unrolled", tokens: 1005, lack: 0, limits }));
+      it(`multiply many tokens as vec4s with a test${name}`, () =>
+        check({ blockSize, form: "unrolled", tokens: 1005, lack: 4, limits }));
+      it(`multiply many tokens in their rolled form${name}`, () =>
+        check({ blockSize, form: "rolled", tokens: 1005, lack: 3, limits }));
       it(`multiply vec4s with a test${name}`, () =>
         check({ blockSize, form: "unrolled", tokens: 37, lack: 4, limits }));
       it(`multiply element by element${name}`, () =>

@@ -10,5 +10,5 @@ export * from "./backends/webgpu/tiles.wgsl.ts";
 export { ATTENTION_TILES, type AttentionTileName } from "./ops/attention/attention-tiles.wgsl.ts";
 export { planAttention, planAttentionBackward } from "./ops/attention/attention.wgsl.ts";
 export { planProduct, type WebgpuProduct } from "./ops/matmul/matmul.wgsl.ts";
-export { choosePlan, TILE_PLANS, type Choice } from "./ops/matmul/tile-plans.ts";
+export { choosePlan, coresOf, TILE_PLANS, type Choice } from "./ops/matmul/tile-plans.ts";
 export { walkMembers, walkOf, walkTo, type WebgpuWalk } from "./backends/webgpu/walk.wgsl.ts";

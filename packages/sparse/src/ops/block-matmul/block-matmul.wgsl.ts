@@ -8,27 +8,20 @@ import type {
   SddSignature,
 } from "./block-matmul.ts";
 import { blockPlan, linePlan, partsOf } from "./block-plans.ts";
-import {
-  blockShader,
-  COPY_WORKGROUP,
-  copyShader,
-  lineShader,
-  ROWS_WORKGROUP,
-  rowsShader,
-  type Access,
-} from "./block-shaders.wgsl.ts";
+import { blockShader, COPY_WORKGROUP, copyShader, lineShader, type Access } from "./block-shaders.wgsl.ts";
 
 type Limits = { readonly [name: string]: number };
 
-/** Tokens from which on turning the blocks first is faster: a second dispatch costs a few microseconds. */
-const TURNED_FROM = 1024;
-
 const tokensOf = (x: Layout): number => numel(x.shape.slice(0, -1));
 
-/** How factors of these widths can be read. `whole`: tokens fill the tiles. */
-const accessOf = (widths: readonly number[], offsets: readonly number[], blockSize: number, whole: boolean): Access => {
+/** How factors of these widths can be read, when only the features matter. */
+const accessOf = (
+  widths: readonly number[],
+  offsets: readonly number[],
+  blockSize: number,
+): Exclude<Access, "edges"> => {
   if ([...widths, ...offsets].some((n) => n % 4 !== 0)) return "scalar";
-  return whole && widths.every((width) => width % blockSize === 0) ? "exact" : "vector";
+  return widths.every((width) => width % blockSize === 0) ? "exact" : "vector";
 };
 
 interface Line {
@@ -51,15 +44,16 @@ const planLines = (product: Line, limits: Limits): Plan<WebgpuStep> => {
   const [to, from] = permuted ? [shape[1], shape[0]] : [shape[0], shape[1]];
   const tokens = tokensOf(x);
   const blocks = indices.layout.shape[0]!;
-  // Turned blocks are read without being turned in registers by every workgroup, which pays where many read them.
-  const turn = !permuted && blockSize === 64 && tokens >= TURNED_FROM;
-  const copy = blocks > 0 && (turn || values.offset % 4 !== 0);
-  const runs = permuted || turn ? "across" : "along";
-  const plan = linePlan(blockSize, runs, limits);
+  // vec4s of values begin at whole ones.
+  const copy = blocks > 0 && values.offset % 4 !== 0;
+  const runs = permuted ? "across" : "along";
+  const count = Math.ceil(to / blockSize);
+  const plan = linePlan(blockSize, runs, tokens, count, limits);
   const offsets = [x.offset, bias?.offset ?? 0];
-  const access = accessOf([from, to], offsets, blockSize, tokens % plan.bm === 0);
+  const features = accessOf([from, to], offsets, blockSize);
+  const access = features === "exact" && tokens % plan.bm !== 0 ? "edges" : features;
   const size = blocks * blockSize ** 2;
-  const [tiles, count] = [Math.ceil(tokens / plan.bm), Math.ceil(to / blockSize)];
+  const tiles = Math.ceil(tokens / plan.bm);
   const lines: WebgpuStep = {
     shader: lineShader(
       ...([label, blockSize, plan, formFor(limits), access, permuted, runs] as const),
@@ -83,9 +77,9 @@ const planLines = (product: Line, limits: Limits): Plan<WebgpuStep> => {
   };
   if (!copy) return { steps: [lines] };
   const copied: WebgpuStep = {
-    shader: copyShader(label, turn),
+    shader: copyShader(label),
     bind: [{ in: 1 }, { scratch: 0 }],
-    words: [size, values.offset, blockSize],
+    words: [size, values.offset],
     workgroups: Math.ceil(size / COPY_WORKGROUP),
   };
   return { steps: [copied, lines], scratchBytes: [size * 4] };
@@ -145,33 +139,33 @@ export const sddWgsl: Planner<SddSignature, WebgpuStep> = {
   plan: ({ inputs: [dy, x, crow, col], attrs: { shape, blockSize } }, limits) => {
     const tokens = tokensOf(dy);
     const blocks = col.shape[0]!;
-    const plan = blockPlan(blockSize);
-    const groups = Math.ceil(blocks / (plan.diagonal ?? 1));
-    const wanted = partsOf(tokens, groups);
+    const lines = crow.shape[0]! - 1;
+    const plan = blockPlan(blockSize, blocks / Math.max(1, lines));
+    const together = plan.bn / blockSize;
+    const perLine = Math.ceil(Math.ceil(shape[1] / blockSize) / together);
+    // Rows of equal population, since only their sum is known here.
+    const wanted = partsOf(tokens, lines * Math.ceil(blocks / Math.max(1, lines) / together));
     const part = Math.ceil(tokens / wanted / plan.bk) * plan.bk;
     // Parts of whole steps may use the tokens up sooner.
     const parts = tokens === 0 ? 1 : Math.ceil(tokens / part);
-    const access = accessOf(shape, [dy.offset, x.offset], blockSize, tokens % plan.bk === 0);
-    const rows = { scratch: 0 };
+    const features = accessOf(shape, [dy.offset, x.offset], blockSize);
+    const access = features === "exact" && tokens % plan.bk !== 0 ? "vector" : features;
     const split = parts > 1;
     const size = blocks * blockSize * blockSize;
-    const lines = crow.shape[0]! - 1;
+    const groups = lines * perLine;
     const steps: WebgpuStep[] = [
       {
-        shader: rowsShader(),
-        bind: [{ in: 2 }, rows],
-        words: [lines, crow.offset],
-        workgroups: Math.ceil(lines / ROWS_WORKGROUP),
-      },
-      {
-        shader: blockShader(blockSize, formFor(limits), access),
-        bind: [{ in: 0 }, { in: 1 }, rows, { in: 3 }, split ? { scratch: 1 } : { out: 0 }],
-        words: [...[groups, parts, tokens, part, blocks, shape[0], shape[1]], ...[dy.offset, x.offset, 0, col.offset]],
-        workgroups: groups * parts,
+        shader: blockShader(blockSize, plan, formFor(limits), access),
+        bind: [{ in: 0 }, { in: 1 }, { in: 2 }, { in: 3 }, split ? { scratch: 0 } : { out: 0 }],
+        words: [
+          ...[groups, perLine, parts, tokens, part, blocks, shape[0], shape[1]],
+          ...[dy.offset, x.offset, crow.offset, col.offset],
+        ],
+        workgroups: blocks === 0 ? 0 : groups * parts,
       },
     ];
-    const slots = { from: { scratch: 1 }, to: { out: 0 }, pre: null, bias: null };
+    const slots = { from: { scratch: 0 }, to: { out: 0 }, pre: null, bias: null };
     if (split) steps.push(sumPartsStep("sdd", { entries: 1, parts, size, n: blockSize }, slots, "none"));
-    return { steps, scratchBytes: [blocks * 4, ...(split ? [size * parts * 4] : [])] };
+    return { steps, ...(split ? { scratchBytes: [size * parts * 4] } : {}) };
   },
 };

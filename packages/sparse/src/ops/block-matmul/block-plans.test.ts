@@ -3,19 +3,29 @@ import { expect, it } from "vitest";
 import { blockPlan, linePlan, linePlans } from "./block-plans.ts";
 
 const standard = { maxComputeWorkgroupStorageSize: 16384, maxComputeInvocationsPerWorkgroup: 256 };
-const roomy = { maxComputeWorkgroupStorageSize: 49152, maxComputeInvocationsPerWorkgroup: 1024 };
 
-for (let blockSize = 4; blockSize <= 64; blockSize += 4)
-  it(`blocks of ${blockSize} run on a device with default limits, and as measured where there is room`, () => {
-    expect(fitsDevice(blockPlan(blockSize), standard)).toBe(true);
+for (let blockSize = 4; blockSize <= 64; blockSize += 4) {
+  it(`blocks of ${blockSize} run on a device with default limits, in whole steps of a block`, () => {
     for (const runs of ["along", "across"] as const) {
       const plans = linePlans(blockSize, runs);
-      expect(linePlan(blockSize, runs, roomy)).toEqual(plans[0]);
-      const plan = linePlan(blockSize, runs, standard);
-      expect(fitsDevice(plan, standard)).toBe(true);
-      // A step of k lies within a block, and a line is as wide as one.
-      for (const { bk, bn } of plans) expect([blockSize % bk, bn]).toEqual([0, blockSize]);
+      for (const plan of plans) {
+        expect(fitsDevice(plan, standard)).toBe(true);
+        // A step of k lies within a block, and a line is as wide as one.
+        expect([blockSize % plan.bk, plan.bn]).toEqual([0, blockSize]);
+      }
       // Shaders are found by the plan's name.
       expect(new Set(plans.map(({ name }) => name)).size).toBe(plans.length);
+      expect(linePlan(blockSize, runs, 2 ** 20, 100, standard)).toEqual(plans[0]);
+      expect(linePlan(blockSize, runs, 1, 1, standard)).toEqual(plans.at(-1));
     }
   });
+
+  it(`weight gradients of blocks of ${blockSize} take whole blocks of a row, and no more than it has`, () => {
+    for (const average of [0, 0.5, 1, 2.4, 3, 6, 24, 1000]) {
+      const plan = blockPlan(blockSize, average);
+      expect(fitsDevice(plan, standard)).toBe(true);
+      expect([plan.bm, plan.bn % blockSize]).toEqual([blockSize, 0]);
+      expect(plan.bn / blockSize).toBeLessThanOrEqual(Math.max(1, Math.ceil(average)));
+    }
+  });
+}

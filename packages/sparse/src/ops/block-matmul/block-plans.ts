@@ -1,4 +1,6 @@
-import { fitsDevice, type Runs, type TilePlan } from "@tessera/tensor/webgpu";
+import { coresOf, fitsDevice, type Runs, type TilePlan } from "@tessera/tensor/webgpu";
+
+type Limits = { readonly [name: string]: number };
 
 /** The largest divisor of the block size that is a multiple of 4, and at most 16: what a step of k takes. */
 const stepOf = (blockSize: number): number => {
@@ -7,48 +9,55 @@ const stepOf = (blockSize: number): number => {
 };
 
 /**
- * Candidates for x Wᵀ and dy W: some tokens by one line of blocks, whose memory runs along k or across. The first of 64 and of 32 was the
- * fastest of a sweep on an NVIDIA H100; what comes after it takes less workgroup memory, the last one no more than WebGPU's default.
+ * Candidates for x Wᵀ and dy W, tokens by a line of blocks whose memory runs along k or across: the fastest with many tokens first, as a sweep
+ * on an NVIDIA H200 found, then those that leave fewer cores without work. All fit WebGPU's default limits.
  */
 export const linePlans = (blockSize: number, runs: Runs): readonly TilePlan[] => {
-  const [name, less] = [`line${blockSize} ${runs}`, `line${blockSize} ${runs}, less memory`];
+  const plan = (bm: number, bk: number, tm: number, tn: number): TilePlan => ({
+    ...{ name: `line${blockSize} ${bm}`, bm, bn: blockSize, bk, tm, tn },
+  });
   if (blockSize === 64)
-    return runs === "across"
-      ? [
-          { name, bm: 128, bn: 64, bk: 16, tm: 8, tn: 4, stages: 2 },
-          { name: less, bm: 128, bn: 64, bk: 8, tm: 8, tn: 4, stages: 2 },
-        ]
-      : [
-          { name, bm: 256, bn: 64, bk: 16, tm: 8, tn: 8, stages: 1 },
-          { name: less, bm: 256, bn: 64, bk: 8, tm: 8, tn: 8, stages: 1 },
-        ];
-  if (blockSize === 32)
     return [
-      { name, bm: 256, bn: 32, bk: 8, tm: 8, tn: 4, stages: 2 },
-      { name: less, bm: 128, bn: 32, bk: 8, tm: 8, tn: 4, stages: 2 },
+      ...(runs === "along" ? [plan(256, 8, 16, 8), plan(128, 8, 16, 8)] : []),
+      ...[plan(64, 16, 8, 8), plan(32, 16, 4, 4)],
     ];
-  const bm = blockSize > 32 ? 64 : 128;
-  const plan = { name, bm, bn: blockSize, bk: stepOf(blockSize), tm: 4, tn: 4, stages: 2 } as const;
-  return blockSize === 16 ? [plan, { ...plan, name: less, bm: 64 }] : [plan];
+  if (blockSize === 32)
+    return [...(runs === "along" ? [plan(256, 8, 16, 8)] : []), plan(128, 8, 16, 4), plan(64, 16, 4, 4)];
+  if (blockSize === 16) return [plan(128, 16, 4, 4), plan(64, 16, 4, 4)];
+  return [plan(blockSize > 32 ? 64 : 128, stepOf(blockSize), 4, 4)];
 };
 
-/** The first candidate that the device can run. */
-export const linePlan = (blockSize: number, runs: Runs, limits: { readonly [name: string]: number }): TilePlan => {
+/** The first candidate that gives every core two workgroups, or the last. */
+export const linePlan = (blockSize: number, runs: Runs, tokens: number, lines: number, limits: Limits): TilePlan => {
   const plans = linePlans(blockSize, runs);
-  return plans.find((plan) => fitsDevice(plan, limits)) ?? plans.at(-1)!;
+  const busy = ({ bm }: TilePlan): boolean => Math.ceil(tokens / bm) * lines >= 2 * coresOf(limits);
+  return plans.find((plan) => fitsDevice(plan, limits) && busy(plan)) ?? plans.at(-1)!;
 };
 
-/** Tiles of dyᵀ x at stored blocks: one block, or several small ones side by side. They fit WebGPU's default limits. */
-export const blockPlan = (blockSize: number): TilePlan => {
-  const name = `block${blockSize}`;
-  if (blockSize === 64) return { name, bm: 64, bn: 64, bk: 8, tm: 8, tn: 4, stages: 2, unroll: 1 };
-  if (blockSize > 32) return { name, bm: blockSize, bn: blockSize, bk: 16, tm: 4, tn: 4, stages: 2 };
-  // A block of 16 takes 16 invocations, one of 4 a single one.
-  const diagonal = Math.floor(64 / blockSize);
-  return { name, bm: blockSize * diagonal, bn: blockSize * diagonal, bk: 16, tm: 4, tn: 4, stages: 2, diagonal };
+/** Features of x that a tile of dyᵀ x covers, at most: more were slower. */
+const WIDEST = 96;
+/** Sums of a tile: 16 for each of 256 invocations. */
+const MOST_SUMS = 4096;
+
+/**
+ * Tiles of dyᵀ x at stored blocks: some of a row of blocks, which has `average` of them. Together they read the row's features of dy once;
+ * too many, and the last group of a row has gaps. They fit WebGPU's default limits.
+ */
+export const blockPlan = (blockSize: number, average: number): TilePlan => {
+  // A single block fills a tile that is as fast as any.
+  if (blockSize === 64) return { name: "block64", bm: 64, bn: 64, bk: 32, tm: 8, tn: 4 };
+  let [best, least] = [1, Infinity];
+  const most = Math.max(1, Math.floor(Math.min(WIDEST / blockSize, MOST_SUMS / blockSize ** 2)));
+  for (let together = 1; together <= most; together++) {
+    // Features read, of dy once and of x for each block.
+    const cost = Math.ceil(average / together) * (together + 1);
+    if (cost < least) [best, least] = [together, cost];
+  }
+  const bn = blockSize * best;
+  return { name: `block${blockSize} ${best}`, bm: blockSize, bn, bk: 16, tm: 4, tn: 4 };
 };
 
-/** Workgroups that keep a large GPU busy. */
+/** Workgroups that keep a large GPU busy with parts of the tokens. */
 const BUSY = 1056;
 const MOST_PARTS = 64;
 /** Tokens of a part, at least. */

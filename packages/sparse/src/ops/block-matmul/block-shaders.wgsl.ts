@@ -1,30 +1,31 @@
 import {
   finishFunction,
+  placeVectors,
   shaders,
   threadsOf,
   tileDeclarations,
   tileEnd,
   tileLoop,
   tileStart,
+  vectorPlace,
   type Form,
   type Runs,
   type TilePlan,
   type TileText,
   type WebgpuActivation,
 } from "@tessera/tensor/webgpu";
-import { blockPlan } from "./block-plans.ts";
 
 /**
- * How the dense factors are read. exact: vec4s without a test, since tokens and features fill whole tiles and blocks; vector: vec4s, zeros
- * outside; scalar: element by element.
+ * How the dense factors are read. exact: vec4s without a test, since tokens and features fill whole tiles and blocks; edges: the same where
+ * the last tile has fewer tokens, the last one is read again and its products dropped; vector: vec4s, zeros outside; scalar: element by
+ * element.
  */
-export type Access = "exact" | "vector" | "scalar";
+export type Access = "exact" | "edges" | "vector" | "scalar";
 
 /** Four features of a token from feature `at` on, of the rows `name` that are `width` wide; 0 outside of [tokens, width]. */
-const featuresFunction = (name: string, form: Form, access: Access): string => {
+const featuresFunction = (name: string, form: Form, access: "vector" | "scalar"): string => {
   const array = `${name}Values`;
   const body = {
-    exact: `return ${array}[(w.${name}Start + token * width + at) / 4u];`,
     vector: `if (token >= w.tokens || at >= width) { return vec4<f32>(); }
   return ${array}[(w.${name}Start + token * width + at) / 4u];`,
     scalar: `var v = vec4<f32>();
@@ -69,12 +70,25 @@ export const lineShader = shaders(
       plan,
       form,
       runs: { A: "along", B: runs },
-      prepare: `let n = first + at / ${perBlock}u; let kBlock = (at % ${perBlock}u) * ${plan.bk}u;
-    let column = u32(indices[w.indices + n]) * ${blockSize}u; let block = ${permuted ? "u32(permutation[w.permutation + n])" : "n"};`,
-      load: (operand, across, k) =>
-        operand === "A"
-          ? `xAt(token0 + ${across}, column + kBlock + ${k}, w.from_)`
-          : `values[(w.values + block * ${area}u + ${runs === "across" ? `(kBlock + ${k}) * ${blockSize}u + ${across}` : `(${across}) * ${blockSize}u + kBlock + ${k}`}) / 4u]`,
+      lane: (operand, across, k, name) => {
+        if (operand === "B")
+          return `let ${name} = (w.values + ${runs === "across" ? `${k} * ${blockSize}u + ${across}` : `${across} * ${blockSize}u + ${k}`}) / 4u;`;
+        if (access === "exact") return `let ${name} = (w.xStart + (token0 + ${across}) * w.from_ + ${k}) / 4u;`;
+        if (access === "edges")
+          return placeVectors(
+            name,
+            (i) => `(w.xStart + min(token0 + ${across} + ${i}u, w.tokens - 1u) * w.from_ + ${k}) / 4u`,
+          );
+        return `let ${name}Across = token0 + ${across}; let ${name}K = ${k};`;
+      },
+      begin: "stepOf(first, blocks, at)",
+      one: "min(w.tiles, 1u)",
+      load: (operand, name, i) => {
+        if (operand === "B") return `values[${name} + (begin.y + ${i} * ${blockSize}u) / 4u]`;
+        if (access === "exact") return `xValues[${name} + begin.x / 4u + ${i} * (w.from_ / 4u)]`;
+        if (access === "edges") return `xValues[${vectorPlace(name, i)} + begin.x / 4u]`;
+        return `xAt(${name}Across + ${i}, begin.x + ${name}K, w.from_)`;
+      },
     };
     const store = (row: string, column: string, value: string): string => {
       if (access === "scalar") return `put(token0 + ${row}, feature0 + ${column}, ${value});`;
@@ -108,7 +122,14 @@ ${bias ? `@group(0) @binding(${biasAt}) var<storage, read> biases: array<${eleme
 ${pre ? `@group(0) @binding(${preAt}) var<storage, read_write> pres: array<${element(access)}>;` : ""}
 ${tileDeclarations(text)}
 ${finishFunction(activation)}
-${featuresFunction("x", form, access)}
+${access === "vector" || access === "scalar" ? featuresFunction("x", form, access) : ""}
+/** Where step \`at\` of a line begins: in a row of x, and in the values. */
+fn stepOf(first: u32, blocks: u32, at: u32) -> vec2<u32> {
+  let n = first + min(at / ${perBlock}u, max(blocks, 1u) - 1u);
+  let k = (at % ${perBlock}u) * ${plan.bk}u;
+  let block = ${permuted ? "u32(permutation[w.permutation + n])" : "n"};
+  return vec2<u32>(u32(indices[w.indices + n]) * ${blockSize}u + k, block * ${area}u + k${runs === "across" ? ` * ${blockSize}u` : ""});
+}
 ${
   access === "scalar"
     ? `fn put(token: u32, feature: u32, sums: vec4<f32>) {
@@ -141,43 +162,57 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   },
 );
 
-/** dValues[n] = Σ_t dy[t, row n]ᵀ x[t, column n] over a part of the tokens. A workgroup computes one block, or several small ones. */
-export const blockShader = shaders((blockSize: number, form: Form, access: Access) => {
-  const plan = blockPlan(blockSize);
-  const b = blockSize;
-  const count = plan.diagonal ?? 1;
-  const area = b * b;
-  const feature = (index: string, across: string): string =>
-    `u32(${index}[w.${index} + min(block0 + (${across}) / ${b}u, w.blocks - 1u)]) * ${b}u + (${across}) % ${b}u`;
-  // What sticks out of the matrix is 0, also where what it would be a product of is not finite.
-  const ragged = access !== "exact";
-  const inside = (row: string, column: string, value: string): string =>
-    ragged ? `inside(${value}, ${feature("rows", row)}, ${feature("columns", column)})` : value;
-  const text: TileText = {
-    plan,
-    form,
-    runs: { A: "across", B: "across" },
-    load: (operand, across, k) =>
-      operand === "A"
-        ? `dyAt(token0 + at * ${plan.bk}u + ${k}, ${feature("rows", across)}, w.outputs)`
-        : `xAt(token0 + at * ${plan.bk}u + ${k}, ${feature("columns", across)}, w.inputs)`,
-  };
-  // The tokens of a part end inside a step only where the last part does, and there everything beyond is read as 0.
-  return {
-    label: "sdd",
-    wgsl: /* wgsl */ `
+/**
+ * dValues[n] = Σ_t dy[t, row n]ᵀ x[t, column n] over a part of the tokens. A workgroup computes up to bn / b blocks that follow each other in
+ * a row of blocks: they share its features of dy.
+ */
+export const blockShader = shaders(
+  (blockSize: number, plan: TilePlan, form: Form, access: Exclude<Access, "edges">) => {
+    const b = blockSize;
+    const area = b * b;
+    const features = {
+      A: (across: string): string => `line * ${b}u + ${across}`,
+      B: (across: string): string =>
+        `u32(columns[w.columns + min(first + (${across}) / ${b}u, end - 1u)]) * ${b}u + (${across}) % ${b}u`,
+    };
+    // What sticks out of the matrix is 0, also where what it would be a product of is not finite.
+    const ragged = access !== "exact";
+    const names = { A: ["dy", "outputs"], B: ["x", "inputs"] } as const;
+    const text: TileText = {
+      plan,
+      form,
+      runs: { A: "across", B: "across" },
+      lane: (operand, across, k, name) => {
+        const [factor, width] = names[operand];
+        const feature = features[operand](across);
+        return access === "exact"
+          ? `let ${name} = (w.${factor}Start + (token0 + ${k}) * w.${width} + ${feature}) / 4u;`
+          : `let ${name}Across = ${feature}; let ${name}K = token0 + ${k};`;
+      },
+      load: (operand, name, i) => {
+        const [factor, width] = names[operand];
+        return access === "exact"
+          ? `${factor}Values[${name} + (at * ${plan.bk}u + ${i}) * (w.${width} / 4u)]`
+          : `${factor}At(${name}K + at * ${plan.bk}u + ${i}, ${name}Across, w.${width})`;
+      },
+      one: "min(w.groups, 1u)",
+    };
+    // The tokens of a part end inside a step only where the last part does, and there everything beyond is read as 0.
+    return {
+      label: "sdd",
+      wgsl: /* wgsl */ `
 struct Words {
-  groups: u32, parts: u32, tokens: u32, part: u32, blocks: u32, outputs: u32, inputs: u32, dyStart: u32, xStart: u32, rows: u32, columns: u32,
+  groups: u32, perLine: u32, parts: u32, tokens: u32, part: u32, blocks: u32, outputs: u32, inputs: u32, dyStart: u32, xStart: u32,
+  pointers: u32, columns: u32,
 }
 @group(0) @binding(0) var<uniform> w: Words;
 @group(0) @binding(1) var<storage, read> dyValues: array<${element(access)}>;
 @group(0) @binding(2) var<storage, read> xValues: array<${element(access)}>;
-@group(0) @binding(3) var<storage, read> rows: array<u32>;
+@group(0) @binding(3) var<storage, read> pointers: array<i32>;
 @group(0) @binding(4) var<storage, read> columns: array<i32>;
 @group(0) @binding(5) var<storage, read_write> dValues: array<vec4<f32>>;
 ${tileDeclarations(text)}
-${featuresFunction("dy", form, access)}
-${featuresFunction("x", form, access)}
+${access === "exact" ? "" : `${featuresFunction("dy", form, access)}\n${featuresFunction("x", form, access)}`}
 ${
   ragged
     ? /* wgsl */ `
@@ -192,45 +227,31 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let tile = group.x + group.y * groups.x;
   let part = tile / w.groups;
   if (part >= w.parts) { return; }
-  let block0 = tile % w.groups * ${count}u;
+  let line = tile % w.groups / w.perLine;
+  let first = u32(pointers[w.pointers + line]) + tile % w.perLine * ${plan.bn / b}u;
+  let end = u32(pointers[w.pointers + line + 1u]);
+  // A row has as many blocks as it has, and workgroups for all that it could have.
+  if (first >= end) { return; }
   let token0 = part * w.part;
   let tokens = min(w.part, w.tokens - token0);
   ${tileStart(text)}
   ${tileLoop(text, `(tokens + ${plan.bk - 1}u) / ${plan.bk}u`)}
-  ${tileEnd(text, (row, column, value) =>
-    count === 1
-      ? `dValues[((part * w.blocks + block0) * ${area}u + ${row} * ${b}u + ${column}) / 4u] = ${inside(row, column, value)};`
-      : `{ let n = block0 + ${row} / ${b}u; if (n < w.blocks) { dValues[((part * w.blocks + n) * ${area}u + ${row} % ${b}u * ${b}u + ${column} % ${b}u) / 4u] = ${inside(row, column, value)}; } }`,
-  )}
+  ${tileEnd(text, (row, column, value) => {
+    const kept = ragged ? `inside(${value}, ${features.A(row)}, ${features.B(column)})` : value;
+    return `{ let n = first + ${column} / ${b}u; if (n < end) { dValues[((part * w.blocks + n) * ${area}u + ${row} * ${b}u + ${column} % ${b}u) / 4u] = ${kept}; } }`;
+  })}
 }`,
-  };
-});
-
-export const ROWS_WORKGROUP = 256;
-
-/** The row of each block: rows[n] = r where pointers[r] ≤ n < pointers[r + 1]. An invocation writes the blocks of one row. */
-export const rowsShader = shaders(() => ({
-  label: "sdd",
-  wgsl: /* wgsl */ `
-struct Words { lines: u32, pointers: u32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> pointers: array<i32>;
-@group(0) @binding(2) var<storage, read_write> rows: array<u32>;
-
-@compute @workgroup_size(${ROWS_WORKGROUP})
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= w.lines) { return; }
-  for (var n = u32(pointers[w.pointers + id.x]); n < u32(pointers[w.pointers + id.x + 1u]); n++) { rows[n] = id.x; }
-}`,
-}));
+    };
+  },
+);
 
 export const COPY_WORKGROUP = 256;
 
-/** The values in order from the start, each block as it is or turned; an invocation copies one element. */
-export const copyShader = shaders((label: string, turn: boolean) => ({
+/** The values from the start of a buffer; an invocation copies one element. */
+export const copyShader = shaders((label: string) => ({
   label,
   wgsl: /* wgsl */ `
-struct Words { size: u32, start: u32, side: u32 }
+struct Words { size: u32, start: u32 }
 @group(0) @binding(0) var<uniform> w: Words;
 @group(0) @binding(1) var<storage, read> values: array<f32>;
 @group(0) @binding(2) var<storage, read_write> copied: array<f32>;
@@ -238,13 +259,6 @@ struct Words { size: u32, start: u32, side: u32 }
 @compute @workgroup_size(${COPY_WORKGROUP})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let i = (group.x + group.y * groups.x) * ${COPY_WORKGROUP}u + lane;
-  if (i >= w.size) { return; }
-  ${
-    turn
-      ? `let area = w.side * w.side;
-  let place = i % area;
-  copied[i] = values[w.start + i - place + (place % w.side) * w.side + place / w.side];`
-      : "copied[i] = values[w.start + i];"
-  }
+  if (i < w.size) { copied[i] = values[w.start + i]; }
 }`,
 }));

@@ -21,6 +21,7 @@ import { walkMembers, walkOf, walkTo } from "../../backends/webgpu/walk.wgsl.ts"
 import type { Plan, Planner, Slot, WebgpuStep } from "../../op.ts";
 import { broadcastStrides, numel, type Layout } from "../../shape.ts";
 import type { ActivatedLinearSignature, LinearSignature, MatmulSignature } from "./matmul.ts";
+import { plainLoads, testedLoads, type Access } from "./tile-loads.wgsl.ts";
 import { choosePlan, type Choice } from "./tile-plans.ts";
 
 /** One operand: strides in elements from row to row of A (column to column of B), from k to k, and of the batch dims. */
@@ -48,33 +49,6 @@ export interface WebgpuProduct {
 }
 
 /**
- * How an operand is read. exact: whole vec4s and no test, since the tiles fit; vector: vec4s, zeros outside; scalar: any strides, element
- * by element.
- */
-type Access = "exact" | "vector" | "scalar";
-
-/** `fn load<name>(start, across, k)`: four elements, along k or across. */
-const loadFunction = (name: "A" | "B", form: Form, runs: Runs, access: Access): string => {
-  const [lower, extent] = name === "A" ? ["a", "w.m"] : ["b", "w.n"];
-  const array = `${lower}Values`;
-  const packed = `${array}[(start + ${runs === "along" ? `across * w.${lower}Across + k` : `k * w.${lower}Along + across`}) / 4u]`;
-  // Outside, the first element is read and dropped: there is no branch for each element.
-  const [row, column] = runs === "along" ? ["across", "k + i"] : ["across + i", "k"];
-  const one = (i: string): string => `{ let i = ${i}; let inside = ${row} < ${extent} && ${column} < kEnd;
-    v[i] = select(0.0, ${array}[select(start, start + (${row}) * w.${lower}Across + (${column}) * w.${lower}Along, inside)], inside); }`;
-  const body = {
-    // The stride in the direction of the vec4 is 1.
-    exact: `return ${packed};`,
-    vector: `if (across >= ${extent} || k >= kEnd) { return vec4<f32>(); }
-  return ${packed};`,
-    scalar: `var v = vec4<f32>();
-  ${form === "rolled" ? `for (var j = 0u; j < 4u; j++) ${one("j")}` : ["0u", "1u", "2u", "3u"].map(one).join("\n  ")}
-  return v;`,
-  }[access];
-  return `fn load${name}(start: u32, across: u32, k: u32, kEnd: u32) -> vec4<f32> {\n  ${body}\n}`;
-};
-
-/**
  * C[z] = f(A[z] · B[z] + bias), [m, k] · [k, n] → [m, n] for each batch entry z: see backends/webgpu/tiles.wgsl.ts. A workgroup computes a
  * tile of C over `kPart` of k; with several parts, each goes to a slice of its own and `sumShader` adds them.
  */
@@ -91,13 +65,12 @@ const productShader = shaders(
     bias: boolean,
     pre: boolean,
   ) => {
-    const text: TileText = {
-      plan,
-      form,
-      runs: { A: runsA, B: runsB },
-      load: (operand, across, k) =>
-        `load${operand}(${operand === "A" ? "aStart" : "bStart"}, ${operand === "A" ? "row0" : "column0"} + ${across}, kStart + at * ${plan.bk}u + ${k}, kEnd)`,
-    };
+    const runs = { A: runsA, B: runsB };
+    const { functions, ...loads } =
+      access === "exact" || access === "edges"
+        ? plainLoads(plan, runs, access === "edges")
+        : testedLoads(plan, form, runs, access);
+    const text: TileText = { plan, form, runs, ...loads, one: "min(w.tiles, 1u)" };
     const whole = access !== "scalar";
     const element = whole ? "vec4<f32>" : "f32";
     const store = (row: string, column: string, value: string): string => {
@@ -129,8 +102,7 @@ ${bias ? `@group(0) @binding(${next()}) var<storage, read> biases: array<${eleme
 ${pre ? `@group(0) @binding(${next()}) var<storage, read_write> pres: array<${element}>;` : ""}
 ${tileDeclarations(text)}
 ${finishFunction(activation)}
-${loadFunction("A", form, runsA, access)}
-${loadFunction("B", form, runsB, access)}
+${functions}
 ${
   whole
     ? ""
@@ -222,8 +194,10 @@ export const planProduct = (
   // Parts of whole steps may use k up sooner.
   const parts = k === 0 ? 1 : Math.ceil(k / kPart);
   const vectors = A.vectors && B.vectors && n % 4 === 0 && (bias?.offset ?? 0) % 4 === 0;
-  const fits = m % plan.bm === 0 && n % plan.bn === 0 && k % plan.bk === 0;
-  const access: Access = !vectors ? "scalar" : fits && k % kPart === 0 ? "exact" : "vector";
+  const whole = m % plan.bm === 0 && n % plan.bn === 0;
+  // Of whole steps, also in the last part; a part may be shorter than others.
+  const steps = k % plan.bk === 0 && k > 0;
+  const access: Access = !vectors ? "scalar" : !steps ? "vector" : whole ? "exact" : "edges";
   const walk = walkOf(product.batch, [
     { strides: a.batch, offset: a.offset },
     { strides: b.batch, offset: b.offset },

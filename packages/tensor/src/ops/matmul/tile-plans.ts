@@ -2,7 +2,7 @@ import { fitsDevice, type TilePlan } from "../../backends/webgpu/tiles.wgsl.ts";
 
 /** A plan with what it was seen to reach. */
 interface RatedPlan extends TilePlan {
-  /** Multiply-adds that a core does in a nanosecond with enough of these tiles: measured on an NVIDIA H100, of which only ratios matter. */
+  /** Multiply-adds that a core does in a nanosecond with enough of these tiles: measured on an NVIDIA H200, of which only ratios matter. */
   readonly rate: number;
   /** Tiles that a core works on at a time. */
   readonly resident: number;
@@ -10,14 +10,14 @@ interface RatedPlan extends TilePlan {
 
 /** Tiles by shape class. A larger one reads less memory for a multiply-add; a smaller one leaves fewer cores without work. */
 export const TILE_PLANS = [
-  { name: "large", bm: 256, bn: 128, bk: 8, tm: 16, tn: 8, stages: 2, rate: 146, resident: 1 },
-  { name: "wide", bm: 128, bn: 192, bk: 8, tm: 8, tn: 12, stages: 2, rate: 144, resident: 1 },
-  { name: "square", bm: 128, bn: 128, bk: 16, tm: 8, tn: 8, stages: 2, rate: 132, resident: 2 },
-  { name: "half", bm: 128, bn: 64, bk: 16, tm: 8, tn: 4, stages: 2, rate: 124, resident: 2 },
-  { name: "medium", bm: 64, bn: 64, bk: 16, tm: 8, tn: 4, stages: 2, rate: 120, resident: 4 },
-  { name: "small", bm: 32, bn: 32, bk: 16, tm: 4, tn: 4, stages: 2, rate: 90, resident: 8 },
-  { name: "tall", bm: 64, bn: 16, bk: 16, tm: 4, tn: 4, stages: 2, rate: 60, resident: 8 },
-  { name: "flat", bm: 8, bn: 64, bk: 16, tm: 4, tn: 4, stages: 2, rate: 30, resident: 16 },
+  { name: "large", bm: 128, bn: 256, bk: 8, tm: 16, tn: 8, rate: 163, resident: 1 },
+  { name: "third", bm: 128, bn: 96, bk: 8, tm: 8, tn: 12, rate: 158, resident: 2 },
+  { name: "square", bm: 128, bn: 128, bk: 8, tm: 8, tn: 8, rate: 157, resident: 2 },
+  { name: "half", bm: 128, bn: 64, bk: 8, tm: 8, tn: 8, rate: 150, resident: 3 },
+  { name: "medium", bm: 64, bn: 64, bk: 16, tm: 8, tn: 8, rate: 148, resident: 5 },
+  { name: "small", bm: 32, bn: 32, bk: 16, tm: 4, tn: 4, rate: 100, resident: 8 },
+  { name: "tall", bm: 64, bn: 16, bk: 16, tm: 4, tn: 4, rate: 75, resident: 8 },
+  { name: "flat", bm: 8, bn: 64, bk: 16, tm: 4, tn: 4, rate: 43, resident: 16 },
 ] as const satisfies readonly RatedPlan[];
 
 /** What differs between GPUs, by the vendor that WebGPU names. Cores: how many workgroups' multipliers there are. */
@@ -46,6 +46,9 @@ type Limits = { readonly [name: string]: number };
 const vendorOf = (limits: Limits): Vendor =>
   Object.entries(VENDORS).find(([name]) => limits[`vendor:${name}`] === 1)?.[1] ?? UNKNOWN;
 
+/** How many workgroups' multipliers a device with these limits should have. */
+export const coresOf = (limits: Limits): number => vendorOf(limits).cores;
+
 interface ProductSize {
   readonly m: number;
   readonly n: number;
@@ -61,7 +64,7 @@ export interface Choice {
 }
 
 /** Runs on whatever may call itself WebGPU. */
-const SMALLEST: Choice = { plan: TILE_PLANS[5], parts: 1 };
+const SMALLEST: Choice = { plan: TILE_PLANS.find(({ name }) => name === "small")!, parts: 1 };
 const MOST_PARTS = 64;
 /** k of a part, at least. */
 const PART = 128;
