@@ -28,6 +28,10 @@ import { ROWS, TILE_BYTES, tile4x4, tile4x8, tile6x8 } from "@tessera/tensor/ass
   return load<i32>(list + (<usize>i << 2));
 }
 
+/** Stored features of a line up to which two tiles fill a cache line of Y together: the values for both, 16 KiB, stay in L1. */
+// @ts-ignore: decorator
+@inline const LONGEST_IN_PAIRS: i32 = 256;
+
 /** The smallest i in [0, count] with pointers[i] >= n; `count` when there is none. */
 function lowerBound(pointers: usize, count: i32, n: i32): i32 {
   let low = 0, high = count;
@@ -136,18 +140,31 @@ function multiplyLines(
       for (let i = 0; i < count; i++) memory.fill(at + <usize>i * ldc, 0, <usize>width << 2);
       continue;
     }
-    for (let f = 0; f < width; f += 8) {
-      const wide = b - f >= 8;
-      const panel = packedValues + ((packedAt(pointers, line, f, blocks, b) + <usize>(first * b * (wide ? 8 : 4))) << 2);
-      const columns = min(width - f, 8);
-      const whole = columns == (wide ? 8 : 4);
+    const used = end - first;
+    const blocksFrom = list + (<usize>first << 2);
+    const skipped = <usize>(first * b) << 5;
+    const stepOfValues = <usize>(blocks * b) << 5;
+    const together = used * b <= LONGEST_IN_PAIRS ? 16 : 8;
+    for (let f0 = 0; f0 < width; f0 += together) {
+      const values = packedValues + (packedAt(pointers, line, f0, blocks, b) << 2);
+      const fEnd = min(f0 + together, width);
       let tokens = a;
-      let to = y + (<usize>(line * b + f) << 2);
+      let to = y + (<usize>(line * b + f0) << 2);
       for (let i = 0; i < count; i += ROWS) {
         const rows = min(count - i, ROWS);
-        const blocksFrom = list + (<usize>first << 2);
-        if (whole && rows == ROWS) blockTile(wide, end - first, b, blocksFrom, tokens, jump, panel, to, ldc, first > 0);
-        else edgeTile(wide, end - first, b, blocksFrom, tokens, jump, panel, to, ldc, first > 0, rows, columns, scratch);
+        let panel = values, at = to;
+        for (let f = f0; f < fEnd; f += 8) {
+          if (f + 8 <= width && rows == ROWS) blockTile(true, used, b, blocksFrom, tokens, jump, panel + skipped, at, ldc, first > 0);
+          else {
+            const wide = b - f >= 8;
+            const from = panel + (wide ? skipped : skipped >> 1);
+            const columns = min(width - f, 8);
+            if (rows == ROWS && !wide && columns == 4) blockTile(false, used, b, blocksFrom, tokens, jump, from, at, ldc, first > 0);
+            else edgeTile(wide, used, b, blocksFrom, tokens, jump, from, at, ldc, first > 0, rows, columns, scratch);
+          }
+          panel += stepOfValues;
+          at += 32;
+        }
         tokens += step;
         to += <usize>ROWS * ldc;
       }
