@@ -22,8 +22,8 @@ import type {
 const ROUND = 12;
 /** Scratch of one task for a tile at an edge. */
 const TILE_FLOATS = 96;
-/** Most tokens of a chunk of the weight gradient: a panel of either side stays in L1. */
-const KC = 512;
+/** Most tokens of a chunk of the weight gradient, about: a panel of either side stays in L1. */
+const KC = 480;
 /** Features of the output gradient that a task packs at once: whole cache lines, in L2 with a chunk of tokens. */
 const FEATURES_PER_PACK = 64;
 /** Floats of packed tokens that one task multiplies: 384 KiB stay in L2. */
@@ -197,7 +197,9 @@ export const sddCpu: Planner<SddSignature, CpuStep> = {
     const blocks = colIndices.shape[0]!;
     const rows = crowIndices.shape[0]! - 1;
     const cols = Math.ceil(inputs / b);
-    const kc = Math.ceil(tokens / Math.max(Math.ceil(tokens / KC), 1));
+    // An odd number of eights: panels a multiple of 4 KiB apart would share the same few sets of L1.
+    const eights = Math.ceil(tokens / Math.max(Math.ceil(tokens / KC), 1) / 8) | 1;
+    const kc = Math.min(8 * eights, tokens);
 
     const perPack = clamp(Math.round(PACKED_PER_TASK / (b * Math.max(kc, 1))), 1, cols);
     const wanted = clamp(Math.ceil((tokens * blocks * b * b) / MULTIPLY_ADDS_PER_TASK), 1, ENOUGH_TASKS);
