@@ -73,9 +73,9 @@ cases.push({
 });
 // Lines so long that the depth is cut, the last cut short: one line has all blocks, one has none before the first cut, one has none.
 for (const wide of [true, false]) {
-  const [lines, depth, blockSize] = [3, 115, 20];
+  const [lines, depth, blockSize] = [3, 215, 20];
   const mask = Array.from({ length: lines }, (_, line) =>
-    Array.from({ length: depth }, (_, at) => line === 0 || (line === 1 && at >= 60)),
+    Array.from({ length: depth }, (_, at) => line === 0 || (line === 1 && at >= 115)),
   );
   const [rows, cols] = wide ? [lines, depth] : [depth, lines];
   cases.push({
@@ -87,7 +87,7 @@ for (const wide of [true, false]) {
       blockSize,
     ),
     shape: [rows * blockSize - 3, cols * blockSize - 7],
-    tokens: 205,
+    tokens: 193,
   });
 }
 cases.push({ note: "one block, ragged", layout: BlockLayout.dense(1, 1, 32), shape: [5, 3], tokens: 2 });

@@ -28,8 +28,10 @@ const KC = 480;
 const FEATURES_PER_PACK = 64;
 /** Floats of packed tokens that one task multiplies: 384 KiB stay in L2. */
 const TOKENS_IN_CACHE = 96 << 10;
-/** Features that a line holds in a chunk of the depth, on the average: a panel of its values stays in L1. */
+/** Features of a line in a chunk of the depth, on the average: a panel of its values stays in L1. */
 const DEPTH_IN_CACHE = 512;
+/** Features from which on lines are cut: chunks cost a few percent where L3 is quiet, and save more where others use it. */
+const LONG_LINE = 2048;
 const MULTIPLY_ADDS_PER_TASK = 1 << 19;
 const PACKED_PER_TASK = 1 << 15;
 /** Tasks that a product is cut into, where its tasks stay worth their start. */
@@ -76,7 +78,8 @@ const planLines = (product: LineProduct): Plan<CpuStep> => {
 
   const wanted = clamp(Math.ceil((tokens * blocks * b * b) / MULTIPLY_ADDS_PER_TASK), 1, ENOUGH_TASKS);
   const shared = blocks === 0 || tokens < wanted * ROUND;
-  const chunks = shared ? 1 : Math.max(Math.floor((blocks * b) / lines / DEPTH_IN_CACHE), 1);
+  const perLine = (blocks * b) / lines;
+  const chunks = shared || perLine < LONG_LINE ? 1 : Math.floor(perLine / DEPTH_IN_CACHE);
   const perChunk = Math.ceil(depth / b / chunks);
   const inCache = Math.max(Math.floor(TOKENS_IN_CACHE / (perChunk * b) / ROUND) * ROUND, ROUND);
   const perTask = Math.min(
