@@ -71,6 +71,25 @@ cases.push({
   shape: [1000, 520],
   tokens: 25,
 });
+// Lines so long that the depth is cut, the last cut short: one line has all blocks, one has none before the first cut, one has none.
+for (const wide of [true, false]) {
+  const [lines, depth, blockSize] = [3, 215, 20];
+  const mask = Array.from({ length: lines }, (_, line) =>
+    Array.from({ length: depth }, (_, at) => line === 0 || (line === 1 && at >= 115)),
+  );
+  const [rows, cols] = wide ? [lines, depth] : [depth, lines];
+  cases.push({
+    note: `long ${wide ? "rows" : "columns"}`,
+    layout: BlockLayout.fromMask(
+      wide ? mask : Array.from({ length: depth }, (_, at) => mask.map((line) => line[at]!)),
+      rows,
+      cols,
+      blockSize,
+    ),
+    shape: [rows * blockSize - 3, cols * blockSize - 7],
+    tokens: 193,
+  });
+}
 cases.push({ note: "one block, ragged", layout: BlockLayout.dense(1, 1, 32), shape: [5, 3], tokens: 2 });
 cases.push({ note: "no token", layout: holedLayout(3, 5, 8, 1), shape: [24, 40], tokens: 0 });
 
