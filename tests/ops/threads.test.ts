@@ -11,6 +11,7 @@ import {
   manualSeed,
   matmul,
   mul,
+  narrow,
   randn,
   scaledDotProductAttention,
   scope,
@@ -110,6 +111,23 @@ describe("threads", () => {
         await joined(count, results);
         expect(training(), `${count} threads`).toEqual(alone);
       }
+    }));
+
+  it("share scratch among more tasks of a product than there can be threads", () =>
+    withoutLeaks(async () => {
+      const generator = new Generator(5);
+      const [a, b] = [randn([25_000, 7], { generator }), randn([7, 16], { generator })];
+      const parts = [0, 10_000, 20_000].map((start) =>
+        scope(() => matmul(narrow(a, 0, start, Math.min(10_000, 25_000 - start)), b)),
+      );
+      for (const count of [1, 3]) {
+        setThreads(count);
+        await joined(count, results);
+        const whole = matmul(a, b);
+        expect(hashOf([whole])).toBe(hashOf(parts));
+        whole.dispose();
+      }
+      for (const tensor of [a, b, ...parts]) tensor.dispose();
     }));
 
   it("can be changed while tensors live, and back", () =>

@@ -2,6 +2,15 @@ import type * as family from "@tessera/tensor/ops/softmax";
 import { ints, normal, normalOf, values } from "../support/generate.ts";
 import type { SampleTable } from "../support/sample.ts";
 
+const lineOf = (length: number, value: (i: number) => number): number[] => Array.from({ length }, (_, i) => value(i));
+/** Four lines of 37: with NaN, with +∞, with finite values only in its last place, and with nothing but −∞. */
+const longExtremes = [
+  ...lineOf(37, (i) => (i === 20 ? NaN : i)),
+  ...lineOf(37, (i) => (i === 5 ? Infinity : -i)),
+  ...lineOf(37, (i) => (i === 36 ? 3 : -Infinity)),
+  ...lineOf(37, () => -Infinity),
+];
+
 const lines = [
   { args: [normal(3, 129)] as const, note: "not a multiple of the lane width" },
   { args: [normalOf(0, 5, 3, 4, 5), 1] as const, note: "a dim in the middle" },
@@ -39,6 +48,7 @@ const extreme = [
     note: "the same down columns",
     noGradient: "NaN",
   },
+  { args: [values(longExtremes, [4, 37])] as const, note: "the same in long lines", noGradient: "NaN" },
 ];
 const pairs = [
   { args: [normal(3, 129), normal(3, 129)] as const },

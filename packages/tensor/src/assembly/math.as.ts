@@ -23,43 +23,47 @@ const BITS: usize = memory.data<i32>([0x80000000, 0x7fffffff]);
   return v128.or(x, constant(BITS, 0));
 }
 
-// [least, most, log2 e, 1.5 * 2^23, ln 2 high, ln 2 low, five coefficients of (e^r - 1 - r) / (2 r^2), 1/2]
+// [least, most, log2 e, 1.5 * 2^23, 1.5 * 2^23 - 1, ln 2 high, ln 2 low, five coefficients of (e^r - 1 - r) / r^2, 1]
 const EXP: usize = memory.data<f32>([
-  -86.6433, 89, 1.4426950409, 12582912, 0.693359375, -2.12194440055e-4,
-  6.90718715e-4, 4.184400025e-3, 2.08342001e-2, 8.33326055e-2, 0.2499999625, 0.5,
+  -86.6433, 89, 1.4426950409, 12582912, 12582911, 0.693359375, -2.12194440055e-4,
+  1.38143743e-3, 8.36880005e-3, 4.16684002e-2, 0.166665211, 0.499999925, 1,
 ]);
 
-/**
- * e^x: x = n ln 2 + r with |r| <= ln 2 / 2; n goes into the exponent of e^r / 2, and doubling that makes Infinity by itself where
- * there is too much. For -86.6 <= x <= 89.
- */
+/** e^x 2^-s: x = n ln 2 + r with |r| <= ln 2 / 2; n - s goes into the exponent of e^r. `magic` is 1.5 * 2^23 - s. */
 // @ts-ignore: decorator
-@inline function expInside(x: v128): v128 {
-  const magic = constant(EXP, 3), half = constant(EXP, 11);
+@inline function expInside(x: v128, magic: v128): v128 {
+  const one = constant(EXP, 12);
   const shifted = madd(x, constant(EXP, 2), magic);
   const n = f32x4.sub(shifted, magic);
-  const r = nmadd(n, constant(EXP, 5), nmadd(n, constant(EXP, 4), x));
-  let q = madd(constant(EXP, 6), r, constant(EXP, 7));
-  q = madd(q, r, constant(EXP, 8));
+  const r = nmadd(n, constant(EXP, 6), nmadd(n, constant(EXP, 5), x));
+  let q = madd(constant(EXP, 7), r, constant(EXP, 8));
   q = madd(q, r, constant(EXP, 9));
   q = madd(q, r, constant(EXP, 10));
-  q = madd(f32x4.mul(q, r), r, madd(r, half, half));
-  q = i32x4.add(q, i32x4.shl(shifted, 23));
-  return f32x4.add(q, q);
+  q = madd(q, r, constant(EXP, 11));
+  q = madd(madd(q, r, one), r, one);
+  return i32x4.add(q, i32x4.shl(shifted, 23));
 }
 
-/** e^x within 2 ulp. Results below 2^-125 are 0, those above the largest float Infinity. */
+/** e^x for -86.6 <= x <= 88. */
+// @ts-ignore: decorator
+@inline function expBetween(x: v128): v128 {
+  return expInside(x, constant(EXP, 3));
+}
+
+/**
+ * e^x within 2 ulp. Results below 2^-125 are 0, those above the largest float Infinity: e^x / 2 always fits, and doubling it makes
+ * Infinity by itself where there is too much.
+ */
 // @ts-ignore: decorator
 @inline export function exp4(x: v128): v128 {
-  const least = constant(EXP, 0);
-  return v128.andnot(expInside(f32x4.pmin(f32x4.pmax(x, least), constant(EXP, 1))), f32x4.lt(x, least));
+  const half = expInside(f32x4.pmin(x, constant(EXP, 1)), constant(EXP, 4));
+  return v128.andnot(f32x4.add(half, half), f32x4.lt(x, constant(EXP, 0)));
 }
 
-/** e^x for x <= 0, within 2 ulp. */
+/** e^x for x <= 0, within 2 ulp. What the arithmetic makes of an x below the least does not matter: it becomes 0. */
 // @ts-ignore: decorator
 @inline export function expNegative4(x: v128): v128 {
-  const least = constant(EXP, 0);
-  return v128.andnot(expInside(f32x4.pmax(x, least)), f32x4.lt(x, least));
+  return v128.andnot(expBetween(x), f32x4.lt(x, constant(EXP, 0)));
 }
 
 // [least normal, 2^23, sqrt 1/2, 0x007fffff, 1, 2, three coefficients of (2 atanh s - 2 s) / s^3, ln 2 high, ln 2 low, Infinity]
@@ -212,7 +216,7 @@ const GELU_TANH: usize = memory.data<f32>([9, -9, -1.59576912, -0.0713548163, 1,
   const floored = f32x4.pmax(x, constant(GELU_TANH, 1));
   const c = f32x4.pmin(floored, constant(GELU_TANH, 0));
   const slope = madd(f32x4.mul(c, c), constant(GELU_TANH, 3), constant(GELU_TANH, 2));
-  const e = expInside(f32x4.mul(c, slope));
+  const e = expBetween(f32x4.mul(c, slope));
   // + 0 · min(x, 0): NaN at -Infinity, like the definition.
   return madd(f32x4.pmin(x, zero), zero, f32x4.div(floored, f32x4.add(e, constant(GELU_TANH, 4))));
 }
@@ -223,7 +227,7 @@ const GELU_TANH: usize = memory.data<f32>([9, -9, -1.59576912, -0.0713548163, 1,
   const one = constant(GELU_TANH, 4);
   const c = f32x4.pmin(f32x4.pmax(x, constant(GELU_TANH, 1)), constant(GELU_TANH, 0));
   const z = f32x4.mul(c, c);
-  const e = expInside(f32x4.mul(c, madd(z, constant(GELU_TANH, 3), constant(GELU_TANH, 2))));
+  const e = expBetween(f32x4.mul(c, madd(z, constant(GELU_TANH, 3), constant(GELU_TANH, 2))));
   const s = f32x4.div(one, f32x4.add(e, one));
   const rest = f32x4.mul(f32x4.mul(e, s), s);
   return madd(f32x4.mul(rest, c), madd(z, constant(GELU_TANH, 6), constant(GELU_TANH, 5)), s);

@@ -9,13 +9,15 @@
  * `matmul_rows_f32` serves up to three rows, where packing B would cost more than the product.
  *
  * A and B have any strides, in elements. Their batch dimensions come as words: [rank, sizes, strides of A, strides of B].
- * Tile sizes: KC <= 512 keeps a panel of A (12 KiB) and one of B (16 KiB) in L1, MC = 48 a block of A (96 KiB) in L2.
+ * Tile sizes: KC <= 512 keeps a panel of A (12 KiB) and one of B (16 KiB) in L1; MC <= 96 a block of A (192 KiB) and NC <= 1024 one of
+ * C (384 KiB) in L2, while all panels of B stream by. MC is a multiple of 12.
  * Source: https://pytorch.org/docs/stable/generated/torch.matmul.html; Goto and van de Geijn, 2008.
  */
 import { finish } from "../../assembly/epilogue.as";
 import { pack8, packRows, panelBytes } from "../../assembly/panels.as";
 import { madd } from "../../assembly/simd.as";
-import { COLUMNS, ROUND, ROWS, TILE_BYTES, multiplyPanels } from "../../assembly/tiles.as";
+import { flagBytes, freeSlots, giveSlot, takeSlot } from "../../assembly/slots.as";
+import { COLUMNS, ROWS, TILE_BYTES, multiplyPanels } from "../../assembly/tiles.as";
 
 /** Offset of batch entry `index`: `list` says which of the stride lists that follow the sizes. */
 function batchOffset(words: usize, index: i32, list: i32): usize {
@@ -32,11 +34,14 @@ function batchOffset(words: usize, index: i32, list: i32): usize {
 
 /**
  * B [K, N] to `packed`: for each block of KC rows, panels [N / 8][KC][8].
- * A task packs `panels` panels of one block of K of one matrix; words: [rank, sizes, strides].
+ * A task packs `panels` panels of one block of K of one matrix; words: [rank, sizes, strides]. The first one frees the slots of the
+ * step that follows.
  */
 export function matmul_pack_f32(
-  task: i32, b: usize, packed: usize, n: i32, k: i32, across: i32, along: i32, kc: i32, panels: i32, words: usize,
+  task: i32, b: usize, packed: usize, scratch: usize, slots: i32, n: i32, k: i32,
+  across: i32, along: i32, kc: i32, panels: i32, words: usize,
 ): void {
+  if (task == 0) freeSlots(scratch, slots);
   const allPanels = (n + COLUMNS - 1) / COLUMNS;
   const groups = (allPanels + panels - 1) / panels;
   const blocks = (k + kc - 1) / kc;
@@ -51,11 +56,11 @@ export function matmul_pack_f32(
 }
 
 /**
- * A task computes `group` consecutive batch entries of one block of MC x NC. `scratch` holds, for each task, room for MC x KC
- * floats and one tile. `bias`, `plus` (added to C, without an activation) and `pre` (the value before the activation) may be 0.
+ * A task computes `group` consecutive batch entries of one block of MC x NC. `scratch` holds the flags of `slots` slots, then
+ * the slots, each with room for one tile and MC x KC floats. `bias`, `plus` (added to C, without an activation) and `pre` (the value before the activation) may be 0.
  */
 export function matmul_f32(
-  task: i32, a: usize, packed: usize, bias: usize, plus: usize, c: usize, pre: usize, scratch: usize, m: i32, n: i32, k: i32,
+  task: i32, a: usize, packed: usize, bias: usize, plus: usize, c: usize, pre: usize, scratch: usize, slots: i32, m: i32, n: i32, k: i32,
   across: i32, along: i32, kc: i32, mc: i32, nc: i32, group: i32, batches: i32, activation: i32, words: usize,
 ): void {
   const chunks = (n + nc - 1) / nc;
@@ -66,7 +71,8 @@ export function matmul_f32(
   const rows = min(mc, m - row);
   const columns = min(nc, n - column);
   const allPanels = (n + COLUMNS - 1) / COLUMNS;
-  const tileScratch = scratch + <usize>task * (<usize>(((mc + ROUND - 1) / ROUND) * ROUND * kc) * 4 + TILE_BYTES);
+  const slot = takeSlot(scratch, slots);
+  const tileScratch = scratch + flagBytes(slots) + <usize>slot * (<usize>(mc * kc) * 4 + TILE_BYTES);
   const panelsOfA = tileScratch + TILE_BYTES;
   const ldc = <usize>n << 2;
   for (let entry = first, end = min(first + group, batches); entry < end; entry++) {
@@ -83,6 +89,7 @@ export function matmul_f32(
       c + at, pre ? pre + at : 0, ldc, rows, columns, bias ? bias + (<usize>column << 2) : 0, plus ? plus + at : 0, activation,
     );
   }
+  giveSlot(scratch, slot);
 }
 
 /** c[j] += a[0] b[0][j] + … + a[3] b[3][j]: four rows of B, `step` bytes apart; `along` bytes between the factors. */

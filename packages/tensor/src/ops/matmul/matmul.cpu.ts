@@ -33,16 +33,23 @@ interface Product {
 
 // Tile sizes, see matmul.as.ts.
 const KC = 512;
-const MC = 48;
+const MC = 96;
+const FEWER_ROWS = [48, 24, 12] as const;
+const NC = 1024;
 const COLUMNS = 8;
 const ROUND = 12;
 const TILE_BYTES = 384;
+/** Blocks of A that are packed at the same time, at the most: one for each thread that a pool may have. */
+const MOST_SLOTS = 256;
 /** Up to here, packing B would cost more than reading it in place for each row. */
 const FEW_ROWS = 3;
-/** Tasks that a product is cut into, where its tasks stay worth their start. */
+/**
+ * Tasks that a product is cut into, where its tasks stay worth their start: a thread that ends first waits for the last one. Rows are cut as
+ * small as they may be before columns, each part of which packs the rows anew.
+ */
 const ENOUGH_TASKS = 16;
-/** Rows of a task, and columns, where there would be too few tasks: a thread that ends first waits for the last one. */
-const FEWER_ROWS = 24;
+const FEW_TASKS = 8;
+const LEAST_MULTIPLY_ADDS = 1 << 16;
 const LEAST_COLUMNS = 64;
 const MULTIPLY_ADDS_PER_TASK = 1 << 19;
 const PACKED_PER_TASK = 1 << 15;
@@ -140,18 +147,29 @@ const planRows = ({ m, n, k, batch, a, b, bias, plus, pre, activation }: Product
   };
 };
 
+/** Rows of a task: the most that leave enough tasks, or the fewest that are worth one. */
+const rowsOfTask = (m: number, n: number, k: number, entries: number): number => {
+  let rows = MC;
+  for (const fewer of FEWER_ROWS) {
+    if (entries * Math.ceil(m / rows) * Math.ceil(n / NC) >= ENOUGH_TASKS) break;
+    if (2 * fewer <= m && fewer * n * k >= LEAST_MULTIPLY_ADDS) rows = fewer;
+  }
+  return evenPart(m, rows, ROUND);
+};
+
 /** All of B is packed first; then a task packs a block of rows of A, and multiplies it with some or all columns. */
 const planBlocks = ({ m, n, k, batch, a, b, bias, plus, pre, activation }: Product): Plan<CpuStep> => {
   const kc = evenPart(k, KC, 1);
   const entries = numel(batch);
-  const mc = evenPart(m, entries * Math.ceil(m / MC) < ENOUGH_TASKS ? FEWER_ROWS : MC, ROUND);
+  const mc = rowsOfTask(m, n, k, entries);
   const rowBlocks = Math.ceil(m / mc);
   const panels = Math.ceil(n / COLUMNS);
-  let chunks = Math.ceil(ENOUGH_TASKS / (entries * rowBlocks));
-  chunks = Math.max(
-    1,
-    Math.min(chunks, Math.floor(n / LEAST_COLUMNS), Math.ceil((mc * n * k) / MULTIPLY_ADDS_PER_TASK)),
-  );
+  let chunks = Math.ceil(n / NC);
+  if (entries * rowBlocks * chunks < FEW_TASKS) {
+    const wanted = Math.ceil(ENOUGH_TASKS / (entries * rowBlocks));
+    const worth = Math.min(Math.floor(n / LEAST_COLUMNS), Math.ceil((mc * n * k) / MULTIPLY_ADDS_PER_TASK));
+    chunks = Math.max(chunks, Math.min(wanted, worth));
+  }
   const nc = Math.ceil(panels / chunks) * COLUMNS;
   const group = rowBlocks === 1 && chunks === 1 ? Math.max(1, Math.floor(MULTIPLY_ADDS_PER_TASK / (m * n * k))) : 1;
   const tasks = Math.ceil(entries / group) * rowBlocks * Math.ceil(n / nc);
@@ -162,24 +180,25 @@ const planBlocks = ({ m, n, k, batch, a, b, bias, plus, pre, activation }: Produ
   const panelsPerTask = Math.max(1, Math.min(panels, Math.floor(PACKED_PER_TASK / (kc * COLUMNS))));
   const packTasks = numel(own) * Math.ceil(k / kc) * Math.ceil(panels / panelsPerTask);
 
-  const packed = { scratch: 0 };
+  const [packed, scratch] = [{ scratch: 0 }, { scratch: 1 }];
+  const slots = Math.min(tasks, MOST_SLOTS);
   return {
     scratchBytes: [
       numel(own) * panels * COLUMNS * k * 4,
-      tasks * (Math.ceil(mc / ROUND) * ROUND * kc * 4 + TILE_BYTES),
+      Math.ceil(slots / 16) * 64 + slots * (mc * kc * 4 + TILE_BYTES),
     ],
     steps: [
       {
         wasm: kernels,
         fn: "matmul_pack_f32",
-        args: [b.slot, packed, n, k, b.across, b.along, kc, panelsPerTask, words(own, b.batch)],
+        args: [b.slot, packed, scratch, slots, n, k, b.across, b.along, kc, panelsPerTask, words(own, b.batch)],
         tasks: packTasks,
       },
       {
         wasm: kernels,
         fn: "matmul_f32",
         args: [
-          ...[a.slot, packed, bias, plus, { out: 0 }, pre, { scratch: 1 }, m, n, k, a.across, a.along],
+          ...[a.slot, packed, bias, plus, { out: 0 }, pre, scratch, slots, m, n, k, a.across, a.along],
           ...[kc, mc, nc, group, entries, activation, words(batch, a.batch, ownStrides)],
         ],
         tasks,

@@ -219,7 +219,7 @@ export function log_softmax_backward_rows_f32(task: i32, dy: usize, y: usize, dx
   let m = f32x4.splat(-Infinity);
   let at: usize = 0;
   for (let k = 0; k < n; k++) {
-    m = f32x4.max(m, load4(x + at, lanes));
+    m = f32x4.pmax(m, load4(x + at, lanes));
     at += step;
   }
   let low = f64x2.splat(0), high = low;
