@@ -9,8 +9,8 @@ const stepOf = (blockSize: number): number => {
 };
 
 /**
- * Candidates for x Wᵀ and dy W, tokens by a line of blocks whose memory runs along k or across: the fastest with many tokens first, as a sweep
- * on an NVIDIA H200 found, then those that leave fewer cores without work. All fit WebGPU's default limits.
+ * Candidates for x Wᵀ and dy W, tokens by a line of blocks whose memory runs along k or across: the fastest with many tokens first, as sweeps on
+ * NVIDIA H100 and H200 found, then those that leave fewer cores without work. All fit WebGPU's default limits.
  */
 export const linePlans = (blockSize: number, runs: Runs): readonly TilePlan[] => {
   const plan = (bm: number, bk: number, tm: number, tn: number): TilePlan => ({
@@ -23,7 +23,8 @@ export const linePlans = (blockSize: number, runs: Runs): readonly TilePlan[] =>
     ];
   if (blockSize === 32)
     return [...(runs === "along" ? [plan(256, 8, 16, 8)] : []), plan(128, 8, 16, 4), plan(64, 16, 4, 4)];
-  if (blockSize === 16) return [plan(128, 16, 4, 4), plan(64, 16, 4, 4)];
+  if (blockSize === 16) return [plan(256, 8, 8, 8), plan(64, 16, 4, 4)];
+  if (blockSize === 8) return [plan(256, 8, 8, 4), plan(64, 8, 4, 4)];
   return [plan(blockSize > 32 ? 64 : 128, stepOf(blockSize), 4, 4)];
 };
 
@@ -34,8 +35,8 @@ export const linePlan = (blockSize: number, runs: Runs, tokens: number, lines: n
   return plans.find((plan) => fitsDevice(plan, limits) && busy(plan)) ?? plans.at(-1)!;
 };
 
-/** Features of x that a tile of dyᵀ x covers, at most: more were slower. */
-const WIDEST = 96;
+/** Features of x that a tile of dyᵀ x covers, at most: more were slower, but for small blocks. */
+const widest = (blockSize: number): number => (blockSize > 8 ? 96 : 192);
 /** Sums of a tile: 16 for each of 256 invocations. */
 const MOST_SUMS = 4096;
 
@@ -47,14 +48,14 @@ export const blockPlan = (blockSize: number, average: number): TilePlan => {
   // A single block fills a tile that is as fast as any.
   if (blockSize === 64) return { name: "block64", bm: 64, bn: 64, bk: 32, tm: 8, tn: 4 };
   let [best, least] = [1, Infinity];
-  const most = Math.max(1, Math.floor(Math.min(WIDEST / blockSize, MOST_SUMS / blockSize ** 2)));
+  const most = Math.max(1, Math.floor(Math.min(widest(blockSize) / blockSize, MOST_SUMS / blockSize ** 2)));
   for (let together = 1; together <= most; together++) {
     // Features read, of dy once and of x for each block.
     const cost = Math.ceil(average / together) * (together + 1);
     if (cost < least) [best, least] = [together, cost];
   }
   const bn = blockSize * best;
-  return { name: `block${blockSize} ${best}`, bm: blockSize, bn, bk: 16, tm: 4, tn: 4 };
+  return { name: `block${blockSize} ${best}`, bm: blockSize, bn, bk: blockSize === 16 ? 32 : 16, tm: 4, tn: 4 };
 };
 
 /** Workgroups that keep a large GPU busy with parts of the tokens. */
