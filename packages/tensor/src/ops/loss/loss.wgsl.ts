@@ -196,6 +196,7 @@ struct Words { classes: u32, rows: u32, parts: u32, logitsStart: u32, targetStar
 @group(0) @binding(4) var<storage, read> lses: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dx: array<${word}>;
 ${faultAt(6)}
+${mathFor("nan() isNan()")}
 ${exponentialText(wide)}
 
 ${MAIN} {
@@ -208,11 +209,13 @@ ${MAIN} {
   ${targetText("member == 0u && part == 0u")}
   let count = w.classes${wide ? " / 4u" : ""};
   let base = row * count;
+  // A row without a loss has no gradient either; e^x takes NaN for −∞.
   let lse = lses[w.lseStart + row];
+  let none = isNan(lse);
   let g = dloss[w.gStart + row * w.gStep];
   let at = part * ${4 * lanes}u + member;
   ${each((j) => `var v${j} = ${word}(0.0); if (counts && at + ${j * lanes}u < count) { v${j} = logits[w.logitsStart + base + at + ${j * lanes}u]; }`)}
-  ${each((j) => `{ let k = at + ${j * lanes}u; if (k < count) { dx[base + k] = select(${word}(0.0), g * ((expBelow(v${j} - lse) - w.even) - ${own}), counts); } }`)}
+  ${each((j) => `{ let k = at + ${j * lanes}u; if (k < count) { let d = select(g * ((expBelow(v${j} - lse) - w.even) - ${own}), ${word}(nan()), none); dx[base + k] = select(${word}(0.0), d, counts); } }`)}
 }`,
   };
 });
