@@ -94,7 +94,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           include: [
-            "tests/ops/{conformance,threads,update,variant}.test.ts",
+            "tests/ops/{conformance,loss,threads,update,variant}.test.ts",
             "tests/sparse/**/*.test.ts",
             "tests/optim/**/*.test.ts",
           ],

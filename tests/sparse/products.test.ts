@@ -71,7 +71,7 @@ cases.push({
   shape: [1000, 520],
   tokens: 25,
 });
-// Lines so long that the depth is cut, the last cut short: one line has all blocks, one has none before the first cut, one has none.
+// Long lines, beyond which tiles are not computed in pairs: one has all blocks, one half of them, one none.
 for (const wide of [true, false]) {
   const [lines, depth, blockSize] = [3, 215, 20];
   const mask = Array.from({ length: lines }, (_, line) =>

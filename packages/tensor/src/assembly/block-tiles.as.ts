@@ -4,7 +4,7 @@
  *   A panel [depth][R]: R rows of A over the full depth, side by side for each k (panels.as.ts)
  *   B panel [blocks][b][W]: the W columns of each listed block, one block after the other
  *   indices: which block of A's depth meets each block of B; `jump` bytes of A's panel from block to block
- *   C tile: R rows of W floats, `ldc` bytes apart; `accumulate` goes on from what is there
+ *   C tile: R rows of W floats, `ldc` bytes apart
  *
  * The accumulators stay in registers over the whole list and C is written once: only the pointer into A jumps. One flat loop,
  * with the "end of block?" branch first: nested loops, and most forms with the branch last, ran at half the speed (Node 20
@@ -16,33 +16,24 @@ import { ROWS } from "./tiles.as";
 /** ROWS x 8, or ROWS x 4 when `wide` is false; `blocks` >= 1 of `size` each. */
 // @ts-ignore: decorator
 @inline export function blockTile(
-  wide: bool, blocks: i32, size: i32, indices: usize, a: usize, jump: usize, b: usize, c: usize, ldc: usize, accumulate: bool,
+  wide: bool, blocks: i32, size: i32, indices: usize, a: usize, jump: usize, b: usize, c: usize, ldc: usize,
 ): void {
   if (ROWS == 6) {
-    if (wide) blocks6x8(blocks, size, indices, a, jump, b, c, ldc, accumulate);
-    else blocks6x4(blocks, size, indices, a, jump, b, c, ldc, accumulate);
+    if (wide) blocks6x8(blocks, size, indices, a, jump, b, c, ldc);
+    else blocks6x4(blocks, size, indices, a, jump, b, c, ldc);
   } else {
-    if (wide) blocks4x8(blocks, size, indices, a, jump, b, c, ldc, accumulate);
-    else blocks4x4(blocks, size, indices, a, jump, b, c, ldc, accumulate);
+    if (wide) blocks4x8(blocks, size, indices, a, jump, b, c, ldc);
+    else blocks4x4(blocks, size, indices, a, jump, b, c, ldc);
   }
 }
 
-function blocks6x8(blocks: i32, size: i32, indices: usize, a: usize, jump: usize, b: usize, c: usize, ldc: usize, accumulate: bool): void {
+function blocks6x8(blocks: i32, size: i32, indices: usize, a: usize, jump: usize, b: usize, c: usize, ldc: usize): void {
   let c00 = f32x4.splat(0), c01 = f32x4.splat(0);
   let c10 = f32x4.splat(0), c11 = f32x4.splat(0);
   let c20 = f32x4.splat(0), c21 = f32x4.splat(0);
   let c30 = f32x4.splat(0), c31 = f32x4.splat(0);
   let c40 = f32x4.splat(0), c41 = f32x4.splat(0);
   let c50 = f32x4.splat(0), c51 = f32x4.splat(0);
-  if (accumulate) {
-    let from = c;
-    c00 = v128.load(from); c01 = v128.load(from, 16); from += ldc;
-    c10 = v128.load(from); c11 = v128.load(from, 16); from += ldc;
-    c20 = v128.load(from); c21 = v128.load(from, 16); from += ldc;
-    c30 = v128.load(from); c31 = v128.load(from, 16); from += ldc;
-    c40 = v128.load(from); c41 = v128.load(from, 16); from += ldc;
-    c50 = v128.load(from); c51 = v128.load(from, 16);
-  }
   const step = <usize>size * 32;
   const end = b + step * <usize>blocks;
   let blockEnd = b + step;
@@ -77,22 +68,13 @@ function blocks6x8(blocks: i32, size: i32, indices: usize, a: usize, jump: usize
   v128.store(c, c50); v128.store(c, c51, 16);
 }
 
-function blocks6x4(blocks: i32, size: i32, indices: usize, a: usize, jump: usize, b: usize, c: usize, ldc: usize, accumulate: bool): void {
+function blocks6x4(blocks: i32, size: i32, indices: usize, a: usize, jump: usize, b: usize, c: usize, ldc: usize): void {
   let c00 = f32x4.splat(0);
   let c10 = f32x4.splat(0);
   let c20 = f32x4.splat(0);
   let c30 = f32x4.splat(0);
   let c40 = f32x4.splat(0);
   let c50 = f32x4.splat(0);
-  if (accumulate) {
-    let from = c;
-    c00 = v128.load(from); from += ldc;
-    c10 = v128.load(from); from += ldc;
-    c20 = v128.load(from); from += ldc;
-    c30 = v128.load(from); from += ldc;
-    c40 = v128.load(from); from += ldc;
-    c50 = v128.load(from);
-  }
   const step = <usize>size * 16;
   const end = b + step * <usize>blocks;
   let blockEnd = b + step;
@@ -127,18 +109,11 @@ function blocks6x4(blocks: i32, size: i32, indices: usize, a: usize, jump: usize
   v128.store(c, c50);
 }
 
-function blocks4x8(blocks: i32, size: i32, indices: usize, a: usize, jump: usize, b: usize, c: usize, ldc: usize, accumulate: bool): void {
+function blocks4x8(blocks: i32, size: i32, indices: usize, a: usize, jump: usize, b: usize, c: usize, ldc: usize): void {
   let c00 = f32x4.splat(0), c01 = f32x4.splat(0);
   let c10 = f32x4.splat(0), c11 = f32x4.splat(0);
   let c20 = f32x4.splat(0), c21 = f32x4.splat(0);
   let c30 = f32x4.splat(0), c31 = f32x4.splat(0);
-  if (accumulate) {
-    let from = c;
-    c00 = v128.load(from); c01 = v128.load(from, 16); from += ldc;
-    c10 = v128.load(from); c11 = v128.load(from, 16); from += ldc;
-    c20 = v128.load(from); c21 = v128.load(from, 16); from += ldc;
-    c30 = v128.load(from); c31 = v128.load(from, 16);
-  }
   const step = <usize>size * 32;
   const end = b + step * <usize>blocks;
   let blockEnd = b + step;
@@ -167,18 +142,11 @@ function blocks4x8(blocks: i32, size: i32, indices: usize, a: usize, jump: usize
   v128.store(c, c30); v128.store(c, c31, 16);
 }
 
-function blocks4x4(blocks: i32, size: i32, indices: usize, a: usize, jump: usize, b: usize, c: usize, ldc: usize, accumulate: bool): void {
+function blocks4x4(blocks: i32, size: i32, indices: usize, a: usize, jump: usize, b: usize, c: usize, ldc: usize): void {
   let c00 = f32x4.splat(0);
   let c10 = f32x4.splat(0);
   let c20 = f32x4.splat(0);
   let c30 = f32x4.splat(0);
-  if (accumulate) {
-    let from = c;
-    c00 = v128.load(from); from += ldc;
-    c10 = v128.load(from); from += ldc;
-    c20 = v128.load(from); from += ldc;
-    c30 = v128.load(from);
-  }
   const step = <usize>size * 16;
   const end = b + step * <usize>blocks;
   let blockEnd = b + step;

@@ -11,11 +11,11 @@
  * features of Y and dX are not written, and padded entries of dW are 0.
  *
  * The first two products are one kernel over "lines" (block rows, or block columns): values go to panels of 8 columns, all
- * blocks of a line one after the other (`block_pack_values_f32`), tokens to panels of ROWS over the depth, so that a tile of the
- * result is one pass over its line with the sums in registers, or one for each chunk of the depth where lines are long
- * (`block_product_f32`). The third packs both sides in chunks of KC tokens (X once for all tasks: `block_pack_features_f32`) and
- * multiplies the two panels of each stored block (`block_weight_gradient_f32`). Work is proportional to the number of stored
- * blocks, whatever their size and place. float32 sums in order of the blocks of a line, or of the tokens. Index arrays are int32.
+ * blocks of a line one after the other (`block_pack_values_f32`), tokens to panels of ROWS over the full depth, so that a tile
+ * of the result is one pass over its line with the sums in registers (`block_product_f32`). The third packs both sides in chunks
+ * of KC tokens (X once for all tasks: `block_pack_features_f32`) and multiplies the two panels of each stored block
+ * (`block_weight_gradient_f32`). Work is proportional to the number of stored blocks, whatever their size and place. float32
+ * sums in order of the blocks of a line, or of the tokens. Index arrays are int32.
  * After Gray, Radford and Kingma, "GPU Kernels for Block-Sparse Weights", 2017.
  */
 import { blockTile } from "@tessera/tensor/assembly/block-tiles.as";
@@ -81,10 +81,10 @@ export function block_pack_values_f32(
   }
 }
 
-/** `count` tokens of X from `x` on, rows `row` floats apart, to `packed` [count / ROWS][depth][ROWS], zero from `features` to `depth`. */
-function packTokens(packed: usize, x: usize, row: i32, count: i32, features: i32, depth: i32): void {
+/** `count` tokens of X [tokens, features] from `first` on to `packed` [count / ROWS][depth][ROWS], zero from `features` to `depth`. */
+function packTokens(packed: usize, x: usize, first: i32, count: i32, features: i32, depth: i32): void {
   const step = <usize>depth * <usize>(ROWS << 2);
-  packRows(packed, step, x, row, 1, count, features);
+  packRows(packed, step, x + ((<usize>first * <usize>features) << 2), features, 1, count, features);
   if (features == depth) return;
   const used = <usize>features * <usize>(ROWS << 2);
   for (let i = 0; i < count; i += ROWS) {
@@ -102,49 +102,37 @@ export function block_pack_tokens_f32(
 ): void {
   const first = task * perTask;
   const to = packed + ((<usize>first * <usize>depth) << 2);
-  packTokens(to, x + ((<usize>first * <usize>features) << 2), features, min(perTask, tokens - first), features, depth);
+  packTokens(to, x, first, min(perTask, tokens - first), features, depth);
 }
 
 /** A tile that does not lie in Y as a whole: its valid part goes through `scratch`, ROWS x 8 floats. */
 function edgeTile(
-  wide: bool, blocks: i32, b: i32, indices: usize, a: usize, jump: usize, panel: usize, y: usize, ldc: usize, accumulate: bool,
-  rows: i32, columns: i32, scratch: usize,
+  wide: bool, blocks: i32, b: i32, indices: usize, a: usize, jump: usize, panel: usize, y: usize, ldc: usize, rows: i32, columns: i32,
+  scratch: usize,
 ): void {
-  if (accumulate)
-    for (let i = 0; i < rows; i++) memory.copy(scratch + (<usize>i << 5), y + <usize>i * ldc, <usize>columns << 2);
-  blockTile(wide, blocks, b, indices, a, jump, panel, scratch, 32, accumulate);
+  blockTile(wide, blocks, b, indices, a, jump, panel, scratch, 32);
   for (let i = 0; i < rows; i++) memory.copy(y + <usize>i * ldc, scratch + (<usize>i << 5), <usize>columns << 2);
 }
 
-/**
- * Y (+)= what blocks from `firstBlock` to `endBlock` along the depth give, for `count` tokens and some lines; `a` has the tokens
- * packed over those blocks, `y` is where the first token's row begins. The first blocks of a line write, later ones add.
- */
+/** Y of `count` tokens and some lines, from their packed tokens at `a`; `y` is where the first token's row begins. */
 function multiplyLines(
-  firstLine: i32, endLine: i32, firstBlock: i32, endBlock: i32, a: usize, packedValues: usize, pointers: usize, indices: usize, y: usize,
-  count: i32, features: i32, b: i32, scratch: usize,
+  firstLine: i32, endLine: i32, a: usize, packedValues: usize, pointers: usize, indices: usize, y: usize, count: i32, features: i32,
+  depth: i32, b: i32, scratch: usize,
 ): void {
   const ldc = <usize>features << 2;
+  const step = <usize>depth * <usize>(ROWS << 2);
   const jump = <usize>b * <usize>(ROWS << 2);
-  const step = <usize>(endBlock - firstBlock) * jump;
-  a -= <usize>firstBlock * jump;
   for (let line = firstLine; line < endLine; line++) {
     const start = index(pointers, line), blocks = index(pointers, line + 1) - start;
     const list = indices + (<usize>start << 2);
     const width = min(b, features - line * b);
-    const first = lowerBound(list, blocks, firstBlock), end = lowerBound(list, blocks, endBlock);
-    if (first == end) {
-      // Without a block before them, later ones write as well.
-      if (blocks > 0 || firstBlock > 0) continue;
+    if (blocks == 0) {
       const at = y + (<usize>(line * b) << 2);
       for (let i = 0; i < count; i++) memory.fill(at + <usize>i * ldc, 0, <usize>width << 2);
       continue;
     }
-    const used = end - first;
-    const blocksFrom = list + (<usize>first << 2);
-    const skipped = <usize>(first * b) << 5;
     const stepOfValues = <usize>(blocks * b) << 5;
-    const together = used * b <= LONGEST_IN_PAIRS ? 16 : 8;
+    const together = blocks * b <= LONGEST_IN_PAIRS ? 16 : 8;
     for (let f0 = 0; f0 < width; f0 += together) {
       const values = packedValues + (packedAt(pointers, line, f0, blocks, b) << 2);
       const fEnd = min(f0 + together, width);
@@ -154,14 +142,11 @@ function multiplyLines(
         const rows = min(count - i, ROWS);
         let panel = values, at = to;
         for (let f = f0; f < fEnd; f += 8) {
-          if (f + 8 <= width && rows == ROWS) blockTile(true, used, b, blocksFrom, tokens, jump, panel + skipped, at, ldc, first > 0);
-          else {
-            const wide = b - f >= 8;
-            const from = panel + (wide ? skipped : skipped >> 1);
-            const columns = min(width - f, 8);
-            if (rows == ROWS && !wide && columns == 4) blockTile(false, used, b, blocksFrom, tokens, jump, from, at, ldc, first > 0);
-            else edgeTile(wide, used, b, blocksFrom, tokens, jump, from, at, ldc, first > 0, rows, columns, scratch);
-          }
+          const wide = b - f >= 8;
+          const columns = min(width - f, 8);
+          const whole = columns == (wide ? 8 : 4);
+          if (whole && rows == ROWS) blockTile(wide, blocks, b, list, tokens, jump, panel, at, ldc);
+          else edgeTile(wide, blocks, b, list, tokens, jump, panel, at, ldc, rows, columns, scratch);
           panel += stepOfValues;
           at += 32;
         }
@@ -174,16 +159,15 @@ function multiplyLines(
 
 /**
  * Y [tokens, features] from packed values. A task computes `perTask` tokens of one of `parts` parts of the lines, tokens first,
- * `perGroup` tokens (both multiples of 12) and `perChunk` of `blocks` blocks along the depth at a time. `x` [tokens, from] is packed
- * by the task itself, group by group and chunk by chunk, into its own `scratchFloats` of `scratch`: the panels never leave the
- * cache. `x` is 0 where `packedTokens` has them already, in one chunk. The first 96 floats of a task's scratch are for edge tiles.
- * `indices` is col (forward) or row (input gradient). `bias` and `pre` (the value before the activation, laid out like Y) may be 0;
- * activations as in epilogue.as.ts.
+ * `perGroup` tokens at a time (both multiples of 12). `x` [tokens, from] is packed by the task itself, group by group, into its
+ * own `scratchFloats` of `scratch`: the panels never leave the cache. `x` is 0 where `packedTokens` has them already. The first
+ * 96 floats of a task's scratch are for edge tiles. `indices` is col (forward) or row (input gradient). `bias` and `pre` (the
+ * value before the activation, laid out like Y) may be 0; activations as in epilogue.as.ts.
  */
 export function block_product_f32(
   task: i32, x: usize, packedTokens: usize, packedValues: usize, pointers: usize, indices: usize, bias: usize, y: usize, pre: usize,
-  scratch: usize, scratchFloats: i32, tokens: i32, from: i32, features: i32, blocks: i32, lines: i32, b: i32, perTask: i32,
-  perGroup: i32, perChunk: i32, parts: i32, activation: i32,
+  scratch: usize, scratchFloats: i32, tokens: i32, from: i32, features: i32, depth: i32, lines: i32, b: i32, perTask: i32, perGroup: i32,
+  parts: i32, activation: i32,
 ): void {
   const part = task % parts;
   const firstLine = firstLineOf(part, parts, pointers, lines), endLine = firstLineOf(part + 1, parts, pointers, lines);
@@ -193,17 +177,10 @@ export function block_product_f32(
   const columns = min(endLine * b, features) - column;
   for (let first = (task / parts) * perTask, end = min(first + perTask, tokens); first < end; first += perGroup) {
     const count = min(perGroup, end - first);
+    const panels = x ? tileScratch + TILE_BYTES : packedTokens + ((<usize>first * <usize>depth) << 2);
+    if (x) packTokens(panels, x, first, count, from, depth);
     const rows = (<usize>first * <usize>features) << 2;
-    const rowsOfX = x + ((<usize>first * <usize>from) << 2);
-    const panels = x ? tileScratch + TILE_BYTES : packedTokens + ((<usize>first * <usize>(blocks * b)) << 2);
-    for (let block = 0; block < blocks; block += perChunk) {
-      const endBlock = min(block + perChunk, blocks);
-      const f = block * b, depth = endBlock * b - f;
-      if (x) packTokens(panels, rowsOfX + (<usize>f << 2), from, count, min(depth, from - f), depth);
-      multiplyLines(
-        firstLine, endLine, block, endBlock, panels, packedValues, pointers, indices, y + rows, count, features, b, tileScratch,
-      );
-    }
+    multiplyLines(firstLine, endLine, panels, packedValues, pointers, indices, y + rows, count, features, depth, b, tileScratch);
     const at = rows + (<usize>column << 2);
     finish(y + at, pre ? pre + at : 0, <usize>features << 2, count, columns, bias ? bias + (<usize>column << 2) : 0, 0, activation);
   }

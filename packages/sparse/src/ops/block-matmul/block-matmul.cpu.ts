@@ -28,10 +28,6 @@ const KC = 480;
 const FEATURES_PER_PACK = 64;
 /** Floats of packed tokens that one task multiplies: 384 KiB stay in L2. */
 const TOKENS_IN_CACHE = 96 << 10;
-/** Features of a line in a chunk of the depth, on the average: a panel of its values stays in L1. */
-const DEPTH_IN_CACHE = 512;
-/** Features from which on lines are cut: chunks cost a few percent where L3 is quiet, and save more where others use it. */
-const LONG_LINE = 2048;
 const MULTIPLY_ADDS_PER_TASK = 1 << 19;
 const PACKED_PER_TASK = 1 << 15;
 /** Tasks that a product is cut into, where its tasks stay worth their start. */
@@ -66,9 +62,8 @@ const clamp = (n: number, least: number, most: number): number => Math.max(least
 const step = (fn: string, tasks: number, args: readonly CpuArgument[]): CpuStep => ({ wasm: kernels, fn, args, tasks });
 
 /**
- * Values are packed into panels; then a task multiplies some tokens, which it packs itself, with all lines, one chunk of the depth
- * after the other where lines are long. Where tokens are too few to keep the threads busy that way, they are packed first, and a
- * task multiplies many of them with some lines.
+ * Values are packed into panels; then a task multiplies some tokens, which it packs itself, with all lines. Where tokens are too few to
+ * keep the threads busy that way, they are packed first, and a task multiplies many of them with some lines.
  */
 const planLines = (product: LineProduct): Plan<CpuStep> => {
   const { tokens, blocks, from, to, values, pointers, indices, permutation, bias, pre, activation } = product;
@@ -77,11 +72,8 @@ const planLines = (product: LineProduct): Plan<CpuStep> => {
   const depth = roundUp(from, b);
 
   const wanted = clamp(Math.ceil((tokens * blocks * b * b) / MULTIPLY_ADDS_PER_TASK), 1, ENOUGH_TASKS);
+  const inCache = Math.max(Math.floor(TOKENS_IN_CACHE / depth / ROUND) * ROUND, ROUND);
   const shared = blocks === 0 || tokens < wanted * ROUND;
-  const perLine = (blocks * b) / lines;
-  const chunks = shared || perLine < LONG_LINE ? 1 : Math.floor(perLine / DEPTH_IN_CACHE);
-  const perChunk = Math.ceil(depth / b / chunks);
-  const inCache = Math.max(Math.floor(TOKENS_IN_CACHE / (perChunk * b) / ROUND) * ROUND, ROUND);
   const perTask = Math.min(
     shared ? roundUp(tokens / Math.ceil(tokens / inCache), ROUND) : roundUp(tokens / wanted, ROUND),
     roundUp(tokens, ROUND),
@@ -90,7 +82,7 @@ const planLines = (product: LineProduct): Plan<CpuStep> => {
   const tokenTasks = Math.ceil(tokens / perTask);
   const parts = shared ? clamp(Math.ceil(wanted / tokenTasks), 1, lines) : 1;
   const tasks = tokenTasks * parts;
-  const scratchFloats = TILE_FLOATS + (shared ? 0 : perGroup * perChunk * b);
+  const scratchFloats = TILE_FLOATS + (shared ? 0 : perGroup * depth);
 
   const tokensPerPack = clamp(roundUp(PACKED_PER_TASK / depth, ROUND), ROUND, roundUp(tokens, ROUND));
   const packTasks = clamp(Math.round((blocks * b * b) / PACKED_PER_TASK), 1, lines);
@@ -110,7 +102,7 @@ const planLines = (product: LineProduct): Plan<CpuStep> => {
         own,
         scratchFloats,
       ],
-      ...[tokens, from, to, depth / b, lines, b, perTask, perGroup, perChunk, parts, activation],
+      ...[tokens, from, to, depth, lines, b, perTask, perGroup, parts, activation],
     ]),
   ];
   // Without a block nothing is read from the panels.

@@ -1,4 +1,4 @@
-import { coresOf, fitsDevice, type Runs, type TilePlan } from "@tessera/tensor/webgpu";
+import { coresOf, type Runs, type TilePlan } from "@tessera/tensor/webgpu";
 
 type Limits = { readonly [name: string]: number };
 
@@ -32,7 +32,7 @@ export const linePlans = (blockSize: number, runs: Runs): readonly TilePlan[] =>
 export const linePlan = (blockSize: number, runs: Runs, tokens: number, lines: number, limits: Limits): TilePlan => {
   const plans = linePlans(blockSize, runs);
   const busy = ({ bm }: TilePlan): boolean => Math.ceil(tokens / bm) * lines >= 2 * coresOf(limits);
-  return plans.find((plan) => fitsDevice(plan, limits) && busy(plan)) ?? plans.at(-1)!;
+  return plans.find(busy) ?? plans.at(-1)!;
 };
 
 /** Features of x that a tile of dyᵀ x covers, at most: more were slower, but for small blocks. */

@@ -20,7 +20,7 @@ const SLICE_MS = 100;
 const SLICE_NS = BigInt(SLICE_MS * 1e6);
 /** The bits of `pool_wait` that count finished tasks; the one above says that a task trapped. */
 const COUNT = 0x7fffffff;
-const MOST_THREADS = 256;
+export const MOST_THREADS = 256;
 
 /** Whether memory can be shared with other threads; a page must be cross-origin isolated for that. */
 const sharesMemory = (): boolean => {

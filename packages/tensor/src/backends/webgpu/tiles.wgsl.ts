@@ -17,8 +17,6 @@ export interface TilePlan {
   readonly bk: number;
   readonly tm: number;
   readonly tn: number;
-  /** Rounds of the innermost loop that are written out; bk by default, which it divides. */
-  readonly unroll?: number;
 }
 
 /** Which way an operand's memory runs: along k, or across (along m of A, n of B). */
@@ -219,7 +217,6 @@ const tileStore = (text: TileText): string => {
 /** Multiplies a step. */
 const tileMultiply = ({ plan, form }: TileText): string => {
   const { bm, bn, bk, tm, tn } = plan;
-  const unroll = form === "rolled" ? 1 : (plan.unroll ?? bk);
   const [gm, gn] = [tm / 4, tn / 4];
   const reads = (k: string): string =>
     [
@@ -234,17 +231,7 @@ const tileMultiply = ({ plan, form }: TileText): string => {
       }),
     ),
   );
-  const one = (k: string): string => `{ ${reads(k)}\n    ${sums.join("\n    ")} }`;
-  if (unroll === bk)
-    return range(bk)
-      .map((k) => one(`${k}u`))
-      .join("\n    ");
-  // q counts by one: what it is at the most is known then, and an index takes no test.
-  return `for (var q = 0u; q < ${bk / unroll}u; q++) {
-    ${range(unroll)
-      .map((u) => one(unroll === 1 ? "q" : `(${unroll}u * q + ${u}u)`))
-      .join("\n    ")}
-    }`;
+  return repeat(form, bk, "q", (k) => `{ ${reads(k)}\n    ${sums.join("\n    ")} }`);
 };
 
 /** The number of a sum: row `first + i` of the invocation's, vec4 `h` of `gn`. */

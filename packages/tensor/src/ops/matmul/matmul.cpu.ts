@@ -1,3 +1,4 @@
+import { MOST_THREADS } from "../../backends/cpu/thread-pool.ts";
 import { kernels } from "../../kernels.ts";
 import type { CpuStep, Plan, Planner, Slot } from "../../op.ts";
 import { broadcastStrides, numel, type Layout } from "../../shape.ts";
@@ -39,8 +40,6 @@ const NC = 1024;
 const COLUMNS = 8;
 const ROUND = 12;
 const TILE_BYTES = 384;
-/** Blocks of A that are packed at the same time, at the most: one for each thread that a pool may have. */
-const MOST_SLOTS = 256;
 /** Up to here, packing B would cost more than reading it in place for each row. */
 const FEW_ROWS = 3;
 /**
@@ -181,7 +180,8 @@ const planBlocks = ({ m, n, k, batch, a, b, bias, plus, pre, activation }: Produ
   const packTasks = numel(own) * Math.ceil(k / kc) * Math.ceil(panels / panelsPerTask);
 
   const [packed, scratch] = [{ scratch: 0 }, { scratch: 1 }];
-  const slots = Math.min(tasks, MOST_SLOTS);
+  // A block of A for each thread that may be at work.
+  const slots = Math.min(tasks, MOST_THREADS);
   return {
     scratchBytes: [
       numel(own) * panels * COLUMNS * k * 4,
