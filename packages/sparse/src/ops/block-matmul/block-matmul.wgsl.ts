@@ -70,7 +70,7 @@ const planLines = (product: Line, limits: Limits): Plan<WebgpuStep> => {
       ...(pre ? [{ out: 1 }] : []),
     ],
     words: [
-      ...[tiles, count, tokens, from, to, x.offset, copy ? 0 : values.offset],
+      ...[count, tokens, from, to, x.offset, copy ? 0 : values.offset],
       ...[pointers.layout.offset, indices.layout.offset, permutation?.layout.offset ?? 0, bias?.offset ?? 0],
     ],
     workgroups: tiles * count,

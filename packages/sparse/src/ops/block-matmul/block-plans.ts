@@ -17,13 +17,9 @@ export const linePlans = (blockSize: number, runs: Runs): readonly TilePlan[] =>
     ...{ name: `line${blockSize} ${bm}`, bm, bn: blockSize, bk, tm, tn },
   });
   if (blockSize === 64)
-    return [
-      ...(runs === "along" ? [plan(256, 8, 16, 8), plan(128, 8, 16, 8)] : []),
-      ...[plan(64, 16, 8, 8), plan(32, 16, 4, 4)],
-    ];
-  if (blockSize === 32)
-    return [...(runs === "along" ? [plan(256, 8, 16, 8)] : []), plan(128, 8, 16, 4), plan(64, 16, 4, 4)];
-  if (blockSize === 16) return [plan(256, 8, 8, 8), plan(64, 16, 4, 4)];
+    return [...(runs === "across" ? [plan(128, 16, 8, 8)] : []), plan(64, 16, 8, 8), plan(32, 16, 4, 4)];
+  if (blockSize === 32) return [plan(128, 16, 8, 4), plan(64, 16, 4, 4)];
+  if (blockSize === 16) return [plan(128, 16, 8, 4), plan(64, 16, 4, 4)];
   if (blockSize === 8) return [plan(256, 8, 8, 4), plan(64, 8, 4, 4)];
   return [plan(blockSize > 32 ? 64 : 128, stepOf(blockSize), 4, 4)];
 };

@@ -82,7 +82,7 @@ export const lineShader = shaders(
         return `let ${name}Across = token0 + ${across}; let ${name}K = ${k};`;
       },
       begin: "stepOf(first, blocks, at)",
-      one: "min(w.tiles, 1u)",
+      one: "min(w.lines, 1u)",
       load: (operand, name, i) => {
         if (operand === "B") return `values[${name} + (begin.y + ${i} * ${blockSize}u) / 4u]`;
         if (access === "exact") return `xValues[${name} + begin.x / 4u + ${i} * (w.from_ / 4u)]`;
@@ -109,7 +109,7 @@ export const lineShader = shaders(
       label,
       wgsl: /* wgsl */ `
 struct Words {
-  tiles: u32, lines: u32, tokens: u32, from_: u32, to: u32, xStart: u32, values: u32, pointers: u32, indices: u32, permutation: u32, bias: u32,
+  lines: u32, tokens: u32, from_: u32, to: u32, xStart: u32, values: u32, pointers: u32, indices: u32, permutation: u32, bias: u32,
 }
 @group(0) @binding(0) var<uniform> w: Words;
 @group(0) @binding(1) var<storage, read> xValues: array<${element(access)}>;
@@ -148,9 +148,10 @@ ${
 @compute @workgroup_size(${threadsOf(plan)})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let tile = group.x + group.y * groups.x;
-  let token0 = tile % w.tiles * ${plan.bm}u;
-  let line = tile / w.tiles;
-  if (line >= w.lines) { return; }
+  // Lines of the same tokens follow each other, and share what they read of x.
+  let line = tile % w.lines;
+  let token0 = tile / w.lines * ${plan.bm}u;
+  if (token0 >= w.tokens) { return; }
   let feature0 = line * ${blockSize}u;
   let first = u32(pointers[w.pointers + line]);
   let blocks = u32(pointers[w.pointers + line + 1u]) - first;

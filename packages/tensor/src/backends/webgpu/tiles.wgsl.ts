@@ -24,16 +24,35 @@ export type Runs = "along" | "across";
 
 export const threadsOf = ({ bm, bn, tm, tn }: TilePlan): number => (bm / tm) * (bn / tn);
 
-/** Bytes of workgroup memory. */
-export const tileBytes = ({ bm, bn, bk }: TilePlan): number => bk * (bm + bn) * 4;
+/**
+ * vec4s between four rows of a tile in workgroup memory and the next four. Where memory runs along k, eight neighbours load what lies side by
+ * side, patches at min(8, bk / 4) places of k, and then store them together: shifted so far, all of these lie in different banks.
+ */
+const gapOf = (bk: number, runs: Runs): number => (runs === "along" ? Math.ceil(8 / Math.min(8, bk / 4)) : 0);
 
-/** Whether a device with these limits, or with WebGPU's defaults where they say nothing, can run the plan. */
-export const fitsDevice = (plan: TilePlan, limits: { readonly [name: string]: number }): boolean => {
+/** vec4s of workgroup memory that an operand takes, `width` wide. */
+const vectorsOf = (width: number, bk: number, runs: Runs): number => (bk * width) / 4 + (bk / 4 - 1) * gapOf(bk, runs);
+
+/** Where vec4 `offset` of row k of a tile lies. In the unrolled form a constant, and written as one: what is added up in pieces took more registers. */
+const rowAt = (k: string, offset: number, width: number, bk: number, runs: Runs): string => {
+  const gap = gapOf(bk, runs);
+  return `(${k} * ${width / 4}u + ${offset}u${gap === 0 ? "" : ` + ${k} / 4u * ${gap}u`})`;
+};
+
+/** The operands that take most workgroup memory. */
+const LARGEST: TileText["runs"] = { A: "along", B: "along" };
+
+/** Bytes of workgroup memory. */
+export const tileBytes = ({ bm, bn, bk }: TilePlan, runs = LARGEST): number =>
+  16 * (vectorsOf(bm, bk, runs.A) + vectorsOf(bn, bk, runs.B));
+
+/** Whether a device with these limits, or with WebGPU's defaults where they say nothing, can run the plan: for any operands, or for some. */
+export const fitsDevice = (plan: TilePlan, limits: { readonly [name: string]: number }, runs = LARGEST): boolean => {
   const threads = limits["maxComputeInvocationsPerWorkgroup"] ?? 256;
   const across = limits["maxComputeWorkgroupSizeX"] ?? 256;
   return (
     threadsOf(plan) <= Math.min(threads, across) &&
-    tileBytes(plan) <= (limits["maxComputeWorkgroupStorageSize"] ?? 16384)
+    tileBytes(plan, runs) <= (limits["maxComputeWorkgroupStorageSize"] ?? 16384)
   );
 };
 
@@ -100,9 +119,9 @@ export const vectorPlace = (name: string, i: string): string =>
   /^\d/.test(i) ? `${name}_${Number.parseInt(i)}` : `vec4<u32>(${name}_0, ${name}_1, ${name}_2, ${name}_3)[${i}]`;
 
 /** Declarations outside of main: a step of each operand. */
-export const tileDeclarations = ({ plan: { bm, bn, bk } }: TileText): string =>
-  `var<workgroup> tileA: array<vec4<f32>, ${(bk * bm) / 4}>;
-var<workgroup> tileB: array<vec4<f32>, ${(bk * bn) / 4}>;`;
+export const tileDeclarations = ({ plan: { bm, bn, bk }, runs }: TileText): string =>
+  `var<workgroup> tileA: array<vec4<f32>, ${vectorsOf(bm, bk, runs.A)}>;
+var<workgroup> tileB: array<vec4<f32>, ${vectorsOf(bn, bk, runs.B)}>;`;
 
 /** The sums, and the place of this invocation (`lane` is its number) in the tile. */
 export const tileStart = ({ plan, form }: TileText): string => {
@@ -119,11 +138,12 @@ export const tileStart = ({ plan, form }: TileText): string => {
   ${list(form, "c", (tm * tn) / 4)}`;
 };
 
-/** How patch `p` of an operand lies in the tile, in patches. Neighbours' loads and stores both lie together. */
-const patchPlace = (width: number, bk: number, runs: Runs, p: string): { across: string; k: string } =>
-  runs === "along" && (width / 4) % 8 === 0
-    ? { across: `(${p} % 8u + 8u * (${p} / ${2 * bk}u))`, k: `((${p} / 8u) % ${bk / 4}u)` }
-    : { across: `(${p} % ${width / 4}u)`, k: `(${p} / ${width / 4}u)` };
+/** Where patch `p` of an operand begins in the tile, in patches: neighbours take what lies side by side in memory. */
+const patchPlace = (width: number, bk: number, runs: Runs, p: string): { across: string; k: string } => {
+  const inRow = runs === "along" ? bk / 4 : width / 4;
+  const [along, other] = [`(${p} % ${inRow}u)`, `(${p} / ${inRow}u)`];
+  return runs === "along" ? { across: other, k: along } : { across: along, k: other };
+};
 
 /** Lanes [from, to) take patches of an operand, from patch `first` on, into registers [4 · round, 4 · round + 4). */
 interface Share {
@@ -202,6 +222,7 @@ const tileStore = (text: TileText): string => {
     const { round, operand } = share;
     const width = operand === "A" ? plan.bm : plan.bn;
     const { across, k } = placeOf(text, share, "p");
+    const place = `(${k} * ${width + gapOf(plan.bk, runs[operand])}u + ${across}) / 4u`;
     const lines = repeat(form, 4, "i", (i) => {
       const register = (j: number): string => item(form, `r${round}`, `${j}u`);
       const turned = `vec4<f32>(${range(4)
@@ -210,18 +231,18 @@ const tileStore = (text: TileText): string => {
       const value = runs[operand] === "along" ? turned : item(form, `r${round}`, i);
       return `tile${operand}[place + ${i} * ${width / 4}u] = ${value};`;
     });
-    return `let p = ${patchOf(share)}; let place = (${k} * ${width}u + ${across}) / 4u;\n    ${lines}`;
+    return `let p = ${patchOf(share)}; let place = ${place};\n    ${lines}`;
   });
 };
 
 /** Multiplies a step. */
-const tileMultiply = ({ plan, form }: TileText): string => {
+const tileMultiply = ({ plan, form, runs }: TileText): string => {
   const { bm, bn, bk, tm, tn } = plan;
   const [gm, gn] = [tm / 4, tn / 4];
   const reads = (k: string): string =>
     [
-      ...range(gm).map((g) => `let a${g} = tileA[ty + ${k} * ${bm / 4}u + ${(g * bm) / tm}u];`),
-      ...range(gn).map((h) => `let b${h} = tileB[tx + ${k} * ${bn / 4}u + ${(h * bn) / tn}u];`),
+      ...range(gm).map((g) => `let a${g} = tileA[ty + ${rowAt(k, (g * bm) / tm, bm, bk, runs.A)}];`),
+      ...range(gn).map((h) => `let b${h} = tileB[tx + ${rowAt(k, (h * bn) / tn, bn, bk, runs.B)}];`),
     ].join(" ");
   const sums = range(gm).flatMap((g) =>
     range(gn).map((h) =>
