@@ -21,16 +21,22 @@ export const finishFunction = (activation: WebgpuActivation): string => {
 
 const SUM_WORKGROUP = 256;
 
-/** out[e, i] = f(Σ_p parts[e, p, i] + bias[i mod n]) for entries e of `size` elements; an invocation adds one element's parts, in order. */
-const sumShader = shaders((label: string, activation: WebgpuActivation, bias: boolean, pre: boolean) => ({
+/** What is added to a product: nothing, one number for each column, or one for each element. */
+export type AddedText = "none" | "row" | "whole";
+
+/**
+ * out[e, i] = f(Σ_p parts[e, p, i] + bias[i mod n], or added[e, i]) for entries e of `size` elements; an invocation adds one element's
+ * parts, in order.
+ */
+const sumShader = shaders((label: string, activation: WebgpuActivation, added: AddedText, pre: boolean) => ({
   label,
   wgsl: /* wgsl */ `
 struct Words { total: u32, size: u32, parts: u32, n: u32, bias: u32 }
 @group(0) @binding(0) var<uniform> w: Words;
 @group(0) @binding(1) var<storage, read> sums: array<f32>;
-${bias ? "@group(0) @binding(2) var<storage, read> biases: array<f32>;" : ""}
-@group(0) @binding(${bias ? 3 : 2}) var<storage, read_write> outs: array<f32>;
-${pre ? `@group(0) @binding(${bias ? 4 : 3}) var<storage, read_write> pres: array<f32>;` : ""}
+${added === "none" ? "" : "@group(0) @binding(2) var<storage, read> biases: array<f32>;"}
+@group(0) @binding(${added === "none" ? 2 : 3}) var<storage, read_write> outs: array<f32>;
+${pre ? `@group(0) @binding(${added === "none" ? 3 : 4}) var<storage, read_write> pres: array<f32>;` : ""}
 ${finishFunction(activation)}
 
 @compute @workgroup_size(${SUM_WORKGROUP})
@@ -41,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let first = entry * w.parts * w.size + i % w.size;
   var v = 0.0;
   for (var p = 0u; p < w.parts; p++) { v += sums[first + p * w.size]; }
-  ${bias ? "v += biases[w.bias + i % w.n];" : ""}
+  ${added === "none" ? "" : `v += biases[w.bias + ${added === "row" ? "i % w.n" : "i"}];`}
   ${pre ? "pres[i] = v;" : ""}
   outs[i] = finish(vec4<f32>(v)).x;
 }`,
@@ -51,7 +57,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
 export interface WebgpuBias {
   readonly slot: Slot;
   readonly offset: number;
+  /** Whether it has a number for each element of the product, rather than for each column. */
+  readonly whole?: boolean;
 }
+
+export const addedText = (bias: WebgpuBias | null): AddedText => (bias ? (bias.whole ? "whole" : "row") : "none");
 
 /** The step that adds up the parts of a product whose inner dim was cut: `entries` times `parts` slices of `size` elements, n in a row. */
 export const sumPartsStep = (
@@ -68,7 +78,7 @@ export const sumPartsStep = (
   const { from, to, pre, bias } = slots;
   const total = entries * size;
   return {
-    shader: sumShader(label, activation, bias !== null, pre !== null),
+    shader: sumShader(label, activation, addedText(bias), pre !== null),
     bind: [from, ...(bias ? [bias.slot] : []), to, ...(pre ? [pre] : [])],
     words: [total, size, parts, n, bias?.offset ?? 0],
     workgroups: Math.ceil(total / SUM_WORKGROUP),

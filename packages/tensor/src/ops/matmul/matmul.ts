@@ -4,9 +4,8 @@ import { scope } from "../../scope.ts";
 import { broadcastShapes, sameShape, showShape, type Shape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { reshape, unsqueeze } from "../move/move.ts";
-import { addmmWgsl } from "./addmm.wgsl.ts";
 import { activatedLinearCpu, addmmCpu, linearCpu, matmulCpu } from "./matmul.cpu.ts";
-import { activatedLinearWgsl, linearWgsl, matmulWgsl } from "./matmul.wgsl.ts";
+import { activatedLinearWgsl, addmmWgsl, linearWgsl, matmulWgsl } from "./matmul.wgsl.ts";
 import { activatedLinearReference, addmmReference, linearReference, matmulReference } from "./matmul.reference.ts";
 
 /** What `linear` applies to its sum. "geluTanh" is GELU's tanh approximation. */

@@ -1,28 +1,18 @@
 import {
-  finishFunction,
+  addedText,
   sumPartsStep,
   type WebgpuActivation,
   type WebgpuBias,
 } from "../../backends/webgpu/epilogue.wgsl.ts";
-import { shaders } from "../../backends/webgpu/shaders.ts";
-import {
-  formFor,
-  threadsOf,
-  tileDeclarations,
-  tileEnd,
-  tileLoop,
-  tileStart,
-  type Form,
-  type Runs,
-  type TilePlan,
-  type TileText,
-} from "../../backends/webgpu/tiles.wgsl.ts";
-import { walkMembers, walkOf, walkTo } from "../../backends/webgpu/walk.wgsl.ts";
+import { formFor, type Runs } from "../../backends/webgpu/tiles.wgsl.ts";
+import { walkOf } from "../../backends/webgpu/walk.wgsl.ts";
 import type { Plan, Planner, Slot, WebgpuStep } from "../../op.ts";
 import { broadcastStrides, numel, type Layout } from "../../shape.ts";
-import type { ActivatedLinearSignature, LinearSignature, MatmulSignature } from "./matmul.ts";
-import { plainLoads, testedLoads, type Access } from "./tile-loads.wgsl.ts";
+import type { ActivatedLinearSignature, AddmmSignature, LinearSignature, MatmulSignature } from "./matmul.ts";
+import { productShader } from "./product-shader.wgsl.ts";
+import type { Access } from "./tile-loads.wgsl.ts";
 import { choosePlan, type Choice } from "./tile-plans.ts";
+import { vectorProduct } from "./vector-product.wgsl.ts";
 
 /** One operand: strides in elements from row to row of A (column to column of B), from k to k, and of the batch dims. */
 interface Operand {
@@ -33,7 +23,7 @@ interface Operand {
   readonly offset: number;
 }
 
-/** C[batch] = f(A[batch] · B[batch] + bias), C contiguous. */
+/** C[batch] = f(A[batch] · B[batch] + bias), C contiguous, and the bias, too, where it has C's shape. */
 export interface WebgpuProduct {
   readonly label: string;
   readonly m: number;
@@ -47,99 +37,6 @@ export interface WebgpuProduct {
   readonly pre: Slot | null;
   readonly activation: WebgpuActivation;
 }
-
-/**
- * C[z] = f(A[z] · B[z] + bias), [m, k] · [k, n] → [m, n] for each batch entry z: see backends/webgpu/tiles.wgsl.ts. A workgroup computes a
- * tile of C over `kPart` of k; with several parts, each goes to a slice of its own and `sumShader` adds them.
- */
-const productShader = shaders(
-  (
-    label: string,
-    plan: TilePlan,
-    form: Form,
-    runsA: Runs,
-    runsB: Runs,
-    access: Access,
-    rank: number,
-    activation: WebgpuActivation,
-    bias: boolean,
-    pre: boolean,
-  ) => {
-    const runs = { A: runsA, B: runsB };
-    const { functions, ...loads } =
-      access === "exact" || access === "edges"
-        ? plainLoads(plan, runs, access === "edges")
-        : testedLoads(plan, form, runs, access);
-    const text: TileText = { plan, form, runs, ...loads, one: "min(w.tiles, 1u)" };
-    const whole = access !== "scalar";
-    const element = whole ? "vec4<f32>" : "f32";
-    const store = (row: string, column: string, value: string): string => {
-      if (whole) {
-        const body = [
-          `let at = (outStart + ${row} * w.n + ${column}) / 4u; var v = ${value};`,
-          ...(bias ? [`v += biases[(w.bias + ${column}) / 4u];`] : []),
-          ...(pre ? ["pres[at] = v;"] : []),
-          "outs[at] = finish(v);",
-        ].join(" ");
-        return access === "exact" ? `{ ${body} }` : `if (${row} < w.m && ${column} < w.n) { ${body} }`;
-      }
-      return `put(${row}, ${column}, ${value}, outStart);`;
-    };
-    const binding = { count: 2 };
-    const next = (): number => ++binding.count;
-    return {
-      label,
-      wgsl: /* wgsl */ `
-struct Words {
-  tiles: u32, tilesM: u32, tilesN: u32, m: u32, n: u32, k: u32, kPart: u32, parts: u32, bias: u32,
-  aAcross: u32, aAlong: u32, bAcross: u32, bAlong: u32, ${walkMembers(rank, ["a", "b"])}
-}
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> aValues: array<${element}>;
-@group(0) @binding(2) var<storage, read> bValues: array<${element}>;
-${bias ? `@group(0) @binding(${next()}) var<storage, read> biases: array<${element}>;` : ""}
-@group(0) @binding(${next()}) var<storage, read_write> outs: array<${element}>;
-${pre ? `@group(0) @binding(${next()}) var<storage, read_write> pres: array<${element}>;` : ""}
-${tileDeclarations(text)}
-${finishFunction(activation)}
-${functions}
-${
-  whole
-    ? ""
-    : `fn put(row: u32, column: u32, sums: vec4<f32>, outStart: u32) {
-  var v = sums;
-  for (var i = 0u; i < 4u; i++) {
-    if (row >= w.m || column + i >= w.n) { continue; }
-    let at = outStart + row * w.n + column + i;
-    ${bias ? "v[i] += biases[w.bias + column + i];" : ""}
-    ${pre ? "pres[at] = v[i];" : ""}
-    outs[at] = finish(v)[i];
-  }
-}`
-}
-
-@compute @workgroup_size(${threadsOf(plan)})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let tile = group.x + group.y * groups.x;
-  if (tile >= w.tiles) { return; }
-  let row0 = tile % w.tilesM * ${plan.bm}u;
-  let column0 = tile / w.tilesM % w.tilesN * ${plan.bn}u;
-  let matrix = tile / (w.tilesM * w.tilesN);
-  let part = matrix % w.parts;
-  let entry = matrix / w.parts;
-  ${walkTo(rank, ["a", "b"], "entry")}
-  let aStart = aAt;
-  let bStart = bAt;
-  let outStart = matrix * w.m * w.n;
-  let kStart = min(part * w.kPart, w.k);
-  let kEnd = min(kStart + w.kPart, w.k);
-  ${tileStart(text)}
-  ${tileLoop(text, `(kEnd - kStart + ${plan.bk - 1}u) / ${plan.bk}u`)}
-  ${tileEnd(text, (row, column, value) => store(`(row0 + ${row})`, `(column0 + ${column})`, value))}
-}`,
-    };
-  },
-);
 
 /** The same product with as few batch dims as possible: the innermost dims become part of M where B does not depend on them. */
 const folded = (product: WebgpuProduct): WebgpuProduct => {
@@ -167,11 +64,9 @@ const folded = (product: WebgpuProduct): WebgpuProduct => {
 };
 
 /** Which way memory runs, and whether vec4s can be read. Where a dim has one element its stride does not matter. */
-const runsOf = (
-  { across, along, batch, offset }: Operand,
-  extent: number,
-  k: number,
-): { runs: Runs; vectors: boolean } => {
+const runsOf = (operand: Operand, extent: number, k: number): { runs: Runs; vectors: boolean } => {
+  const { along, batch, offset } = operand;
+  const across = extent === 1 ? 0 : operand.across;
   const runs = along === 1 || k === 1 ? "along" : across === 1 || extent === 1 ? "across" : "along";
   const [step, size] = runs === "along" ? [across, k] : [along, extent];
   const one = runs === "along" ? along === 1 : across === 1;
@@ -188,6 +83,8 @@ export const planProduct = (
   const product = folded(given);
   const { label, m, n, k, a, b, bias, pre, activation } = product;
   const entries = numel(product.batch);
+  const vector = forced || entries !== 1 ? null : planVector(product);
+  if (vector) return vector;
   const [A, B] = [runsOf(a, m, k), runsOf(b, n, k)];
   const { plan, parts: wanted } = forced ?? choosePlan({ m, n, k, entries }, limits);
   const kPart = wanted === 1 ? k : Math.ceil(k / wanted / plan.bk) * plan.bk;
@@ -205,13 +102,15 @@ export const planProduct = (
   const split = parts > 1;
   const [tilesM, tilesN] = [Math.ceil(m / plan.bm), Math.ceil(n / plan.bn)];
   const workgroups = tilesM * tilesN * entries * parts;
-  const [hasBias, hasPre, last] = split ? [false, false, "none" as const] : [bias !== null, pre !== null, activation];
+  const [added, hasPre, last] = split
+    ? (["none", false, "none"] as const)
+    : ([addedText(bias), pre !== null, activation] as const);
   const tiles: WebgpuStep = {
-    shader: productShader(label, plan, formFor(limits), A.runs, B.runs, access, walk.rank, last, hasBias, hasPre),
+    shader: productShader(label, plan, formFor(limits), A.runs, B.runs, access, walk.rank, last, added, hasPre),
     bind: [
       a.slot,
       b.slot,
-      ...(hasBias ? [bias!.slot] : []),
+      ...(added === "none" ? [] : [bias!.slot]),
       split ? { scratch: 0 } : product.out,
       ...(hasPre ? [pre!] : []),
     ],
@@ -232,41 +131,56 @@ export const planProduct = (
   return { steps: [tiles, sum], scratchBytes: [entries * parts * size * 4] };
 };
 
+/** A matrix times a vector, on either side, where it lies so that a kernel of its own can read it. */
+const planVector = ({ label, m, n, k, a, b, out, bias, pre, activation }: WebgpuProduct): Plan<WebgpuStep> | null => {
+  if (m !== 1 && n !== 1) return null;
+  const [matrix, x, size] = m === 1 ? [b, a, n] : [a, b, m];
+  const product = vectorProduct({
+    ...{ label, n: size, k, x: { slot: x.slot, start: x.offset, step: x.along } },
+    matrix: { slot: matrix.slot, start: matrix.offset, across: matrix.across, along: matrix.along },
+  });
+  if (!product) return null;
+  const { parts, step } = product;
+  if (parts === 1 && !bias && !pre && activation === "none") return { steps: [step(out)] };
+  const from = { scratch: 0 };
+  const sum = sumPartsStep(label, { entries: 1, parts, size, n }, { from, to: out, pre, bias }, activation);
+  return { steps: [step(from), sum], scratchBytes: [parts * size * 4] };
+};
+
+/** a · b, with a sum of its shape added where there is one. */
+export const planMatmul = (
+  label: string,
+  [a, b, c]: readonly [Layout, Layout, Layout],
+  bias: WebgpuBias | null,
+  limits: { readonly [name: string]: number },
+): Plan<WebgpuStep> => {
+  const batch = c.shape.slice(0, -2);
+  const operand = ({ shape, strides, offset }: Layout, index: number, across: -1 | -2): Operand => ({
+    slot: { in: index },
+    across: strides.at(across)!,
+    along: strides.at(-3 - across)!,
+    batch: broadcastStrides({ shape: shape.slice(0, -2), strides: strides.slice(0, -2) }, batch),
+    offset,
+  });
+  const [m, n, k] = [a.shape.at(-2)!, b.shape.at(-1)!, a.shape.at(-1)!];
+  return planProduct(
+    {
+      ...{ label, m, n, k, batch, a: operand(a, 0, -2), b: operand(b, 1, -1) },
+      ...{ out: { out: 0 }, bias, pre: null, activation: "none" },
+    },
+    limits,
+  );
+};
+
 export const matmulWgsl: Planner<MatmulSignature, WebgpuStep> = {
   strided: "all",
-  plan: ({ inputs: [a, b], outputs: [c] }, limits) => {
-    const batch = c.shape.slice(0, -2);
-    const leading = ({ shape, strides }: Layout) =>
-      broadcastStrides({ shape: shape.slice(0, -2), strides: strides.slice(0, -2) }, batch);
-    return planProduct(
-      {
-        label: "matmul",
-        m: a.shape.at(-2)!,
-        n: b.shape.at(-1)!,
-        k: a.shape.at(-1)!,
-        batch,
-        a: {
-          slot: { in: 0 },
-          across: a.strides.at(-2)!,
-          along: a.strides.at(-1)!,
-          batch: leading(a),
-          offset: a.offset,
-        },
-        b: {
-          slot: { in: 1 },
-          across: b.strides.at(-1)!,
-          along: b.strides.at(-2)!,
-          batch: leading(b),
-          offset: b.offset,
-        },
-        out: { out: 0 },
-        bias: null,
-        pre: null,
-        activation: "none",
-      },
-      limits,
-    );
-  },
+  plan: ({ inputs: [a, b], outputs: [c] }, limits) => planMatmul("matmul", [a, b, c], null, limits),
+};
+
+export const addmmWgsl: Planner<AddmmSignature, WebgpuStep> = {
+  strided: [0, 1],
+  plan: ({ inputs: [a, b, input], outputs: [c] }, limits) =>
+    planMatmul("addmm", [a, b, c], { slot: { in: 2 }, offset: input.offset, whole: true }, limits),
 };
 
 /** The weight is Bᵀ: its rows are B's columns. All leading dims of x count as batch dims, and mostly fold into M. */

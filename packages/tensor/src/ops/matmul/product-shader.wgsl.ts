@@ -1,0 +1,109 @@
+import { finishFunction, type AddedText, type WebgpuActivation } from "../../backends/webgpu/epilogue.wgsl.ts";
+import { shaders } from "../../backends/webgpu/shaders.ts";
+import {
+  threadsOf,
+  tileDeclarations,
+  tileEnd,
+  tileLoop,
+  tileStart,
+  type Form,
+  type Runs,
+  type TilePlan,
+  type TileText,
+} from "../../backends/webgpu/tiles.wgsl.ts";
+import { walkMembers, walkTo } from "../../backends/webgpu/walk.wgsl.ts";
+import { plainLoads, testedLoads, type Access } from "./tile-loads.wgsl.ts";
+
+/**
+ * C[z] = f(A[z] · B[z] + bias), [m, k] · [k, n] → [m, n] for each batch entry z: see backends/webgpu/tiles.wgsl.ts. A workgroup computes a
+ * tile of C over `kPart` of k; with several parts, each goes to a slice of its own and sumPartsStep adds them.
+ */
+export const productShader = shaders(
+  (
+    label: string,
+    plan: TilePlan,
+    form: Form,
+    runsA: Runs,
+    runsB: Runs,
+    access: Access,
+    rank: number,
+    activation: WebgpuActivation,
+    added: AddedText,
+    pre: boolean,
+  ) => {
+    const bias = added !== "none";
+    const runs = { A: runsA, B: runsB };
+    const { functions, ...loads } =
+      access === "exact" || access === "edges"
+        ? plainLoads(plan, runs, access === "edges")
+        : testedLoads(plan, form, runs, access);
+    const text: TileText = { plan, form, runs, ...loads, one: "min(w.tiles, 1u)" };
+    const whole = access !== "scalar";
+    const element = whole ? "vec4<f32>" : "f32";
+    const store = (row: string, column: string, value: string): string => {
+      if (whole) {
+        const body = [
+          `let at = (outStart + ${row} * w.n + ${column}) / 4u; var v = ${value};`,
+          ...(bias ? [`v += biases[${added === "row" ? `(w.bias + ${column}) / 4u` : "w.bias / 4u + at"}];`] : []),
+          ...(pre ? ["pres[at] = v;"] : []),
+          "outs[at] = finish(v);",
+        ].join(" ");
+        return access === "exact" ? `{ ${body} }` : `if (${row} < w.m && ${column} < w.n) { ${body} }`;
+      }
+      return `put(${row}, ${column}, ${value}, outStart);`;
+    };
+    const binding = { count: 2 };
+    const next = (): number => ++binding.count;
+    return {
+      label,
+      wgsl: /* wgsl */ `
+struct Words {
+  tiles: u32, tilesM: u32, tilesN: u32, m: u32, n: u32, k: u32, kPart: u32, parts: u32, bias: u32,
+  aAcross: u32, aAlong: u32, bAcross: u32, bAlong: u32, ${walkMembers(rank, ["a", "b"])}
+}
+@group(0) @binding(0) var<uniform> w: Words;
+@group(0) @binding(1) var<storage, read> aValues: array<${element}>;
+@group(0) @binding(2) var<storage, read> bValues: array<${element}>;
+${bias ? `@group(0) @binding(${next()}) var<storage, read> biases: array<${element}>;` : ""}
+@group(0) @binding(${next()}) var<storage, read_write> outs: array<${element}>;
+${pre ? `@group(0) @binding(${next()}) var<storage, read_write> pres: array<${element}>;` : ""}
+${tileDeclarations(text)}
+${finishFunction(activation)}
+${functions}
+${
+  whole
+    ? ""
+    : `fn put(row: u32, column: u32, sums: vec4<f32>, outStart: u32) {
+  var v = sums;
+  for (var i = 0u; i < 4u; i++) {
+    if (row >= w.m || column + i >= w.n) { continue; }
+    let at = outStart + row * w.n + column + i;
+    ${bias ? `v[i] += biases[w.bias + ${added === "row" ? "column + i" : "at"}];` : ""}
+    ${pre ? "pres[at] = v[i];" : ""}
+    outs[at] = finish(v)[i];
+  }
+}`
+}
+
+@compute @workgroup_size(${threadsOf(plan)})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let tile = group.x + group.y * groups.x;
+  if (tile >= w.tiles) { return; }
+  let row0 = tile % w.tilesM * ${plan.bm}u;
+  let column0 = tile / w.tilesM % w.tilesN * ${plan.bn}u;
+  let matrix = tile / (w.tilesM * w.tilesN);
+  let part = matrix % w.parts;
+  let entry = matrix / w.parts;
+  ${walkTo(rank, ["a", "b"], "entry")}
+  let aStart = aAt;
+  let bStart = bAt;
+  let outStart = matrix * w.m * w.n;
+  let kStart = min(part * w.kPart, w.k);
+  let kEnd = min(kStart + w.kPart, w.k);
+  ${tileStart(text)}
+  ${tileLoop(text, `(kEnd - kStart + ${plan.bk - 1}u) / ${plan.bk}u`)}
+  ${tileEnd(text, (row, column, value) => store(`(row0 + ${row})`, `(column0 + ${column})`, value))}
+}`,
+    };
+  },
+);
