@@ -6,8 +6,11 @@ import { across, larger, MAIN, plus, teamJoin, WORKGROUP } from "./team.wgsl.ts"
 const ENOUGH = 1024;
 /** Elements of a part of a row, at least. */
 const ROW_PART = 4096;
-/** Rows of a part that an invocation walks down, at least. */
+/** Rows that an invocation walks down alone, and of a part at least: a second step takes longer than reading so many. */
+const COLUMN_WHOLE = 64;
 const COLUMN_PART = 8;
+/** Workgroups that read columns about as fast as any number of them. */
+const ENOUGH_COLUMNS = 64;
 /** Rows up to so many are left to one invocation for each column, and so are more columns than this. */
 const FEW_ROWS = 16;
 const MANY_COLUMNS = 131072;
@@ -201,10 +204,16 @@ const columnsStep = (name: FoldName, x: Lines, to: Slot, whole: boolean): { step
   const wide = [start, inner, nStep, outer === 1 ? 0 : outerStep].every((size) => size % 4 === 0);
   const each = wide ? 4 : 1;
   const columns = (outer * inner) / each;
-  const width = n <= FEW_ROWS || columns >= MANY_COLUMNS ? WORKGROUP : columns <= WORKGROUP ? 8 : 32;
+  // Narrow ones still read whole sectors of 32 bytes.
+  const widths = wide ? [32, 8, 2] : [32, 8];
+  const width =
+    n <= FEW_ROWS || columns >= MANY_COLUMNS
+      ? WORKGROUP
+      : (widths.find((size) => columns >= size * ENOUGH_COLUMNS) ?? widths.at(-1)!);
   const blocks = Math.ceil(columns / width);
   const rows = WORKGROUP / width;
-  const most = whole ? 1 : Math.min(Math.floor(n / (rows * COLUMN_PART)), Math.ceil(ENOUGH / blocks));
+  const most =
+    whole || n <= rows * COLUMN_WHOLE ? 1 : Math.min(Math.floor(n / (rows * COLUMN_PART)), Math.ceil(ENOUGH / blocks));
   const { span, parts } = cut(n, most, rows);
   const steps = [start / each, outer === 1 ? 0 : outerStep / each, nStep / each];
   const words = [...steps, inner / each, n, span, parts, columns, blocks];
