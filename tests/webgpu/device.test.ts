@@ -1,7 +1,9 @@
 import {
+  add,
   DeviceError,
   devices,
   memory,
+  mul,
   openDevice,
   resolveDevice,
   scope,
@@ -106,6 +108,38 @@ onWebgpu("the webgpu device", (gpu) => {
       await expect(own.popErrorScope()).rejects.toThrow();
       expect(backend.deviceBytes.live).toBe(0);
       x.dispose();
+    } finally {
+      own.destroy();
+    }
+  });
+
+  it("binds buffers once for equal steps, whatever order they give them back in", async () => {
+    const own = await ownDevice();
+    try {
+      let groups = 0;
+      const create = own.createBindGroup.bind(own);
+      own.createBindGroup = (descriptor) => {
+        groups++;
+        return create(descriptor);
+      };
+      const backend = (await openDevice(own)) as WebgpuBackend;
+      const x = tensor([1, 2, 3.5, -1], [4], { device: backend });
+      // Buffers of one size, which a stack would hand out in another order at each step.
+      const step = () =>
+        scope((): void => {
+          const [a, b, c] = [mul(x, 2), mul(x, 3), mul(x, 4)];
+          b.dispose();
+          a.dispose();
+          c.dispose();
+          mul(add(x, x), x).dispose();
+        });
+      step();
+      groups = 0;
+      for (let i = 0; i < 20; i++) step();
+      expect(groups).toBe(0);
+      x.dispose();
+      await backend.sync();
+      backend.close();
     } finally {
       own.destroy();
     }

@@ -25,8 +25,8 @@ export const capacityOf = (bytes: number): number => {
 let nextId = 1;
 
 /**
- * Buffers by capacity, last in first out: equal steps get equal buffers, and so equal bind groups. A buffer may be given out again at
- * once, since commands run in order; only destroying one has to wait for the batch that uses it.
+ * Buffers by capacity, oldest first whatever the order they came back in: equal steps get equal buffers, and so find their bind groups made.
+ * A buffer may be given out again at once, since commands run in order; only destroying one has to wait for the batch that uses it.
  *
  * WebGPU says only later that a device has no room for a buffer: until then commands use it like any other, and nothing can be made in its
  * place. Then `full` is called, the buffer is broken, and whoever waits hears of it; once the pool has been trimmed there may be room.
@@ -37,6 +37,7 @@ export class BufferPool {
   private readonly device: GPUDevice;
   private readonly full: (judged: Promise<OutOfMemoryError | null>) => void;
   private readonly most: number;
+  /** By falling id. */
   private readonly free = new Map<number, DeviceBuffer[]>();
   /** All that exist: whoever closes a device of somebody else's leaves nothing on it. */
   private readonly all = new Set<GPUBuffer>();
@@ -88,8 +89,13 @@ export class BufferPool {
   give(buffer: DeviceBuffer): void {
     if (buffer.broken) return;
     const list = this.free.get(buffer.capacity);
-    if (list) list.push(buffer);
-    else this.free.set(buffer.capacity, [buffer]);
+    if (!list) {
+      this.free.set(buffer.capacity, [buffer]);
+      return;
+    }
+    let at = list.length;
+    while (at > 0 && list[at - 1]!.id < buffer.id) at--;
+    list.splice(at, 0, buffer);
   }
 
   /** Destroys all buffers that nobody holds. No batch may be open. Returns how many there were. */
