@@ -3,6 +3,7 @@ import { bytesPerElement, hostView, type DType, type TypedArray } from "../../dt
 import { DeviceError, IndexError, TesseraError } from "../../error.ts";
 import type { CpuArgument, CpuStep, Op, Signature, Slot, WasmModule } from "../../op.ts";
 import type { Layout } from "../../shape.ts";
+import { PlanCache } from "../plan-cache.ts";
 import { dataOf } from "../reference/reference-backend.ts";
 import { FAULT, LinearMemory, WORDS } from "./linear-memory.ts";
 import { kernels as ownKernels } from "../../kernels.ts";
@@ -40,6 +41,7 @@ export class CpuBackend implements Backend {
   /** How often a kernel of each kind was launched, for tests and profiles. */
   readonly launches = { wasm: 0, reference: 0 };
   private machine: Machine | null = null;
+  private readonly plans = new PlanCache<CpuStep>({});
   private readonly instances = new Map<WasmModule, ReadonlyMap<string, Callable>>();
 
   alloc(dtype: DType, length: number): LinearBuffer {
@@ -76,7 +78,7 @@ export class CpuBackend implements Backend {
     if ("view" in kernels) return;
     if (kernels.cpu === "reference") return this.launchReference(launch);
     this.launches.wasm++;
-    const { steps, scratchBytes = [] } = kernels.cpu.plan(launch.call, {});
+    const { steps, scratchBytes = [] } = this.plans.of(launch.op, kernels.cpu, launch.call);
     const { heap } = this.memory();
     const scratch: number[] = [];
     try {

@@ -3,6 +3,7 @@ import { hostArray, type DType, type TypedArray } from "../../dtype.ts";
 import { DeviceError, IndexError, OutOfMemoryError } from "../../error.ts";
 import { retireAccount } from "../../memory.ts";
 import type { Op, Signature, Slot, WebgpuStep } from "../../op.ts";
+import { PlanCache } from "../plan-cache.ts";
 import { BufferPool, type DeviceBuffer } from "./buffer-pool.ts";
 import { Faults } from "./faults.ts";
 import { Pipelines, type Pipeline } from "./pipelines.ts";
@@ -39,6 +40,7 @@ export class WebgpuBackend implements Backend {
   private readonly pool: BufferPool;
   private readonly ring: WordRing;
   private readonly pipelines: Pipelines;
+  private readonly plans: PlanCache<WebgpuStep>;
   private readonly faults: Faults;
   private readonly staging: Staging;
   /** Where the words of a dispatch are, as WebGPU takes it. */
@@ -54,6 +56,7 @@ export class WebgpuBackend implements Backend {
   constructor(device: unknown, limits: { readonly [name: string]: number }, owned: boolean) {
     this.device = device as GPUDevice;
     this.limits = limits;
+    this.plans = new PlanCache<WebgpuStep>(limits);
     this.owned = owned;
     this.pool = new BufferPool(this.device, (judged) => this.faults.await(judged));
     this.ring = new WordRing(this.device);
@@ -134,7 +137,7 @@ export class WebgpuBackend implements Backend {
         `${name}: expected an op with a webgpu kernel, got one without; move its inputs with await x.to("cpu")`,
       );
     this.faults.raise();
-    const { steps, scratchBytes = [] } = webgpu.plan(launch.call, this.limits);
+    const { steps, scratchBytes = [] } = this.plans.of(launch.op, webgpu, launch.call);
     this.open(name);
     const scratch: DeviceBuffer[] = [];
     try {

@@ -8,6 +8,8 @@ const WORKGROUP = 128;
 /** Partial sums that one workgroup can still add up quickly, and vec4s that an invocation squares at least. */
 const PARTIALS = 2048;
 const LEAST = 16;
+/** vec4s that an invocation has on their way from memory at a time. */
+const TOGETHER = 4;
 /** Tensors of one dispatch: each takes a buffer and four words. */
 const MOST = 15;
 
@@ -44,11 +46,16 @@ fn addUp(lane: u32, value: vec4<f32>) {
  * workgroup. `parts` holds the end, the elements and the start of each tensor.
  */
 const partialShader = shaders((parts: number, width: 1 | 4): Shader => {
-  const indices = Array.from({ length: parts }, (_, i) => i);
-  const load = (i: number): string =>
+  const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+  const indices = range(parts);
+  // Beyond the end, the last elements are read again, and dropped.
+  const load = (i: number, at: string): string =>
     width === 4
-      ? `xs${i}[start + at]`
-      : `vec4<f32>(${[0, 1, 2, 3].map((d) => `xs${i}[start + min(4u * at + ${d}u, count - 1u)]`).join(", ")})`;
+      ? `xs${i}[start + min(${at}, (count - 1u) / 4u)]`
+      : `vec4<f32>(${range(4)
+          .map((d) => `xs${i}[start + min(4u * ${at} + ${d}u, count - 1u)]`)
+          .join(", ")})`;
+  const together = (text: (t: number) => string): string => range(TOGETHER).map(text).join(" ");
   return {
     label: "globalNorm",
     wgsl: /* wgsl */ `
@@ -71,16 +78,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let count = w.parts[part].y;
     let start = w.parts[part].z;
     let first = (number - begin) * w.loops * ${WORKGROUP}u + lane;
-    for (var k = 0u; k < w.loops; k++) {
-      let at = first + k * ${WORKGROUP}u;
-      if (4u * at >= count) { break; }
-      var v = vec4<f32>();
+    for (var k = 0u; k < w.loops; k += ${TOGETHER}u) {
+      ${together((t) => `let at${t} = first + (k + ${t}u) * ${WORKGROUP}u; var v${t} = vec4<f32>();`)}
+      if (4u * at0 >= count) { break; }
       switch part {
-        ${indices.map((i) => `case ${i}u: { v = ${load(i)}; }`).join("\n        ")}
+        ${indices.map((i) => `case ${i}u: { ${together((t) => `v${t} = ${load(i, `at${t}`)};`)} }`).join("\n        ")}
         default: {}
       }
-      let left = vec4<u32>(count - 4u * at);
-      sum += squares(select(vec4<f32>(), v, vec4<u32>(0u, 1u, 2u, 3u) < left));
+      ${together((t) => `sum += squares(select(vec4<f32>(), v${t}, 4u * at${t} + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(count)));`)}
     }
   }
   addUp(lane, sum);
@@ -121,7 +126,7 @@ export const globalNormWgsl: Planner<{ inputs: Tensor[]; outputs: [y: Tensor] },
     const parts = inputs.flatMap((x, i) => (x && numel(x.shape) > 0 ? [{ i, x, count: numel(x.shape) }] : []));
     if (parts.length === 0) return { steps: [fillStepWgsl("float32", { out: 0 }, 1, 0, "globalNorm")] };
     const total = parts.reduce((n, { count }) => n + count, 0);
-    const loops = Math.max(LEAST, Math.ceil(total / (4 * WORKGROUP * PARTIALS)));
+    const loops = Math.max(LEAST, TOGETHER * Math.ceil(total / (4 * WORKGROUP * PARTIALS * TOGETHER)));
     const most = Math.min((limits.maxStorageBuffersPerShaderStage ?? 8) - 1, MOST);
     const steps: WebgpuStep[] = [];
     let first = 0;
