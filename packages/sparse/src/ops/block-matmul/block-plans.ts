@@ -1,4 +1,4 @@
-import { coresOf, type Runs, type TilePlan } from "@tessera/tensor/webgpu";
+import { coresOf, threadsOf, type Runs, type TilePlan } from "@tessera/tensor/webgpu";
 
 type Limits = { readonly [name: string]: number };
 
@@ -14,20 +14,26 @@ const stepOf = (blockSize: number): number => {
  */
 export const linePlans = (blockSize: number, runs: Runs): readonly TilePlan[] => {
   const plan = (bm: number, bk: number, tm: number, tn: number): TilePlan => ({
-    ...{ name: `line${blockSize} ${bm}`, bm, bn: blockSize, bk, tm, tn },
+    ...{ name: `line${blockSize} ${bm} ${tn}`, bm, bn: blockSize, bk, tm, tn },
   });
-  if (blockSize === 64)
-    return [...(runs === "across" ? [plan(128, 16, 8, 8)] : []), plan(64, 16, 8, 8), plan(32, 16, 4, 4)];
+  if (blockSize === 64) {
+    const first = runs === "across" ? [plan(128, 16, 8, 8)] : [];
+    return [...first, plan(64, 16, 8, 8), plan(64, 16, 8, 4), plan(32, 16, 4, 4)];
+  }
   if (blockSize === 32) return [plan(128, 16, 8, 4), plan(64, 16, 4, 4)];
   if (blockSize === 16) return [plan(128, 16, 8, 4), plan(64, 16, 4, 4)];
   if (blockSize === 8) return [plan(256, 8, 8, 4), plan(64, 8, 4, 4)];
   return [plan(blockSize > 32 ? 64 : 128, stepOf(blockSize), 4, 4)];
 };
 
-/** The first candidate that gives every core two workgroups, or the last. */
+/** Invocations that hide each other's waiting for memory on a core. */
+const HIDING = 256;
+
+/** The first candidate that gives every core enough invocations, or the last. */
 export const linePlan = (blockSize: number, runs: Runs, tokens: number, lines: number, limits: Limits): TilePlan => {
   const plans = linePlans(blockSize, runs);
-  const busy = ({ bm }: TilePlan): boolean => Math.ceil(tokens / bm) * lines >= 2 * coresOf(limits);
+  const busy = (plan: TilePlan): boolean =>
+    Math.ceil(tokens / plan.bm) * lines * threadsOf(plan) >= HIDING * coresOf(limits);
   return plans.find(busy) ?? plans.at(-1)!;
 };
 
