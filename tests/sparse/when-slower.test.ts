@@ -33,6 +33,12 @@ describe("breakEvenShare", () => {
     }
     expect(breakEvenShare("reference", 8)).toBeUndefined();
   });
+
+  it("is known on webgpu for the sizes that have tiles of their own, and grows with them", () => {
+    const shares = [8, 16, 32, 64].map((blockSize) => breakEvenShare("webgpu", blockSize));
+    expect(shares).toEqual([0.25, 0.5, 0.75, 0.8]);
+    for (const blockSize of [4, 12, 24, 48, 60]) expect(breakEvenShare("webgpu", blockSize)).toBeUndefined();
+  });
 });
 
 describe('whenSlower: "keep-dense"', () => {
@@ -114,7 +120,9 @@ describe('whenSlower: "keep-dense"', () => {
       const attempt = () =>
         patcher({ density: 0.5, blockSize: 8, whenSlower }, { density: 1, blockSize: 8 }).patchModel(net);
       expect(attempt).toThrow(PatchError);
-      expect(attempt).toThrow("0 is on reference, where it was not measured what is slower; leave whenSlower out");
+      expect(attempt).toThrow(
+        "0 is on reference, where it was not measured what is slower in blocks of 8; leave whenSlower out",
+      );
       expect(net.namedModules().get("0")).toBeInstanceOf(Linear);
       net.dispose();
     }));
