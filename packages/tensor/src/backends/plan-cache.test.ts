@@ -12,8 +12,11 @@ const layout = (shape: readonly number[], more: Partial<Layout> = {}): Layout =>
   },
   ...more,
 });
-const callOf = (input: Layout | null, attrs: object = {}, output = layout([2])): Call<Signature> =>
-  ({ inputs: [input], outputs: [output], attrs });
+const callOf = (input: Layout | null, attrs: object = {}, output = layout([2])): Call<Signature> => ({
+  inputs: [input],
+  outputs: [output],
+  attrs,
+});
 
 /** A planner that counts, and what it was last asked for. */
 const counting = () => {
