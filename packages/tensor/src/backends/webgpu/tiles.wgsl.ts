@@ -33,7 +33,7 @@ const gapOf = (bk: number, runs: Runs): number => (runs === "along" ? Math.ceil(
 /** vec4s of workgroup memory that an operand takes, `width` wide. */
 const vectorsOf = (width: number, bk: number, runs: Runs): number => (bk * width) / 4 + (bk / 4 - 1) * gapOf(bk, runs);
 
-/** Where vec4 `offset` of row k of a tile lies. In the unrolled form a constant, and written as one: what is added up in pieces took more registers. */
+/** Where vec4 `offset` of row k of a tile lies: in the unrolled form a constant, and written as one. Added in pieces it was a tenth slower. */
 const rowAt = (k: string, offset: number, width: number, bk: number, runs: Runs): string => {
   const gap = gapOf(bk, runs);
   return `(${k} * ${width / 4}u + ${offset}u${gap === 0 ? "" : ` + ${k} / 4u * ${gap}u`})`;

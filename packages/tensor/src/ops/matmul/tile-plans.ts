@@ -83,17 +83,9 @@ const cost = ({ m, n, k, entries }: ProductSize, plan: RatedPlan, parts: number,
   return compute + sum;
 };
 
-/** Choices by size, for each device's limits: what one device can run, another may refuse. */
-const choices = new WeakMap<Limits, Map<string, Choice>>();
-
 /** The choice that should be fastest, of those that the device can run. */
 export const choosePlan = (size: ProductSize, limits: Limits): Choice => {
   const { m, n, k, entries } = size;
-  const key = `${m},${n},${k},${entries}`;
-  let ofDevice = choices.get(limits);
-  if (!ofDevice) choices.set(limits, (ofDevice = new Map<string, Choice>()));
-  const known = ofDevice.get(key);
-  if (known) return known;
   const vendor = vendorOf(limits);
   const most = limits["maxStorageBufferBindingSize"] ?? 2 ** 27;
   let best: Choice = SMALLEST;
@@ -108,7 +100,5 @@ export const choosePlan = (size: ProductSize, limits: Limits): Choice => {
       if (time < least) [best, least] = [{ plan, parts }, time];
     }
   }
-  if (ofDevice.size > 4096) ofDevice.clear();
-  ofDevice.set(key, best);
   return best;
 };
