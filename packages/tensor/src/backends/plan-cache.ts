@@ -34,8 +34,8 @@ export class PlanCache<Step> {
         sameLayouts(inputs, call.inputs) && sameLayouts(outputs, call.outputs) && same(attrs, call.attrs),
     );
     if (found) return found.plan;
-    // Layouts alone: a tensor must not be kept by what its plan says of errors.
-    const kept = { inputs: call.inputs.map(layoutOf), outputs: call.outputs.map(layoutOf), attrs: call.attrs };
+    // Layouts alone: a tensor must not be kept by what its plan says of errors. Copies: a caller may change its lists afterwards.
+    const kept = { inputs: call.inputs.map(layoutOf), outputs: call.outputs.map(layoutOf), attrs: copyOf(call.attrs) };
     const entry = { ...kept, plan: planner.plan(kept, this.limits) };
     if (known.count >= MOST) {
       known.byHash.clear();
@@ -50,7 +50,16 @@ export class PlanCache<Step> {
 }
 
 const layoutOf = (x: Layout | null): Layout | null =>
-  x && { shape: x.shape, dtype: x.dtype, strides: x.strides, offset: x.offset };
+  x && { shape: [...x.shape], dtype: x.dtype, strides: [...x.strides], offset: x.offset };
+
+/** Lists and plain objects anew, all the way down; all other objects as they are. */
+const copyOf = <T>(value: T): T => {
+  if (!isPlain(value)) return value;
+  const copied = Array.isArray(value)
+    ? value.map(copyOf)
+    : Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyOf(item)]));
+  return copied as T;
+};
 
 const mix = (hash: number, n: number): number => Math.imul(hash, 31) + n;
 

@@ -93,9 +93,13 @@ export class BufferPool {
       this.free.set(buffer.capacity, [buffer]);
       return;
     }
-    let at = list.length;
-    while (at > 0 && list[at - 1]!.id < buffer.id) at--;
-    list.splice(at, 0, buffer);
+    let [from, to] = [0, list.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (list[middle]!.id > buffer.id) from = middle + 1;
+      else to = middle;
+    }
+    list.splice(from, 0, buffer);
   }
 
   /** Destroys all buffers that nobody holds. No batch may be open. Returns how many there were. */
