@@ -1,6 +1,6 @@
 import { mathFor } from "../../backends/webgpu/math.wgsl.ts";
 import { shaders } from "../../backends/webgpu/shaders.ts";
-import { drawTile, dropFunctions } from "./attention-dropout.wgsl.ts";
+import { drawTile, dropFunctions, keepText } from "./attention-dropout.wgsl.ts";
 import {
   LOG2_E,
   buffers,
@@ -18,14 +18,15 @@ import {
   ATTENTION_TILES,
   addWeighted,
   declareSums,
-  downOf,
-  loadTile,
+  mineOf,
   multiplyRows,
-  pitchOf,
+  ofKeys,
+  ofQueries,
   rowReader,
   storeSums,
+  tileMemory,
   vectorsOf,
-  weightsOf,
+  weightAt,
   type AttentionTile,
   type AttentionTileName,
 } from "./attention-tiles.wgsl.ts";
@@ -84,19 +85,14 @@ export const queryGradientShader = shaders(
     drops: boolean,
   ) => {
     const tile: AttentionTile = ATTENTION_TILES[name];
-    const { rows, columns, across } = tile;
-    const [down, mine] = [downOf(tile), columns / across];
-    const threads = down * across;
     const operands = ["dy", "q", "k", "v"];
+    const at = weightAt(tile, `column + j * ${tile.across}u`);
     return {
       label: "attentionBackward",
       wgsl: /* wgsl */ `
 ${header(operands, drops)}
 ${buffers([...operands, ...(mask === "none" ? [] : ["mask"]), "stats"], ["dq"], vector, mask)}
-var<workgroup> queryTile: array<vec4<f32>, ${rows * pitchOf(width)}>;
-var<workgroup> outputTile: array<vec4<f32>, ${rows * pitchOf(valueWidth)}>;
-var<workgroup> keyTile: array<vec4<f32>, ${columns * Math.max(pitchOf(width), pitchOf(valueWidth))}>;
-var<workgroup> weights: array<vec4<f32>, ${weightsOf(tile)}>;
+${tileMemory(tile, [width, valueWidth])}
 ${reachMemory(mask)}
 ${mathFor("infinity()")}
 ${rowReader("dy", valueWidth, vector)}
@@ -106,27 +102,18 @@ ${rowReader("v", valueWidth, vector)}${drops ? dropFunctions(tile, "queries") : 
 ${entry(tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
   ${maskRows(mask, "queries")}
   ${keyEnd(tile, mask, causal)}
-  ${loadTile("queryTile", "q", rows, width, threads, "start", "w.queries")}
-  ${loadTile("outputTile", "dy", rows, valueWidth, threads, "start", "w.queries")}
   let statsAt = (b * w.heads + h) * w.queries + min(rows, vec4<u32>(w.queries - 1u));
   let lse = vec4<f32>(stats[statsAt.x].x, stats[statsAt.y].x, stats[statsAt.z].x, stats[statsAt.w].x);
   let delta = vec4<f32>(stats[statsAt.x].y, stats[statsAt.y].y, stats[statsAt.z].y, stats[statsAt.w].y);
   ${declareSums("dq", width, tile)}
-  for (var first = 0u; first < end; first += ${columns}u) {
-    ${drops ? drawTile(tile, "queries") : ""}${loadTile("keyTile", "v", columns, valueWidth, threads, "first", "w.keys")}
-    workgroupBarrier();
-    ${multiplyRows("dp", "outputTile", "keyTile", valueWidth, tile)}
-    workgroupBarrier();
-    ${loadTile("keyTile", "k", columns, width, threads, "first", "w.keys")}
-    workgroupBarrier();
-    ${multiplyRows("s", "queryTile", "keyTile", width, tile)}
-    for (var j = 0u; j < ${mine}u; j++) {
+  for (var first = 0u; first < end; first += ${tile.columns}u) {
+    ${drops ? drawTile(tile, "queries") : ""}${multiplyRows("dp", ofQueries("dy", "start"), ofKeys("v", "first"), valueWidth, tile)}
+    ${multiplyRows("s", ofQueries("q", "start"), ofKeys("k", "first"), width, tile)}
+    for (var j = 0u; j < ${mineOf(tile)}u; j++) {
       ${maskColumn(tile, "queries", mask, causal)}
-      weights[(column + j * ${across}u) * ${down + 1}u + row] = exp2((s[j] - lse) * ${LOG2_E}) * (dp[j]${drops ? ` * keepOf(row, column + j * ${across}u)` : ""} - delta) * w.scale;
+      weights[${at}] = exp2((s[j] - lse) * ${LOG2_E}) * (dp[j]${keepText(tile, drops)} - delta) * w.scale;
     }
-    workgroupBarrier();
-    ${addWeighted("dq", "keyTile", width, tile)}
-    workgroupBarrier();
+    ${addWeighted("dq", ofKeys("k", "first"), width, tile)}
   }
   ${storeSums("dq", width, "w.queries", tile, vector)}
 }`,
@@ -135,8 +122,8 @@ ${entry(tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
 );
 
 /**
- * dV = Pᵀ dY, (P ⊙ m)ᵀ dY with dropout, and dK = scale · dSᵀ Q, P and dS as above. A workgroup has some keys and goes through the queries, in tiles of Q, dY
- * and Q again: rows are keys and columns queries here.
+ * dV = Pᵀ dY, (P ⊙ m)ᵀ dY with dropout, and dK = scale · dSᵀ Q, P and dS as above. A workgroup has some keys and goes through the queries: rows
+ * are keys and columns queries here.
  */
 export const keyGradientShader = shaders(
   (
@@ -149,20 +136,16 @@ export const keyGradientShader = shaders(
     drops: boolean,
   ) => {
     const tile: AttentionTile = ATTENTION_TILES[name];
-    const { rows, columns, across } = tile;
-    const [down, mine] = [downOf(tile), columns / across];
-    const threads = down * across;
+    const { columns, across } = tile;
+    const mine = mineOf(tile);
     const operands = ["dy", "q", "k", "v"];
-    const keep = drops ? ` * keepOf(row, column + j * ${across}u)` : "";
+    const at = weightAt(tile, `column + j * ${across}u`);
     return {
       label: "attentionBackward",
       wgsl: /* wgsl */ `
 ${header(operands, drops)}
 ${buffers([...operands, ...(mask === "none" ? [] : ["mask"]), "stats"], ["dk", "dv"], vector, mask)}
-var<workgroup> keyTile: array<vec4<f32>, ${rows * pitchOf(width)}>;
-var<workgroup> valueTile: array<vec4<f32>, ${rows * pitchOf(valueWidth)}>;
-var<workgroup> queryTile: array<vec4<f32>, ${columns * Math.max(pitchOf(width), pitchOf(valueWidth))}>;
-var<workgroup> weights: array<vec4<f32>, ${weightsOf(tile)}>;
+${tileMemory(tile, [width, valueWidth])}
 ${reachMemory(mask)}
 ${mathFor("infinity()")}
 ${rowReader("dy", valueWidth, vector)}
@@ -172,34 +155,25 @@ ${rowReader("v", valueWidth, vector)}${drops ? dropFunctions(tile, "keys") : ""}
 ${entry(tile, operands, mask, "g % w.tiles")}
   ${maskRows(mask, "keys")}
   ${queryEnd(tile, mask)}
-  ${loadTile("keyTile", "k", rows, width, threads, "start", "w.keys")}
-  ${loadTile("valueTile", "v", rows, valueWidth, threads, "start", "w.keys")}
   let statsStart = (b * w.heads + h) * w.queries;
   ${declareSums("dk", width, tile)}
   ${declareSums("dv", valueWidth, tile)}
   for (var first = ${causal ? `start / ${columns}u * ${columns}u` : "0u"}; first < end; first += ${columns}u) {
-    ${drops ? drawTile(tile, "keys") : ""}${loadTile("queryTile", "q", columns, width, threads, "first", "w.queries")}
-    workgroupBarrier();
-    ${multiplyRows("s", "keyTile", "queryTile", width, tile)}
+    ${drops ? drawTile(tile, "keys") : ""}${multiplyRows("s", ofKeys("k", "start"), ofQueries("q", "first"), width, tile)}
     var deltas: array<f32, ${mine}>;
     for (var j = 0u; j < ${mine}u; j++) {
       ${maskColumn(tile, "keys", mask, causal)}
       let found = stats[statsStart + known];
       deltas[j] = found.y;
       s[j] = exp2((s[j] - found.x) * ${LOG2_E});
+      weights[${at}] = s[j]${keepText(tile, drops)};
     }
-    workgroupBarrier();
-    ${loadTile("queryTile", "dy", columns, valueWidth, threads, "first", "w.queries")}
-    for (var j = 0u; j < ${mine}u; j++) { weights[(column + j * ${across}u) * ${down + 1}u + row] = s[j]${keep}; }
-    workgroupBarrier();
-    ${multiplyRows("dp", "valueTile", "queryTile", valueWidth, tile)}
-    ${addWeighted("dv", "queryTile", valueWidth, tile)}
-    workgroupBarrier();
-    ${loadTile("queryTile", "q", columns, width, threads, "first", "w.queries")}
-    for (var j = 0u; j < ${mine}u; j++) { weights[(column + j * ${across}u) * ${down + 1}u + row] = s[j] * (dp[j]${keep} - deltas[j]) * w.scale; }
-    workgroupBarrier();
-    ${addWeighted("dk", "queryTile", width, tile)}
-    workgroupBarrier();
+    ${addWeighted("dv", ofQueries("dy", "first"), valueWidth, tile)}
+    ${multiplyRows("dp", ofKeys("v", "start"), ofQueries("dy", "first"), valueWidth, tile)}
+    for (var j = 0u; j < ${mine}u; j++) {
+      weights[${at}] = s[j] * (dp[j]${keepText(tile, drops)} - deltas[j]) * w.scale;
+    }
+    ${addWeighted("dk", ofQueries("q", "first"), width, tile)}
   }
   ${storeSums("dk", width, "w.keys", tile, vector)}
   ${storeSums("dv", valueWidth, "w.keys", tile, vector)}

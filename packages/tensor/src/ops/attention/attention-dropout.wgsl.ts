@@ -1,7 +1,7 @@
 import { DRAW_MEMBERS, DRAW_WORDS, philox } from "../../backends/webgpu/philox.wgsl.ts";
 import type { WebgpuWord } from "../../op.ts";
 import { keepRule } from "../../philox.ts";
-import { downOf, type AttentionTile } from "./attention-tiles.wgsl.ts";
+import { downOf, threadsOf, type AttentionTile } from "./attention-tiles.wgsl.ts";
 
 /** The members of `Words` that dropout reads. */
 export const DROP_MEMBERS = `${DRAW_MEMBERS} dropBelow: u32, keepScale: f32,`;
@@ -41,12 +41,16 @@ fn keepOf(row: u32, j: u32) -> vec4<f32> {
 }`;
 };
 
+/** The factors of my rows' weights in my j-th column; nothing without dropout. */
+export const keepText = (tile: AttentionTile, drops: boolean): string =>
+  drops ? ` * keepOf(row, column + j * ${tile.across}u)` : "";
+
 /** Draws for a tile of tokens from `start` (rows) and from `first` (columns) on; a barrier must follow. */
 export const drawTile = (tile: AttentionTile, rowsAre: RowsAre): string => {
-  const { rows, columns, across } = tile;
+  const { rows, columns } = tile;
   const [queries, keys] = rowsAre === "queries" ? (["start", "first"] as const) : (["first", "start"] as const);
   const keyBlocks = (rowsAre === "queries" ? columns : rows) / 4;
-  return /* wgsl */ `for (var at = lane; at < ${drawnOf(tile)}u; at += ${downOf(tile) * across}u) {
+  return /* wgsl */ `for (var at = lane; at < ${drawnOf(tile)}u; at += ${threadsOf(tile)}u) {
       let token = (b * w.heads + h) * w.queries + ${queries} + at / ${keyBlocks}u;
       let block = token * ((w.keys + 3u) / 4u) + ${keys} / 4u + at % ${keyBlocks}u;
       let bits = select(vec4<u32>(), vec4<u32>(1u, 2u, 4u, 8u), (philox(block) >> vec4<u32>(8u)) >= vec4<u32>(w.dropBelow));

@@ -3,14 +3,12 @@ import { DROP_MEMBERS, drawnOf } from "./attention-dropout.wgsl.ts";
 import {
   ATTENTION_TILES,
   downOf,
-  pitchOf,
-  weightsOf,
+  memoryOf,
+  threadsOf,
   type AttentionTile,
   type AttentionTileName,
 } from "./attention-tiles.wgsl.ts";
 
-/** Bytes of workgroup memory that are used where there are more. */
-const MOST_BYTES = 32768;
 /** e^x is taken as 2^(x log₂ e). */
 export const LOG2_E = "1.44269504";
 
@@ -62,7 +60,7 @@ export const entry = (
   mask: MaskKind,
   order: string,
 ): string => /* wgsl */ `
-@compute @workgroup_size(${downOf(tile) * tile.across})
+@compute @workgroup_size(${threadsOf(tile)})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let g = group.x + group.y * groups.x;
   if (g >= w.groups) { return; }
@@ -128,7 +126,7 @@ const endOf = (
 
 /** Marks the last token below `count` that a mask of keys shows. */
 const lastToken = (tile: AttentionTile, rowsAre: "queries" | "keys", count: string): string => /* wgsl */ `
-  for (var t = lane; t < ${count}; t += ${downOf(tile) * tile.across}u) {
+  for (var t = lane; t < ${count}; t += ${threadsOf(tile)}u) {
     if (mask[maskStart + t * ${strideOfTokens(rowsAre)}] != 0u) { atomicMax(&reached, t + 1u); }
   }`;
 
@@ -153,26 +151,18 @@ export const reachMemory = (mask: MaskKind): string =>
     : "";
 
 /**
- * The tile for heads of so many features. `residents`: the widths of what a workgroup keeps; `parts`: whether it reduces its rows;
- * `drops`: whether it draws which weights to drop.
+ * The tile for heads of so many features. `drops`: whether it draws which weights to drop.
+ *
+ * @throws DeviceError when not even a row of the heads fits into workgroup memory.
  */
 export const tileFor = (
-  residents: readonly number[],
   widths: readonly [number, number],
-  parts: boolean,
   drops: boolean,
   limits: { readonly [name: string]: number },
 ): AttentionTileName => {
-  const room = Math.min(limits.maxComputeWorkgroupStorageSize ?? 16384, MOST_BYTES);
-  const kept = residents.reduce((sum, width) => sum + pitchOf(width), 0);
-  const passing = Math.max(...widths.map(pitchOf));
+  const room = limits.maxComputeWorkgroupStorageSize ?? 16384;
   for (const [name, tile] of Object.entries(ATTENTION_TILES) as [AttentionTileName, AttentionTile][]) {
-    const vectors =
-      tile.rows * kept +
-      tile.columns * passing +
-      weightsOf(tile) +
-      (parts ? tile.across * (downOf(tile) + 1) : 0) +
-      (drops ? Math.ceil(drawnOf(tile) / 4) : 0);
+    const vectors = memoryOf(tile, widths) + (drops ? Math.ceil(drawnOf(tile) / 4) : 0);
     // The last 16: how far the keys reach.
     if (Math.min(...widths) >= tile.from && vectors * 16 + 16 <= room) return name;
   }

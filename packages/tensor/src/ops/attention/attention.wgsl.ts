@@ -3,7 +3,7 @@ import { shaders } from "../../backends/webgpu/shaders.ts";
 import type { Call, Plan, Planner, WebgpuStep, WebgpuWord } from "../../op.ts";
 import { broadcastStrides, type Layout } from "../../shape.ts";
 import { STATS_WORKGROUP, keyGradientShader, queryGradientShader, statsShader } from "./attention-backward.wgsl.ts";
-import { drawTile, dropFunctions, dropWords } from "./attention-dropout.wgsl.ts";
+import { drawTile, dropFunctions, dropWords, keepText } from "./attention-dropout.wgsl.ts";
 import {
   LOG2_E,
   buffers,
@@ -20,14 +20,15 @@ import {
   ATTENTION_TILES,
   addWeighted,
   declareSums,
-  downOf,
-  loadTile,
+  mineOf,
   multiplyRows,
-  pitchOf,
+  ofKeys,
+  ofQueries,
   rowReader,
   scaleSums,
   storeSums,
-  weightsOf,
+  tileMemory,
+  weightAt,
   type AttentionTile,
   type AttentionTileName,
 } from "./attention-tiles.wgsl.ts";
@@ -54,19 +55,15 @@ const forwardShader = shaders(
     drops: boolean,
   ) => {
     const tile: AttentionTile = ATTENTION_TILES[name];
-    const { rows, columns, across } = tile;
-    const [down, mine] = [downOf(tile), columns / across];
-    const threads = down * across;
+    const { columns, across } = tile;
+    const mine = mineOf(tile);
     const operands = ["q", "k", "v"];
     return {
       label: "attention",
       wgsl: /* wgsl */ `
 ${header(operands, drops)}
 ${buffers([...operands, ...(mask === "none" ? [] : ["mask"])], ["y", ...(withLse ? ["lse"] : [])], vector, mask)}
-var<workgroup> queryTile: array<vec4<f32>, ${rows * pitchOf(width)}>;
-var<workgroup> keyTile: array<vec4<f32>, ${columns * Math.max(pitchOf(width), pitchOf(valueWidth))}>;
-var<workgroup> weights: array<vec4<f32>, ${weightsOf(tile)}>;
-var<workgroup> parts: array<vec4<f32>, ${across * (down + 1)}>;
+${tileMemory(tile, [width, valueWidth])}
 ${reachMemory(mask)}
 ${mathFor("infinity() logOf()")}
 ${rowReader("q", width, vector)}
@@ -75,24 +72,21 @@ ${rowReader("v", valueWidth, vector)}${drops ? dropFunctions(tile, "queries") : 
 ${entry(tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
   ${maskRows(mask, "queries")}
   ${keyEnd(tile, mask, causal)}
-  ${loadTile("queryTile", "q", rows, width, threads, "start", "w.queries")}
   ${declareSums("y", valueWidth, tile)}
   var largest = vec4<f32>(-0x1.fffffep+127);
   var total = vec4<f32>();
   for (var first = 0u; first < end; first += ${columns}u) {
-    ${drops ? drawTile(tile, "queries") : ""}${loadTile("keyTile", "k", columns, width, threads, "first", "w.keys")}
-    workgroupBarrier();
-    ${multiplyRows("s", "queryTile", "keyTile", width, tile)}
+    ${drops ? drawTile(tile, "queries") : ""}${multiplyRows("s", ofQueries("q", "start"), ofKeys("k", "first"), width, tile)}
     var most = largest;
     for (var j = 0u; j < ${mine}u; j++) {
       ${maskColumn(tile, "queries", mask, causal)}
       most = max(most, s[j]);
     }
-    parts[column * ${down + 1}u + row] = most;
+    tiles[${weightAt(tile, "column")}] = most;
     workgroupBarrier();
-    ${loadTile("keyTile", "v", columns, valueWidth, threads, "first", "w.keys")}
     var next = largest;
-    for (var i = 0u; i < ${across}u; i++) { next = max(next, parts[i * ${down + 1}u + row]); }
+    for (var i = 0u; i < ${across}u; i++) { next = max(next, tiles[${weightAt(tile, "i")}]); }
+    workgroupBarrier();
     let shrink = exp2((largest - next) * ${LOG2_E});
     largest = next;
     total *= shrink;
@@ -100,16 +94,14 @@ ${entry(tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
     for (var j = 0u; j < ${mine}u; j++) {
       let p = exp2((s[j] - next) * ${LOG2_E});
       total += p;
-      weights[(column + j * ${across}u) * ${down + 1}u + row] = p${drops ? ` * keepOf(row, column + j * ${across}u)` : ""};
+      weights[${weightAt(tile, `column + j * ${across}u`)}] = p${keepText(tile, drops)};
     }
-    workgroupBarrier();
-    ${addWeighted("y", "keyTile", valueWidth, tile)}
-    workgroupBarrier();
+    ${addWeighted("y", ofKeys("v", "first"), valueWidth, tile)}
   }
-  parts[column * ${down + 1}u + row] = total;
+  tiles[${weightAt(tile, "column")}] = total;
   workgroupBarrier();
   total = vec4<f32>();
-  for (var i = 0u; i < ${across}u; i++) { total += parts[i * ${down + 1}u + row]; }
+  for (var i = 0u; i < ${across}u; i++) { total += tiles[${weightAt(tile, "i")}]; }
   let nothing = total == vec4<f32>();
   let share = select(1.0 / total, vec4<f32>(), nothing);
   ${scaleSums("y", "share", valueWidth, tile)}
@@ -178,7 +170,7 @@ export const planAttention = (
   const { kind, offset, strides } = maskOf(mask, sizes, skipPaddedQueries);
   const operands = [q, k, v];
   const vector = operands.every(isVector);
-  const name = tile ?? tileFor([width], [width, valueWidth], true, dropoutP > 0, limits);
+  const name = tile ?? tileFor([width, valueWidth], dropoutP > 0, limits);
   const tiles = Math.ceil(queries / ATTENTION_TILES[name].rows);
   const groups = batch * heads * tiles;
   return {
@@ -217,7 +209,7 @@ export const planAttentionBackward = (
   const { kind, offset, strides } = maskOf(mask, sizes, skipPaddedQueries);
   const operands = [dy, q, k, v];
   const vector = operands.every(isVector);
-  const name = tile ?? tileFor([width, valueWidth], [width, valueWidth], false, dropoutP > 0, limits);
+  const name = tile ?? tileFor([width, valueWidth], dropoutP > 0, limits);
   const { rows } = ATTENTION_TILES[name];
   const stats = { scratch: 0 };
   const bound = [...[{ in: 0 }, { in: 1 }, { in: 2 }, { in: 3 }], ...(mask ? [{ in: 4 }] : []), stats];
