@@ -15,6 +15,7 @@ import { productKey, type PytorchJob } from "./pytorch-job.ts";
 import { runPytorch } from "./run-pytorch.ts";
 import { bsrJobs, sparseJobs, sparseProducts } from "./sparse-products.ts";
 import { stepJobs, trainingSteps } from "./training-steps.ts";
+import { tensorCoreJobs, tensorCores } from "./tensor-cores.ts";
 import { commandOf, gpuUsage, parseGpuOptions, type GpuBenchOptions, type GpuSection } from "./webgpu-options.ts";
 import {
   describeGpuMachine,
@@ -32,6 +33,7 @@ const sections: Readonly<Record<GpuSection, (setting: GpuSetting) => Promise<Tab
   memory: memoryBound,
   steps: trainingSteps,
   endurance,
+  "tensor-cores": tensorCores,
 };
 
 /** The whole must fit into the ten minutes that one may have on a machine. */
@@ -44,7 +46,11 @@ const showProgress = (text: string): void => {
 
 const pytorchJob = ({ only, quick }: GpuBenchOptions): PytorchJob => {
   const wants = (section: GpuSection): boolean => only.includes(section);
-  const asked = [...(wants("products") ? productJobs(quick) : []), ...(wants("sparse") ? sparseJobs(quick) : [])];
+  const asked = [
+    ...(wants("products") ? productJobs(quick) : []),
+    ...(wants("sparse") ? sparseJobs(quick) : []),
+    ...(wants("tensor-cores") ? tensorCoreJobs(quick) : []),
+  ];
   return {
     ...gpuPaceOf(quick),
     peak: wants("peak"),

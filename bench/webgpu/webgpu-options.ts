@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { UsageError } from "../options.ts";
 
 /** The questions that are asked of a GPU, by the names that `--only` takes. */
-export const GPU_SECTIONS = ["peak", "products", "sparse", "memory", "steps", "endurance"] as const;
+export const GPU_SECTIONS = ["peak", "products", "sparse", "memory", "steps", "endurance", "tensor-cores"] as const;
 export type GpuSection = (typeof GPU_SECTIONS)[number];
 
 export interface GpuBenchOptions {

@@ -34,6 +34,7 @@ const titles: Readonly<Record<GpuSection, string>> = {
   memory: "Memory-bound ops on webgpu",
   steps: "Training steps on webgpu",
   endurance: "Ten thousand training steps on webgpu",
+  "tensor-cores": "Tensor cores from WGSL: an exploration",
 };
 
 export const describeGpuMachine = (adapter: AdapterDescription): GpuMachine => ({
