@@ -31,7 +31,9 @@ const FEW_TASKS = 8;
 const LEAST_MULTIPLY_ADDS = 1 << 16;
 const LEAST_COLUMNS = 64;
 const MULTIPLY_ADDS_PER_TASK = 1 << 19;
-const PACKED_PER_TASK = 1 << 15;
+const PACKED_PER_TASK = 1 << 13;
+/** Panels that are packed side by side, see panels.as.ts. */
+const SIDE_BY_SIDE = 4;
 
 const activationCodes: { readonly [A in Activation]: number } = { relu: 1, gelu: 2, geluTanh: 3 };
 
@@ -115,7 +117,7 @@ const planBlocks = ({ m, n, k, batch, a, b, bias, plus, pre, activation }: Produ
   // A matrix of B that several batch entries share is packed once.
   const own = batch.map((size, d) => (b.batch[d] === 0 ? 1 : size));
   const ownStrides = own.map((_, d) => (b.batch[d] === 0 ? 0 : numel(own.slice(d + 1))));
-  const panelsPerTask = Math.max(1, Math.min(panels, Math.floor(PACKED_PER_TASK / (kc * COLUMNS))));
+  const panelsPerTask = Math.min(panels, SIDE_BY_SIDE * Math.ceil(PACKED_PER_TASK / (kc * COLUMNS * SIDE_BY_SIDE)));
   const packTasks = numel(own) * Math.ceil(k / kc) * Math.ceil(panels / panelsPerTask);
 
   const [packed, scratch] = [{ scratch: 0 }, { scratch: 1 }];
