@@ -7,6 +7,7 @@ export * from "./ops/elementwise/elementwise.as";
 export * from "./ops/index/index.as";
 export * from "./ops/loss/loss.as";
 export * from "./ops/matmul/matmul.as";
+export * from "./ops/matmul/matmul-rows.as";
 export * from "./ops/move/move.as";
 export * from "./ops/reduce/reduce.as";
 export * from "./ops/norm/norm.as";

@@ -1,5 +1,6 @@
 /** Words of the pool in low memory, as int32 indices; pool.as.ts has the atomic ones. */
 export const WORD = {
+  tasks: 144 / 4,
   kernel: 152 / 4,
   arguments: 156 / 4,
   joined: 160 / 4,
@@ -30,7 +31,9 @@ export interface WorkerStart {
   readonly args: typeof ARGUMENTS;
   readonly table: typeof MODULES;
   readonly exportsPerModule: number;
+  /** Looks for the next job before it sleeps, and those after a job that it did alone. */
   readonly spins: number;
+  readonly fewSpins: number;
   /** The pool's generation: a thread of an older one goes home. */
   readonly epoch: number;
 }
@@ -40,7 +43,7 @@ export interface WorkerStart {
  * browsers: it may use nothing from outside.
  */
 const workerMain = (start: WorkerStart): void => {
-  const { memory, words, args, table, exportsPerModule, spins, epoch } = start;
+  const { memory, words, args, table, exportsPerModule, spins, fewSpins, epoch } = start;
   const imports = { env: { memory } };
   const kernels: Kernel[][] = [];
   const load = (module: WebAssembly.Module): PoolExports => {
@@ -59,18 +62,25 @@ const workerMain = (start: WorkerStart): void => {
     load(new WebAssembly.Module(new Uint8Array(memory.buffer, word[at]! >>> 0, word[at + 1]).slice()));
   };
   let job = 0;
+  let looks = spins;
   if (Atomics.load(word, words.epoch) !== epoch) return;
   Atomics.add(word, words.joined, 1);
   for (;;) {
-    job = pool.pool_next(job, spins);
+    job = pool.pool_next(job, looks);
+    looks = spins;
     if (Atomics.load(word, words.epoch) !== epoch) return;
     let task = pool.pool_claim(job);
     if (task < 0) continue;
     const kernel = word[words.kernel]!;
-    const list = Array.from(values.subarray(0, word[words.arguments]));
+    // One by one: Array.from takes ten times as long, which a small job would notice.
+    const list = new Array<number>(word[words.arguments]!);
+    for (let i = 0; i < list.length; i++) list[i] = values[i]!;
     // Given up since: what was read may be of a later job.
     if (Atomics.load(word, words.epoch) !== epoch) return;
+    const tasks = word[words.tasks]!;
+    let done = 0;
     for (; task >= 0; task = pool.pool_claim(job)) {
+      done++;
       let trapped = 0;
       try {
         while (kernels.length < word[words.modules]!) loadNext();
@@ -81,6 +91,8 @@ const workerMain = (start: WorkerStart): void => {
       }
       pool.pool_finish(job, trapped);
     }
+    // It did all of it: the caller did not run meanwhile.
+    if (done >= tasks) looks = fewSpins;
   }
 };
 

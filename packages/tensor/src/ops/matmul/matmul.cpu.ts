@@ -2,6 +2,8 @@ import { MOST_THREADS } from "../../backends/cpu/thread-pool.ts";
 import { kernels } from "../../kernels.ts";
 import type { CpuStep, Plan, Planner, Slot } from "../../op.ts";
 import { broadcastStrides, numel, type Layout } from "../../shape.ts";
+import { words, evenPart, type Operand, type Product } from "./product.ts";
+import { planRows } from "./row-plans.ts";
 import type {
   Activation,
   ActivatedLinearSignature,
@@ -9,28 +11,6 @@ import type {
   LinearSignature,
   MatmulSignature,
 } from "./matmul.ts";
-
-/** One operand: strides in elements from row to row of A (column to column of B), from k to k, and of the batch dims. */
-interface Operand {
-  readonly slot: Slot;
-  readonly across: number;
-  readonly along: number;
-  readonly batch: readonly number[];
-}
-
-/** C[batch] = f(A[batch] · B[batch] + bias + plus[batch]), C and plus contiguous. 0 stands for a tensor that is not there. */
-interface Product {
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  readonly batch: readonly number[];
-  readonly a: Operand;
-  readonly b: Operand;
-  readonly bias: Slot | 0;
-  readonly plus: Slot | 0;
-  readonly pre: Slot | 0;
-  readonly activation: number;
-}
 
 // Tile sizes, see matmul.as.ts.
 const KC = 512;
@@ -51,18 +31,11 @@ const FEW_TASKS = 8;
 const LEAST_MULTIPLY_ADDS = 1 << 16;
 const LEAST_COLUMNS = 64;
 const MULTIPLY_ADDS_PER_TASK = 1 << 19;
-const PACKED_PER_TASK = 1 << 15;
-const READ_PER_TASK = 1 << 16;
+const PACKED_PER_TASK = 1 << 13;
+/** Panels that are packed side by side, see panels.as.ts. */
+const SIDE_BY_SIDE = 4;
 
 const activationCodes: { readonly [A in Activation]: number } = { relu: 1, gelu: 2, geluTanh: 3 };
-
-const words = (sizes: readonly number[], ...strides: readonly (readonly number[])[]) => ({
-  words: [sizes.length, ...sizes, ...strides.flat()],
-});
-
-/** `size` cut into equal parts of at most `most`, rounded up to a multiple of `multiple`. */
-const evenPart = (size: number, most: number, multiple: number): number =>
-  Math.ceil(size / Math.ceil(size / most) / multiple) * multiple;
 
 /**
  * The same product with as few batch dims as possible. Sizes of 1 go, neighbours merge where both operands step evenly
@@ -109,41 +82,9 @@ const withUnitStrides = (product: Product): Product => {
 
 const planProduct = (given: Product): Plan<CpuStep> => {
   const product = withUnitStrides(columnAsRow(folded(given)));
-  const { m, k, a, b } = product;
-  const inPlace = b.across === 1 || (b.along === 1 && a.along === 1);
+  const { m, k, b } = product;
+  const inPlace = b.across === 1 || b.along === 1;
   return k === 0 || (m <= FEW_ROWS && inPlace) ? planRows(product) : planBlocks(product);
-};
-
-/** B is read in place; a task takes some columns of one matrix. */
-const planRows = ({ m, n, k, batch, a, b, bias, plus, pre, activation }: Product): Plan<CpuStep> => {
-  const columns = Math.min(n, Math.max(16, evenPart(READ_PER_TASK / Math.max(k, 1), READ_PER_TASK, 16)));
-  const args = [
-    a.slot,
-    b.slot,
-    bias,
-    plus,
-    { out: 0 },
-    pre,
-    m,
-    n,
-    k,
-    a.across,
-    a.along,
-    b.across,
-    b.along,
-    columns,
-    activation,
-  ];
-  return {
-    steps: [
-      {
-        wasm: kernels,
-        fn: "matmul_rows_f32",
-        args: [...args, words(batch, a.batch, b.batch)],
-        tasks: numel(batch) * Math.ceil(n / columns),
-      },
-    ],
-  };
 };
 
 /** Rows of a task: the most that leave enough tasks, or the fewest that are worth one. */
@@ -176,7 +117,7 @@ const planBlocks = ({ m, n, k, batch, a, b, bias, plus, pre, activation }: Produ
   // A matrix of B that several batch entries share is packed once.
   const own = batch.map((size, d) => (b.batch[d] === 0 ? 1 : size));
   const ownStrides = own.map((_, d) => (b.batch[d] === 0 ? 0 : numel(own.slice(d + 1))));
-  const panelsPerTask = Math.max(1, Math.min(panels, Math.floor(PACKED_PER_TASK / (kc * COLUMNS))));
+  const panelsPerTask = Math.min(panels, SIDE_BY_SIDE * Math.ceil(PACKED_PER_TASK / (kc * COLUMNS * SIDE_BY_SIDE)));
   const packTasks = numel(own) * Math.ceil(k / kc) * Math.ceil(panels / panelsPerTask);
 
   const [packed, scratch] = [{ scratch: 0 }, { scratch: 1 }];

@@ -1,0 +1,94 @@
+import { kernels } from "../../kernels.ts";
+import type { CpuArgument, CpuStep, Plan } from "../../op.ts";
+import { numel } from "../../shape.ts";
+import { evenPart, words, type Product } from "./product.ts";
+
+/** Elements of B that are worth a task. */
+const READ_PER_TASK = 1 << 16;
+/** Tasks that a product is cut into, where they stay worth their start. */
+const ENOUGH_TASKS = 16;
+/**
+ * Most columns of a sum of rows: C stays in L1 while B streams by, or, with more than one row of A, four rows of B do, which each row
+ * of A reads again.
+ */
+const WIDEST = 4096;
+const WIDEST_OF_MORE = 1024;
+/** A part of K writes and reads back one sum for so many products, or more. */
+const LEAST_DEPTH = 64;
+const LEAST_DOT = 1024;
+/** Columns whose results fill a cache line of C. */
+const LINE = 16;
+
+interface Cut {
+  readonly columns: number;
+  readonly depth: number;
+}
+
+/** Rows of B are left whole as far as possible; where that makes too few tasks, K is cut, and only then the rows. */
+const cutRows = ({ m, n, k }: Product, entries: number, wanted: number): Cut => {
+  const widest = evenPart(n, m === 1 ? WIDEST : WIDEST_OF_MORE, LINE);
+  const lines = entries * Math.ceil(n / widest);
+  const parts = Math.max(1, Math.min(Math.ceil(wanted / lines), Math.floor(k / LEAST_DEPTH)));
+  const depth = evenPart(k, Math.ceil(k / parts), 4);
+  const missing = Math.ceil(wanted / (lines * parts));
+  return { columns: evenPart(n, Math.ceil(widest / missing), LINE), depth };
+};
+
+/** Columns of B are left whole, unless they are too few. */
+const cutDots = ({ n, k }: Product, entries: number, wanted: number): Cut => {
+  const columns = Math.max(LINE, Math.ceil(READ_PER_TASK / k / LINE) * LINE);
+  const tasks = entries * Math.ceil(n / columns);
+  const parts = Math.max(1, Math.min(Math.ceil(wanted / tasks), Math.floor(k / LEAST_DOT)));
+  return { columns, depth: evenPart(k, Math.ceil(k / parts), LINE) };
+};
+
+/** For up to three rows: B is read in place, along its unit stride. See matmul-rows.as.ts. */
+export const planRows = (product: Product): Plan<CpuStep> => {
+  const { m, n, k, batch, a, b, bias, plus, pre, activation } = product;
+  const entries = numel(batch);
+  const scratchBytes: number[] = [];
+  const lend = (floats: number): CpuArgument => ({ scratch: scratchBytes.push(floats * 4) - 1 });
+  const step = (fn: string, args: readonly CpuArgument[], tasks: number): CpuStep => ({
+    wasm: kernels,
+    fn,
+    args,
+    tasks,
+  });
+
+  const dots = b.across !== 1;
+  const wanted = Math.max(1, Math.min(Math.floor((entries * n * k) / READ_PER_TASK), ENOUGH_TASKS));
+  const cut = k === 0 ? { columns: n, depth: 1 } : (dots ? cutDots : cutRows)(product, entries, wanted);
+  const columns = Math.min(n, cut.columns);
+  const parts = Math.max(1, Math.ceil(k / cut.depth));
+  const chunks = Math.ceil(n / columns);
+  const partial = parts > 1 ? lend(entries * parts * m * n) : 0;
+
+  const steps: CpuStep[] = [];
+  let left: CpuArgument = a.slot;
+  let [across, along, strides] = [a.across, a.along, a.batch];
+  if (dots && along !== 1) {
+    const rows = lend(entries * m * k);
+    const group = Math.max(1, Math.floor(READ_PER_TASK / (m * k)));
+    const args = [left, rows, m, k, across, along, group, entries, words(batch, strides)];
+    steps.push(step("matmul_gather_f32", args, Math.ceil(entries / group)));
+    left = rows;
+    [across, along] = [k, 1];
+    strides = batch.map((_, d) => m * k * numel(batch.slice(d + 1)));
+  }
+  steps.push(
+    step(
+      "matmul_rows_f32",
+      [
+        ...[left, b.slot, bias, plus, { out: 0 }, pre, partial, m, n, k, across, along, b.across, b.along],
+        ...[columns, cut.depth, activation, words(batch, strides, b.batch)],
+      ],
+      entries * parts * chunks,
+    ),
+  );
+  if (partial) {
+    const width = Math.min(n, WIDEST);
+    const args = [partial, bias, plus, { out: 0 }, pre, m, n, parts, width, activation];
+    steps.push(step("matmul_rows_sum_f32", args, entries * Math.ceil(n / width)));
+  }
+  return { scratchBytes, steps };
+};
