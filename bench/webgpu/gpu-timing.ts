@@ -22,14 +22,16 @@ export interface GpuPace {
   readonly rounds: number;
   /** What a round should last. */
   readonly roundSeconds: number;
+  /** How long the same work runs before: while results were checked the device has slowed its clocks. */
+  readonly warmSeconds: number;
 }
 
 export const gpuPaceOf = (quick: boolean): GpuPace =>
-  quick ? { rounds: 3, roundSeconds: 0.002 } : { rounds: 7, roundSeconds: 0.03 };
+  quick ? { rounds: 3, roundSeconds: 0.002, warmSeconds: 0 } : { rounds: 7, roundSeconds: 0.03, warmSeconds: 0.2 };
 
 /** Said in the notes of every table of times. */
-export const describePace = ({ rounds, roundSeconds }: GpuPace): string =>
-  `Times are medians of ${rounds} rounds: calls are issued for about ${(1000 * roundSeconds).toFixed(0)} ms, then the device is waited for once.`;
+export const describePace = ({ rounds, roundSeconds, warmSeconds }: GpuPace): string =>
+  `Times are medians of ${rounds} rounds, after ${warmSeconds} s of the same work: calls are issued for about ${(1000 * roundSeconds).toFixed(0)} ms, then the device is waited for once.`;
 
 /** Our own work: tensors that it makes are freed at once, and the buffers used again by the next call. */
 export const onGpu = <Name extends string>(
@@ -54,8 +56,8 @@ const seconds = async (contender: GpuContender, calls: number): Promise<number> 
   return (performance.now() - start) / 1000 / calls;
 };
 
-/** Compiles the pipelines, fills the pool, and finds out how many calls fill a round. */
-const callsOfARound = async (contender: GpuContender, { roundSeconds }: GpuPace): Promise<number> => {
+/** Compiles the pipelines, fills the pool, finds out how many calls fill a round, and lets the clocks rise. */
+const callsOfARound = async (contender: GpuContender, { roundSeconds, warmSeconds }: GpuPace): Promise<number> => {
   await seconds(contender, 1);
   let calls = 1;
   let once = await seconds(contender, 1);
@@ -64,6 +66,7 @@ const callsOfARound = async (contender: GpuContender, { roundSeconds }: GpuPace)
     calls = Math.min(MOST_CALLS, Math.max(2 * calls, Math.ceil(roundSeconds / once)));
     once = await seconds(contender, calls);
   }
+  for (let warm = 0; warm < warmSeconds;) warm += calls * (await seconds(contender, calls));
   return calls;
 };
 

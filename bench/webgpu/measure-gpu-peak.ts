@@ -70,7 +70,11 @@ const measureIssuing = async (gpu: WebgpuBackend, quick: boolean) => {
     scope(() => {
       for (let i = 0; i < ops; i++) add(a, b).dispose();
     });
-  const { many } = await raceOnGpu([onGpu("many", gpu, manyOps)], { rounds: quick ? 3 : 15, roundSeconds: 0 });
+  const { many } = await raceOnGpu([onGpu("many", gpu, manyOps)], {
+    rounds: quick ? 3 : 15,
+    roundSeconds: 0,
+    warmSeconds: 0,
+  });
   const issued: number[] = [];
   const reads: number[] = [];
   const syncs: number[] = [];

@@ -38,6 +38,7 @@ export const bsrKey = (job: Pick<BsrJob, "tokens" | "inputs" | "outputs" | "bloc
 export interface PytorchJob {
   readonly rounds: number;
   readonly roundSeconds: number;
+  readonly warmSeconds: number;
   readonly peak: boolean;
   readonly products: readonly (ProductJob & { readonly key: string })[];
   readonly bsr: readonly BsrJob[];

@@ -65,6 +65,9 @@ def measure(run, rounds=None):
     while once * calls < JOB["roundSeconds"] and calls < 20000:
         calls = min(20000, max(2 * calls, int(JOB["roundSeconds"] / once) + 1))
         once = seconds(run, calls)
+    warm = 0.0
+    while warm < JOB["warmSeconds"]:
+        warm += calls * seconds(run, calls)
     samples = sorted(seconds(run, calls) for _ in range(rounds or JOB["rounds"]))
     return {"ms": 1000 * samples[len(samples) // 2], "bestMs": 1000 * samples[0]}
 

@@ -18,17 +18,15 @@ const LAYER = { tokens: 8192, inputs: 768, outputs: 3072 } as const;
 const DENSITIES = [0.25, 0.1];
 /** Dispatches of one submission, so that the host is not what is measured. */
 const TOGETHER = 16;
-/** Checking took the host so long that the device has slowed its clocks: so long they need to rise again. */
-const WARM_MS = 500;
 /** Half of the distance of 1 to the next float16, twice: both operands are rounded. */
 const ROUNDING = 2 ** -10;
 
 const tile = (bm: number, bn: number, sm: number, sn: number): TensorCoreTile => ({ bm, bn, bk: 32, sm, sn });
-/** Those that were the fastest of many, by the block size; 0: dense. */
-const TILES: ReadonlyMap<number, readonly TensorCoreTile[]> = new Map([
-  [0, [tile(128, 128, 2, 2)]],
-  [64, [tile(128, 64, 2, 2), tile(128, 64, 4, 1)]],
-  [32, [tile(128, 32, 4, 1), tile(256, 32, 4, 1)]],
+/** The fastest of several, by the block size; 0: dense. */
+const TILES: ReadonlyMap<number, TensorCoreTile> = new Map([
+  [0, tile(128, 128, 2, 2)],
+  [64, tile(128, 64, 2, 2)],
+  [32, tile(256, 32, 4, 1)],
 ]);
 
 /** The dense products that PyTorch is asked for: those that the others stand in for. */
@@ -83,31 +81,28 @@ export const tensorCores = async (setting: GpuSetting): Promise<Table[]> => {
     let denseMs = NaN;
     for (const problem of problems) {
       const { product, sizes, density, operands, flops } = problem;
-      for (const each of TILES.get(product === "dense" ? 0 : sizes.blockSize)!) {
-        say(`tensor cores: ${product}, block ${sizes.blockSize}, density ${density.toFixed(2)}`);
-        const code = tensorCoreShader(product, each, sizes, half);
-        const bound = await bind(device, code, operands, sizes, half, workgroupsOf(each, sizes));
-        bound.run(1);
-        const error = judge(problem, await bound.read());
-        const contender = {
-          name: "work",
-          run: () => bound.run(TOGETHER),
-          finish: () => device.queue.onSubmittedWorkDone(),
-        };
-        for (const start = performance.now(); performance.now() - start < WARM_MS; await contender.finish())
-          for (let i = 0; i < TOGETHER; i++) contender.run();
-        const { work } = await raceOnGpu([contender], pace);
-        bound.dispose();
-        const ms = (1000 * work!.median) / TOGETHER;
-        if (product === "dense") denseMs = ms;
-        const key = productKey(jobOf(product));
-        records.push({
-          ...{ product, density, tile: each, half, ms, error, denseMs, blockSize: sizes.blockSize },
-          teraflops: (1e-9 * flops) / ms,
-          tf32Ms: pytorch.ms("products", `${key} tf32`),
-          bf16Ms: pytorch.ms("products", `${key} bf16`),
-        });
-      }
+      const each = TILES.get(sizes.blockSize)!;
+      say(`tensor cores: ${product}, block ${sizes.blockSize}, density ${density.toFixed(2)}`);
+      const code = tensorCoreShader(product, each, sizes, half);
+      const bound = await bind(device, code, operands, sizes, half, workgroupsOf(each, sizes));
+      bound.run(1);
+      const error = judge(problem, await bound.read());
+      const contender = {
+        name: "work",
+        run: () => bound.run(TOGETHER),
+        finish: () => device.queue.onSubmittedWorkDone(),
+      };
+      const { work } = await raceOnGpu([contender], pace);
+      bound.dispose();
+      const ms = (1000 * work!.median) / TOGETHER;
+      if (product === "dense") denseMs = ms;
+      const key = productKey(jobOf(product));
+      records.push({
+        ...{ product, density, tile: each, half, ms, error, denseMs, blockSize: sizes.blockSize },
+        teraflops: (1e-9 * flops) / ms,
+        tf32Ms: pytorch.ms("products", `${key} tf32`),
+        bf16Ms: pytorch.ms("products", `${key} bf16`),
+      });
     }
   }
   device.destroy();
