@@ -34,6 +34,17 @@ const opsWith = (name: AttentionTileName) => ({
     },
   }),
 });
+/** Sizes: queries, keys, features of keys and of values. */
+interface Shapes {
+  readonly padding: boolean;
+  readonly sizes: readonly [queries: number, keys: number, width: number, valueWidth: number];
+}
+// Beyond one tile of queries and of keys, off its width and the vec4's.
+const ragged: Shapes = { padding: false, sizes: [35, 41, 9, 6] };
+const padded: Shapes = { padding: true, sizes: [37, 37, 20, 12] };
+// Rows of several chunks, the last of them not full, and too wide for all keys of a tile to be there at once.
+const wide: Shapes = { padding: false, sizes: [18, 34, 68, 132] };
+
 const onReference = { forward: { ...attentionOp, extras: 0 }, backward: attentionBackwardOp };
 
 const plain: AttentionAttrs = { scale: 0.3, causal: false, skipPaddedQueries: false, dropoutP: 0 };
@@ -43,13 +54,11 @@ onWebgpu("attention's tiles", (gpu) => {
   const evaluate = (
     ops: ReturnType<typeof opsWith>,
     attrs: AttentionAttrs,
-    padding: boolean,
+    { padding, sizes: [queries, keys, width, valueWidth] }: Shapes,
     device: Backend,
   ): Tensor[] =>
     scope(() => {
       const make = (seed: number, ...shape: number[]): Tensor => normal(...shape).make(seed, device);
-      // Beyond one tile of queries and of keys, off its width and the vec4's.
-      const [queries, keys, width, valueWidth] = padding ? [37, 37, 20, 12] : [35, 41, 9, 6];
       const q = make(1, 2, queries, 2, width);
       const k = make(2, 2, keys, 2, width);
       const v = make(3, 2, keys, 2, valueWidth);
@@ -59,10 +68,10 @@ onWebgpu("attention's tiles", (gpu) => {
       const gradients = run(ops.backward, [make(4, ...y.shape), q, k, v, mask, y, lse!], attrs, draw);
       return [y, ...gradients];
     });
-  const check = async (name: AttentionTileName, attrs: AttentionAttrs, padding: boolean): Promise<void> =>
+  const check = async (name: AttentionTileName, attrs: AttentionAttrs, shapes: Shapes): Promise<void> =>
     withoutLeaks(async () => {
-      const got = evaluate(opsWith(name), attrs, padding, gpu);
-      const want = evaluate(onReference, attrs, padding, reference);
+      const got = evaluate(opsWith(name), attrs, shapes, gpu);
+      const want = evaluate(onReference, attrs, shapes, reference);
       for (const [i, x] of want.entries())
         expect(
           difference(await valuesOf(got[i]!), await valuesOf(x), { relative: i === 0 ? 1e-5 : 1e-4 }),
@@ -72,8 +81,9 @@ onWebgpu("attention's tiles", (gpu) => {
     });
 
   describe.each(Object.keys(ATTENTION_TILES) as AttentionTileName[])("%s", (name) => {
-    it("attends and gives gradients, at sizes that it does not divide", () => check(name, plain, false));
+    it("attends and gives gradients, at sizes that it does not divide", () => check(name, plain, ragged));
+    it("takes heads wider than what it brings at a time", () => check(name, plain, wide));
     it("drops weights and skips padding as the reference does, causal", () =>
-      check(name, { ...plain, causal: true, skipPaddedQueries: true, dropoutP: 0.3 }, true));
+      check(name, { ...plain, causal: true, skipPaddedQueries: true, dropoutP: 0.3 }, padded));
   });
 });
