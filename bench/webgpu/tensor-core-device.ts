@@ -4,20 +4,19 @@ import type { TensorCoreSizes } from "./tensor-core-shader.ts";
 
 const FEATURE = "chromium-experimental-subgroup-matrix";
 /** What Dawn needs to be told to offer it. */
-export const TENSOR_CORE_TOGGLES = [
-  "enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia,use_vulkan_memory_model",
-];
+const TOGGLES = ["enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia,use_vulkan_memory_model"];
 
 /** Kept as long as the process: Dawn ends with its instance. */
 let instance: GPU | null = null;
 
-/** A device with tensor cores, or why there is none. It has a Dawn of its own, whose toggles the others must not have. */
+/**
+ * A device with tensor cores, or why there is none. It has a Dawn of its own, whose toggles the others must not have; the globals
+ * of WebGPU are there since the bench opened its own device.
+ */
 export const tensorCoreDevice = async (): Promise<GPUDevice | string> => {
   const name = "webgpu";
-  const { create, globals } = (await import(name)) as typeof webgpu;
-  for (const [key, value] of Object.entries(globals))
-    if (!(key in globalThis)) Object.assign(globalThis, { [key]: value as unknown });
-  instance ??= create([...TENSOR_CORE_TOGGLES]);
+  const { create } = (await import(name)) as typeof webgpu;
+  instance ??= create([...TOGGLES]);
   const adapter = await instance.requestAdapter({ powerPreference: "high-performance" });
   if (!adapter) return "no adapter was found";
   const wanted = [FEATURE, "shader-f16", "subgroups"] as GPUFeatureName[];

@@ -140,23 +140,29 @@ const halfDot = (count: number, left: (p: number) => number, right: (p: number) 
   return { value, bound: bound + (bound / ((count + 1) * UNIT_ROUNDOFF)) * ROUNDING };
 };
 
+/** What an entry of x · weight should be; `weight(p, output)`: a factor of the sum's p-th term. */
+const entriesOf =
+  (x: Float32Array, { depth, outputs }: TensorCoreSizes, weight: (p: number, output: number) => number) =>
+  (at: number): Expected => {
+    const [token, output] = [Math.floor(at / outputs), at % outputs];
+    return halfDot(
+      depth,
+      (p) => x[token * depth + p]!,
+      (p) => weight(p, output),
+    );
+  };
+
 const denseProblem = (): Problem => {
   const { tokens, inputs: depth, outputs } = LAYER;
+  const sizes = { tokens, depth, outputs, blockSize: 0 };
   const [x, values] = [manyNormals(tokens * depth, 1), manyNormals(outputs * depth, 2)];
   return {
     product: "dense",
     density: 1,
-    sizes: { tokens, depth, outputs, blockSize: 0 },
+    sizes,
     operands: { x, values, index: null },
     flops: 2 * tokens * depth * outputs,
-    expected: (at) => {
-      const [token, output] = [Math.floor(at / outputs), at % outputs];
-      return halfDot(
-        depth,
-        (p) => x[token * depth + p]!,
-        (p) => values[output * depth + p]!,
-      );
-    },
+    expected: entriesOf(x, sizes, (p, output) => values[output * depth + p]!),
   };
 };
 
@@ -172,6 +178,8 @@ const sparseProblems = (b: number, density: number): Problem[] => {
   });
   const indexOf = (ends: Int32Array, pairs: (at: number) => readonly [number, number]): Uint32Array =>
     Uint32Array.from([...ends.subarray(1), ...Array.from({ length: layout.blocks }, (_, at) => pairs(at)).flat()]);
+  const forward = { tokens, depth: inputs, outputs, blockSize: b };
+  const backward = { tokens, depth: outputs, outputs: inputs, blockSize: b };
   const common = { density: layout.density, flops: 2 * layout.multiplyAdds(tokens) };
   const x = manyNormals(tokens * inputs, 1);
   const dy = manyNormals(tokens * outputs, 2);
@@ -179,34 +187,20 @@ const sparseProblems = (b: number, density: number): Problem[] => {
     {
       ...common,
       product: "rows",
-      sizes: { tokens, depth: inputs, outputs, blockSize: b },
+      sizes: forward,
       operands: { x, values, index: indexOf(layout.crowIndices, (at) => [layout.colIndices[at]!, at]) },
-      expected: (at) => {
-        const [token, output] = [Math.floor(at / outputs), at % outputs];
-        return halfDot(
-          inputs,
-          (p) => x[token * inputs + p]!,
-          (p) => whole[output * inputs + p]!,
-        );
-      },
+      expected: entriesOf(x, forward, (p, output) => whole[output * inputs + p]!),
     },
     {
       ...common,
       product: "columns",
-      sizes: { tokens, depth: outputs, outputs: inputs, blockSize: b },
+      sizes: backward,
       operands: {
         x: dy,
         values,
         index: indexOf(layout.ccolIndices, (at) => [layout.rowIndices[at]!, layout.blockPermutation[at]!]),
       },
-      expected: (at) => {
-        const [token, input] = [Math.floor(at / inputs), at % inputs];
-        return halfDot(
-          outputs,
-          (p) => dy[token * outputs + p]!,
-          (p) => whole[p * inputs + input]!,
-        );
-      },
+      expected: entriesOf(dy, backward, (p, input) => whole[p * inputs + input]!),
     },
   ];
 };

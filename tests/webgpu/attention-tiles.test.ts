@@ -1,4 +1,4 @@
-import { defineOp, reference, run, scope, tensor, type Backend, type Tensor } from "@tessera/tensor";
+import { defineOp, reference, run, scope, tensor, zeros, type Backend, type Tensor } from "@tessera/tensor";
 import {
   attentionBackwardOp,
   attentionOp,
@@ -79,6 +79,15 @@ onWebgpu("attention's tiles", (gpu) => {
         ).toBeNull();
       for (const x of [...got, ...want]) x.dispose();
     });
+
+  it("refuses heads of which not even a row fits into workgroup memory, by text", () => {
+    const room = gpu.limits["maxComputeWorkgroupStorageSize"]!;
+    const q = zeros([1, 1, 1, room / 4], { device: gpu });
+    expect(() => run(attentionOp, [q, q, q, null], plain, draw)).toThrow(
+      `attention: heads of ${room / 4} and ${room / 4} features do not fit into ${room} bytes of workgroup memory on webgpu; use more heads, or another device`,
+    );
+    q.dispose();
+  });
 
   describe.each(Object.keys(ATTENTION_TILES) as AttentionTileName[])("%s", (name) => {
     it("attends and gives gradients, at sizes that it does not divide", () => check(name, plain, ragged));

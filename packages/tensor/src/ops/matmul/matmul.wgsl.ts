@@ -9,17 +9,14 @@ import { walkOf } from "../../backends/webgpu/walk.wgsl.ts";
 import type { Plan, Planner, Slot, WebgpuStep } from "../../op.ts";
 import { broadcastStrides, numel, type Layout } from "../../shape.ts";
 import type { ActivatedLinearSignature, AddmmSignature, LinearSignature, MatmulSignature } from "./matmul.ts";
+import type { Operand as Strided } from "./product.ts";
 import { productShader } from "./product-shader.wgsl.ts";
 import type { Access } from "./tile-loads.wgsl.ts";
 import { choosePlan, type Choice } from "./tile-plans.ts";
 import { vectorProduct } from "./vector-product.wgsl.ts";
 
-/** One operand: strides in elements from row to row of A (column to column of B), from k to k, and of the batch dims. */
-interface Operand {
-  readonly slot: Slot;
-  readonly across: number;
-  readonly along: number;
-  readonly batch: readonly number[];
+/** Kernels on webgpu find a view's start themselves. */
+interface Operand extends Strided {
   readonly offset: number;
 }
 
