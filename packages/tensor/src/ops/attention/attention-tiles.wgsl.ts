@@ -90,7 +90,7 @@ export interface Tokens {
   readonly count: string;
 }
 
-/** My rows' side, and the columns' side, of the buffers. */
+/** Queries, or keys, of a buffer: `start` begins those that are the workgroup's rows, `first` those that are its columns now. */
 export const ofQueries = (name: string, first: "start" | "first"): Tokens => ({ name, first, count: "w.queries" });
 export const ofKeys = (name: string, first: "start" | "first"): Tokens => ({ name, first, count: "w.keys" });
 
