@@ -102,11 +102,14 @@ const bench = async (options: BenchOptions): Promise<void> => {
 
 try {
   const args = process.argv.slice(2);
-  // A program of its own, which does not come back.
-  if (args.includes("webgpu")) await import("./webgpu/main.ts");
-  const options = parseOptions(args);
-  if (options) await bench(options);
-  else console.log(usage);
+  // Programs of their own.
+  if (args[0] === "versions") await import("./versions/main.ts");
+  else if (args.includes("webgpu")) await import("./webgpu/main.ts");
+  else {
+    const options = parseOptions(args);
+    if (options) await bench(options);
+    else console.log(usage);
+  }
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
   console.error(`${error.message}\n\n${usage}`);
