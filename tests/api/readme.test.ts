@@ -30,7 +30,7 @@ const blocksOf = (text: string): Block[] => {
 /** The scripts of the root, or of a workspace. */
 const scriptsOf = (folder: string): object =>
   (JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")) as { scripts: object }).scripts;
-const workspaces: { readonly [name: string]: string } = { "@tessera/examples": "apps/examples" };
+const workspaces: { readonly [name: string]: string } = { "@tessera/examples": "apps/examples", "@tessera/cli": "apps/cli" };
 
 /** A line of a shell block names a script of the root, an npm command, or a package to install. */
 const checkCommand = (line: string): void => {

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { temporaryFolder } from "./run-tessera.ts";
 
 const folder = temporaryFolder();
-const bin = fileURLToPath(new URL("../../apps/examples/bin/tessera.mjs", import.meta.url));
+const bin = fileURLToPath(new URL("../../apps/cli/bin/tessera.mjs", import.meta.url));
 
 test("the committed bin file says what to run when nothing is built", async () => {
   await mkdir(folder.path("bin"));

@@ -9,7 +9,7 @@ import { afterAll, beforeAll } from "vitest";
 
 /** The command line from its sources: no build between an edit and its test. */
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
-const cli = fileURLToPath(new URL("../../apps/examples/src/cli.ts", import.meta.url));
+const cli = fileURLToPath(new URL("../../apps/cli/src/cli.ts", import.meta.url));
 
 export interface Ended {
   code: number | null;

@@ -1,0 +1,10 @@
+export { accuracyChart, type AccuracyBar } from "./accuracy-chart.ts";
+export { blockMosaic, type MosaicData } from "./block-mosaic.ts";
+export { demoReport, type Contender, type DemoReportData, type FilledMask } from "./demo-report.ts";
+export { heatMap, type HeatCell, type HeatMapOptions } from "./heat-map.ts";
+export { lossChart, smooth, thinOut, type LossPoint, type LossSeries } from "./loss-chart.ts";
+export { escapeHtml, html, Markup, type Value } from "./markup.ts";
+export { page, tiles, type Tile } from "./page.ts";
+export { sensitivityReport, type SensitivityCell, type SensitivityReportData } from "./sensitivity-report.ts";
+export { seriesColor } from "./series-color.ts";
+export { table, type Column } from "./table.ts";
