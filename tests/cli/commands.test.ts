@@ -2,9 +2,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import { SeededRandom } from "@tessera/models/data";
 import { beforeAll, describe, expect, test } from "vitest";
 import { runHere } from "./run-here.ts";
-import { temporaryFolder } from "./run-tessera.ts";
+import { useTemporaryFolder } from "./run-tessera.ts";
 
-const folder = temporaryFolder();
+const folder = useTemporaryFolder();
 const path = folder.path;
 
 /** Runs a command that must do well, and gives its JSON. */

@@ -2,9 +2,9 @@ import { existsSync, statSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { runHere } from "./run-here.ts";
-import { startTessera, temporaryFolder, until } from "./run-tessera.ts";
+import { startTessera, useTemporaryFolder, waitUntil } from "./run-tessera.ts";
 
-const folder = temporaryFolder();
+const folder = useTemporaryFolder();
 
 test("Ctrl-C saves and ends with 130, and the same weights come out with --resume", { timeout: 120_000 }, async () => {
   const text = folder.path("texts.txt");
@@ -15,7 +15,7 @@ test("Ctrl-C saves and ends with 130, and the same weights come out with --resum
   ];
   const running = startTessera(args("stopped"));
   const log = folder.path("stopped", "training", "log.jsonl");
-  await until(running, () => existsSync(log) && statSync(log).size > 0);
+  await waitUntil(running, () => existsSync(log) && statSync(log).size > 0);
   running.child.kill("SIGINT");
   const { code, err } = await running.ended;
   expect(err).toMatch(/^\nstopping after this step, then saving; Ctrl-C again quits at once\n/);

@@ -4,9 +4,9 @@ import { devices as devicesHere, setDefaultDevice } from "@tessera/tensor";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { gpu, skippedWithoutGpu } from "../support/devices.ts";
 import { runHere } from "./run-here.ts";
-import { temporaryFolder, tessera } from "./run-tessera.ts";
+import { useTemporaryFolder, runTessera } from "./run-tessera.ts";
 
-const { path } = temporaryFolder();
+const { path } = useTemporaryFolder();
 afterEach(() => setDefaultDevice("cpu"));
 
 test.runIf(process.platform === "linux")(
@@ -14,7 +14,7 @@ test.runIf(process.platform === "linux")(
   async () => {
     const nowhere = "/nowhere/icd.json";
     const env = { VK_ICD_FILENAMES: nowhere, VK_DRIVER_FILES: nowhere };
-    const { code, out, err } = await tessera(["profile", "--device", "webgpu"], { env });
+    const { code, out, err } = await runTessera(["profile", "--device", "webgpu"], { env });
     expect(err).toMatch(/(^|\n)tessera: --device: webgpu: no adapter was found; install a Vulkan driver [^\n]*\n$/);
     expect(out).toBe("");
     expect(code).toBe(2);

@@ -1,6 +1,6 @@
 import { runCli } from "./run-cli.ts";
 
-// `tessera … | head` closes the pipe early: that is no error.
+// A reader such as `head` may close the pipe early, which is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
   throw error;

@@ -1,14 +1,15 @@
 import { Option } from "commander";
 import { CLASSIFIERS, classifierTitles, DemoRun, type DemoPhases } from "../demo/demo-run.ts";
-import { runDemo } from "../demo/demo.ts";
+import { runDemo } from "../demo/run-demo.ts";
 import { lockFolder } from "../run-folder/folder-lock.ts";
 import { RunState } from "../run-folder/run-state.ts";
 import { formatBytes, formatCount, formatDuration, formatMilliseconds, formatPercent } from "../terminal/format.ts";
-import { wholeNumber } from "../terminal/parse-argument.ts";
-import { textTable } from "../terminal/text-table.ts";
-import { DEFAULT_TOKENS, finetuning, recipeName } from "../training/recipes.ts";
+import { parseWholeNumber } from "../terminal/parse-argument.ts";
+import { startCommand } from "../terminal/start-command.ts";
+import { formatTextTable } from "../terminal/format-text-table.ts";
+import { DEFAULT_TOKENS, finetuning, hashRecipe } from "../training/recipes.ts";
 import type { CommandDefinition, Context } from "./command-definition.ts";
-import { freshOption } from "./shared-options.ts";
+import { createFreshOption } from "./shared-options.ts";
 
 interface DemoOptions {
   tokens: number;
@@ -21,9 +22,11 @@ export const demoCommand: CommandDefinition<DemoOptions> = {
   summary: "the whole path: learn English, lose half of the blocks, learn to classify, write a report",
   writes: "always on",
   options: [
-    new Option("--tokens <n>", "tokens to pre-train on").argParser(wholeNumber(1)).default(DEFAULT_TOKENS),
-    new Option("--finetune-steps <n>", "steps of each fine-tuning").argParser(wholeNumber(1)).default(finetuning.steps),
-    freshOption(),
+    new Option("--tokens <n>", "tokens to pre-train on").argParser(parseWholeNumber(1)).default(DEFAULT_TOKENS),
+    new Option("--finetune-steps <n>", "steps of each fine-tuning")
+      .argParser(parseWholeNumber(1))
+      .default(finetuning.steps),
+    createFreshOption(),
   ],
   examples: ["demo", "demo --tokens 3000000 --seed 1 --out runs/longer"],
 
@@ -33,14 +36,15 @@ export const demoCommand: CommandDefinition<DemoOptions> = {
     try {
       const begun = performance.now();
       const settings = { seed, tokens, finetuneSteps, device };
-      const state = await RunState.open<DemoPhases>(out, { ...settings, recipe: recipeName() }, { fresh });
+      const state = await RunState.open<DemoPhases>(out, { ...settings, recipe: hashRecipe() }, { fresh });
       const { bold, dim } = terminal.color;
-      terminal.line(bold(`Tessera demo: ${formatCount(tokens)} tokens, seed ${seed}, in ${out}`));
-      if (state.isResumed) terminal.line(dim("going on where it was left; --fresh starts over"));
+      terminal.printLine(bold(`Tessera demo: ${formatCount(tokens)} tokens, seed ${seed}, in ${out}`));
+      if (state.isResumed) terminal.printLine(dim("going on where it was left; --fresh starts over"));
       const demo = new DemoRun(state, settings, { terminal, stop }, finetuning.labelsPerClass);
       await runDemo(demo);
       showResult(context, demo);
-      if (!state.isResumed) terminal.line(dim(`\nall of it in ${formatDuration((performance.now() - begun) / 1000)}`));
+      if (!state.isResumed)
+        terminal.printLine(dim(`\nall of it in ${formatDuration((performance.now() - begun) / 1000)}`));
     } finally {
       release();
     }
@@ -73,7 +77,7 @@ const showResult = ({ terminal, out }: Context, demo: DemoRun): void => {
       };
     }),
   ];
-  const [head, ...lines] = textTable<Row>(
+  const [head, ...lines] = formatTextTable<Row>(
     [
       { title: `${demo.labelsPerClass} labels a class`, value: ({ name }) => name },
       { title: "accuracy", value: ({ accuracy }) => accuracy, numeric: true },
@@ -83,8 +87,8 @@ const showResult = ({ terminal, out }: Context, demo: DemoRun): void => {
     ],
     rows,
   );
-  const command = (text: string): string => `  ${cyan(`npm run tessera -- ${text}`)}`;
-  terminal.result(
+  const command = (text: string): string => `  ${cyan(`${startCommand} ${text}`)}`;
+  terminal.printResult(
     {
       accuracy: {
         naiveBayes: baseline.accuracy,

@@ -1,26 +1,31 @@
 import { manualSeed } from "@tessera/tensor";
 import { loadTokenizer } from "@tessera/models";
 import { Option } from "commander";
-import { glossSource, readGlosses, readLabelledFiles, type ClassificationData } from "../data/classification-data.ts";
+import {
+  createGlossSource,
+  readGlosses,
+  readLabelledFiles,
+  type ClassificationData,
+} from "../data/classification-data.ts";
 import { CommandError, UsageError } from "../terminal/command-error.ts";
 import { formatCount, formatPercent } from "../terminal/format.ts";
 import { encodeExamples, evaluateClassifier, finetuneClassifier } from "../training/finetune-classifier.ts";
 import {
-  adaptToLabels,
-  longestText,
-  newClassifier,
+  loadWithNewHead,
+  maxTextLength,
+  createClassifier,
   readConfig,
   readNotes,
   saveModel,
 } from "../training/model-folder.ts";
 import { finetuning } from "../training/recipes.ts";
 import type { CommandDefinition, Context } from "./command-definition.ts";
-import { inRunFolder } from "./run-folder-of.ts";
+import { withRunFolder } from "./with-run-folder.ts";
 import {
-  finetuneOptions,
-  freshOption,
-  labelledTextOptions,
-  modelArgument,
+  createFinetuneOptions,
+  createFreshOption,
+  createLabelledTextOptions,
+  createModelArgument,
   type FinetuneOptions,
   type LabelledTextOptions,
 } from "./shared-options.ts";
@@ -35,12 +40,12 @@ export const finetuneCommand: CommandDefinition<FinetuneCommandOptions> = {
   name: "finetune",
   summary: "teach a pre-trained model, dense or sparse, to classify texts",
   writes: "afresh, or on with --resume",
-  arguments: [modelArgument()],
+  arguments: [createModelArgument()],
   options: [
-    ...labelledTextOptions(),
-    ...finetuneOptions(),
+    ...createLabelledTextOptions(),
+    ...createFinetuneOptions(),
     new Option("--scratch", "take the model's shape alone, with new weights"),
-    freshOption(),
+    createFreshOption(),
   ],
   examples: [
     "finetune runs/pretrain --labels-per-class 100",
@@ -51,25 +56,30 @@ export const finetuneCommand: CommandDefinition<FinetuneCommandOptions> = {
     const { terminal, seed, device, out, stop } = context;
     const { steps, lr, batchSize, scratch = false, fresh = false } = options;
     const config = await readConfig(folder);
-    const length = Math.min(options.length, longestText(config));
-    const data = await readData(context, options, folder);
+    const length = Math.min(options.length, maxTextLength(config));
+    const data = await readLabelledTexts(context, options, folder);
     const settings = {
-      ...{ model: folder, seed, device, steps, lr, batchSize, length, scratch },
-      ...{
-        train: options.train ?? "WordNet",
-        test: options.test ?? "WordNet",
-        classes: data.labels.join(),
-        labels: data.train.length,
-      },
+      model: folder,
+      seed,
+      device,
+      steps,
+      lr,
+      batchSize,
+      length,
+      scratch,
+      train: options.train ?? "WordNet",
+      test: options.test ?? "WordNet",
+      classes: data.labels.join(),
+      labels: data.train.length,
     };
-    await inRunFolder<FinetunePhases>(context, settings, fresh, async (run) => {
-      terminal.line(
+    await withRunFolder<FinetunePhases>(context, settings, fresh, async (run) => {
+      terminal.printLine(
         `${formatCount(data.train.length)} texts to learn from, ${formatCount(data.test.length)} to test on: ${data.labels.join(", ")}`,
       );
       if (!run.get("finetuning")) {
         const tokenizer = await loadTokenizer(folder);
         manualSeed(seed);
-        const model = await (scratch ? newClassifier : adaptToLabels)(folder, data.labels);
+        const model = await (scratch ? createClassifier : loadWithNewHead)(folder, data.labels);
         try {
           const train = encodeExamples(data.train, tokenizer, length);
           const training = {
@@ -93,7 +103,7 @@ export const finetuneCommand: CommandDefinition<FinetuneCommandOptions> = {
         }
       }
       const result = run.get("finetuning")!;
-      terminal.result({ model: out, ...result }, [
+      terminal.printResult({ model: out, ...result }, [
         `accuracy ${formatPercent(result.accuracy, 2)}  loss ${result.loss.toFixed(4)}  on ${formatCount(result.count)} texts`,
         `Saved to ${out}`,
       ]);
@@ -101,8 +111,8 @@ export const finetuneCommand: CommandDefinition<FinetuneCommandOptions> = {
   },
 };
 
-/** The texts that the options name, or WordNet's glosses in the split that the model's pre-training left out. */
-const readData = async (
+/** Reads the files that the options name, or WordNet's glosses in the split that the model was not pre-trained on. */
+const readLabelledTexts = async (
   { seed, terminal }: Context,
   { train, test, classes, labelsPerClass }: LabelledTextOptions,
   folder: string,
@@ -126,8 +136,8 @@ const readData = async (
       `finetune: expected classes whose test glosses ${folder} has not read, got ${unread.join(", ")}; pre-train with --classes ${classes!.join()}`,
     );
   }
-  const source = glossSource(read?.seed ?? seed, classes ?? read?.classes);
+  const source = createGlossSource(read?.seed ?? seed, classes ?? read?.classes);
   if (source.seed !== seed)
-    terminal.line(`the split is that of seed ${source.seed}, whose test glosses the model has not read`);
+    terminal.printLine(`the split is that of seed ${source.seed}, whose test glosses the model has not read`);
   return readGlosses(source, labelsPerClass ?? finetuning.labelsPerClass);
 };

@@ -5,11 +5,11 @@ import { readSafetensors, type HostTensor, type SafetensorsFile } from "@tessera
 import { Argument } from "commander";
 import { CommandError } from "../terminal/command-error.ts";
 import { formatBytes, formatCount } from "../terminal/format.ts";
-import { textTable } from "../terminal/text-table.ts";
+import { formatTextTable } from "../terminal/format-text-table.ts";
 import { WEIGHTS_FILE } from "../training/model-folder.ts";
 import type { CommandDefinition } from "./command-definition.ts";
 
-/** A block-sparse layer, as the tensors tell it. */
+/** A block-sparse layer, described by its tensors. */
 interface LayoutInfo {
   name: string;
   blocks: number;
@@ -19,8 +19,8 @@ interface LayoutInfo {
 
 const INDEX = ".crowIndices";
 
-/** The layouts in a file: wherever there are `values`, `crowIndices` and `colIndices` of one name. */
-const layoutsOf = (tensors: ReadonlyMap<string, HostTensor>): LayoutInfo[] =>
+/** Finds the layouts in a file: the names that have `values` and `crowIndices`. */
+const findLayouts = (tensors: ReadonlyMap<string, HostTensor>): LayoutInfo[] =>
   [...tensors].flatMap(([key, { shape }]) => {
     const name = key.slice(0, -INDEX.length);
     const values = key.endsWith(INDEX) ? tensors.get(`${name}.values`) : undefined;
@@ -67,11 +67,11 @@ export const infoCommand: CommandDefinition = {
       count: data.length,
     }));
     const numbers = tensors.reduce((total, { dtype, count }) => total + (dtype === "float32" ? count : 0), 0);
-    const layouts = layoutsOf(file.tensors);
+    const layouts = findLayouts(file.tensors);
     const { bold } = terminal.color;
     const section = (title: string, lines: readonly string[]): string[] =>
       lines.length > 0 ? ["", bold(title), ...lines] : [];
-    terminal.result({ ...(config ? { config } : {}), bytes, numbers, layouts, tensors }, [
+    terminal.printResult({ ...(config ? { config } : {}), bytes, numbers, layouts, tensors }, [
       bold(path),
       `${formatCount(tensors.length)} tensors, ${formatCount(numbers)} float32 numbers, ${formatBytes(bytes)}`,
       ...section(
@@ -87,7 +87,7 @@ export const infoCommand: CommandDefinition = {
       ),
       ...section(
         "tensors",
-        textTable(
+        formatTextTable(
           [
             { title: "name", value: ({ name }) => name },
             { title: "dtype", value: ({ dtype }) => dtype },

@@ -4,14 +4,14 @@ import { isClassifier, loadClassifier, loadMaskedLM, saveModel } from "../traini
 import { createPatcher, planOnHost } from "../training/patch-model.ts";
 import { patching } from "../training/recipes.ts";
 import type { CommandDefinition } from "./command-definition.ts";
-import { modelArgument, patchOptions, type PatchOptions } from "./shared-options.ts";
+import { createModelArgument, createPatchOptions, type PatchOptions } from "./shared-options.ts";
 
 export const patchCommand: CommandDefinition<PatchOptions & { dryRun?: true }> = {
   name: "patch",
   summary: "make layers of a saved model block-sparse, and save it",
   writes: "anew each time",
-  arguments: [modelArgument()],
-  options: [...patchOptions(), new Option("--dry-run", "print the plan alone")],
+  arguments: [createModelArgument()],
+  options: [...createPatchOptions(), new Option("--dry-run", "print the plan alone")],
   examples: [
     "patch runs/pretrain --density 0.25",
     "patch runs/pretrain --pattern 'roberta\\.encoder\\.layer\\.1\\..*dense' --block-size 16 --dry-run",
@@ -34,12 +34,15 @@ export const patchCommand: CommandDefinition<PatchOptions & { dryRun?: true }> =
         parameters,
         bytes,
       }));
-      terminal.line(plan.toString());
-      terminal.result({ ...(dryRun ? {} : { model: out }), parameters: { before, after }, bytes: plan.bytes, layers }, [
-        `parameters before ${formatCount(before)}, after ${formatCount(after)} (${formatPercent(after / before)})`,
-        `these layers' bytes before ${formatBytes(plan.bytes.before)}, after ${formatBytes(plan.bytes.after)}, index included`,
-        dryRun ? "Nothing was changed: --dry-run" : `Saved to ${out}`,
-      ]);
+      terminal.printLine(plan.toString());
+      terminal.printResult(
+        { ...(dryRun ? {} : { model: out }), parameters: { before, after }, bytes: plan.bytes, layers },
+        [
+          `parameters before ${formatCount(before)}, after ${formatCount(after)} (${formatPercent(after / before)})`,
+          `these layers' bytes before ${formatBytes(plan.bytes.before)}, after ${formatBytes(plan.bytes.after)}, index included`,
+          dryRun ? "Nothing was changed: --dry-run" : `Saved to ${out}`,
+        ],
+      );
     } finally {
       model.dispose();
     }

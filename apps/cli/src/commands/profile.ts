@@ -1,14 +1,14 @@
 import { profileStep, type ProfileLine } from "@tessera/models/profiling";
 import { cpu, defaultDevice, type Peak } from "@tessera/tensor";
 import { Option } from "commander";
-import { maskedLMStep } from "../profile/masked-lm-step.ts";
+import { createMaskedLMStep } from "../profile/create-masked-lm-step.ts";
 import { CommandError } from "../terminal/command-error.ts";
 import { formatCount, formatMilliseconds, formatPercent } from "../terminal/format.ts";
-import { share, wholeNumber } from "../terminal/parse-argument.ts";
-import { textTable } from "../terminal/text-table.ts";
+import { parseShare } from "../terminal/parse-argument.ts";
+import { formatTextTable } from "../terminal/format-text-table.ts";
 import { architecture, pretraining } from "../training/recipes.ts";
 import type { CommandDefinition } from "./command-definition.ts";
-import { blockSizeOption } from "./shared-options.ts";
+import { createBlockSizeOption, createCountOption } from "./shared-options.ts";
 
 interface ProfileOptions {
   layers: number;
@@ -22,25 +22,22 @@ interface ProfileOptions {
   steps: number;
 }
 
-const count = (flags: string, text: string, value: number, least = 1): Option =>
-  new Option(flags, text).argParser(wholeNumber(least)).default(value);
-
 export const profileCommand: CommandDefinition<ProfileOptions> = {
   name: "profile",
   summary: "where the time of a training step goes, beside what the machine can do",
   writes: "nothing",
   options: [
-    count("--layers <n>", "layers of the encoder", architecture.layers),
-    count("--hidden <n>", "width of the encoder", architecture.hidden),
-    count("--heads <n>", "heads of attention", architecture.heads),
-    count("--vocab <n>", "tokens of the vocabulary", architecture.vocabSize, 6),
-    count("--batch-size <n>", "texts a step", pretraining.batchSize),
-    count("--length <n>", "tokens of a text", pretraining.length, 3),
+    createCountOption("--layers <n>", "layers of the encoder", architecture.layers),
+    createCountOption("--hidden <n>", "width of the encoder", architecture.hidden),
+    createCountOption("--heads <n>", "heads of attention", architecture.heads),
+    createCountOption("--vocab <n>", "tokens of the vocabulary", architecture.vocabSize, 6),
+    createCountOption("--batch-size <n>", "texts a step", pretraining.batchSize),
+    createCountOption("--length <n>", "tokens of a text", pretraining.length, 3),
     new Option("--density <d>", "share of the blocks to keep in the layers that the demo patches; 1 is dense")
-      .argParser(share)
+      .argParser(parseShare)
       .default(1),
-    blockSizeOption(),
-    count("--steps <n>", "steps to look at; the one of median length is shown", 15),
+    createBlockSizeOption(),
+    createCountOption("--steps <n>", "steps to look at; the one of median length is shown", 15),
   ],
   examples: ["profile", "profile --hidden 256 --layers 4 --density 0.25 --block-size 16 --threads 1"],
 
@@ -50,17 +47,17 @@ export const profileCommand: CommandDefinition<ProfileOptions> = {
       throw new CommandError(`profile: expected heads that divide the width, got ${heads} for ${hidden}; see --heads`);
     }
     const device = defaultDevice();
-    const training = await maskedLMStep({ ...options, maskProbability: pretraining.maskProbability, seed });
+    const training = await createMaskedLMStep({ ...options, maskProbability: pretraining.maskProbability, seed });
     try {
-      if (device === cpu) terminal.line(terminal.color.dim("measuring what the machine can do"));
+      if (device === cpu) terminal.printLine(terminal.color.dim("measuring what the machine can do"));
       const peak = device === cpu ? await cpu.measurePeak() : undefined;
       const lines = await profileStep(() => training.step(), { device, steps, ...(peak ? { peak } : {}) });
       const whole = lines.at(-1)!;
       const stepSeconds = whole.milliseconds / 1000;
       const tokensPerSecond = (batchSize * length) / stepSeconds;
-      const realised = training.plan ? realisedDensity(training.plan) : 1;
+      const realised = training.plan ? computeDensity(training.plan) : 1;
       const kind = training.plan ? `density ${realised.toFixed(3)} in blocks of ${blockSize}` : "dense";
-      terminal.result(
+      terminal.printResult(
         {
           device: name,
           ...(peak ? { peak } : {}),
@@ -74,10 +71,10 @@ export const profileCommand: CommandDefinition<ProfileOptions> = {
             `A training step on ${name}${peak ? `, ${peak.threads} ${peak.threads === 1 ? "thread" : "threads"}` : ""}: ${layers} layers, hidden ${hidden}, ${kind}, batch ${batchSize} × ${length}`,
           ),
           "",
-          ...tableOf(lines),
+          ...formatTable(lines),
           "",
           `${formatMilliseconds(stepSeconds)} a step, ${formatCount(tokensPerSecond)} tokens/s; asked density ${density}, ${formatCount(training.parameters)} parameters`,
-          ...(peak ? [peakLine(peak)] : []),
+          ...(peak ? [formatPeak(peak)] : []),
           "between the ops: views, the tape, scopes, the batch, and all other JavaScript",
         ],
       );
@@ -87,7 +84,7 @@ export const profileCommand: CommandDefinition<ProfileOptions> = {
   },
 };
 
-const realisedDensity = ({
+const computeDensity = ({
   layers,
 }: {
   layers: readonly { layout: { blocks: number; rows: number; cols: number } }[];
@@ -97,25 +94,25 @@ const realisedDensity = ({
   return sum(({ blocks }) => blocks) / sum(({ rows, cols }) => rows * cols);
 };
 
-const peakLine = ({ flops, copy }: Peak): string => {
+const formatPeak = ({ flops, copy }: Peak): string => {
   const speeds = copy.map(
     ({ elements, bytesPerSecond }) => `${(bytesPerSecond / 1e9).toFixed(1)} (${formatCount(elements)})`,
   );
   return `peak: ${(flops / 1e9).toFixed(1)} GFLOP/s in registers, or a copy as large as the family's largest op, GB/s (float32s): ${speeds.join(", ")}`;
 };
 
-const rate = (value: number | null): string =>
+const formatRate = (value: number | null): string =>
   value === null ? "" : value.toFixed(value >= 99.5 ? 0 : value >= 9.95 ? 1 : 2);
 
-const tableOf = (lines: readonly ProfileLine[]): string[] =>
-  textTable<ProfileLine>(
+const formatTable = (lines: readonly ProfileLine[]): string[] =>
+  formatTextTable<ProfileLine>(
     [
       { title: "family", value: ({ family }) => family },
       { title: "calls", value: ({ calls }) => (calls === 0 ? "" : String(calls)), numeric: true },
       { title: "ms", value: ({ milliseconds }) => milliseconds.toFixed(2), numeric: true },
       { title: "of step", value: ({ shareOfStep }) => formatPercent(shareOfStep), numeric: true },
-      { title: "GFLOP/s", value: ({ gflops }) => rate(gflops), numeric: true },
-      { title: "GB/s", value: ({ gigabytesPerSecond }) => rate(gigabytesPerSecond), numeric: true },
+      { title: "GFLOP/s", value: ({ gflops }) => formatRate(gflops), numeric: true },
+      { title: "GB/s", value: ({ gigabytesPerSecond }) => formatRate(gigabytesPerSecond), numeric: true },
       {
         title: "of peak",
         value: ({ shareOfPeak }) => (shareOfPeak === null ? "" : formatPercent(shareOfPeak, 0)),

@@ -1,22 +1,22 @@
 import { join } from "node:path";
 import { Option } from "commander";
-import { subjectOf } from "../sensitivity/subject.ts";
+import { createSubject } from "../sensitivity/create-subject.ts";
 import { RowStore, type Conditions, type SensitivityRow } from "../sensitivity/row-store.ts";
-import { sweep, type SweepResult } from "../sensitivity/sweep.ts";
+import { runSweep, type SweepResult } from "../sensitivity/run-sweep.ts";
 import { hashFile } from "../run-folder/hash-file.ts";
 import { lockFolder } from "../run-folder/folder-lock.ts";
 import { writeFileAtomic } from "../run-folder/write-file-atomic.ts";
 import { CommandError } from "../terminal/command-error.ts";
 import { formatPercent } from "../terminal/format.ts";
-import { pattern, shares, wholeNumber } from "../terminal/parse-argument.ts";
-import { textTable, type TextColumn } from "../terminal/text-table.ts";
+import { parsePattern, parseShares, parseWholeNumber } from "../terminal/parse-argument.ts";
+import { formatTextTable, type TextColumn } from "../terminal/format-text-table.ts";
 import { readConfig, WEIGHTS_FILE } from "../training/model-folder.ts";
 import type { CommandDefinition } from "./command-definition.ts";
 import {
-  blockSizeOption,
-  criterionOption,
-  labelledTextOptions,
-  modelArgument,
+  createBlockSizeOption,
+  createCriterionOption,
+  createLabelledTextOptions,
+  createModelArgument,
   type LabelledTextOptions,
 } from "./shared-options.ts";
 
@@ -34,17 +34,19 @@ export const sensitivityCommand: CommandDefinition<SensitivityOptions> = {
   name: "sensitivity",
   summary: "which layers can be sparse: every linear layer at every density, one at a time",
   writes: "always on",
-  arguments: [modelArgument()],
+  arguments: [createModelArgument()],
   options: [
     new Option("--densities <list>", "shares of the blocks to keep, with commas between")
-      .argParser(shares)
+      .argParser(parseShares)
       .default([0.75, 0.5, 0.25, 0.1], "0.75,0.5,0.25,0.1"),
-    blockSizeOption(),
-    criterionOption(),
-    new Option("--recovery-steps <n>", "steps of training after each patch").argParser(wholeNumber(0)).default(0),
-    new Option("--layers <regex>", "only layers whose name has this in it").argParser(pattern).default(/(?:)/, "all"),
-    new Option("--limit <n>", "evaluate on the first n texts").argParser(wholeNumber(1)),
-    ...labelledTextOptions().filter(({ long }) => long !== "--classes"),
+    createBlockSizeOption(),
+    createCriterionOption(),
+    new Option("--recovery-steps <n>", "steps of training after each patch").argParser(parseWholeNumber(0)).default(0),
+    new Option("--layers <regex>", "only layers whose name has this in it")
+      .argParser(parsePattern)
+      .default(/(?:)/, "all"),
+    new Option("--limit <n>", "evaluate on the first n texts").argParser(parseWholeNumber(1)),
+    ...createLabelledTextOptions().filter(({ long }) => long !== "--classes"),
     new Option("--text <file>", "texts for a masked language model, one a line"),
   ],
   examples: [
@@ -57,7 +59,7 @@ export const sensitivityCommand: CommandDefinition<SensitivityOptions> = {
     await readConfig(folder);
     const release = await lockFolder(out);
     try {
-      const subject = await subjectOf(folder, options, { stop, seed });
+      const subject = await createSubject(folder, options, { stop, seed });
       const model = await hashFile(join(folder, WEIGHTS_FILE));
       const conditions = {
         model,
@@ -69,22 +71,22 @@ export const sensitivityCommand: CommandDefinition<SensitivityOptions> = {
         device,
       } satisfies Conditions;
       const rows = await RowStore.open(out);
-      const result = await sweep({ subject, conditions, densities, layers, rows, terminal, stop });
+      const result = await runSweep({ subject, conditions, densities, layers, rows, terminal, stop });
       if (result.cells.length === 0) {
         const why = result.left.map(({ layer, reason }) => `${layer}: ${reason}`).join("; ");
         throw new CommandError(
           `sensitivity: expected a layer that can be patched, got none${why === "" ? "; see --layers" : `; ${why}`}`,
         );
       }
-      const { sensitivityReport } = await import("../report/sensitivity-report.ts");
+      const { renderSensitivityReport: sensitivityReport } = await import("../report/render-sensitivity-report.ts");
       const path = join(out, "report.html");
       const command = `tessera sensitivity ${folder}`;
       await writeFileAtomic(
         path,
         sensitivityReport({ model: folder, command, data: subject.data, recoverySteps, blockSize, ...result }),
       );
-      terminal.result({ ...result, report: path }, [
-        ...tableOf(result, densities),
+      terminal.printResult({ ...result, report: path }, [
+        ...formatTable(result, densities),
         "",
         `Rows: ${join(out, "rows.jsonl")}`,
         `Report: ${path}`,
@@ -95,8 +97,8 @@ export const sensitivityCommand: CommandDefinition<SensitivityOptions> = {
   },
 };
 
-/** Layers downwards, densities across: the loss that each cell adds, and its accuracy. */
-const tableOf = ({ dense, cells, left }: SweepResult, densities: readonly number[]): string[] => {
+/** Makes a table with a row for each layer and a column for each density: the added loss and the accuracy. */
+const formatTable = ({ dense, cells, left }: SweepResult, densities: readonly number[]): string[] => {
   const layers = [...new Set(cells.map(({ layer }) => layer))];
   const cellOf = (layer: string, density: number): SensitivityRow | undefined =>
     cells.find((cell) => cell.layer === layer && cell.density === density);
@@ -119,7 +121,7 @@ const tableOf = ({ dense, cells, left }: SweepResult, densities: readonly number
   return [
     `dense: loss ${dense.loss.toFixed(4)}${accuracy}; below, the loss added by each layer alone at each density`,
     "",
-    ...textTable(columns, layers),
+    ...formatTextTable(columns, layers),
     ...left.map(({ layer, reason }) => `left dense: ${layer}: ${reason}`),
   ];
 };

@@ -1,9 +1,19 @@
 import { Argument, Option } from "commander";
-import { names, pattern, positiveNumber, share, wholeNumber } from "../terminal/parse-argument.ts";
+import {
+  parseNames,
+  parsePattern,
+  parsePositiveNumber,
+  parseShare,
+  parseWholeNumber,
+} from "../terminal/parse-argument.ts";
 import { finetuning, patching } from "../training/recipes.ts";
 
+/** An option that takes a whole number of at least `min`. */
+export const createCountOption = (flags: string, text: string, value: number, min = 1): Option =>
+  new Option(flags, text).argParser(parseWholeNumber(min)).default(value);
+
 /** The folder of a model. */
-export const modelArgument = (): Argument =>
+export const createModelArgument = (): Argument =>
   new Argument("<model>", "folder of a model that tessera or transformers saved");
 
 /** Where labelled texts come from: WordNet's glosses, or two files. */
@@ -14,16 +24,16 @@ export interface LabelledTextOptions {
   labelsPerClass?: number;
 }
 
-export const testOption = (): Option => new Option("--test <file>", "texts to test on, label<TAB>text a line");
+export const createTestOption = (): Option => new Option("--test <file>", "texts to test on, label<TAB>text a line");
 
-export const labelledTextOptions = (): Option[] => [
+export const createLabelledTextOptions = (): Option[] => [
   new Option("--train <file>", "texts to learn from, label<TAB>text a line (default: WordNet's glosses)"),
-  testOption(),
-  new Option("--classes <names>", "labels with commas between; for glosses noun supersenses").argParser(names),
+  createTestOption(),
+  new Option("--classes <names>", "labels with commas between; for glosses noun supersenses").argParser(parseNames),
   new Option(
     "--labels-per-class <n>",
     "learn from so many texts of each class (default: all; of glosses 50)",
-  ).argParser(wholeNumber(1)),
+  ).argParser(parseWholeNumber(1)),
 ];
 
 /** How long and how fast a classifier is fine-tuned. */
@@ -34,11 +44,11 @@ export interface FinetuneOptions {
   length: number;
 }
 
-export const finetuneOptions = (): Option[] => [
-  new Option("--steps <n>", "steps of fine-tuning").argParser(wholeNumber(1)).default(finetuning.steps),
-  new Option("--lr <rate>", "largest learning rate").argParser(positiveNumber).default(finetuning.lr),
-  new Option("--batch-size <n>", "texts a step").argParser(wholeNumber(1)).default(finetuning.batchSize),
-  new Option("--length <n>", "most tokens of a text").argParser(wholeNumber(3)).default(finetuning.length),
+export const createFinetuneOptions = (): Option[] => [
+  new Option("--steps <n>", "steps of fine-tuning").argParser(parseWholeNumber(1)).default(finetuning.steps),
+  new Option("--lr <rate>", "largest learning rate").argParser(parsePositiveNumber).default(finetuning.lr),
+  new Option("--batch-size <n>", "texts a step").argParser(parseWholeNumber(1)).default(finetuning.batchSize),
+  new Option("--length <n>", "most tokens of a text").argParser(parseWholeNumber(3)).default(finetuning.length),
 ];
 
 /** Which layers become sparse, and how. */
@@ -49,22 +59,22 @@ export interface PatchOptions {
   criterion: "magnitude" | "random";
 }
 
-export const patchOptions = (): Option[] => [
+export const createPatchOptions = (): Option[] => [
   new Option(
     "--pattern <regex>",
     "full name of the layers to patch; may be repeated (default: the three of the README)",
-  ).argParser((text: string, before: RegExp[] | undefined) => [...(before ?? []), pattern(text)]),
-  new Option("--density <d>", "share of the blocks to keep").argParser(share).default(patching.density),
-  blockSizeOption(),
-  criterionOption(),
+  ).argParser((text: string, before: RegExp[] | undefined) => [...(before ?? []), parsePattern(text)]),
+  new Option("--density <d>", "share of the blocks to keep").argParser(parseShare).default(patching.density),
+  createBlockSizeOption(),
+  createCriterionOption(),
 ];
 
-export const criterionOption = (): Option =>
+export const createCriterionOption = (): Option =>
   new Option("--criterion <name>", "which blocks stay").choices(["magnitude", "random"]).default("magnitude");
 
-export const blockSizeOption = (): Option =>
+export const createBlockSizeOption = (): Option =>
   new Option("--block-size <n>", "rows and columns of a block: 4, 8, … 64")
-    .argParser(wholeNumber(4))
+    .argParser(parseWholeNumber(4))
     .default(patching.blockSize);
 
-export const freshOption = (): Option => new Option("--fresh", "remove what is in --out, and start over");
+export const createFreshOption = (): Option => new Option("--fresh", "remove what is in --out, and start over");

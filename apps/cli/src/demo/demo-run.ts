@@ -2,9 +2,9 @@ import type { GlossTask, WordNetGloss } from "@tessera/models/data";
 import { makeGlossTask, preTrainingTexts } from "@tessera/models/data";
 import type { ByteLevelBpeTokenizer } from "@tessera/models/tokenizers";
 import { loadTokenizer } from "@tessera/models";
-import { glossSource, type GlossSource } from "../data/classification-data.ts";
+import { createGlossSource, type GlossSource } from "../data/classification-data.ts";
 import { readWordNet } from "../data/wordnet-folder.ts";
-import type { FilledMask } from "../report/demo-report.ts";
+import type { FilledMask } from "../report/render-demo-report.ts";
 import type { RunState } from "../run-folder/run-state.ts";
 import { Interrupted } from "../terminal/command-error.ts";
 import { formatDuration } from "../terminal/format.ts";
@@ -14,7 +14,7 @@ import type { Supervision } from "../training/train-model.ts";
 export const CLASSIFIERS = ["scratch", "dense", "sparse"] as const;
 export type ClassifierName = (typeof CLASSIFIERS)[number];
 
-/** What people read them as. */
+/** Their names in tables and reports. */
 export const classifierTitles: Readonly<Record<ClassifierName, string>> = {
   scratch: "from scratch",
   dense: "pre-trained",
@@ -28,7 +28,7 @@ export interface ClassifierResult {
   parameters: number;
   /** Of the saved weights. */
   bytes: number;
-  /** Of the file of the weights: what a run that was killed and resumed must end with too. */
+  /** Of the file of the weights. A run that was killed and resumed ends with the same. */
   sha256: string;
 }
 
@@ -38,7 +38,7 @@ export interface SpeedResult {
   forwardSeconds: number;
 }
 
-/** What each phase leaves in the state of the run; the rest is in files beside it. */
+/** What each phase writes into the state of the run. Models and logs are files beside it. */
 export interface DemoPhases {
   data: { glosses: number; texts: number; train: number; test: number };
   tokenizer: { vocabSize: number };
@@ -54,7 +54,7 @@ export interface DemoPhases {
   report: { path: string };
 }
 
-/** What a demo is made with. */
+/** The options of a demo. */
 export interface DemoSettings {
   seed: number;
   tokens: number;
@@ -62,10 +62,10 @@ export interface DemoSettings {
   device: string;
 }
 
-/** The tick in front of what is done. */
+/** Marks a phase that is done. */
 const TICK = "✓";
 
-/** One demo in its folder: what was done, and what several phases need, read when it is first asked for. */
+/** One demo in its folder: the phases that are done, and data that several phases need, read on first use. */
 export class DemoRun {
   readonly split: GlossSource;
   private glossesRead: Promise<WordNetGloss[]> | undefined;
@@ -77,7 +77,7 @@ export class DemoRun {
     readonly supervision: Supervision,
     readonly labelsPerClass: number,
   ) {
-    this.split = glossSource(settings.seed);
+    this.split = createGlossSource(settings.seed);
   }
 
   /** The path of something in the folder of the demo. */
@@ -95,36 +95,39 @@ export class DemoRun {
     return this.path("training", name);
   }
 
-  /** What a phase that is done left. */
+  /** The result of a phase that is done. */
   result<Name extends keyof DemoPhases>(name: Name): DemoPhases[Name] {
     return this.state.get(name)!;
   }
 
-  glosses(): Promise<WordNetGloss[]> {
+  /** Every gloss of WordNet, read once. */
+  readGlosses(): Promise<WordNetGloss[]> {
     return (this.glossesRead ??= readWordNet());
   }
 
-  async task(): Promise<GlossTask> {
+  /** The labelled texts to learn from and to test on. */
+  async makeTask(): Promise<GlossTask> {
     const { seed, classes } = this.split;
-    return makeGlossTask(await this.glosses(), { seed, classes, labelsPerClass: this.labelsPerClass });
+    return makeGlossTask(await this.readGlosses(), { seed, classes, labelsPerClass: this.labelsPerClass });
   }
 
-  /** What may be read before the test. */
-  async corpus(): Promise<string[]> {
-    return preTrainingTexts(await this.glosses(), (await this.task()).test);
+  /** Texts to pre-train on: none of them is tested on. */
+  async readCorpus(): Promise<string[]> {
+    return preTrainingTexts(await this.readGlosses(), (await this.makeTask()).test);
   }
 
-  tokenizer(): Promise<ByteLevelBpeTokenizer> {
+  /** The tokenizer of this run, loaded once. */
+  loadTokenizer(): Promise<ByteLevelBpeTokenizer> {
     return (this.tokenizerRead ??= loadTokenizer(this.path("tokenizer")));
   }
 
   /**
-   * Does a phase, unless it is done. What it leaves must be on the disk when `work` is through.
+   * Runs a phase unless it is done. All that it writes must be on the disk when `work` returns.
    *
    * @param describe one line for the terminal
    * @throws {Interrupted} before it begins, when the demo was stopped
    */
-  async phase<Name extends keyof DemoPhases>(
+  async runPhase<Name extends keyof DemoPhases>(
     name: Name,
     title: string,
     work: () => Promise<DemoPhases[Name]>,
@@ -134,7 +137,7 @@ export class DemoRun {
     const { green, dim } = terminal.color;
     const done = this.state.get(name);
     if (done) {
-      terminal.line(dim(`${TICK} ${title.padEnd(20)} ${describe(done)}`));
+      terminal.printLine(dim(`${TICK} ${title.padEnd(20)} ${describe(done)}`));
       return;
     }
     if (stop.aborted) throw new Interrupted(`stopped before ${title}, and saved`);
@@ -142,6 +145,6 @@ export class DemoRun {
     const result = await work();
     await this.state.complete(name, result);
     const seconds = formatDuration((performance.now() - begun) / 1000);
-    terminal.line(`${green(TICK)} ${title.padEnd(20)} ${describe(result)}  ${dim(seconds)}`);
+    terminal.printLine(`${green(TICK)} ${title.padEnd(20)} ${describe(result)}  ${dim(seconds)}`);
   }
 }

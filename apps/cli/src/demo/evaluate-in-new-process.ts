@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { CommandError, Interrupted } from "../terminal/command-error.ts";
 import type { Supervision } from "../training/train-model.ts";
 
-/** What a process writes, once it has ended well. */
-const outputOf = (args: readonly string[], stop: AbortSignal): Promise<string> =>
+/** Runs a process and resolves to its output. Rejects unless it ends with 0. */
+const captureOutput = (args: readonly string[], stop: AbortSignal): Promise<string> =>
   new Promise((done, failed) => {
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], signal: stop });
     let [output, errors] = ["", ""];
@@ -34,7 +34,7 @@ export const evaluateInNewProcess = async (
   { stop }: Supervision,
 ): Promise<{ accuracy: number; loss: number }> => {
   const self = [...process.execArgv, process.argv[1]!];
-  const output = await outputOf([...self, "evaluate", folder, "--json", "--device", device], stop);
+  const output = await captureOutput([...self, "evaluate", folder, "--json", "--device", device], stop);
   const { accuracy, loss } = JSON.parse(output) as { accuracy: number; loss: number };
   if (accuracy !== expected.accuracy || loss !== expected.loss) {
     throw new CommandError(

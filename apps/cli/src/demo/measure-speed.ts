@@ -6,15 +6,16 @@ import { AdamW, clipGradNorm } from "@tessera/nn";
 import { dispose, keep, scope } from "@tessera/tensor";
 import type { SpeedResult } from "./demo-run.ts";
 
-const ROUNDS = 9;
-/** Rounds before the first that counts: engines compile what they see often. */
-const WARM_UP = 2;
+const TIMED_ROUNDS = 9;
+/** Rounds before the first timed one, in which the engine compiles its hot code. */
+const WARM_UP_ROUNDS = 2;
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+const findMedian = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 /**
- * Times a training step and a forward pass of some models on the same batch. They take turns, so that a machine that gets slower
- * or faster meanwhile is so for all of them. The models are changed: give copies.
+ * Times a training step and a forward pass of some models on the same batch. The models take turns, so that a change in the
+ * machine's speed affects all of them. It trains the models: pass copies.
  */
 export const measureSpeed = async <Name extends string>(
   models: Readonly<Record<Name, RobertaForSequenceClassification>>,
@@ -44,7 +45,7 @@ export const measureSpeed = async <Name extends string>(
     return (performance.now() - begun) / 1000;
   };
   try {
-    for (let round = -WARM_UP; round < ROUNDS; round++) {
+    for (let round = -WARM_UP_ROUNDS; round < TIMED_ROUNDS; round++) {
       for (const { step, forward, steps, forwards } of contenders) {
         const [stepSeconds, forwardSeconds] = [await time(step), await time(forward)];
         if (round < 0) continue;
@@ -59,7 +60,7 @@ export const measureSpeed = async <Name extends string>(
   const results = Object.fromEntries(
     contenders.map(({ name, steps, forwards }) => [
       name,
-      { stepSeconds: median(steps), forwardSeconds: median(forwards) },
+      { stepSeconds: findMedian(steps), forwardSeconds: findMedian(forwards) },
     ]),
   ) as Record<Name, SpeedResult>;
   const [texts, length] = batch.shape;

@@ -1,19 +1,20 @@
 import { availableParallelism, cpus, platform } from "node:os";
 import { writeFileAtomic } from "../run-folder/write-file-atomic.ts";
-import { demoReport, type Contender } from "../report/demo-report.ts";
+import { renderDemoReport, type Contender } from "../report/render-demo-report.ts";
+import { isInstalled } from "../terminal/start-command.ts";
 import { loadClassifier } from "../training/model-folder.ts";
-import { mosaicsOf } from "../training/patch-model.ts";
+import { readMosaics } from "../training/patch-model.ts";
 import { architecture, patching } from "../training/recipes.ts";
 import { readLosses } from "../training/train-model.ts";
 import { CLASSIFIERS, classifierTitles, type DemoRun } from "./demo-run.ts";
 
-/** What the numbers were measured on. */
-export const machine = (): string => {
+/** Describes the machine of the measurements. */
+export const describeMachine = (): string => {
   const model = cpus()[0]?.model.trim() ?? "an unknown processor";
   return `${availableParallelism()} cores of ${model}, ${platform()}, Node ${process.versions.node}`;
 };
 
-const contenders = async (demo: DemoRun): Promise<Contender[]> => {
+const readContenders = async (demo: DemoRun): Promise<Contender[]> => {
   const speeds = demo.result("speed");
   const models = CLASSIFIERS.map(async (name): Promise<Contender> => {
     const { accuracy, parameters, bytes } = demo.result(name);
@@ -23,18 +24,18 @@ const contenders = async (demo: DemoRun): Promise<Contender[]> => {
   return [{ name: "naive Bayes", accuracy: demo.result("baseline").accuracy }, ...(await Promise.all(models))];
 };
 
-/** Writes `report.html` from what the phases left, and gives its path. */
+/** Writes `report.html` from the results of the phases, and resolves to its path. */
 export const writeDemoReport = async (demo: DemoRun): Promise<string> => {
-  const { labels } = await demo.task();
+  const { labels } = await demo.makeTask();
   const { texts, train, test } = demo.result("data");
   const { steps, tokens, parameters, heldOutLoss } = demo.result("pretraining");
   const { dense, sparse } = demo.result("patching");
   const { batch, length } = demo.result("speed");
   const { model } = await loadClassifier(demo.modelPath("sparse"));
   try {
-    const text = demoReport({
-      command: "npm start",
-      machine: machine(),
+    const text = renderDemoReport({
+      command: isInstalled ? "npx tessera demo" : "npm start",
+      machine: describeMachine(),
       seed: demo.settings.seed,
       corpus: { texts, tokens, vocabSize: demo.result("tokenizer").vocabSize },
       task: { labels, labelsPerClass: demo.labelsPerClass, trainTexts: train, testTexts: test },
@@ -47,9 +48,9 @@ export const writeDemoReport = async (demo: DemoRun): Promise<string> => {
         denseParameters: dense,
         sparseParameters: sparse,
       },
-      contenders: await contenders(demo),
+      contenders: await readContenders(demo),
       timing: { batch, length },
-      layers: (await mosaicsOf(model)).map((layer) => ({ ...layer, name: shortName(layer.name) })),
+      layers: (await readMosaics(model)).map((layer) => ({ ...layer, name: shortenName(layer.name) })),
       fills: demo.result("masks").fills,
       reload: { accuracy: demo.result("reload").accuracy, name: "sparse" },
     });
@@ -61,6 +62,6 @@ export const writeDemoReport = async (demo: DemoRun): Promise<string> => {
   }
 };
 
-/** `roberta.encoder.layer.0.output.dense` as `layer 0 output`. */
-const shortName = (name: string): string =>
+/** Shortens `roberta.encoder.layer.0.output.dense` to `layer 0 output`. */
+const shortenName = (name: string): string =>
   name.replace(/^roberta\.encoder\.layer\.(\d+)\./, "layer $1 ").replace(/\.dense$/, "");

@@ -1,4 +1,9 @@
-/** Text that is HTML already: `html` leaves it as it is. */
+/**
+ * A piece of HTML. `html` inserts it unchanged, where any other text is escaped.
+ *
+ * @example
+ * new Markup("<br>").toString(); // "<br>"
+ */
 export class Markup {
   constructor(private readonly text: string) {}
 
@@ -7,7 +12,8 @@ export class Markup {
   }
 }
 
-type Value = Markup | string | number | readonly Value[];
+/** What `html` can insert: markup as it is, text and numbers escaped, lists joined. */
+export type MarkupValue = Markup | string | number | readonly MarkupValue[];
 
 const entities: Readonly<Record<string, string>> = {
   "&": "&amp;",
@@ -17,20 +23,25 @@ const entities: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** Text for HTML: nothing in it is a tag or ends an attribute. */
+/**
+ * Escapes text for HTML: the result holds no tag and does not end an attribute.
+ *
+ * @example
+ * escapeHtml("a < b"); // "a &lt; b"
+ */
 export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (char) => entities[char]!);
 
-const show = (value: Value): string => {
+const renderValue = (value: MarkupValue): string => {
   if (value instanceof Markup) return value.toString();
-  if (typeof value === "object") return value.map(show).join("");
+  if (typeof value === "object") return value.map(renderValue).join("");
   return escapeHtml(String(value));
 };
 
 /**
- * HTML from a template: what is put in is escaped, unless it is markup itself. Lists are joined.
+ * Makes markup from a template literal. Inserted text is escaped, inserted markup is kept, lists are joined.
  *
  * @example
  * html`<li>${"a < b"}</li>`.toString(); // "<li>a &lt; b</li>"
  */
-export const html = (strings: TemplateStringsArray, ...values: Value[]): Markup =>
-  new Markup(strings.map((string, i) => (i === 0 ? string : show(values[i - 1]!) + string)).join(""));
+export const html = (strings: TemplateStringsArray, ...values: MarkupValue[]): Markup =>
+  new Markup(strings.map((string, i) => (i === 0 ? string : renderValue(values[i - 1]!) + string)).join(""));

@@ -2,7 +2,7 @@ import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 import { Markup } from "./markup.ts";
 
-/** Draws a plot without a browser. Its text is in `currentColor` and its colours in the page's variables. */
+/** Draws a plot as SVG without a browser. Text has the colour `currentColor`; other colours are CSS variables of the page. */
 export const renderPlot = (options: Plot.PlotOptions, label: string): Markup => {
   const { document } = parseHTML("<!doctype html><html><body></body></html>");
   const svg = Plot.plot({ ...options, document: document, ariaLabel: label });

@@ -1,12 +1,12 @@
 import { parseHTML } from "linkedom";
 import { expect, test } from "vitest";
-import { accuracyChart } from "./accuracy-chart.ts";
-import { blockMosaic, type MosaicData } from "./block-mosaic.ts";
-import { heatMap } from "./heat-map.ts";
-import { lossChart, smooth, thinOut } from "./loss-chart.ts";
+import { renderAccuracyChart } from "./render-accuracy-chart.ts";
+import { renderBlockMosaic, type BlockMosaicData } from "./render-block-mosaic.ts";
+import { renderHeatMap } from "./render-heat-map.ts";
+import { renderLossChart, smooth, thinOut } from "./render-loss-chart.ts";
 import { html, type Markup } from "./markup.ts";
-import { page } from "./page.ts";
-import { table } from "./table.ts";
+import { renderPage } from "./render-page.ts";
+import { renderTable } from "./render-table.ts";
 
 const parse = (markup: Markup): Document =>
   parseHTML(`<!doctype html><html><body>${markup.toString()}</body></html>`).document;
@@ -23,7 +23,7 @@ test("html escapes what is put in, and joins lists of markup", () => {
 
 test("a table has a row for each row, numbers on the right, and one in bold", () => {
   const document = parse(
-    table(
+    renderTable(
       [
         { title: "name", value: (row: { name: string; n: number }) => row.name },
         { title: "n", value: (row) => String(row.n), numeric: true },
@@ -58,7 +58,7 @@ test("the trend at a step is the mean of the steps up to it", () => {
 test("a loss chart draws two lines a series, in its colour, and names them", () => {
   const points = Array.from({ length: 50 }, (_, i) => ({ step: i, loss: 50 - i }));
   const document = parse(
-    lossChart(
+    renderLossChart(
       [
         { name: "dense", points },
         { name: "sparse", points },
@@ -74,12 +74,12 @@ test("a loss chart draws two lines a series, in its colour, and names them", () 
 
 test("a loss that is not finite does not break the chart", () => {
   const points = [1, NaN, 3, Infinity].map((loss, step) => ({ step, loss }));
-  expect(lossChart([{ name: "run", points }], { title: "Loss" }).toString()).not.toMatch(/NaN|Infinity/);
+  expect(renderLossChart([{ name: "run", points }], { title: "Loss" }).toString()).not.toMatch(/NaN|Infinity/);
 });
 
 test("an accuracy chart has a bar and a figure for each", () => {
   const document = parse(
-    accuracyChart(
+    renderAccuracyChart(
       [
         { name: "naive Bayes", accuracy: 0.682 },
         { name: "ours", accuracy: 0.341, series: 1 },
@@ -96,7 +96,7 @@ test("an accuracy chart has a bar and a figure for each", () => {
 });
 
 /** 2 × 3 blocks: the first row has columns 0 and 2, the second column 1. */
-const small: MosaicData = {
+const small: BlockMosaicData = {
   name: "layer",
   shape: [8, 12],
   blockSize: 4,
@@ -106,20 +106,20 @@ const small: MosaicData = {
 };
 
 /** Where the tiles are, in the order of their shades. */
-const tilesOf = (data: MosaicData): string[] =>
-  Array.from(parse(blockMosaic(data)).querySelectorAll("path"), (path) =>
+const tilesOf = (data: BlockMosaicData): string[] =>
+  Array.from(parse(renderBlockMosaic(data)).querySelectorAll("path"), (path) =>
     Array.from(path.getAttribute("d")!.matchAll(/M(\d+ \d+)h/g), ([, at]) => at!).join(","),
   );
 
 test("a mosaic has a tile for each block, at its column and row, paler for smaller norms", () => {
   expect(tilesOf(small)).toEqual(["2 0", "1 1", "0 0"]);
-  expect(texts(parse(blockMosaic(small)), "title")).toEqual(["layer: 3 of 6 blocks of 4 × 4"]);
+  expect(texts(parse(renderBlockMosaic(small)), "title")).toEqual(["layer: 3 of 6 blocks of 4 × 4"]);
 });
 
 test("a mosaic with more rows than columns lies on its side", () => {
   const tall = { ...small, shape: [12, 8] as const, crowIndices: [0, 1, 1, 2], colIndices: [1, 0], norms: [1, 2] };
   expect(tilesOf(tall)).toEqual(["0 1", "2 0"]);
-  expect(blockMosaic(tall).toString()).toContain("12 × 8, outputs across");
+  expect(renderBlockMosaic(tall).toString()).toContain("12 × 8, outputs across");
 });
 
 test("a mosaic without blocks is an empty picture", () => {
@@ -130,7 +130,7 @@ test("a heat map has a cell and its value for each pair, densities falling to th
   const cells = ["first", "second"].flatMap((layer, l) =>
     [0.1, 0.5].map((density) => ({ layer, density, value: l + density })),
   );
-  const document = parse(heatMap(cells, { title: "Heat", format: (value) => value.toFixed(2) }));
+  const document = parse(renderHeatMap(cells, { title: "Heat", format: (value) => value.toFixed(2) }));
   const rects = Array.from(document.querySelectorAll('svg [aria-label="cell"] rect'));
   expect(rects).toHaveLength(4);
   const x = (i: number): number => Number(rects[i]!.getAttribute("x"));
@@ -141,7 +141,7 @@ test("a heat map has a cell and its value for each pair, densities falling to th
 });
 
 test("a page stands alone: no address, no script, light and dark", () => {
-  const text = page("Title", html`<p>body</p>`);
+  const text = renderPage("Title", html`<p>body</p>`);
   expect(text).toMatch(/^<!doctype html>/);
   expect(text).toContain("prefers-color-scheme:dark");
   expect(text).not.toMatch(/<script|<link|src=|url\(|@import/);

@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { CommandError } from "../terminal/command-error.ts";
 
 /**
- * A socket's address for a folder. The process that listens there owns the folder; unlike a file with a process id, the
- * claim ends with the process however it ends.
+ * The address of a folder's lock socket. The process that listens there owns the folder. Unlike a file with a process id, the
+ * lock ends with the process, however it ends.
  */
-const addressOf = async (folder: string): Promise<string> => {
+const findSocketAddress = async (folder: string): Promise<string> => {
   const name = `tessera-${createHash("sha256")
     .update(await realpath(folder))
     .digest("hex")
@@ -24,7 +24,7 @@ const listen = (address: string): Promise<Server> =>
     server.listen(address, () => done(server.unref()));
   });
 
-const answers = (address: string): Promise<boolean> =>
+const isListening = (address: string): Promise<boolean> =>
   new Promise((done) => {
     const socket = connect(address);
     socket.once("connect", () => done(true));
@@ -33,14 +33,14 @@ const answers = (address: string): Promise<boolean> =>
   });
 
 /**
- * Claims a folder for this process, so that no second run writes into it.
+ * Locks a folder for this process, so that no second run writes into it.
  *
  * @throws {CommandError} if another process has it
- * @returns gives the folder back
+ * @returns a function that unlocks the folder
  */
 export const lockFolder = async (folder: string): Promise<() => void> => {
   await mkdir(folder, { recursive: true });
-  const address = await addressOf(folder);
+  const address = await findSocketAddress(folder);
   for (let attempt = 0; ; attempt++) {
     try {
       const server = await listen(address);
@@ -48,12 +48,12 @@ export const lockFolder = async (folder: string): Promise<() => void> => {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
     }
-    if (attempt > 0 || (await answers(address))) {
+    if (attempt > 0 || (await isListening(address))) {
       throw new CommandError(
         `${folder}: expected a folder that no one writes to, got one in use; wait or name another --out`,
       );
     }
-    // Nobody answers: its process was killed, and only the name is left.
+    // Nobody answers: the owner was killed, and only the file of its socket is left.
     await rm(address, { force: true });
   }
 };

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { CommandError } from "../terminal/command-error.ts";
 import { writeFileAtomic } from "./write-file-atomic.ts";
 
-/** What changes the numbers of a run: a run may only be gone on with under the same. */
+/** The settings that decide a run's numbers. A run is resumed only under equal settings. */
 export type RunSettings = Readonly<Record<string, string | number | boolean>>;
 
 interface StateFile {
@@ -19,7 +19,7 @@ const parseState = (path: string, text: string): StateFile => {
     const state = JSON.parse(text) as Partial<StateFile> | null;
     if (state?.version === 1 && state.settings && state.phases) return state as StateFile;
   } catch {
-    // The message below says it.
+    // Reported below, as any other file that is not a state.
   }
   throw new CommandError(`${path}: expected the state of a run, got something else; start over with --fresh`);
 };
@@ -33,7 +33,7 @@ const readState = async (path: string): Promise<StateFile | undefined> => {
   }
 };
 
-/** Removes a run, and nothing that is not one: `--fresh --out ~` must not empty a home. */
+/** Removes a run. It refuses any other folder: `--fresh --out ~` must not delete a home directory. */
 const removeRun = async (folder: string): Promise<void> => {
   let entries: string[];
   try {
@@ -48,28 +48,28 @@ const removeRun = async (folder: string): Promise<void> => {
   await rm(folder, { recursive: true, force: true });
 };
 
-const show = (settings: RunSettings, names: readonly string[]): string =>
+const formatSettings = (settings: RunSettings, names: readonly string[]): string =>
   names.map((name) => `${name} ${settings[name] ?? "unset"}`).join(", ");
 
 /**
- * Which phases of a run are done, and what came of them, in `state.json` of its folder. A phase is entered when all it
- * leaves behind is on the disk, so a run that was killed goes on at the first phase that is not there.
+ * The phases of a run that are done and their results, kept in `state.json` of its folder. A phase is recorded once all its
+ * files are on the disk, so a run that was killed resumes at the first phase that is not recorded.
  *
- * `Phases` has the result of each phase by its name; results are plain data.
+ * `Phases` maps the name of each phase to its result, which is plain data.
  */
 export class RunState<Phases extends object> {
   private constructor(
     readonly folder: string,
     private readonly state: StateFile,
-    /** Whether it was begun before. */
+    /** Whether the folder had this run already. */
     readonly isResumed: boolean,
   ) {}
 
   /**
-   * Reads the state of a folder, or begins one there.
+   * Reads the state of a run folder, or starts a new one there.
    *
-   * @param options.fresh removes what is there
-   * @param options.mustBeNew refuses to go on with what is there
+   * @param options.fresh removes the run that is there
+   * @param options.mustBeNew refuses a folder that has a run
    * @throws {CommandError} if the folder holds a run with other settings, or is not a run and should be removed
    */
   static async open<Phases extends object>(
@@ -89,7 +89,7 @@ export class RunState<Phases extends object> {
       const other = names.filter((name) => found.settings[name] !== settings[name]);
       if (other.length > 0) {
         throw new CommandError(
-          `${folder}: expected a run with ${show(settings, other)}, got one with ${show(found.settings, other)}; ` +
+          `${folder}: expected a run with ${formatSettings(settings, other)}, got one with ${formatSettings(found.settings, other)}; ` +
             `start over with --fresh, or name another --out`,
         );
       }
@@ -104,12 +104,12 @@ export class RunState<Phases extends object> {
     return join(this.folder, ...parts);
   }
 
-  /** What came of a phase; undefined while it is not done. */
+  /** The result of a phase; undefined until it is done. */
   get<Name extends keyof Phases & string>(phase: Name): Phases[Name] | undefined {
     return this.state.phases[phase] as Phases[Name] | undefined;
   }
 
-  /** Enters a phase as done. */
+  /** Records a phase as done. */
   async complete<Name extends keyof Phases & string>(phase: Name, result: Phases[Name]): Promise<void> {
     this.state.phases[phase] = result;
     await this.write();

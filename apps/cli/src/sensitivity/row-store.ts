@@ -1,10 +1,10 @@
 import { openFolder, type FileStore } from "@tessera/models";
 
-/** What a cell was measured under: equal conditions and places make equal rows. */
+/** The conditions of a measurement. Equal conditions, layer and density give equal rows. */
 export interface Conditions {
   /** Hash of the model's weights. */
   model: string;
-  /** What it was evaluated on, in words. */
+  /** The evaluation data, in words. */
   data: string;
   blockSize: number;
   criterion: string;
@@ -13,7 +13,7 @@ export interface Conditions {
   device: string;
 }
 
-/** The model with one layer sparse; or, with an empty layer and density 1, as it is. */
+/** The measurement of the model with one layer sparse. An empty layer and density 1 stand for the unchanged model. */
 export interface SensitivityRow extends Conditions {
   layer: string;
   density: number;
@@ -26,19 +26,19 @@ export interface SensitivityRow extends Conditions {
 
 const FILE = "rows.jsonl";
 
-const parse = (line: string): SensitivityRow[] => {
+const parseRow = (line: string): SensitivityRow[] => {
   try {
     return [JSON.parse(line) as SensitivityRow];
   } catch {
-    // The process died while it wrote this line: the cell is measured again.
+    // A line that was cut short by a kill: its cell is measured again.
     return [];
   }
 };
 
-const isUnder = (conditions: Conditions, row: SensitivityRow): boolean =>
+const matchesConditions = (conditions: Conditions, row: SensitivityRow): boolean =>
   (Object.keys(conditions) as (keyof Conditions)[]).every((name) => row[name] === conditions[name]);
 
-/** Rows that were measured, in `rows.jsonl` of a folder: one JSON object a line, added as they come. */
+/** The measured rows of a sweep, kept in `rows.jsonl` of a folder: one JSON object a line, appended as it is measured. */
 export class RowStore {
   private constructor(
     private readonly folder: FileStore,
@@ -49,7 +49,7 @@ export class RowStore {
     const folder = await openFolder(path);
     const text = (await folder.exists(FILE)) ? new TextDecoder().decode(await folder.read(FILE)) : "";
     const lines = text.split("\n").filter((line) => line !== "");
-    const rows = lines.flatMap(parse);
+    const rows = lines.flatMap(parseRow);
     if (rows.length < lines.length || (text !== "" && !text.endsWith("\n"))) {
       const whole = rows.map((row) => `${JSON.stringify(row)}\n`).join("");
       await folder.write(new Map([[FILE, new TextEncoder().encode(whole)]]));
@@ -57,14 +57,18 @@ export class RowStore {
     return new RowStore(folder, rows);
   }
 
-  /** The row of a place under some conditions, if it was measured. */
+  /** The row of a layer and density under some conditions, if it was measured. */
   find(conditions: Conditions, layer: string, density: number): SensitivityRow | undefined {
-    return this.rows.find((row) => row.layer === layer && row.density === density && isUnder(conditions, row));
+    return this.rows.find(
+      (row) => row.layer === layer && row.density === density && matchesConditions(conditions, row),
+    );
   }
 
-  /** A row of the same layer and the same blocks under another density that was asked for. */
-  findEqual(conditions: Conditions, layer: string, realised: number): SensitivityRow | undefined {
-    return this.rows.find((row) => row.layer === layer && row.realised === realised && isUnder(conditions, row));
+  /** A row of the same layer and the same blocks, measured for another requested density. */
+  findSameLayout(conditions: Conditions, layer: string, realised: number): SensitivityRow | undefined {
+    return this.rows.find(
+      (row) => row.layer === layer && row.realised === realised && matchesConditions(conditions, row),
+    );
   }
 
   async add(row: SensitivityRow): Promise<void> {

@@ -1,7 +1,4 @@
-/**
- * A command cannot do what was asked, and says so in one line. The message reads `op: what was expected, what came; what
- * to do`.
- */
+/** A command failed for a reason that the user can act on. The message is one line: `op: what was expected, what came; what to do`. */
 export class CommandError extends Error {
   override name = "CommandError";
 }
@@ -11,7 +8,7 @@ export class UsageError extends CommandError {
   override name = "UsageError";
 }
 
-/** Ctrl-C came, and everything worth keeping is written. */
+/** The user stopped the command, and its state is saved. */
 export class Interrupted extends CommandError {
   override name = "Interrupted";
 }

@@ -1,7 +1,7 @@
-/** What the process tells its caller. */
+/** Exit codes of the command line. */
 export const exitCode = {
   ok: 0,
-  /** The work could not be done. */
+  /** The command failed. */
   failure: 1,
   /** The command line is wrong: nothing was begun. */
   usage: 2,

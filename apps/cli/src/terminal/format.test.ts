@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { formatBytes, formatCount, formatDuration, formatMilliseconds, formatPercent } from "./format.ts";
-import { textTable } from "./text-table.ts";
+import { formatTextTable } from "./format-text-table.ts";
 
 test.each([
   [0, "0.0 s"],
@@ -37,7 +37,7 @@ test("a text table aligns numbers to the right and has no trailing spaces", () =
     { name: "naive Bayes", n: 68.2 },
     { name: "ours", n: 7 },
   ];
-  const lines = textTable(
+  const lines = formatTextTable(
     [
       { title: "n", value: (row: (typeof rows)[number]) => String(row.n), numeric: true },
       { title: "name", value: (row) => row.name },

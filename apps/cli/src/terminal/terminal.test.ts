@@ -17,7 +17,7 @@ afterEach(() => {
 
 test("without a terminal, progress is a plain line now and then", () => {
   const { stream, text } = pipe();
-  const bar = new Terminal({}, stream).progress("training", 100);
+  const bar = new Terminal({}, stream).startProgress("training", 100);
   for (let step = 1; step <= 100; step++) {
     vi.advanceTimersByTime(300);
     bar.update(step, `loss ${step}`);
@@ -31,14 +31,14 @@ test("without a terminal, progress is a plain line now and then", () => {
 
 test("what is quickly done has no progress at all", () => {
   const { stream, text } = pipe();
-  const bar = new Terminal({}, stream).progress("training", 10);
+  const bar = new Terminal({}, stream).startProgress("training", 10);
   for (let step = 1; step <= 10; step++) bar.update(step);
   expect(text()).toBe("");
 });
 
 test("work that was begun before goes on from there", () => {
   const { stream, text } = pipe();
-  const bar = new Terminal({}, stream).progress("training", 100);
+  const bar = new Terminal({}, stream).startProgress("training", 100);
   vi.advanceTimersByTime(3000);
   bar.update(71);
   expect(text()).toContain(" 71 %");
@@ -48,9 +48,9 @@ test("quiet leaves the result alone, and json makes it one line", () => {
   const speak = (options: object): string => {
     const { stream, text } = pipe();
     const terminal = new Terminal(options, stream);
-    terminal.line("narration");
-    terminal.progress("training", 1).update(1);
-    terminal.result({ accuracy: 0.5 }, ["accuracy 50 %", "saved"]);
+    terminal.printLine("narration");
+    terminal.startProgress("training", 1).update(1);
+    terminal.printResult({ accuracy: 0.5 }, ["accuracy 50 %", "saved"]);
     return text();
   };
   expect(speak({})).toBe("narration\naccuracy 50 %\nsaved\n");

@@ -18,26 +18,26 @@ const wantsColor = (stream: NodeJS.WriteStream): boolean => {
   return stream.isTTY === true && TERM !== "dumb";
 };
 
-/** How far a piece of work is. */
+/** The display of how far a piece of work is. */
 export interface Progress {
   /** @param detail what else is worth knowing now, such as the loss */
   update(value: number, detail?: string): void;
-  /** Ends it with a line that stays. */
+  /** Removes the display. */
   stop(): void;
 }
 
-const silent: Progress = { update: () => {}, stop: () => {} };
+const silentProgress: Progress = { update: () => {}, stop: () => {} };
 
-/** A line for each tenth is enough for a log. */
-const LINES = 10;
-/** Milliseconds between two lines, at least. */
-const PAUSE = 2000;
-/** Columns of a title, so that bars stand below each other. */
-const TITLE = 22;
+/** Progress lines in a log: one for each tenth. */
+const MAX_LINES = 10;
+/** Between two progress lines. */
+const MIN_PAUSE_MILLISECONDS = 2000;
+/** Width of a title, so that bars are aligned. */
+const TITLE_COLUMNS = 22;
 
 /**
- * What a command says. Narration and progress are for people: `--quiet` and `--json` leave them out. The result is for
- * whoever called, and comes in any case.
+ * Prints what a command reports. Narration and progress are for people: `--quiet` and `--json` leave them out. The result is
+ * always printed.
  */
 export class Terminal {
   readonly color: Colors;
@@ -53,30 +53,25 @@ export class Terminal {
     this.color = pc.createColors(wantsColor(out));
   }
 
-  /** A line of narration. */
-  line(text = ""): void {
+  /** Prints a line of narration. */
+  printLine(text = ""): void {
     if (this.narrates) this.out.write(`${text}\n`);
   }
 
-  /** The title of a part of the work. */
-  heading(text: string): void {
-    this.line(`\n${this.color.bold(text)}`);
-  }
-
-  /** What the command was called for: `value` with `--json`, else `lines`. */
-  result(value: object, lines: readonly string[]): void {
+  /** Prints the result of the command: `value` as JSON with `--json`, else `lines`. */
+  printResult(value: object, lines: readonly string[]): void {
     this.out.write(this.json ? `${JSON.stringify(value)}\n` : lines.map((line) => `${line}\n`).join(""));
   }
 
-  /** A bar in a terminal, plain lines elsewhere. Nothing is shown before the first update. */
-  progress(title: string, total: number): Progress {
-    if (!this.narrates) return silent;
-    return this.out.isTTY ? this.bar(title, total) : this.lines(title, total);
+  /** Shows a bar in a terminal, plain lines elsewhere, and nothing before the first update. */
+  startProgress(title: string, total: number): Progress {
+    if (!this.narrates) return silentProgress;
+    return this.out.isTTY ? this.startBar(title, total) : this.startLines(title, total);
   }
 
-  private bar(title: string, total: number): Progress {
+  private startBar(title: string, total: number): Progress {
     const bar = new SingleBar({
-      format: `  ${title.padEnd(TITLE)} ${this.color.cyan("{bar}")} {percentage} %  {detail}`,
+      format: `  ${title.padEnd(TITLE_COLUMNS)} ${this.color.cyan("{bar}")} {percentage} %  {detail}`,
       barCompleteChar: "■",
       barIncompleteChar: "·",
       barsize: 24,
@@ -98,18 +93,18 @@ export class Terminal {
     };
   }
 
-  private lines(title: string, total: number): Progress {
+  private startLines(title: string, total: number): Progress {
     let shown = 0;
     let since = performance.now();
     return {
       update: (value, detail = "") => {
-        const tenth = Math.floor((LINES * value) / total);
-        // What is quickly done needs no lines at all.
-        if (tenth <= shown || performance.now() - since < PAUSE) return;
+        const tenth = Math.floor((MAX_LINES * value) / total);
+        // Work that is done quickly needs no lines.
+        if (tenth <= shown || performance.now() - since < MIN_PAUSE_MILLISECONDS) return;
         shown = tenth;
         since = performance.now();
         const percent = `${Math.floor((100 * value) / total)} %`.padStart(5);
-        this.line(`  ${title.padEnd(TITLE)} ${percent}  ${detail}`.trimEnd());
+        this.printLine(`  ${title.padEnd(TITLE_COLUMNS)} ${percent}  ${detail}`.trimEnd());
       },
       stop: () => {},
     };

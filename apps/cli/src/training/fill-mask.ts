@@ -2,9 +2,9 @@ import type { RobertaForMaskedLM } from "@tessera/models/roberta";
 import type { ByteLevelBpeTokenizer } from "@tessera/models/tokenizers";
 import { scope, select, softmax, tensor } from "@tessera/tensor";
 import { CommandError } from "../terminal/command-error.ts";
-import { longestText } from "./model-folder.ts";
+import { maxTextLength } from "./model-folder.ts";
 
-/** A token for the place of a mask. */
+/** A token in the place of a mask. */
 export interface Fill {
   token: string;
   /** The whole text with the token in it. */
@@ -13,7 +13,7 @@ export interface Fill {
 }
 
 /**
- * The likeliest tokens for the one mask in a text.
+ * Finds the likeliest tokens for the one mask in a text, most likely first.
  *
  * @throws {CommandError} if the text has no mask, or several
  */
@@ -23,7 +23,7 @@ export const fillMask = async (
   text: string,
   top: number,
 ): Promise<Fill[]> => {
-  const { ids } = tokenizer.encode(text, { maxLength: longestText(model.config) });
+  const { ids } = tokenizer.encode(text, { maxLength: maxTextLength(model.config) });
   const masks = ids.flatMap((id, at) => (id === tokenizer.maskTokenId ? [at] : []));
   const at = masks[0];
   if (at === undefined || masks.length > 1) {

@@ -11,7 +11,7 @@ import {
 import { Interrupted } from "../terminal/command-error.ts";
 import { trainModel, type Supervision } from "./train-model.ts";
 
-/** Texts as ids, their ends cut off where they are too long. */
+/** Encodes texts as ids. Texts of more than `maxLength` tokens are cut off. */
 export const encodeExamples = (
   examples: readonly LabelledText[],
   tokenizer: ByteLevelBpeTokenizer,
@@ -24,11 +24,11 @@ export interface ClassifierTraining extends Supervision {
   lr: number;
   batchSize: number;
   seed: number;
-  /** Where the training is kept; without it a stop loses it. */
+  /** Where checkpoints are kept. Without it a stopped training is lost. */
   folder?: string;
 }
 
-/** Fine-tunes a classifier in place, or goes on where that was interrupted. */
+/** Fine-tunes a classifier in place, or resumes an interrupted fine-tuning. */
 export const finetuneClassifier = (
   model: RobertaForSequenceClassification,
   examples: readonly EncodedExample[],
@@ -39,13 +39,13 @@ export const finetuneClassifier = (
   return trainModel({ ...training, model, batches: classificationBatches({ examples, sampler, collator }) });
 };
 
-/** Texts of like length share a batch, so that little is padding. */
+/** Texts of a batch of an evaluation. */
 const EVALUATION_BATCH = 64;
 
 /**
- * Loss and accuracy on labelled texts.
+ * Computes loss and accuracy on labelled texts.
  *
- * @throws {Interrupted} when it was stopped
+ * @throws {Interrupted} when it is stopped
  */
 export const evaluateClassifier = async (
   model: RobertaForSequenceClassification,
@@ -53,8 +53,9 @@ export const evaluateClassifier = async (
   { title, terminal, stop }: Supervision & { title: string },
 ): Promise<ClassificationMetrics> => {
   const collator = new ClassificationCollator({ padTokenId: model.config.padTokenId });
+  // Texts of similar length share a batch, so that batches have little padding.
   const sorted = examples.toSorted((a, b) => a.ids.length - b.ids.length);
-  const bar = terminal.progress(title, examples.length);
+  const bar = terminal.startProgress(title, examples.length);
   function* supervised(): ReturnType<typeof classificationEpoch> {
     let done = 0;
     for (const batch of classificationEpoch({ examples: sorted, collator, batchSize: EVALUATION_BATCH })) {

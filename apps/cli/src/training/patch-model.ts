@@ -1,6 +1,6 @@
 import type { Module } from "@tessera/nn";
 import { BlockSparseLinear, BlockSparseModelPatcher, type PatchPlan } from "@tessera/sparse";
-import type { MosaicData } from "../report/block-mosaic.ts";
+import type { BlockMosaicData } from "../report/render-block-mosaic.ts";
 
 export interface PatchSettings {
   patterns: readonly RegExp[];
@@ -10,14 +10,14 @@ export interface PatchSettings {
   seed?: number;
 }
 
-/** A patcher for some patterns of one density. */
+/** Makes a patcher for some patterns of one density. */
 export const createPatcher = ({ patterns, ...options }: PatchSettings): BlockSparseModelPatcher => {
   const patcher = new BlockSparseModelPatcher();
   for (const pattern of patterns) patcher.addPattern(pattern, options);
   return patcher;
 };
 
-/** A plan by weights that are judged on the host, wherever the model is. */
+/** Makes a plan for a model on any device. Plans read the weights, so a model on another device is moved to `cpu` and back. */
 export const planOnHost = async (model: Module, patcher: BlockSparseModelPatcher): Promise<PatchPlan> => {
   const { device } = model.parameters()[0]!;
   if (device.readSync) return patcher.plan(model);
@@ -35,16 +35,16 @@ export const patchInPlace = async (model: Module, settings: PatchSettings): Prom
   patcher.patchModel(model, await planOnHost(model, patcher));
 };
 
-/** The sparse layers of a model, by name. */
-export const sparseLayers = (model: Module): [name: string, layer: BlockSparseLinear][] =>
+/** Finds the sparse layers of a model, with their names. */
+export const findSparseLayers = (model: Module): [name: string, layer: BlockSparseLinear][] =>
   [...model.namedModules()].flatMap(([name, module]) =>
     module instanceof BlockSparseLinear ? [[name, module] as [string, BlockSparseLinear]] : [],
   );
 
-/** The blocks of each sparse layer, for a picture. */
-export const mosaicsOf = async (model: Module): Promise<MosaicData[]> =>
+/** Reads the blocks of each sparse layer for `renderBlockMosaic`. */
+export const readMosaics = async (model: Module): Promise<BlockMosaicData[]> =>
   Promise.all(
-    sparseLayers(model).map(async ([name, { layout, shape, values }]) => {
+    findSparseLayers(model).map(async ([name, { layout, shape, values }]) => {
       const { blockSize, crowIndices, colIndices, blocks } = layout;
       const numbers = await values.data();
       const size = blockSize * blockSize;

@@ -9,10 +9,10 @@ import {
   type TrainingResult,
 } from "@tessera/models/training";
 import { manualSeed } from "@tessera/tensor";
-import { architecture, initializerRange, pretraining } from "./recipes.ts";
+import { architecture, computeInitializerRange, pretraining } from "./recipes.ts";
 import { trainModel, type Supervision } from "./train-model.ts";
 
-/** Which corpus, model and budget. */
+/** The model and the budget of a pre-training. */
 export interface PretrainOptions {
   tokens: number;
   layers: number;
@@ -24,19 +24,19 @@ export interface PretrainOptions {
   maskProbability: number;
 }
 
-export const pretrainDefaults = (tokens: number): PretrainOptions => ({ tokens, ...architecture, ...pretraining });
+export const createPretrainOptions = (tokens: number): PretrainOptions => ({ tokens, ...architecture, ...pretraining });
 
-/** A corpus in blocks: to learn from, and to be tested on. */
+/** A corpus in blocks of tokens: some to train on, some to test on. */
 export interface PackedCorpus {
   train: TokenBlocks;
   heldOut: TokenBlocks;
 }
 
 const HELD_OUT_EVERY = 100;
-/** Enough blocks for a mean that says something. */
-const MOST_HELD_OUT = 256;
+/** So many blocks are enough for a stable mean. */
+const MAX_HELD_OUT = 256;
 
-const pick = ({ ids, count, length }: TokenBlocks, keeps: (block: number) => boolean): TokenBlocks => {
+const pickBlocks = ({ ids, count, length }: TokenBlocks, keeps: (block: number) => boolean): TokenBlocks => {
   const kept = Array.from({ length: count }, (_, block) => block).filter(keeps);
   const out = new Int32Array(kept.length * length);
   kept.forEach((block, i) => out.set(ids.subarray(block * length, (block + 1) * length), i * length));
@@ -44,10 +44,10 @@ const pick = ({ ids, count, length }: TokenBlocks, keeps: (block: number) => boo
 };
 
 /**
- * Tokenises a corpus and packs it into blocks. Every hundredth is held out; a corpus of fewer blocks has none to spare and is
- * tested on what it learns from.
+ * Tokenises a corpus and packs it into blocks. Every hundredth block is held out, up to 256 of them. A corpus of fewer than a
+ * hundred blocks is tested on its training blocks.
  *
- * @param heldOut `"all"` tests on every block: for a model that learns from none of them
+ * @param heldOut `"all"` holds out every block, for a model that is not trained on them
  */
 export const packCorpus = (
   texts: readonly string[],
@@ -59,15 +59,15 @@ export const packCorpus = (
   const encoded = texts.map((text) => tokenizer.encodeToIds(text));
   const blocks = packTokenBlocks(encoded, { length, bosTokenId, eosTokenId });
   if (heldOut === "all" || blocks.count < HELD_OUT_EVERY) return { train: blocks, heldOut: blocks };
-  const isHeldOut = (block: number): boolean => block % HELD_OUT_EVERY === 0 && block < HELD_OUT_EVERY * MOST_HELD_OUT;
-  return { train: pick(blocks, (block) => !isHeldOut(block)), heldOut: pick(blocks, isHeldOut) };
+  const isHeldOut = (block: number): boolean => block % HELD_OUT_EVERY === 0 && block < HELD_OUT_EVERY * MAX_HELD_OUT;
+  return { train: pickBlocks(blocks, (block) => !isHeldOut(block)), heldOut: pickBlocks(blocks, isHeldOut) };
 };
 
-/** Steps that read `tokens` tokens, rounded up. */
-export const stepsFor = ({ tokens, batchSize, length }: PretrainOptions): number =>
+/** Counts the steps that read `tokens` tokens, rounded up. */
+export const countSteps = ({ tokens, batchSize, length }: PretrainOptions): number =>
   Math.ceil(tokens / (batchSize * length));
 
-const collatorFor = (tokenizer: ByteLevelBpeTokenizer, maskProbability: number): MlmCollator =>
+const createCollator = (tokenizer: ByteLevelBpeTokenizer, maskProbability: number): MlmCollator =>
   new MlmCollator({
     maskTokenId: tokenizer.maskTokenId,
     padTokenId: tokenizer.padTokenId,
@@ -76,7 +76,7 @@ const collatorFor = (tokenizer: ByteLevelBpeTokenizer, maskProbability: number):
     maskProbability,
   });
 
-/** A RoBERTa with new weights, which follow from the seed alone. It has no dropout: so short a training never overfits. */
+/** Makes a RoBERTa whose weights depend on the seed alone. It has no dropout, because so short a training does not overfit. */
 export const createMaskedLM = (
   { layers, hidden, heads, length }: Pick<PretrainOptions, "layers" | "hidden" | "heads" | "length">,
   vocabSize: number,
@@ -93,7 +93,7 @@ export const createMaskedLM = (
       // Positions count from padTokenId + 1 = 2.
       maxPositionEmbeddings: length + 2,
       typeVocabSize: 1,
-      initializerRange: initializerRange(hidden),
+      initializerRange: computeInitializerRange(hidden),
       hiddenDropoutProb: 0,
       attentionProbsDropoutProb: 0,
       layerNormEps: 1e-5,
@@ -108,11 +108,11 @@ export interface MaskedLMTraining extends Supervision {
   batchSize: number;
   maskProbability: number;
   seed: number;
-  /** Where the training is kept; without it a stop loses it. */
+  /** Where checkpoints are kept. Without it a stopped training is lost. */
   folder?: string;
 }
 
-/** Trains a masked language model in place, or goes on where that was interrupted. */
+/** Trains a masked language model in place, or resumes an interrupted training. */
 export const trainMaskedLM = (
   model: RobertaForMaskedLM,
   blocks: TokenBlocks,
@@ -125,11 +125,11 @@ export const trainMaskedLM = (
     seed,
     dropLast: true,
   });
-  const collator = collatorFor(tokenizer, maskProbability);
+  const collator = createCollator(tokenizer, maskProbability);
   return trainModel({ ...training, model, batches: maskedLMBatches({ blocks, sampler, collator, seed }) });
 };
 
-/** Loss of a masked language model on blocks, with masks that the seed decides. */
+/** Computes the loss of a masked language model on blocks. The seed decides the masks. */
 export const evaluateOnBlocks = (
   model: RobertaForMaskedLM,
   blocks: TokenBlocks,
@@ -138,10 +138,10 @@ export const evaluateOnBlocks = (
 ): Promise<MaskedLMMetrics> =>
   evaluateMaskedLM(
     model,
-    maskedLMEpoch({ blocks, collator: collatorFor(tokenizer, maskProbability), batchSize: 32, seed }),
+    maskedLMEpoch({ blocks, collator: createCollator(tokenizer, maskProbability), batchSize: 32, seed }),
   );
 
-/** Pre-trains a new model, or goes on where that was interrupted. The caller disposes of it. */
+/** Pre-trains a new model, or resumes an interrupted pre-training. The caller disposes of the model. */
 export const pretrainModel = async (
   corpus: PackedCorpus,
   tokenizer: ByteLevelBpeTokenizer,
@@ -150,7 +150,7 @@ export const pretrainModel = async (
 ): Promise<{ model: RobertaForMaskedLM; steps: number; seconds: number; heldOut: MaskedLMMetrics }> => {
   const { batchSize, lr, maskProbability } = options;
   const model = createMaskedLM(options, tokenizer.vocabSize, seed);
-  const steps = stepsFor(options);
+  const steps = countSteps(options);
   try {
     const training = { ...supervision, title: "pre-training", steps, lr, batchSize, maskProbability, seed, folder };
     const { seconds } = await trainMaskedLM(model, corpus.train, tokenizer, training);

@@ -8,13 +8,13 @@ import {
   type TrainableModel,
   type TrainingResult,
 } from "@tessera/models/training";
-import type { LossPoint } from "../report/loss-chart.ts";
+import type { LossPoint } from "../report/render-loss-chart.ts";
 import { Interrupted } from "../terminal/command-error.ts";
 import { formatCount, formatDuration } from "../terminal/format.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { optimization } from "./recipes.ts";
 
-/** What a training tells, and how it is told to stop. */
+/** Where a training reports its progress, and the signal that stops it. */
 export interface Supervision {
   terminal: Terminal;
   stop: AbortSignal;
@@ -26,20 +26,20 @@ export interface TrainModelOptions<Inputs> extends Supervision {
   batches: BatchSource<Inputs>;
   steps: number;
   lr: number;
-  /** Where checkpoint and log are kept; a training that was begun there goes on. Without it nothing is kept. */
+  /** Where checkpoint and log are kept. A training that is there is resumed. Without it nothing is kept. */
   folder?: string;
 }
 
-/** Losing more work than this to a kill would be a pity; saving takes a tenth of a second. */
+/** Between two checkpoints: a kill loses at most this much work. Saving takes about a tenth of a second. */
 const SAVE_SECONDS = 10;
-/** Points of a loss curve: more cannot be seen. */
-const LOG_POINTS = 300;
+/** A loss curve shows no more points than this. */
+const MAX_LOG_POINTS = 300;
 
 /**
- * Trains by the recipe of the demo, going on from the checkpoint in `folder` if there is one. However often it is interrupted,
- * the weights at the end are the same.
+ * Trains by the recipe of the demo, and resumes from the checkpoint in `folder` if there is one. Interruptions do not change the
+ * final weights.
  *
- * @throws {Interrupted} when it was stopped; everything is saved
+ * @throws {Interrupted} when it is stopped; everything is saved
  */
 export const trainModel = async <Inputs>({
   title,
@@ -53,7 +53,7 @@ export const trainModel = async <Inputs>({
 }: TrainModelOptions<Inputs>): Promise<TrainingResult> => {
   const { betas, weightDecay, warmup, maxGradNorm } = optimization;
   const optimizer = new AdamW(weightDecayGroups(model, { weightDecay }), { lr, betas });
-  const bar = terminal.progress(title, steps);
+  const bar = terminal.startProgress(title, steps);
   try {
     const trainer = new Trainer<Inputs>({
       model,
@@ -63,13 +63,13 @@ export const trainModel = async <Inputs>({
       steps,
       maxGradNorm,
       ...(folder === undefined ? {} : { folder, saveSeconds: SAVE_SECONDS }),
-      loggingSteps: Math.max(1, Math.floor(steps / LOG_POINTS)),
+      loggingSteps: Math.max(1, Math.floor(steps / MAX_LOG_POINTS)),
       onProgress: ({ step, loss, tokensPerSecond, etaSeconds }) =>
         bar.update(
           step,
           `loss ${loss.toFixed(3)}  ${formatCount(tokensPerSecond)} tokens/s  ${formatDuration(etaSeconds)} left`,
         ),
-      onWarning: (message) => terminal.line(terminal.color.yellow(message)),
+      onWarning: (message) => terminal.printLine(terminal.color.yellow(message)),
     });
     const result = await trainer.train({ resume: true, signal: stop });
     if (result.status === "stopped") {
@@ -82,7 +82,7 @@ export const trainModel = async <Inputs>({
   }
 };
 
-/** The losses that a training wrote down. */
+/** Reads the losses from the log of a training. */
 export const readLosses = async (folder: string): Promise<LossPoint[]> => {
   const entries = await new TrainingLog(await openFolder(folder)).entries();
   return entries.flatMap(({ event, step, loss }) =>

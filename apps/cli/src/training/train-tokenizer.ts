@@ -4,13 +4,13 @@ import { Interrupted } from "../terminal/command-error.ts";
 import { formatCount } from "../terminal/format.ts";
 import type { Supervision } from "./train-model.ts";
 
-/** Learns a vocabulary of byte-level BPE. */
+/** Trains a byte-level BPE tokenizer. @throws {Interrupted} when it is stopped */
 export const trainTokenizer = async (
   texts: readonly string[],
   vocabSize: number,
   { terminal, stop }: Supervision,
 ): Promise<ByteLevelBpeTokenizer> => {
-  const bar = terminal.progress("tokenizer", vocabSize);
+  const bar = terminal.startProgress("tokenizer", vocabSize);
   try {
     const model = await trainBpeAsync(texts, {
       vocabSize,
@@ -26,7 +26,7 @@ export const trainTokenizer = async (
   }
 };
 
-/** Writes the files of a tokenizer: all or none. */
+/** Writes the files of a tokenizer: all of them or none. */
 export const saveTokenizer = async (tokenizer: ByteLevelBpeTokenizer, folder: string): Promise<void> => {
   const encoder = new TextEncoder();
   const files = Object.entries(tokenizer.toFiles()).map(([name, text]) => [name, encoder.encode(text)] as const);

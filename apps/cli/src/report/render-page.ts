@@ -1,6 +1,6 @@
 import { html, Markup } from "./markup.ts";
 
-/** Everything in one file, nothing from the network; light or dark as the reader's system is. */
+/** The style of every report, light or dark as the reader's system is. It loads nothing from the network. */
 const style = new Markup(`
 :root{color-scheme:light dark;--paper:#fbfaf7;--card:#fff;--ink:#1c2430;--faint:#667085;--line:#e4e2dc;
 --blue:#2563c9;--orange:#c2570c;--green:#11795a;--violet:#7a4fc4;--grey:#98a0ac;--good:#11795a;--bad:#b42318}
@@ -42,8 +42,13 @@ pre{background:var(--card);border:1px solid var(--line);border-radius:10px;paddi
 footer{margin-top:48px;padding-top:16px;border-top:1px solid var(--line)}
 `);
 
-/** A whole page that needs no other file. */
-export const page = (title: string, body: Markup): string =>
+/**
+ * Makes a complete HTML document that needs no other file and no script.
+ *
+ * @example
+ * renderPage("Losses", html`<h1>Losses</h1>`); // "<!doctype html>…"
+ */
+export const renderPage = (title: string, body: Markup): string =>
   `<!doctype html>\n${html`<html lang="en">
     <head>
       <meta charset="utf-8" />
@@ -58,8 +63,19 @@ export const page = (title: string, body: Markup): string =>
     </body>
   </html>`.toString()}\n`;
 
-/** Figures in large type, with what they are below. */
-export const tiles = (entries: readonly { value: string; label: string }[]): Markup =>
+/** A number to show in large type, and what it counts. */
+export interface Tile {
+  value: string;
+  label: string;
+}
+
+/**
+ * Shows numbers in large type, each with its label below.
+ *
+ * @example
+ * renderTiles([{ value: "71.6 %", label: "accuracy" }]);
+ */
+export const renderTiles = (entries: readonly Tile[]): Markup =>
   html`<div class="tiles">
     ${entries.map(({ value, label }) => html`<div class="tile"><b>${value}</b><span>${label}</span></div>`)}
   </div>`;

@@ -6,15 +6,15 @@ import { formatCount, formatPercent } from "../terminal/format.ts";
 import { fillMask } from "../training/fill-mask.ts";
 import { encodeExamples, evaluateClassifier, finetuneClassifier } from "../training/finetune-classifier.ts";
 import {
-  adaptToLabels,
+  loadWithNewHead,
   loadClassifier,
   loadMaskedLM,
-  newClassifier,
+  createClassifier,
   saveModel,
   WEIGHTS_FILE,
 } from "../training/model-folder.ts";
-import { patchInPlace, sparseLayers } from "../training/patch-model.ts";
-import { packCorpus, pretrainDefaults, pretrainModel } from "../training/pretrain-model.ts";
+import { patchInPlace, findSparseLayers } from "../training/patch-model.ts";
+import { packCorpus, createPretrainOptions, pretrainModel } from "../training/pretrain-model.ts";
 import { architecture, finetuning, patching } from "../training/recipes.ts";
 import { saveTokenizer, trainTokenizer } from "../training/train-tokenizer.ts";
 import { evaluateInNewProcess } from "./evaluate-in-new-process.ts";
@@ -29,71 +29,71 @@ const MASKED_TEXTS = [
   "of or relating to the <mask>",
 ];
 
-/** All phases in their order; those that are done are passed over. */
+/** Runs all phases in order and skips those that are done. */
 export const runDemo = async (demo: DemoRun): Promise<void> => {
-  await data(demo);
-  await tokenizer(demo);
-  await baseline(demo);
-  await pretraining(demo);
-  await patchedModel(demo);
-  for (const name of CLASSIFIERS) await classifier(demo, name);
-  await reload(demo);
-  await speed(demo);
-  await masks(demo);
-  await report(demo);
+  await readData(demo);
+  await learnTokenizer(demo);
+  await measureBaseline(demo);
+  await pretrain(demo);
+  await patchPretrained(demo);
+  for (const name of CLASSIFIERS) await trainClassifier(demo, name);
+  await reloadSparse(demo);
+  await measureSpeeds(demo);
+  await fillMasks(demo);
+  await writeReport(demo);
 };
 
-const data = (demo: DemoRun): Promise<void> =>
-  demo.phase(
+const readData = (demo: DemoRun): Promise<void> =>
+  demo.runPhase(
     "data",
     "data",
     async () => {
-      const [glosses, task, corpus] = await Promise.all([demo.glosses(), demo.task(), demo.corpus()]);
+      const [glosses, task, corpus] = await Promise.all([demo.readGlosses(), demo.makeTask(), demo.readCorpus()]);
       return { glosses: glosses.length, texts: corpus.length, train: task.train.length, test: task.test.length };
     },
     ({ texts, train, test }) =>
       `WordNet: ${formatCount(texts)} texts to read, ${formatCount(train)} labelled ones, ${formatCount(test)} to test on`,
   );
 
-const tokenizer = (demo: DemoRun): Promise<void> =>
-  demo.phase(
+const learnTokenizer = (demo: DemoRun): Promise<void> =>
+  demo.runPhase(
     "tokenizer",
     "tokenizer",
     async () => {
-      const trained = await trainTokenizer(await demo.corpus(), architecture.vocabSize, demo.supervision);
+      const trained = await trainTokenizer(await demo.readCorpus(), architecture.vocabSize, demo.supervision);
       await saveTokenizer(trained, demo.path("tokenizer"));
       return { vocabSize: trained.vocabSize };
     },
     ({ vocabSize }) => `byte-level BPE with ${formatCount(vocabSize)} tokens`,
   );
 
-const baseline = (demo: DemoRun): Promise<void> =>
-  demo.phase(
+const measureBaseline = (demo: DemoRun): Promise<void> =>
+  demo.runPhase(
     "baseline",
     "naive Bayes",
     async () => {
-      const { train, test } = await demo.task();
+      const { train, test } = await demo.makeTask();
       return { accuracy: new NaiveBayes().fit(train).accuracy(test) };
     },
     ({ accuracy }) => `${formatPercent(accuracy)} right: the baseline`,
   );
 
-const pretraining = (demo: DemoRun): Promise<void> =>
-  demo.phase(
+const pretrain = (demo: DemoRun): Promise<void> =>
+  demo.runPhase(
     "pretraining",
     "pre-training",
     async () => {
       const { seed, tokens } = demo.settings;
-      const options = pretrainDefaults(tokens);
-      const words = await demo.tokenizer();
-      const corpus = packCorpus(await demo.corpus(), words, options.length);
+      const options = createPretrainOptions(tokens);
+      const words = await demo.loadTokenizer();
+      const corpus = packCorpus(await demo.readCorpus(), words, options.length);
       const { model, steps, heldOut } = await pretrainModel(corpus, words, options, {
         ...demo.supervision,
         seed,
         folder: demo.trainingPath("pretraining"),
       });
       try {
-        const sha256 = await save(demo, "pretrained", model);
+        const sha256 = await saveAndHash(demo, "pretrained", model);
         const read = steps * options.batchSize * options.length;
         return { steps, tokens: read, parameters: model.numParameters(), heldOutLoss: heldOut.loss, sha256 };
       } finally {
@@ -104,8 +104,8 @@ const pretraining = (demo: DemoRun): Promise<void> =>
       `${formatCount(tokens)} tokens in ${formatCount(steps)} steps, loss ${heldOutLoss.toFixed(3)} on held-out texts`,
   );
 
-const patchedModel = (demo: DemoRun): Promise<void> =>
-  demo.phase(
+const patchPretrained = (demo: DemoRun): Promise<void> =>
+  demo.runPhase(
     "patching",
     "patching",
     async () => {
@@ -113,8 +113,8 @@ const patchedModel = (demo: DemoRun): Promise<void> =>
       try {
         const dense = model.numParameters();
         await patchInPlace(model, patching);
-        await save(demo, "patched", model);
-        const { density, length } = sparseLayers(model).reduce(
+        await saveAndHash(demo, "patched", model);
+        const { density, length } = findSparseLayers(model).reduce(
           (all, [, layer]) => ({ density: all.density + layer.density, length: all.length + 1 }),
           { density: 0, length: 0 },
         );
@@ -128,19 +128,19 @@ const patchedModel = (demo: DemoRun): Promise<void> =>
   );
 
 /** Fine-tunes, evaluates and saves one classifier. */
-const classifier = (demo: DemoRun, name: ClassifierName): Promise<void> =>
-  demo.phase(
+const trainClassifier = (demo: DemoRun, name: ClassifierName): Promise<void> =>
+  demo.runPhase(
     name,
     classifierTitles[name],
     async (): Promise<ClassifierResult> => {
       const { seed, finetuneSteps } = demo.settings;
-      const [task, words] = await Promise.all([demo.task(), demo.tokenizer()]);
-      // The head's first weights are the same for all three.
+      const [task, words] = await Promise.all([demo.makeTask(), demo.loadTokenizer()]);
+      // All three classifiers get the same initial weights in the head.
       manualSeed(seed);
       const model =
         name === "scratch"
-          ? await newClassifier(demo.modelPath("pretrained"), task.labels)
-          : await adaptToLabels(demo.modelPath(name === "dense" ? "pretrained" : "patched"), task.labels);
+          ? await createClassifier(demo.modelPath("pretrained"), task.labels)
+          : await loadWithNewHead(demo.modelPath(name === "dense" ? "pretrained" : "patched"), task.labels);
       try {
         const { lr, batchSize, length } = finetuning;
         const title = classifierTitles[name];
@@ -155,7 +155,7 @@ const classifier = (demo: DemoRun, name: ClassifierName): Promise<void> =>
         });
         const test = encodeExamples(task.test, words, length);
         const { accuracy, loss } = await evaluateClassifier(model, test, { ...demo.supervision, title: "evaluating" });
-        const sha256 = await save(demo, name, model);
+        const sha256 = await saveAndHash(demo, name, model);
         const { size } = await stat(demo.path("models", name, WEIGHTS_FILE));
         return { accuracy, loss, parameters: model.numParameters(), bytes: size, sha256 };
       } finally {
@@ -165,32 +165,36 @@ const classifier = (demo: DemoRun, name: ClassifierName): Promise<void> =>
     ({ accuracy }) => `fine-tuned with ${demo.labelsPerClass} labels a class: ${formatPercent(accuracy)} right`,
   );
 
-/** Saves a model with its tokenizer and WordNet's licence, and gives the hash of its weights. */
-const save = async (
+/** Saves a model with its tokenizer and WordNet's licence, and resolves to the hash of its weights. */
+const saveAndHash = async (
   demo: DemoRun,
   name: Parameters<DemoRun["modelPath"]>[0],
   model: Parameters<typeof saveModel>[0],
 ): Promise<string> => {
   const folder = demo.modelPath(name);
-  await saveModel(model, await demo.tokenizer(), folder, { source: demo.split, length: finetuning.length });
+  await saveModel(model, await demo.loadTokenizer(), folder, { source: demo.split, length: finetuning.length });
   return hashFile(demo.path("models", name, WEIGHTS_FILE));
 };
 
-const reload = (demo: DemoRun): Promise<void> =>
-  demo.phase(
+const reloadSparse = (demo: DemoRun): Promise<void> =>
+  demo.runPhase(
     "reload",
     "new process",
     () => evaluateInNewProcess(demo.modelPath("sparse"), demo.result("sparse"), demo.settings.device, demo.supervision),
     ({ accuracy }) => `reads the sparse model back: ${formatPercent(accuracy, 2)}, the same to the digit`,
   );
 
-const speed = (demo: DemoRun): Promise<void> =>
-  demo.phase(
+const measureSpeeds = (demo: DemoRun): Promise<void> =>
+  demo.runPhase(
     "speed",
     "speed",
     async () => {
-      const { test } = await demo.task();
-      const examples = encodeExamples(test.slice(0, finetuning.batchSize), await demo.tokenizer(), finetuning.length);
+      const { test } = await demo.makeTask();
+      const examples = encodeExamples(
+        test.slice(0, finetuning.batchSize),
+        await demo.loadTokenizer(),
+        finetuning.length,
+      );
       const loaded = await Promise.all(
         CLASSIFIERS.map(async (name) => [name, (await loadClassifier(demo.modelPath(name))).model] as const),
       );
@@ -207,11 +211,11 @@ const speed = (demo: DemoRun): Promise<void> =>
       `a training step takes ${(1000 * dense.stepSeconds).toFixed(1)} ms dense and ${(1000 * sparse.stepSeconds).toFixed(1)} ms sparse`,
   );
 
-const showGuesses = (guesses: readonly { token: string; probability: number }[]): string =>
+const formatGuesses = (guesses: readonly { token: string; probability: number }[]): string =>
   guesses.map(({ token, probability }) => `${token.trim()} ${formatPercent(probability, 0)}`).join(", ");
 
-const masks = (demo: DemoRun): Promise<void> =>
-  demo.phase(
+const fillMasks = (demo: DemoRun): Promise<void> =>
+  demo.runPhase(
     "masks",
     "filling masks",
     async () => {
@@ -219,7 +223,7 @@ const masks = (demo: DemoRun): Promise<void> =>
       try {
         const fills = [];
         for (const text of MASKED_TEXTS)
-          fills.push({ text, fills: await fillMask(model, await demo.tokenizer(), text, 3) });
+          fills.push({ text, fills: await fillMask(model, await demo.loadTokenizer(), text, 3) });
         return { fills };
       } finally {
         model.dispose();
@@ -228,12 +232,12 @@ const masks = (demo: DemoRun): Promise<void> =>
     ({ fills }) =>
       fills
         .slice(0, 1)
-        .map(({ text, fills: guesses }) => `${text}: ${showGuesses(guesses)}`)
+        .map(({ text, fills: guesses }) => `${text}: ${formatGuesses(guesses)}`)
         .join(),
   );
 
-const report = (demo: DemoRun): Promise<void> =>
-  demo.phase(
+const writeReport = (demo: DemoRun): Promise<void> =>
+  demo.runPhase(
     "report",
     "report",
     async () => ({ path: await writeDemoReport(demo) }),

@@ -4,8 +4,9 @@ import { ArgumentError, DeviceError, openDevice, setDefaultDevice, setThreads, t
 import { Command, type OptionValues } from "commander";
 import type { CommandDefinition, Context } from "./commands/command-definition.ts";
 import { Interrupted, UsageError } from "./terminal/command-error.ts";
-import { wholeNumber } from "./terminal/parse-argument.ts";
-import { stopSignal } from "./terminal/stop-signal.ts";
+import { parseWholeNumber } from "./terminal/parse-argument.ts";
+import { listenForStop } from "./terminal/listen-for-stop.ts";
+import { startCommand } from "./terminal/start-command.ts";
 import { Terminal } from "./terminal/terminal.ts";
 
 interface GlobalOptions {
@@ -21,12 +22,12 @@ interface GlobalOptions {
 /** `auto` is a hardware GPU where there is one, else the cpu. */
 const DEVICES = ["cpu", "reference", "webgpu", "auto"] as const;
 
-const { version } = createRequire(import.meta.url)("@tessera/models/package.json") as { version: string };
+const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
 
 const addGlobalOptions = (program: Command): Command =>
   program
-    .option("--seed <n>", "seed of everything random", wholeNumber(0), 0)
-    .option("--threads <n>", "threads of the cpu device (default: as many as the machine runs)", wholeNumber(1))
+    .option("--seed <n>", "seed of everything random", parseWholeNumber(0), 0)
+    .option("--threads <n>", "threads of the cpu device (default: as many as the machine runs)", parseWholeNumber(1))
     .option("--device <name>", `where tensors live: ${DEVICES.join(", ")}`, "cpu")
     .option("--out <dir>", "where results go (default: runs/<command>)")
     .option("--resume", "go on with what is in --out")
@@ -41,8 +42,8 @@ const useThreads = (count: number): void => {
   }
 };
 
-/** The device of a name, open. */
-const openNamed = async (name: string): Promise<Backend> => {
+/** Opens the device of a name. */
+const openNamedDevice = async (name: string): Promise<Backend> => {
   const known = DEVICES.find((device) => device === name);
   if (!known) throw new UsageError(`--device: expected ${DEVICES.join(" or ")}, got ${name}`);
   try {
@@ -52,7 +53,7 @@ const openNamed = async (name: string): Promise<Backend> => {
   }
 };
 
-const makeContext = async (
+const createContext = async (
   definition: CommandDefinition,
   options: GlobalOptions,
   stop: AbortSignal,
@@ -66,14 +67,14 @@ const makeContext = async (
     throw new UsageError(`--resume: expected a command that can go on, got ${name}; leave it out`);
   }
   if (threads !== undefined) useThreads(threads);
-  const device = await openNamed(options.device);
+  const device = await openNamedDevice(options.device);
   setDefaultDevice(device);
   const terminal = new Terminal({ json, quiet });
   return { terminal, seed, device: device.name, out, resume, stop };
 };
 
-/** How a command that was stopped is gone on with. */
-const goOn: Readonly<Record<CommandDefinition["writes"], string>> = {
+/** What a stopped command says about how to resume it. */
+const resumeHints: Readonly<Record<CommandDefinition["writes"], string>> = {
   nothing: "",
   "anew each time": "",
   "afresh, or on with --resume": "; add --resume to go on",
@@ -87,24 +88,24 @@ const addCommand = (program: Command, definition: CommandDefinition): void => {
   for (const option of definition.options ?? []) command.addOption(option);
   command.addHelpText(
     "after",
-    `\n${examples.length > 1 ? "Examples" : "Example"}:\n${examples.map((line) => `  npm run tessera -- ${line}`).join("\n")}`,
+    `\n${examples.length > 1 ? "Examples" : "Example"}:\n${examples.map((line) => `  ${startCommand} ${line}`).join("\n")}`,
   );
-  // Commander calls it with the arguments one by one, then the options, then the command; an absent argument is undefined.
+  // Commander passes the arguments one by one, then the options, then the command. An absent argument is undefined.
   command.action(async (...given: unknown[]) => {
     const args = given.slice(0, -2) as string[];
-    const { signal, release } = stopSignal((text) => process.stderr.write(`${text}\n`));
+    const { signal, release } = listenForStop((text) => process.stderr.write(`${text}\n`));
     try {
-      const context = await makeContext(definition, command.optsWithGlobals<OptionValues & GlobalOptions>(), signal);
+      const context = await createContext(definition, command.optsWithGlobals<OptionValues & GlobalOptions>(), signal);
       await definition.run(context, command.opts(), ...args);
     } catch (error) {
-      throw error instanceof Interrupted ? new Interrupted(`${error.message}${goOn[definition.writes]}`) : error;
+      throw error instanceof Interrupted ? new Interrupted(`${error.message}${resumeHints[definition.writes]}`) : error;
     } finally {
       release();
     }
   });
 };
 
-/** The command line, ready to parse. It throws `CommanderError` instead of ending the process, and prints errors nowhere. */
+/** Builds the command line from its commands. Parsing throws `CommanderError` in place of ending the process and prints no error. */
 export const createProgram = (definitions: readonly CommandDefinition[]): Command => {
   const program = new Command("tessera")
     .description("Block-sparse deep learning: train, patch, fine-tune and look at small RoBERTas.")
@@ -119,7 +120,7 @@ export const createProgram = (definitions: readonly CommandDefinition[]): Comman
   for (const definition of definitions) addCommand(program, definition);
   program.addHelpText(
     "after",
-    "\nExample:\n  npm run tessera -- demo\n\nEach command has an example of its own: npm run tessera -- <command> --help",
+    `\nExample:\n  ${startCommand} demo\n\nEach command has an example of its own: ${startCommand} <command> --help`,
   );
   return program;
 };

@@ -4,10 +4,10 @@ import { UsageError } from "../terminal/command-error.ts";
 import type { Context } from "./command-definition.ts";
 
 /**
- * Opens the folder of a command that trains, for itself alone, and closes it at the end. What is there is gone on with when
- * `--resume` asks for it, removed when `--fresh` does, and otherwise left alone.
+ * Locks the run folder of a training command, opens its state, and runs `work`. A run that is there is resumed with `--resume`,
+ * removed with `--fresh`, and refused otherwise.
  */
-export const inRunFolder = async <Phases extends object>(
+export const withRunFolder = async <Phases extends object>(
   { out, resume }: Context,
   settings: RunSettings,
   fresh: boolean,

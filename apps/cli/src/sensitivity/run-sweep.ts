@@ -6,11 +6,11 @@ import { Interrupted } from "../terminal/command-error.ts";
 import { createPatcher, patchInPlace } from "../training/patch-model.ts";
 import type { Conditions, RowStore, SensitivityRow } from "./row-store.ts";
 
-/** What a sweep needs to know of a model. */
+/** The model of a sweep: how to load, train and evaluate it. */
 export interface Subject<M extends Module> {
-  /** A copy of the model, as it was saved. The sweep disposes of it. */
+  /** Loads a copy of the saved model. The sweep disposes of it. */
   load(): Promise<M>;
-  /** Trains a little, to recover. */
+  /** Trains a patched model for some steps. */
   recover(model: M, steps: number): Promise<void>;
   evaluate(model: M): Promise<{ loss: number; accuracy?: number }>;
 }
@@ -19,7 +19,7 @@ export interface SweepOptions<M extends Module> {
   subject: Subject<M>;
   conditions: Conditions & { criterion: "magnitude" | "random" };
   densities: readonly number[];
-  /** Which of the layers that can be patched. */
+  /** Which of the patchable layers to measure. */
   layers: RegExp;
   rows: RowStore;
   terminal: Terminal;
@@ -33,33 +33,33 @@ export interface SweepResult {
   left: { layer: string; reason: string }[];
 }
 
-/** A layer at a density, and what will be kept of it. */
+/** A layer, a requested density, and the share of blocks that is kept. */
 interface Cell {
   layer: string;
   density: number;
   realised: number;
 }
 
-/** A layer's name as a pattern of that layer alone. */
-const exactly = (name: string): RegExp => new RegExp(name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+/** Makes the pattern that matches one layer's name alone. */
+const createExactPattern = (name: string): RegExp => new RegExp(name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
 
 /**
- * Measures a model with one layer sparse at a time: every layer at every density. Cells that were measured before are not
- * measured again, nor are those whose blocks are the same as another's.
+ * Measures a model with one layer sparse at a time: every layer at every density. It reuses rows of cells that are measured
+ * already, and of cells with the same blocks.
  *
- * @throws {Interrupted} when it was stopped; all measured rows are saved
+ * @throws {Interrupted} when it is stopped; all measured rows are saved
  */
-export const sweep = async <M extends Module>(options: SweepOptions<M>): Promise<SweepResult> => {
+export const runSweep = async <M extends Module>(options: SweepOptions<M>): Promise<SweepResult> => {
   const { conditions, rows, terminal, stop } = options;
   const { cells, left } = await planCells(options);
   const total = cells.length + 1;
-  const bar = terminal.progress("measuring", total);
+  const bar = terminal.startProgress("measuring", total);
   let done = 0;
 
   const measure = async ({ layer, density, realised }: Cell): Promise<SensitivityRow> => {
-    const equal = rows.find(conditions, layer, density) ?? rows.findEqual(conditions, layer, realised);
+    const equal = rows.find(conditions, layer, density) ?? rows.findSameLayout(conditions, layer, realised);
     if (equal?.density === density) return equal;
-    const numbers = equal ? { loss: equal.loss, ...accuracyOf(equal) } : await measureCell(options, layer, density);
+    const numbers = equal ? { loss: equal.loss, ...pickAccuracy(equal) } : await measureCell(options, layer, density);
     const row: SensitivityRow = { layer, density, realised, ...numbers, ...conditions };
     await rows.add(row);
     return row;
@@ -79,7 +79,7 @@ export const sweep = async <M extends Module>(options: SweepOptions<M>): Promise
   }
 };
 
-const accuracyOf = ({ accuracy }: { accuracy?: number }): { accuracy?: number } =>
+const pickAccuracy = ({ accuracy }: { accuracy?: number }): { accuracy?: number } =>
   accuracy === undefined ? {} : { accuracy };
 
 const measureCell = async <M extends Module>(
@@ -90,7 +90,8 @@ const measureCell = async <M extends Module>(
   const { blockSize, criterion, recoverySteps, seed } = conditions;
   const model = await subject.load();
   try {
-    if (layer !== "") await patchInPlace(model, { patterns: [exactly(layer)], density, blockSize, criterion, seed });
+    if (layer !== "")
+      await patchInPlace(model, { patterns: [createExactPattern(layer)], density, blockSize, criterion, seed });
     if (recoverySteps > 0) await subject.recover(model, recoverySteps);
     const { loss, accuracy } = await subject.evaluate(model);
     return { loss, ...(accuracy === undefined ? {} : { accuracy }) };
@@ -99,20 +100,20 @@ const measureCell = async <M extends Module>(
   }
 };
 
-/** Every layer at every density, with the density that will come of it. */
+/** Lists every layer at every density, with the share of blocks that is kept. */
 const planCells = async <M extends Module>({ subject, conditions, densities, layers }: SweepOptions<M>) => {
   const { blockSize, criterion, seed } = conditions;
   const model = await subject.load();
   const cells: Cell[] = [];
   const left: { layer: string; reason: string }[] = [];
   try {
-    // Weights are judged on the host.
+    // Plans read the weights, which needs a device with synchronous reads.
     await model.to("cpu");
     const found = new BlockSparseModelPatcher().patchableLayers(model).filter(({ name }) => layers.test(name));
     for (const { name } of found) {
       try {
         for (const density of densities) {
-          const patcher = createPatcher({ patterns: [exactly(name)], density, blockSize, criterion, seed });
+          const patcher = createPatcher({ patterns: [createExactPattern(name)], density, blockSize, criterion, seed });
           const plan = patcher.plan(model);
           cells.push({ layer: name, density, realised: plan.layers[0]!.layout.density });
         }

@@ -1,20 +1,21 @@
+import { CommandError } from "../terminal/command-error.ts";
 import { formatBytes, formatCount, formatMilliseconds, formatPercent } from "../terminal/format.ts";
-import { accuracyChart } from "./accuracy-chart.ts";
-import { blockMosaic, type MosaicData } from "./block-mosaic.ts";
-import { lossChart, type LossPoint } from "./loss-chart.ts";
+import { renderAccuracyChart } from "./render-accuracy-chart.ts";
+import { renderBlockMosaic, type BlockMosaicData } from "./render-block-mosaic.ts";
+import { renderLossChart, type LossPoint } from "./render-loss-chart.ts";
 import { html, type Markup } from "./markup.ts";
-import { page, tiles } from "./page.ts";
-import { table } from "./table.ts";
+import { renderPage, renderTiles } from "./render-page.ts";
+import { renderTable } from "./render-table.ts";
 
-/** One contender of the demo, measured on the same test texts as the others. */
+/** One classifier of the demo. All are measured on the same test texts. */
 export interface Contender {
   name: string;
-  /** In 0 … 1. */
+  /** A share in 0 … 1. */
   accuracy: number;
-  /** Absent for the baseline, which has no such thing. */
+  /** Absent for the baseline, which is no network. */
   model?: {
     parameters: number;
-    /** Of the saved weights, index included. */
+    /** Size of the saved weights, block indices included. */
     bytes: number;
     /** Seconds of a training step, and of a forward pass over the same batch: medians. */
     stepSeconds: number;
@@ -24,13 +25,13 @@ export interface Contender {
   };
 }
 
-/** What the pre-trained model puts in the place of a mask. */
+/** A text with a mask, and the tokens that the model puts there. */
 export interface FilledMask {
   text: string;
   fills: readonly { token: string; probability: number }[];
 }
 
-/** All that the report shows; plain data. */
+/** All data that the report shows. */
 export interface DemoReportData {
   command: string;
   machine: string;
@@ -39,35 +40,46 @@ export interface DemoReportData {
   task: { labels: readonly string[]; labelsPerClass: number; trainTexts: number; testTexts: number };
   model: { layers: number; hidden: number; heads: number; parameters: number };
   pretraining: { tokens: number; steps: number; points: readonly LossPoint[]; heldOutLoss: number };
-  /** `name` is the contender's. */
+  /** `name` is the name of the sparse contender. */
   sparsity: { name: string; density: number; blockSize: number; denseParameters: number; sparseParameters: number };
   contenders: readonly Contender[];
-  /** The batch that speeds were measured on. */
+  /** The batch of the speed measurements. */
   timing: { batch: number; length: number };
-  layers: readonly MosaicData[];
+  layers: readonly BlockMosaicData[];
   fills: readonly FilledMask[];
   reload: { accuracy: number; name: string };
 }
 
-/** The report of `tessera demo` as one HTML file. */
-export const demoReport = (data: DemoReportData): string =>
-  page(
+/**
+ * Makes the report of `tessera demo`: accuracies, losses, block mosaics and filled masks in one HTML document.
+ *
+ * @throws {CommandError} if no contender has the name in `sparsity`
+ */
+export const renderDemoReport = (data: DemoReportData): string =>
+  renderPage(
     "Tessera demo",
-    html`${introduction(data)} ${accuracies(data)} ${training(data)} ${mosaics(data)} ${masks(data)} ${footer(data)}`,
+    html`${renderIntroduction(data)} ${renderAccuracies(data)} ${renderTraining(data)} ${renderMosaics(data)}
+    ${renderMasks(data)} ${renderFooter(data)}`,
   );
 
-const best = (data: DemoReportData): Contender =>
+const findBest = (data: DemoReportData): Contender =>
   data.contenders.reduce((top, one) => (one.accuracy > top.accuracy ? one : top));
 
-const introduction = ({ task, model, pretraining, sparsity, contenders, corpus }: DemoReportData): Markup => {
-  const sparse = contenders.find(({ name }) => name === sparsity.name)!;
+const renderIntroduction = ({ task, model, pretraining, sparsity, contenders, corpus }: DemoReportData): Markup => {
+  const sparse = contenders.find(({ name }) => name === sparsity.name);
+  if (!sparse) {
+    const names = contenders.map(({ name }) => name).join(", ");
+    throw new CommandError(
+      `renderDemoReport: expected a contender named ${sparsity.name}, got ${names}; see sparsity.name`,
+    );
+  }
   return html`<h1>A tiny RoBERTa learns English and loses half of its blocks</h1>
     <p class="lead">
       ${model.layers} layers of width ${model.hidden}, pre-trained on ${formatCount(pretraining.tokens)} tokens of
       WordNet, patched to density ${sparsity.density} in three places a layer, and taught ${task.labels.length} classes
       from ${task.labelsPerClass} labels each.
     </p>
-    ${tiles([
+    ${renderTiles([
       { value: formatPercent(sparse.accuracy), label: "accuracy of the sparse model" },
       {
         value: formatPercent(1 - sparsity.sparseParameters / sparsity.denseParameters),
@@ -78,14 +90,14 @@ const introduction = ({ task, model, pretraining, sparsity, contenders, corpus }
     ])}`;
 };
 
-const accuracies = (data: DemoReportData): Markup => {
+const renderAccuracies = (data: DemoReportData): Markup => {
   const { contenders, timing } = data;
   const models = contenders.filter(({ model }) => model);
-  const winner = best(data);
+  const winner = findBest(data);
   const cell = (value: (model: NonNullable<Contender["model"]>) => string) => (row: Contender) =>
     row.model ? value(row.model) : "–";
   return html`<h2>Who tells the classes apart</h2>
-    ${accuracyChart(
+    ${renderAccuracyChart(
       contenders.map((row) => {
         const series = models.indexOf(row);
         return { name: row.name, accuracy: row.accuracy, ...(series < 0 ? {} : { series }) };
@@ -93,7 +105,7 @@ const accuracies = (data: DemoReportData): Markup => {
       { title: `Accuracy on ${formatCount(data.task.testTexts)} test glosses` },
     )}
     <p></p>
-    ${table<Contender>(
+    ${renderTable<Contender>(
       [
         { title: "", value: ({ name }) => name },
         { title: "accuracy", value: ({ accuracy }) => formatPercent(accuracy, 2), numeric: true },
@@ -116,13 +128,13 @@ const accuracies = (data: DemoReportData): Markup => {
     </p>`;
 };
 
-const training = ({ pretraining, contenders }: DemoReportData): Markup =>
+const renderTraining = ({ pretraining, contenders }: DemoReportData): Markup =>
   html`<h2>How they learned</h2>
     <div class="charts">
-      ${lossChart([{ name: "masked language model", points: pretraining.points }], {
+      ${renderLossChart([{ name: "masked language model", points: pretraining.points }], {
         title: "Pre-training: loss on masked tokens",
       })}
-      ${lossChart(
+      ${renderLossChart(
         contenders.flatMap(({ name, model }) => (model ? [{ name, points: model.points }] : [])),
         { title: "Fine-tuning: loss on labels" },
       )}
@@ -132,18 +144,18 @@ const training = ({ pretraining, contenders }: DemoReportData): Markup =>
       ${pretraining.heldOutLoss.toFixed(3)}.
     </p>`;
 
-const mosaics = ({ layers, sparsity }: DemoReportData): Markup =>
+const renderMosaics = ({ layers, sparsity }: DemoReportData): Markup =>
   html`<h2>The patched layers</h2>
     <p>
       Each tile is one stored block of ${sparsity.blockSize} × ${sparsity.blockSize} weights of the fine-tuned sparse
       model, and the deeper its colour the larger its norm. Gaps are neither stored nor computed: not in the forward
       pass, not in the gradients, not in the optimiser.
     </p>
-    <div class="mosaics">${layers.map(blockMosaic)}</div>`;
+    <div class="mosaics">${layers.map(renderBlockMosaic)}</div>`;
 
-const masks = ({ fills }: DemoReportData): Markup =>
+const renderMasks = ({ fills }: DemoReportData): Markup =>
   html`<h2>What the pre-trained model puts in the gaps</h2>
-    ${table<FilledMask>(
+    ${renderTable<FilledMask>(
       [
         { title: "text", value: ({ text }) => text },
         {
@@ -159,7 +171,7 @@ const masks = ({ fills }: DemoReportData): Markup =>
       not to write. More of them teach more; see <code>--tokens</code>.
     </p>`;
 
-const footer = ({ command, machine, seed }: DemoReportData): Markup =>
+const renderFooter = ({ command, machine, seed }: DemoReportData): Markup =>
   html`<footer class="faint">
     Made by <code>${command}</code>, seed ${seed}, on ${machine}. Glosses and examples: WordNet 3.1, copyright 2011 by
     Princeton University.

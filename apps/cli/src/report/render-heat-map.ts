@@ -2,32 +2,43 @@ import * as Plot from "@observablehq/plot";
 import { html, type Markup } from "./markup.ts";
 import { renderPlot } from "./render-plot.ts";
 
+/** One cell of a heat map. */
 export interface HeatCell {
   layer: string;
   density: number;
-  /** What the colour shows: 0 is no change, more is worse. */
+  /** What the colour shows: 0 or less is the lightest, the largest value the darkest. */
   value: number;
 }
 
+/** Title and number format of a heat map. */
 export interface HeatMapOptions {
   title: string;
-  /** Writes a value into its cell. */
+  /** Makes the text of a cell from its value. */
   format: (value: number) => string;
 }
 
-/** Where a cell is dark enough for white text. */
-const DARK = 0.45;
+/** From this share of the largest value on, a cell is dark enough for white text. */
+const MIN_DARK_SHARE = 0.45;
 
-/** Layers downwards, densities from high to low, one coloured cell for each pair with its value written in it. */
-export const heatMap = (cells: readonly HeatCell[], { title, format }: HeatMapOptions): Markup => {
+/**
+ * Draws a heat map as an SVG figure: a row for each layer, a column for each density from high to low, and the value in each cell.
+ *
+ * @example
+ * const cells = [
+ *   { layer: "query", density: 0.5, value: 0.01 },
+ *   { layer: "query", density: 0.25, value: 0.09 },
+ * ];
+ * renderHeatMap(cells, { title: "Loss added", format: (value) => value.toFixed(2) });
+ */
+export const renderHeatMap = (cells: readonly HeatCell[], { title, format }: HeatMapOptions): Markup => {
   const layers = [...new Set(cells.map(({ layer }) => layer))];
   const densities = [...new Set(cells.map(({ density }) => density))].sort((a, b) => b - a);
-  const worst = cells.reduce((most, { value }) => Math.max(most, value), 1e-12);
+  const largest = cells.reduce((max, { value }) => Math.max(max, value), 1e-12);
   const data = cells.map((cell) => {
-    const share = Math.min(1, Math.max(0, cell.value / worst));
-    return { ...cell, density: String(cell.density), share, ink: share > DARK ? "#fff" : "#1c2430" };
+    const share = Math.min(1, Math.max(0, cell.value / largest));
+    return { ...cell, density: String(cell.density), share, ink: share > MIN_DARK_SHARE ? "#fff" : "#1c2430" };
   });
-  const marginLeft = Math.min(340, 24 + 7.2 * layers.reduce((most, layer) => Math.max(most, layer.length), 0));
+  const marginLeft = Math.min(340, 24 + 7.2 * layers.reduce((max, layer) => Math.max(max, layer.length), 0));
   const plot = renderPlot(
     {
       width: marginLeft + 20 + Math.max(4, densities.length) * 92,

@@ -8,10 +8,16 @@ import { UsageError } from "../terminal/command-error.ts";
 import { formatCount } from "../terminal/format.ts";
 import { Terminal } from "../terminal/terminal.ts";
 import { encodeExamples, evaluateClassifier, finetuneClassifier } from "../training/finetune-classifier.ts";
-import { isClassifier, loadClassifier, loadMaskedLM, longestText, type LoadedModel } from "../training/model-folder.ts";
+import {
+  isClassifier,
+  loadClassifier,
+  loadMaskedLM,
+  maxTextLength,
+  type LoadedModel,
+} from "../training/model-folder.ts";
 import { evaluateOnBlocks, packCorpus, trainMaskedLM } from "../training/pretrain-model.ts";
 import { finetuning, pretraining } from "../training/recipes.ts";
-import type { Subject } from "./sweep.ts";
+import type { Subject } from "./run-sweep.ts";
 
 export interface SubjectOptions {
   train?: string;
@@ -22,34 +28,34 @@ export interface SubjectOptions {
   limit?: number;
 }
 
-interface Surroundings {
+interface SubjectSupervision {
   seed: number;
   stop: AbortSignal;
 }
 
-/** A subject, and what it is measured on, in words. */
+/** A subject, and its evaluation data in words. */
 export type DescribedSubject = Subject<Module> & { data: string };
 
-const fileAs = async (file: string): Promise<string> => `${file} (${(await hashFile(file)).slice(0, 8)})`;
+const describeFile = async (file: string): Promise<string> => `${file} (${(await hashFile(file)).slice(0, 8)})`;
 
-/** A saved model as the subject of a sweep, whichever kind it is. */
-export const subjectOf = async (
+/** Makes the subject of a sweep from a saved model of either kind. */
+export const createSubject = async (
   folder: string,
   options: SubjectOptions,
-  around: Surroundings,
+  supervision: SubjectSupervision,
 ): Promise<DescribedSubject> => {
   if (await isClassifier(folder)) {
     if (options.text !== undefined)
       throw new UsageError(`--text: expected a masked language model, got the classifier ${folder}; pass --test`);
-    return classifierSubject(folder, options, around);
+    return createClassifierSubject(folder, options, supervision);
   }
   if (options.train !== undefined || options.test !== undefined)
     throw new UsageError(`--test: expected a classifier, got the masked language model ${folder}; pass --text`);
-  return maskedLMSubject(folder, options, around);
+  return createMaskedLMSubject(folder, options, supervision);
 };
 
-/** Its own split of WordNet, or the files that are given. */
-const textsOf = async ({ model, notes }: LoadedModel<RobertaForSequenceClassification>, options: SubjectOptions) => {
+/** Reads the texts of a classifier: its own split of WordNet, or the given files. */
+const readTexts = async ({ model, notes }: LoadedModel<RobertaForSequenceClassification>, options: SubjectOptions) => {
   const { train, test, recoverySteps, labelsPerClass } = options;
   if (test === undefined) {
     if (notes.source.kind !== "wordnet")
@@ -62,7 +68,8 @@ const textsOf = async ({ model, notes }: LoadedModel<RobertaForSequenceClassific
     return { ...task, data: recoverySteps > 0 ? `${split}, after learning from ${labels} a class` : split };
   }
   const classes = Object.values(model.config.id2label);
-  if (recoverySteps === 0) return { train: [], test: await readTestFile(test, classes), data: await fileAs(test) };
+  if (recoverySteps === 0)
+    return { train: [], test: await readTestFile(test, classes), data: await describeFile(test) };
   if (train === undefined)
     throw new UsageError("--train: expected texts to recover on, got none; pass them, or leave out --recovery-steps");
   const files = await readLabelledFiles(train, test, {
@@ -71,19 +78,19 @@ const textsOf = async ({ model, notes }: LoadedModel<RobertaForSequenceClassific
   });
   return {
     ...files,
-    data: `${await fileAs(test)}, after learning from ${formatCount(files.train.length)} texts of ${await fileAs(train)}`,
+    data: `${await describeFile(test)}, after learning from ${formatCount(files.train.length)} texts of ${await describeFile(train)}`,
   };
 };
 
-const classifierSubject = async (
+const createClassifierSubject = async (
   folder: string,
   options: SubjectOptions,
-  { seed, stop }: Surroundings,
+  { seed, stop }: SubjectSupervision,
 ): Promise<DescribedSubject> => {
   const loaded = await loadClassifier(folder);
   loaded.model.dispose();
   const { tokenizer, notes } = loaded;
-  const texts = await textsOf(loaded, options);
+  const texts = await readTexts(loaded, options);
   const test = encodeExamples(texts.test.slice(0, options.limit), tokenizer, notes.length);
   const train = encodeExamples(texts.train, tokenizer, notes.length);
   const quietly = { terminal: new Terminal({ quiet: true }), stop };
@@ -98,13 +105,13 @@ const classifierSubject = async (
   return { ...subject, data: `${formatCount(test.length)} texts: ${texts.data}` };
 };
 
-const maskedLMSubject = async (
+const createMaskedLMSubject = async (
   folder: string,
   options: SubjectOptions,
-  { seed, stop }: Surroundings,
+  { seed, stop }: SubjectSupervision,
 ): Promise<DescribedSubject> => {
   const { model, tokenizer, notes } = await loadMaskedLM(folder);
-  const length = Math.min(pretraining.length, longestText(model.config));
+  const length = Math.min(pretraining.length, maxTextLength(model.config));
   model.dispose();
   const { text, limit, recoverySteps } = options;
   if (text === undefined && notes.source.kind !== "wordnet")
@@ -137,7 +144,7 @@ const maskedLMSubject = async (
     evaluate: (one) =>
       evaluateOnBlocks(one, corpus.heldOut, tokenizer, { maskProbability: pretraining.maskProbability, seed }),
   };
-  const from = text === undefined ? "WordNet's glosses" : await fileAs(text);
+  const from = text === undefined ? "WordNet's glosses" : await describeFile(text);
   const after = recoverySteps > 0 ? ", after learning from others" : "";
   return { ...subject, data: `${formatCount(corpus.heldOut.count)} blocks of ${from}${after}` };
 };

@@ -1,25 +1,26 @@
 import { formatPercent } from "../terminal/format.ts";
-import { heatMap } from "./heat-map.ts";
+import { renderHeatMap } from "./render-heat-map.ts";
 import { html } from "./markup.ts";
-import { page, tiles } from "./page.ts";
-import { table } from "./table.ts";
+import { renderPage, renderTiles } from "./render-page.ts";
+import { renderTable } from "./render-table.ts";
 
-/** One layer made sparse, the others left dense. */
+/** The measurement of one layer made sparse, the others left dense. */
 export interface SensitivityCell {
   layer: string;
-  /** As asked for. */
+  /** The density that was asked for. */
   density: number;
-  /** As it came. */
+  /** The share of blocks that was kept. */
   realised: number;
   loss: number;
   /** Absent where the model is no classifier. */
   accuracy?: number;
 }
 
+/** All data that the report shows. */
 export interface SensitivityReportData {
   model: string;
   command: string;
-  /** What was evaluated on, in words. */
+  /** The evaluation data, in words. */
   data: string;
   recoverySteps: number;
   blockSize: number;
@@ -29,19 +30,33 @@ export interface SensitivityReportData {
   left: readonly { layer: string; reason: string }[];
 }
 
-/** The report of `tessera sensitivity` as one HTML file. */
-export const sensitivityReport = (data: SensitivityReportData): string => {
+/**
+ * Makes the report of `tessera sensitivity`: a heat map and a table of all cells in one HTML document.
+ *
+ * @example
+ * const html = renderSensitivityReport({
+ *   model: "runs/finetune",
+ *   command: "tessera sensitivity runs/finetune",
+ *   data: "3,000 test texts",
+ *   recoverySteps: 0,
+ *   blockSize: 8,
+ *   dense: { loss: 0.61 },
+ *   cells: [{ layer: "query", density: 0.5, realised: 0.5, loss: 0.64 }],
+ *   left: [],
+ * });
+ */
+export const renderSensitivityReport = (data: SensitivityReportData): string => {
   const { dense, cells, left, recoverySteps, blockSize } = data;
   const accuracyOf = dense.accuracy;
   const after = recoverySteps === 0 ? "one-shot, without any training" : `after ${recoverySteps} recovery steps`;
   const sign = (value: number): string => (value > 0 ? "+" : value < 0 ? "−" : "");
-  return page(
+  return renderPage(
     "Tessera sensitivity",
     html`<h1>Which layers can be sparse?</h1>
       <p class="lead">
         One linear layer at a time is made block-sparse (blocks of ${blockSize}), the others stay dense: ${after}.
       </p>
-      ${tiles([
+      ${renderTiles([
         { value: dense.loss.toFixed(4), label: "loss of the dense model" },
         ...(accuracyOf === undefined
           ? []
@@ -49,7 +64,7 @@ export const sensitivityReport = (data: SensitivityReportData): string => {
         { value: String(cells.length), label: "cells measured" },
       ])}
       <h2>Heat map</h2>
-      ${heatMap(
+      ${renderHeatMap(
         cells.map(({ layer, density, loss }) => ({ layer, density, value: loss - dense.loss })),
         {
           title: "Loss added by making the layer sparse",
@@ -59,7 +74,7 @@ export const sensitivityReport = (data: SensitivityReportData): string => {
       <h2>Every cell</h2>
       <details>
         <summary>${cells.length} rows</summary>
-        ${table(
+        ${renderTable(
           [
             { title: "layer", value: ({ layer }) => layer },
             { title: "density asked", value: ({ density }) => String(density), numeric: true },
@@ -82,7 +97,7 @@ export const sensitivityReport = (data: SensitivityReportData): string => {
         left.length === 0
           ? ""
           : html`<h2>Left dense</h2>
-              ${table(
+              ${renderTable(
                 [
                   { title: "layer", value: ({ layer }) => layer },
                   { title: "why", value: ({ reason }) => reason },

@@ -9,28 +9,29 @@ import { createPatcher } from "../training/patch-model.ts";
 import { createMaskedLM } from "../training/pretrain-model.ts";
 import { optimization, patching } from "../training/recipes.ts";
 
-/** Which model, and which batches. */
+/** The model and its batches. */
 export interface MaskedLMStepOptions {
   readonly layers: number;
   readonly hidden: number;
   readonly heads: number;
   readonly vocab: number;
-  /** Texts of a batch, and their tokens. */
+  /** Texts of a batch. */
   readonly batchSize: number;
+  /** Tokens of a text. */
   readonly length: number;
-  /** Of the layers that the demo patches; 1 leaves the model dense. */
+  /** Density of the layers that the demo patches; 1 leaves the model dense. */
   readonly density: number;
   readonly blockSize: number;
   readonly maskProbability: number;
   readonly seed: number;
 }
 
-/** A training, one step at a time. */
+/** A training that runs one step at a time. */
 export interface MaskedLMStep {
   readonly parameters: number;
   /** `null` for a dense model. */
   readonly plan: PatchPlan | null;
-  /** Draws and masks a batch, forward and backward, clips, updates. Resolves to the loss. */
+  /** Runs one step: batch, forward, backward, clipping, update. Resolves to the loss. */
   step(): Promise<number>;
   dispose(): void;
 }
@@ -38,8 +39,8 @@ export interface MaskedLMStep {
 const SPECIAL_TOKENS = 5;
 const BATCHES = 8;
 
-/** Random tokens without padding, masked anew for each batch. */
-const batchesOf = async ({ vocab, batchSize, length, maskProbability, seed }: MaskedLMStepOptions) => {
+/** Makes batches of random tokens without padding, with new masks in each batch. */
+const createBatches = async ({ vocab, batchSize, length, maskProbability, seed }: MaskedLMStepOptions) => {
   const count = BATCHES * batchSize;
   const drawn = scope(() => ({
     ids: randint(SPECIAL_TOKENS, vocab, [count * length], { generator: new Generator(seed), device: "cpu" }).dataSync(),
@@ -53,8 +54,8 @@ const batchesOf = async ({ vocab, batchSize, length, maskProbability, seed }: Ma
   });
 };
 
-/** A model with new weights by the demo's recipe, ready to train on random tokens, on the default device. */
-export const maskedLMStep = async (options: MaskedLMStepOptions): Promise<MaskedLMStep> => {
+/** Makes a model with new weights by the demo's recipe, and its training on random tokens on the default device. */
+export const createMaskedLMStep = async (options: MaskedLMStepOptions): Promise<MaskedLMStep> => {
   const { vocab, density, blockSize, seed } = options;
   const model = createMaskedLM(options, vocab, seed);
   const { patterns } = patching;
@@ -63,10 +64,10 @@ export const maskedLMStep = async (options: MaskedLMStepOptions): Promise<Masked
   if (patcher && plan) patcher.patchModel(model, plan);
   model.train();
   const { betas, weightDecay, maxGradNorm } = optimization;
-  // So small a rate that nothing overflows, however many steps are looked at.
+  // The rate is so small that no number of steps overflows.
   const optimizer = new AdamW(weightDecayGroups(model, { weightDecay }), { lr: 1e-6, betas });
   const lossAndGrads = valueAndGrad(model, (inputs: MaskedLMInputs) => model.forward(inputs).loss!);
-  const batches = await batchesOf(options);
+  const batches = await createBatches(options);
   return {
     parameters: model.numParameters(),
     plan,

@@ -6,7 +6,7 @@ export interface TextColumn<Row> {
 }
 
 /** A table for a terminal: two spaces between columns, nothing behind the last. The first line is the head. */
-export const textTable = <Row>(columns: readonly TextColumn<Row>[], rows: readonly Row[]): string[] => {
+export const formatTextTable = <Row>(columns: readonly TextColumn<Row>[], rows: readonly Row[]): string[] => {
   const cells = [columns.map(({ title }) => title), ...rows.map((row) => columns.map(({ value }) => value(row)))];
   const widths = columns.map((_, c) => cells.reduce((width, line) => Math.max(width, line[c]!.length), 0));
   return cells.map((line) =>

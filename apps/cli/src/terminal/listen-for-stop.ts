@@ -1,10 +1,10 @@
 import { exitCode } from "./exit-code.ts";
 
 /**
- * A signal that Ctrl-C (or a polite kill) raises, so that work stops between two steps and saves. The second Ctrl-C ends the
- * process at once: files are written so that even that loses nothing but the steps since the last checkpoint.
+ * Gives a signal that SIGINT (Ctrl-C) or SIGTERM aborts, so that work stops between two steps and saves. The second one ends the
+ * process at once. Files are replaced as a whole, so that this loses only the steps since the last checkpoint.
  */
-export const stopSignal = (say: (text: string) => void): { signal: AbortSignal; release: () => void } => {
+export const listenForStop = (say: (text: string) => void): { signal: AbortSignal; release: () => void } => {
   const controller = new AbortController();
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(exitCode.interrupted);
