@@ -10,8 +10,9 @@ const COMMANDS = ["demo", "pretrain", "finetune", "evaluate", "fill-mask", "patc
 test("--help lists the commands, and each command's own has an example", { timeout: 30_000 }, async () => {
   const { code, out } = await runHere(["--help"]);
   expect(code).toBe(0);
-  for (const name of COMMANDS) expect(out).toMatch(new RegExp(`^ {2}${name} `, "m"));
-  for (const name of COMMANDS) {
+  const listed = Array.from(out.split("Commands:")[1]!.matchAll(/^ {2}([a-z]\S*) /gm), ([, name]) => name!);
+  expect(listed).toEqual(expect.arrayContaining(COMMANDS));
+  for (const name of listed.filter((each) => each !== "help")) {
     const help = await runHere([name, "--help"]);
     expect(help.code).toBe(0);
     expect(help.out).toMatch(new RegExp(`Examples?:\n {2}npm run tessera -- ${name}`));

@@ -3,7 +3,7 @@ import { formatBytes, formatCount, formatMilliseconds, formatPercent } from "../
 import { renderAccuracyChart } from "./render-accuracy-chart.ts";
 import { renderBlockMosaic, type BlockMosaicData } from "./render-block-mosaic.ts";
 import { renderLossChart, type LossPoint } from "./render-loss-chart.ts";
-import { html, type Markup } from "./markup.ts";
+import { html, Markup } from "./markup.ts";
 import { renderPage, renderTiles } from "./render-page.ts";
 import { renderTable } from "./render-table.ts";
 
@@ -55,12 +55,10 @@ export interface DemoReportData {
  *
  * @throws {CommandError} if no contender has the name in `sparsity`
  */
-export const renderDemoReport = (data: DemoReportData): string =>
-  renderPage(
-    "Tessera demo",
-    html`${renderIntroduction(data)} ${renderAccuracies(data)} ${renderTraining(data)} ${renderMosaics(data)}
-    ${renderMasks(data)} ${renderFooter(data)}`,
-  );
+export const renderDemoReport = (data: DemoReportData): string => {
+  const sections = [renderIntroduction, renderAccuracies, renderTraining, renderMosaics, renderMasks, renderFooter];
+  return renderPage("Tessera demo", new Markup(sections.map((render) => render(data)).join(" ")));
+};
 
 const findBest = (data: DemoReportData): Contender =>
   data.contenders.reduce((top, one) => (one.accuracy > top.accuracy ? one : top));
