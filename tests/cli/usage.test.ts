@@ -10,7 +10,8 @@ const COMMANDS = ["demo", "pretrain", "finetune", "evaluate", "fill-mask", "patc
 test("--help lists the commands, and each command's own has an example", { timeout: 30_000 }, async () => {
   const { code, out } = await runHere(["--help"]);
   expect(code).toBe(0);
-  const listed = Array.from(out.split("Commands:")[1]!.matchAll(/^ {2}([a-z]\S*) /gm), ([, name]) => name!);
+  const [section] = out.split("Commands:\n")[1]!.split("\n\n");
+  const listed = Array.from(section!.matchAll(/^ {2}([a-z]\S*) /gm), ([, name]) => name!);
   expect(listed).toEqual(expect.arrayContaining(COMMANDS));
   for (const name of listed.filter((each) => each !== "help")) {
     const help = await runHere([name, "--help"]);
