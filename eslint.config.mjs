@@ -1,7 +1,7 @@
 import js from "@eslint/js";
 import { defineConfig, globalIgnores } from "eslint/config";
 import tseslint from "typescript-eslint";
-import { arrow, deepPatterns, layerPatterns } from "./scripts/layers.mjs";
+import { appPatterns, apps, arrow, deepPatterns, layerPatterns } from "./scripts/layers.mjs";
 
 /** The rule about imports. ESLint takes the last one that matches a file, so each says all that holds there. */
 const imports = (patterns) => ({ "@typescript-eslint/no-restricted-imports": ["error", { patterns }] });
@@ -63,6 +63,11 @@ export default defineConfig(
   arrow.map((name) => ({
     files: [`packages/${name}/src/**/*.{test,node}.ts`],
     rules: imports(layerPatterns(name)),
+  })),
+  // The command line prints through its Terminal alone; examples print.
+  apps.map((name) => ({
+    files: [`apps/${name}/src/**/*.ts`],
+    rules: { ...(name === "examples" ? {} : { "no-console": "error" }), ...imports(appPatterns(name)) },
   })),
   // Tools read configurations by their default export.
   { files: ["**/*.config.ts"], rules: { "no-restricted-syntax": "off" } },

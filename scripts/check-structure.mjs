@@ -1,9 +1,10 @@
-// What no other tool checks: file sizes, file names, and that each package.json lists exactly the packages that are imported.
+// What no other tool checks: file sizes, file names, and that each package.json lists exactly the packages that are imported and has what is
+// published with it.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
-import { arrow, mayImport, whyNot } from "./layers.mjs";
+import { apps, arrow, mayImport, whyNoApp, whyNot } from "./layers.mjs";
 
 const warnLines = 300;
 const maxLines = 500;
@@ -37,35 +38,54 @@ for (const path of sources) {
   if (file !== file.toLowerCase()) problems.push(`${path}: file names are kebab-case`);
 }
 
-/** Packages of ours that a source file imports, types included. */
+/** Packages that a source file imports, ours and others', types included: no relative paths and no modules of Node. */
 const importsOf = (path) =>
   ts
     .preProcessFile(readFileSync(join(root, path), "utf8"), true, true)
-    .importedFiles.map(({ fileName }) => /^@tessera\/([^/]+)/.exec(fileName)?.[1])
+    .importedFiles.map(({ fileName }) => /^(?!node:)((?:@[^/]+\/)?[^./][^/]*)/.exec(fileName)?.[1])
     .filter((name) => name !== undefined);
 
-for (const name of arrow) {
-  const manifest = JSON.parse(readFileSync(join(root, `packages/${name}/package.json`), "utf8"));
+/** Where a package of ours lies. */
+const folderOf = (name) => `${apps.includes(name) ? "apps" : "packages"}/${name}`;
+
+/** Why a source of the package `name` may not import the package `other` of ours; undefined if it may. */
+const whyForbidden = (name, other) => {
+  if (apps.includes(name)) return undefined;
+  if (apps.includes(other)) return whyNoApp(name, other);
+  return mayImport(name).includes(other) ? undefined : whyNot(name, other);
+};
+
+for (const name of [...arrow, ...apps]) {
+  const folder = folderOf(name);
+  const isApp = apps.includes(name);
+  const manifest = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
   const listed = Object.keys(manifest.dependencies ?? {});
   const used = new Set();
   for (const path of sources) {
-    if (!path.startsWith(`packages/${name}/src/`) || path.endsWith(".as.ts")) continue;
+    if (!path.startsWith(`${folder}/src/`) || path.endsWith(".as.ts")) continue;
+    // What only tests import is the monorepo's to install.
+    const isTest = path.endsWith(".test.ts");
     for (const other of importsOf(path)) {
-      used.add(`@tessera/${other}`);
-      if (!mayImport(name).includes(other)) problems.push(`${path}: ${whyNot(name, other)}`);
+      if (other.startsWith("@tessera/")) {
+        used.add(other);
+        const why = whyForbidden(name, other.slice("@tessera/".length));
+        if (why !== undefined) problems.push(`${path}: ${why}`);
+      } else if (isApp && !isTest) used.add(other);
     }
   }
   for (const other of used)
-    if (!listed.includes(other))
-      problems.push(`packages/${name}/package.json does not list ${other}, which it imports`);
+    if (!listed.includes(other)) problems.push(`${folder}/package.json does not list ${other}, which it imports`);
   for (const other of listed) {
     if (!other.startsWith("@tessera/")) {
-      if (name !== "models")
-        problems.push(`packages/${name}/package.json: ${other} is a runtime dependency from outside`);
-    } else if (!used.has(other))
-      problems.push(`packages/${name}/package.json lists ${other}, which it does not import`);
+      if (name !== "models" && !isApp)
+        problems.push(`${folder}/package.json: ${other} is a runtime dependency from outside`);
+    } else if (!used.has(other)) problems.push(`${folder}/package.json lists ${other}, which it does not import`);
   }
-  if (!existsSync(join(root, `packages/${name}/README.md`))) problems.push(`packages/${name} has no README.md`);
+  if (!existsSync(join(root, folder, "README.md"))) problems.push(`${folder} has no README.md`);
+  if (!manifest.private)
+    for (const field of ["description", "keywords", "license", "files", "engines", "exports", "publishConfig"])
+      if (manifest[field] === undefined)
+        problems.push(`${folder}/package.json has no ${field}, which a published package needs`);
 }
 
 for (const warning of warnings) console.log(`warning: ${warning}`);

@@ -3,6 +3,9 @@
 /** A package may import any package to its right and none to its left. */
 export const arrow = ["models", "sparse", "nn", "autograd", "tensor"];
 
+/** Applications, in the folder apps: they may import every package, and no package may import them. */
+export const apps = ["cli", "examples"];
+
 /** Packages that `name` may import. */
 export const mayImport = (name) => arrow.slice(arrow.indexOf(name) + 1);
 
@@ -10,15 +13,32 @@ export const mayImport = (name) => arrow.slice(arrow.indexOf(name) + 1);
 export const whyNot = (from, to) =>
   `@tessera/${from} may not import @tessera/${to}: the arrow is ${arrow.join(" -> ")}`;
 
+/** Why a package may not import an application. */
+export const whyNoApp = (from, app) =>
+  `@tessera/${from} may not import @tessera/${app}: applications import packages, never the other way round`;
+
 /** Options of `no-restricted-imports` for the sources of one package. */
 export const layerPatterns = (name) => [
   ...arrow
     .filter((other) => other !== name && !mayImport(name).includes(other))
     .map((other) => ({ regex: `^@tessera/${other}(/|$)`, message: whyNot(name, other) })),
+  ...apps.map((app) => ({ regex: `^(@tessera|(\\.\\./)+apps)/${app}(/|$)`, message: whyNoApp(name, app) })),
   {
     regex: `^@tessera/${name}(/|$)`,
     message: `inside @tessera/${name} import the file itself, by its relative path`,
   },
+  ...deepPatterns,
+];
+
+/** Options of `no-restricted-imports` for the sources of one application: packages by their exports, and no other application. */
+export const appPatterns = (name) => [
+  { regex: `^@tessera/${name}(/|$)`, message: `inside @tessera/${name} import the file itself, by its relative path` },
+  ...apps
+    .filter((other) => other !== name)
+    .map((other) => ({
+      regex: `^@tessera/${other}(/|$)`,
+      message: `@tessera/${name} may not import @tessera/${other}: an application imports packages alone`,
+    })),
   ...deepPatterns,
 ];
 
@@ -29,7 +49,7 @@ export const deepPatterns = [
     message: "import what the package exports, not its files: what is not exported may change any day",
   },
   {
-    regex: "^(\\.\\./)+(packages/)?(tensor|autograd|nn|sparse|models)/(src|dist)(/|$)",
+    regex: "^(\\.\\./)+((packages|apps)/)?(tensor|autograd|nn|sparse|models|cli)/(src|dist)(/|$)",
     message: "import the package by its name (@tessera/…): a relative path jumps over its exports and its dependencies",
   },
 ];

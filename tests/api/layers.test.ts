@@ -2,21 +2,24 @@
 import { ESLint } from "eslint";
 import tseslint from "typescript-eslint";
 import { describe, expect, test } from "vitest";
-import { arrow, layerPatterns, mayImport } from "../../scripts/layers.mjs";
+import { appPatterns, apps, arrow, layerPatterns, mayImport, type Pattern } from "../../scripts/layers.mjs";
 
-/** Messages of the import rule for one line of code in a package. */
-const complaints = async (name: string, code: string): Promise<string[]> => {
+/** Messages of the import rule with some patterns for one line of code. */
+const complaintsBy = async (patterns: Pattern[], code: string): Promise<string[]> => {
   const eslint = new ESLint({
     overrideConfigFile: true,
     overrideConfig: {
       files: ["**/*.ts"],
       languageOptions: { parser: tseslint.parser },
-      rules: { "no-restricted-imports": ["error", { patterns: layerPatterns(name) }] },
+      rules: { "no-restricted-imports": ["error", { patterns }] },
     },
   });
   const results = await eslint.lintText(`${code}\n`, { filePath: "layer.ts" });
   return results.flatMap((result) => result.messages.map((message) => message.message));
 };
+
+/** Messages for one line of code in a package. */
+const complaints = (name: string, code: string): Promise<string[]> => complaintsBy(layerPatterns(name), code);
 
 describe.each(arrow)("a file of @tessera/%s", (name) => {
   const allowed = mayImport(name);
@@ -35,6 +38,14 @@ describe.each(arrow)("a file of @tessera/%s", (name) => {
     expect((await complaints(name, `import "@tessera/${name}";`)).join()).toMatch("by its relative path");
   });
 
+  test("may not import an application", async () => {
+    for (const app of apps)
+      for (const code of [`import "@tessera/${app}";`, `import "../../../apps/${app}/src/index.ts";`])
+        expect((await complaints(name, code)).join()).toMatch(
+          `@tessera/${name} may not import @tessera/${app}: applications import packages, never the other way round`,
+        );
+  });
+
   test("may not reach into another package's files", async () => {
     const deep = [
       `import "@tessera/tensor/src/op.ts";`,
@@ -42,5 +53,14 @@ describe.each(arrow)("a file of @tessera/%s", (name) => {
       `import "../../nn/src/init.ts";`,
     ];
     for (const code of deep) expect((await complaints(name, code)).length, code).toBeGreaterThan(0);
+  });
+});
+
+describe.each(apps)("a file of the application @tessera/%s", (name) => {
+  test("may import every package, but no other application and not itself by name", async () => {
+    for (const other of arrow) expect(await complaintsBy(appPatterns(name), `import "@tessera/${other}";`)).toEqual([]);
+    for (const app of apps)
+      expect((await complaintsBy(appPatterns(name), `import "@tessera/${app}";`)).length, app).toBe(1);
+    expect((await complaintsBy(appPatterns(name), `import "../../packages/nn/src/init.ts";`)).length).toBe(1);
   });
 });

@@ -21,8 +21,10 @@ interface Result {
 }
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const names = ["tensor", "autograd", "nn", "sparse", "models"] as const;
+const names = ["tensor", "autograd", "nn", "sparse", "models", "cli"] as const;
 type Name = (typeof names)[number];
+/** Where a package lies in the monorepo. */
+const folderOf = (name: Name): string => `${name === "cli" ? "apps" : "packages"}/${name}`;
 const { resolve } = createRequire(import.meta.url);
 const tsc = resolve("typescript/bin/tsc");
 const attw = join(root, "node_modules/@arethetypeswrong/cli/dist/index.js");
@@ -30,7 +32,7 @@ const temp = mkdtempSync(join(tmpdir(), "tessera-packages-"));
 
 const readManifest = (file: string): Manifest => JSON.parse(readFileSync(file, "utf8")) as Manifest;
 const manifests = new Map<Name, Manifest>(
-  names.map((name) => [name, readManifest(join(root, "packages", name, "package.json"))]),
+  names.map((name) => [name, readManifest(join(root, folderOf(name), "package.json"))]),
 );
 const manifestOf = (name: Name): Manifest => manifests.get(name) ?? expect.fail(name);
 const tarballOf = (name: Name): string => join(temp, `tessera-${name}-${manifestOf(name).version}.tgz`);
@@ -72,7 +74,10 @@ const closure = (name: Name): Name[] => {
 const outside = (name: Name): [string, string][] =>
   Object.keys(manifestOf(name).dependencies ?? {})
     .filter((dependency) => !dependency.startsWith("@tessera/"))
-    .map((dependency) => [dependency, `file:${join(root, "node_modules", dependency)}`]);
+    .map((dependency) => {
+      const [own, hoisted] = [folderOf(name), "."].map((folder) => join(root, folder, "node_modules", dependency));
+      return [dependency, `file:${existsSync(own!) ? own! : hoisted!}`];
+    });
 
 /** An empty project, named like the package, with its tarball and those it stands on installed. */
 const install = async (name: Name): Promise<void> => {
@@ -106,9 +111,9 @@ const specifiersOf = (project: string, name: Name): string[] => {
 
 beforeAll(async () => {
   for (const name of names)
-    if (!existsSync(join(root, "packages", name, "dist/index.js")))
-      throw new Error(`packages/${name} is not built; run \`npm run build\` first`);
-  const workspaces = names.flatMap((name) => ["--workspace", `packages/${name}`]);
+    if (!existsSync(join(root, folderOf(name), "dist/index.js")))
+      throw new Error(`${folderOf(name)} is not built; run \`npm run build\` first`);
+  const workspaces = names.flatMap((name) => ["--workspace", folderOf(name)]);
   await npm(["pack", ...workspaces, "--pack-destination", temp, "--ignore-scripts"], root);
   for (const name of names) await install(name);
 }, 300_000);
@@ -143,7 +148,7 @@ describe.each(names)("@tessera/%s", { timeout: 60_000 }, (name) => {
   });
 
   test("is clean by publint", async () => {
-    const manifest = readManifest(join(root, "packages", name, "package.json"));
+    const manifest = manifestOf(name);
     const tarball = readFileSync(tarballOf(name));
     const bytes = tarball.buffer.slice(tarball.byteOffset, tarball.byteOffset + tarball.byteLength);
     const { messages } = await publint({ pack: { tarball: bytes }, level: "suggestion" });
@@ -162,32 +167,60 @@ describe.each(names)("@tessera/%s", { timeout: 60_000 }, (name) => {
 });
 
 // In a project with tensor alone, and in the one that has them all: each compilation reads the whole DOM library.
-describe.each(["tensor", "models"] as const)(
-  "the types of @tessera/%s and all below it",
-  { timeout: 60_000 },
-  (name) => {
-    test.each([
-      ["nodenext", "nodenext"],
-      ["bundler", "esnext"],
-    ])("resolve and check under moduleResolution %s", async (moduleResolution, module) => {
-      const project = join(temp, name);
-      const specifiers = closure(name).flatMap((each) => specifiersOf(project, each));
-      const lines = specifiers.map((specifier, i) => `export * as m${i} from "${specifier}";\n`);
-      writeFileSync(join(project, `${moduleResolution}.ts`), lines.join(""));
-      // No ambient types and no skipLibCheck: our declarations must stand on their own.
-      const lib = ["es2023", "dom", "dom.iterable"];
-      const compilerOptions = {
-        strict: true,
-        noEmit: true,
-        target: "es2022",
-        lib,
-        types: [],
-        module,
-        moduleResolution,
-      };
-      const tsconfig = { compilerOptions, files: [`${moduleResolution}.ts`] };
-      writeFileSync(join(project, `${moduleResolution}.json`), JSON.stringify(tsconfig));
-      expect(await node([tsc, "--project", `${moduleResolution}.json`], project)).toEqual({ code: 0, output: "" });
-    });
-  },
-);
+describe.each(["tensor", "cli"] as const)("the types of @tessera/%s and all below it", { timeout: 60_000 }, (name) => {
+  test.each([
+    ["nodenext", "nodenext"],
+    ["bundler", "esnext"],
+  ])("resolve and check under moduleResolution %s", async (moduleResolution, module) => {
+    const project = join(temp, name);
+    const specifiers = closure(name).flatMap((each) => specifiersOf(project, each));
+    const lines = specifiers.map((specifier, i) => `export * as m${i} from "${specifier}";\n`);
+    writeFileSync(join(project, `${moduleResolution}.ts`), lines.join(""));
+    // No ambient types and no skipLibCheck: our declarations must stand on their own.
+    const lib = ["es2023", "dom", "dom.iterable"];
+    const compilerOptions = {
+      strict: true,
+      noEmit: true,
+      target: "es2022",
+      lib,
+      types: [],
+      module,
+      moduleResolution,
+    };
+    const tsconfig = { compilerOptions, files: [`${moduleResolution}.ts`] };
+    writeFileSync(join(project, `${moduleResolution}.json`), JSON.stringify(tsconfig));
+    expect(await node([tsc, "--project", `${moduleResolution}.json`], project)).toEqual({ code: 0, output: "" });
+  });
+});
+
+describe("the command line of @tessera/cli, installed", { timeout: 120_000 }, () => {
+  const project = join(temp, "cli");
+  /** What `npx tessera …` does, without a network. */
+  const tessera = (...args: string[]): Promise<Result> =>
+    node([npmCli(), "exec", "--offline", "--", "tessera", ...args], project);
+  const small = "--hidden 16 --layers 1 --heads 2 --vocab 300 --length 16 --tokens 512".split(" ");
+
+  test("prints its help, and says how it is started here", async () => {
+    const { code, output } = await tessera("--help");
+    expect(output).toContain("Usage: tessera");
+    expect(output).toContain("Example:\n  npx tessera demo\n");
+    expect(code).toBe(0);
+    expect(await tessera("--version")).toEqual({ code: 0, output: manifestOf("cli").version });
+  });
+
+  test("ends with 2 where the command line is wrong", async () => {
+    const { code, output } = await tessera("pretrain", "--token", "1");
+    expect(output).toContain("tessera: unknown option '--token' (Did you mean --tokens?)");
+    expect(code).toBe(2);
+  });
+
+  test("pre-trains on WordNet, which is installed with it, and looks at what it saved", async () => {
+    const { code, output } = await tessera("pretrain", ...small, "--json");
+    expect(code, output).toBe(0);
+    expect(JSON.parse(output)).toMatchObject({ model: join("runs", "pretrain"), steps: 4 });
+    expect(readdirSync(join(project, "runs/pretrain"))).toContain("LICENSE-WordNet");
+    const info = await tessera("info", "runs/pretrain");
+    expect(info.output).toContain("roberta.encoder.layer.0.intermediate.dense.weight");
+    expect(info.code).toBe(0);
+  });
+});

@@ -2,7 +2,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runCli } from "@tessera/cli";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const work = join(root, "tests/.readme-blocks");
@@ -30,13 +31,41 @@ const blocksOf = (text: string): Block[] => {
 /** The scripts of the root, or of a workspace. */
 const scriptsOf = (folder: string): object =>
   (JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")) as { scripts: object }).scripts;
-const workspaces: { readonly [name: string]: string } = { "@tessera/examples": "apps/examples" };
+const workspaces: { readonly [name: string]: string } = {
+  "@tessera/examples": "apps/examples",
+  "@tessera/cli": "apps/cli",
+};
 
-/** A line of a shell block names a script of the root, an npm command, or a package to install. */
-const checkCommand = (line: string): void => {
+/** What `tessera <command> --help` prints. */
+const helpOf = async (command: string): Promise<string> => {
+  let help = "";
+  const spy = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    help += String(text);
+    return true;
+  });
+  try {
+    expect(await runCli([command, "--help"]), command).toBe(0);
+  } finally {
+    spy.mockRestore();
+  }
+  return help;
+};
+
+/** A command line of `tessera` names a command that exists, and options of it. */
+const checkTessera = async (words: readonly string[]): Promise<void> => {
+  const help = await helpOf(words[0]!);
+  expect(help).toContain(`Usage: tessera ${words[0]} `);
+  for (const word of words.filter((each) => each.startsWith("--"))) expect(help).toContain(word);
+};
+
+/** A line of a shell block names a command of `tessera`, a script of the root, an npm command, or a package to install. */
+const checkCommand = async (line: string): Promise<void> => {
   for (const command of line.split("&&").map((part) => part.trim())) {
     const [program, first, second] = command.split(/\s+/);
     if (program === "git" || program === "cd") continue;
+    const [, ofTessera] = /^(?:npx tessera|npm run tessera --) (.*)$/.exec(command) ?? [];
+    if (ofTessera !== undefined) await checkTessera(ofTessera.split(/\s+/));
+    if (program === "npx" && first === "tessera") continue;
     expect(program, command).toBe("npm");
     if (first === "ci" || first === "install") continue;
     const script = first === "run" ? second : first;
@@ -71,11 +100,17 @@ describe.each(readmes)("%s", (path) => {
 
   it.each(named.filter(({ language }) => ["sh", "bash"].includes(language)))(
     "the commands at $name exist",
-    ({ code }) => {
+    async ({ code }) => {
       for (const line of code.split("\n").map((text) => text.replace(/#.*/, "").trim()))
-        if (line !== "") checkCommand(line);
+        if (line !== "") await checkCommand(line);
     },
   );
+
+  it("names commands of tessera that exist, between its blocks too", async () => {
+    const text = readFileSync(join(root, path), "utf8");
+    for (const [, line] of text.matchAll(/`(?:npx tessera|npm run tessera --) ([a-z][^`]*)`/g))
+      await checkTessera(line!.split(/\s+/));
+  });
 
   it("has no block in a language that nothing checks", () => {
     expect(

@@ -2,10 +2,10 @@ import { copyFile, mkdir } from "node:fs/promises";
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { temporaryFolder } from "./run-tessera.ts";
+import { useTemporaryFolder } from "./run-tessera.ts";
 
-const folder = temporaryFolder();
-const bin = fileURLToPath(new URL("../../apps/examples/bin/tessera.mjs", import.meta.url));
+const folder = useTemporaryFolder();
+const bin = fileURLToPath(new URL("../../apps/cli/bin/tessera.mjs", import.meta.url));
 
 test("the committed bin file says what to run when nothing is built", async () => {
   await mkdir(folder.path("bin"));

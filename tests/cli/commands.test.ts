@@ -2,9 +2,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import { SeededRandom } from "@tessera/models/data";
 import { beforeAll, describe, expect, test } from "vitest";
 import { runHere } from "./run-here.ts";
-import { temporaryFolder } from "./run-tessera.ts";
+import { useTemporaryFolder } from "./run-tessera.ts";
 
-const folder = temporaryFolder();
+const folder = useTemporaryFolder();
 const path = folder.path;
 
 /** Runs a command that must do well, and gives its JSON. */
@@ -28,20 +28,7 @@ const animals = ["bird", "cat", "fish", "horse", "snake"];
 const tools = ["hammer", "saw", "wrench", "drill", "chisel"];
 
 /** A model of a few thousand weights, on texts of a few words. */
-const small = [
-  "--hidden",
-  "32",
-  "--layers",
-  "2",
-  "--heads",
-  "2",
-  "--vocab",
-  "300",
-  "--length",
-  "16",
-  "--tokens",
-  "6400",
-];
+const small = "--hidden 32 --layers 2 --heads 2 --vocab 300 --length 16 --tokens 6400".split(" ");
 
 beforeAll(async () => {
   const random = new SeededRandom(3, "texts");
@@ -63,7 +50,12 @@ describe("from texts of one's own to a sparse classifier", { timeout: 120_000 },
   test("pretrain saves a model and a tokenizer", async () => {
     const out = path("pre");
     const found = await json<{ steps: number; loss: number; parameters: number }>(
-      ...["pretrain", "--text", path("texts.txt"), "--out", out, ...small],
+      "pretrain",
+      "--text",
+      path("texts.txt"),
+      "--out",
+      out,
+      ...small,
     );
     expect(found.steps).toBe(50);
     expect(found.loss).toBeLessThan(Math.log(300));
@@ -107,7 +99,11 @@ describe("from texts of one's own to a sparse classifier", { timeout: 120_000 },
 
   test("fill-mask gives the likeliest tokens, most likely first", async () => {
     const { fills } = await json<{ fills: { token: string; text: string; probability: number }[] }>(
-      ...["fill-mask", path("pre"), "a small<mask> and an old cat", "--top", "3"],
+      "fill-mask",
+      path("pre"),
+      "a small<mask> and an old cat",
+      "--top",
+      "3",
     );
     expect(fills).toHaveLength(3);
     const probabilities = fills.map(({ probability }) => probability);
@@ -157,9 +153,8 @@ describe("from texts of one's own to a sparse classifier", { timeout: 120_000 },
   const files = (): string[] => ["--train", path("train.tsv"), "--test", path("test.tsv")];
 
   test("finetune teaches the sparse model, and evaluate finds the same numbers", async () => {
-    const found = await json<{ accuracy: number; loss: number; count: number }>(
-      ...["finetune", path("patched"), ...files(), "--steps", "60", "--lr", "0.003", "--out", path("fine")],
-    );
+    const args = ["finetune", path("patched"), ...files(), "--steps", "60", "--lr", "0.003", "--out", path("fine")];
+    const found = await json<{ accuracy: number; loss: number; count: number }>(...args);
     expect(found.count).toBe(10);
     expect(found.accuracy).toBeGreaterThan(0.7);
     const again = await json<{ accuracy: number; loss: number }>("evaluate", path("fine"), "--test", path("test.tsv"));

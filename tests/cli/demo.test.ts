@@ -4,9 +4,9 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SeededRandom } from "@tessera/models/data";
 import { describe, expect, test } from "vitest";
-import { startTessera, temporaryFolder, tessera, until, type Running } from "./run-tessera.ts";
+import { startTessera, useTemporaryFolder, runTessera, waitUntil, type Running } from "./run-tessera.ts";
 
-const folder = temporaryFolder();
+const folder = useTemporaryFolder();
 
 /** A demo of the real data and the real phases, with hardly any training. */
 const tiny = (out: string): string[] => ["demo", "--out", out, "--tokens", "20000", "--finetune-steps", "12"];
@@ -32,7 +32,7 @@ describe("demo", () => {
 
   test("goes all the way, and says how far it is in plain lines", { timeout: 180_000 }, async () => {
     const out = folder.path("whole");
-    const { code, out: said, err } = await tessera(tiny(out));
+    const { code, out: said, err } = await runTessera(tiny(out));
     expect(err).toBe("");
     expect(code).toBe(0);
     expect(said).not.toContain("\u001b");
@@ -47,7 +47,7 @@ describe("demo", () => {
   });
 
   test("prints its result again when it is finished, as JSON too", { timeout: 60_000 }, async () => {
-    const { code, out: said } = await tessera([...tiny(folder.path("whole")), "--json"]);
+    const { code, out: said } = await runTessera([...tiny(folder.path("whole")), "--json"]);
     expect(code).toBe(0);
     result = JSON.parse(said) as DemoResult;
     expect(said).toBe(`${JSON.stringify(result)}\n`);
@@ -58,7 +58,7 @@ describe("demo", () => {
   });
 
   test("goes on under the same settings alone", { timeout: 60_000 }, async () => {
-    const { code, err } = await tessera([...tiny(folder.path("whole")), "--seed", "5"]);
+    const { code, err } = await runTessera([...tiny(folder.path("whole")), "--seed", "5"]);
     expect(code).toBe(1);
     expect(err).toContain("expected a run with seed 5, got one with seed 0; start over with --fresh");
   });
@@ -93,7 +93,7 @@ describe("demo", () => {
     let midway = 0;
     for (const [what, holds, delay] of moments) {
       const running = startTessera(tiny(out));
-      await until(running, () => holds(running));
+      await waitUntil(running, () => holds(running));
       if (delay > 0) await sleep(random.nextInt(delay));
       expect(running.child.exitCode, what).toBeNull();
       await kill(running);
@@ -101,7 +101,7 @@ describe("demo", () => {
     }
     // A kill came after the first byte of a checkpoint, and before it was in its place.
     expect(midway).toBeGreaterThan(0);
-    const { code, out: said, err } = await tessera([...tiny(out), "--json"]);
+    const { code, out: said, err } = await runTessera([...tiny(out), "--json"]);
     expect(err).toBe("");
     expect(code).toBe(0);
     expect((JSON.parse(said) as DemoResult).sha256).toEqual(result.sha256);

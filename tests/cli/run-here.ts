@@ -1,5 +1,5 @@
 import { vi } from "vitest";
-import { runCli } from "../../apps/examples/src/run-cli.ts";
+import { runCli } from "@tessera/cli";
 
 /** Runs a command line in this process, which is fifty times quicker than in one of its own. */
 export const runHere = async (args: readonly string[]): Promise<{ code: number; out: string; err: string }> => {

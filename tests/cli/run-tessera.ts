@@ -9,7 +9,7 @@ import { afterAll, beforeAll } from "vitest";
 
 /** The command line from its sources: no build between an edit and its test. */
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
-const cli = fileURLToPath(new URL("../../apps/examples/src/cli.ts", import.meta.url));
+const cli = fileURLToPath(new URL("../../apps/cli/src/cli.ts", import.meta.url));
 
 export interface Ended {
   code: number | null;
@@ -48,11 +48,11 @@ export const startTessera = (args: readonly string[], { cwd, env = {} }: RunOpti
 };
 
 /** Runs `tessera` to its end. */
-export const tessera = (args: readonly string[], options?: RunOptions): Promise<Ended> =>
+export const runTessera = (args: readonly string[], options?: RunOptions): Promise<Ended> =>
   startTessera(args, options).ended;
 
 /** A folder for the tests of a file, removed after them. */
-export const temporaryFolder = (): { path: (...parts: string[]) => string } => {
+export const useTemporaryFolder = (): { path: (...parts: string[]) => string } => {
   let folder = "";
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "tessera-cli-"));
@@ -62,7 +62,7 @@ export const temporaryFolder = (): { path: (...parts: string[]) => string } => {
 };
 
 /** Waits until something holds, or the process has ended. */
-export const until = async (running: Running, holds: () => boolean): Promise<void> => {
+export const waitUntil = async (running: Running, holds: () => boolean): Promise<void> => {
   let ended = false;
   void running.ended.then(() => (ended = true));
   while (!ended && !holds()) await sleep(2);

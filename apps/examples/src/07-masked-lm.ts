@@ -4,8 +4,7 @@ import { RobertaConfig, RobertaForMaskedLM } from "@tessera/models/roberta";
 import { ByteLevelBpeTokenizer, trainBpe } from "@tessera/models/tokenizers";
 import { maskedLMBatches, Trainer, weightDecayGroups } from "@tessera/models/training";
 import { AdamW, linearWarmup } from "@tessera/nn";
-import { manualSeed } from "@tessera/tensor";
-import { fillMask } from "./training/fill-mask.ts";
+import { manualSeed, scope, select, tensor } from "@tessera/tensor";
 
 const seed = 1;
 manualSeed(seed);
@@ -70,9 +69,18 @@ const trainer = new Trainer({
 });
 await trainer.train();
 
-for (const text of ["the cow eats<mask>", "the<mask> eats seeds"]) {
-  const [best] = await fillMask(model, tokenizer, text, 1);
-  console.log(`${text} → ${best!.text}`);
-}
+/** The text with the likeliest token in the place of its mask. */
+const fillMask = async (text: string): Promise<string> => {
+  const { ids } = tokenizer.encode(text);
+  const scores = await scope(() => {
+    const { logits } = model.forward({ inputIds: tensor(Int32Array.from(ids), [1, ids.length]) });
+    return { read: select(select(logits!, 0, 0), 0, ids.indexOf(maskTokenId)).data() };
+  }).read;
+  const best = scores.indexOf(Math.max(...scores));
+  return tokenizer.decode(ids.map((id) => (id === maskTokenId ? best : id)));
+};
+
+model.eval();
+for (const text of ["the cow eats<mask>", "the<mask> eats seeds"]) console.log(`${text} → ${await fillMask(text)}`);
 optimizer.dispose();
 model.dispose();

@@ -1,0 +1,114 @@
+import { Option } from "commander";
+import { CLASSIFIERS, classifierTitles, DemoRun, type DemoPhases } from "../demo/demo-run.ts";
+import { runDemo } from "../demo/run-demo.ts";
+import { lockFolder } from "../run-folder/folder-lock.ts";
+import { RunState } from "../run-folder/run-state.ts";
+import { formatBytes, formatCount, formatDuration, formatMilliseconds, formatPercent } from "../terminal/format.ts";
+import { parseWholeNumber } from "../terminal/parse-argument.ts";
+import { startCommand } from "../terminal/start-command.ts";
+import { formatTextTable } from "../terminal/format-text-table.ts";
+import { DEFAULT_TOKENS, finetuning, hashRecipe } from "../training/recipes.ts";
+import type { CommandDefinition, Context } from "./command-definition.ts";
+import { createFreshOption } from "./shared-options.ts";
+
+interface DemoOptions {
+  tokens: number;
+  finetuneSteps: number;
+  fresh?: true;
+}
+
+export const demoCommand: CommandDefinition<DemoOptions> = {
+  name: "demo",
+  summary: "the whole path: learn English, lose half of the blocks, learn to classify, write a report",
+  writes: "always on",
+  options: [
+    new Option("--tokens <n>", "tokens to pre-train on").argParser(parseWholeNumber(1)).default(DEFAULT_TOKENS),
+    new Option("--finetune-steps <n>", "steps of each fine-tuning")
+      .argParser(parseWholeNumber(1))
+      .default(finetuning.steps),
+    createFreshOption(),
+  ],
+  examples: ["demo", "demo --tokens 3000000 --seed 1 --out runs/longer"],
+
+  async run(context, { tokens, finetuneSteps, fresh = false }) {
+    const { terminal, seed, device, out, stop } = context;
+    const release = await lockFolder(out);
+    try {
+      const begun = performance.now();
+      const settings = { seed, tokens, finetuneSteps, device };
+      const state = await RunState.open<DemoPhases>(out, { ...settings, recipe: hashRecipe() }, { fresh });
+      const { bold, dim } = terminal.color;
+      terminal.printLine(bold(`Tessera demo: ${formatCount(tokens)} tokens, seed ${seed}, in ${out}`));
+      if (state.isResumed) terminal.printLine(dim("going on where it was left; --fresh starts over"));
+      const demo = new DemoRun(state, settings, { terminal, stop }, finetuning.labelsPerClass);
+      await runDemo(demo);
+      showResult(context, demo);
+      if (!state.isResumed)
+        terminal.printLine(dim(`\nall of it in ${formatDuration((performance.now() - begun) / 1000)}`));
+    } finally {
+      release();
+    }
+  },
+};
+
+interface Row {
+  name: string;
+  accuracy: string;
+  parameters: string;
+  bytes: string;
+  step: string;
+}
+
+const showResult = ({ terminal, out }: Context, demo: DemoRun): void => {
+  const { bold, cyan } = terminal.color;
+  const baseline = demo.result("baseline");
+  const speeds = demo.result("speed");
+  const { path } = demo.result("report");
+  const rows: Row[] = [
+    { name: "naive Bayes", accuracy: formatPercent(baseline.accuracy, 2), parameters: "", bytes: "", step: "" },
+    ...CLASSIFIERS.map((name) => {
+      const { accuracy, parameters, bytes } = demo.result(name);
+      return {
+        name: classifierTitles[name],
+        accuracy: formatPercent(accuracy, 2),
+        parameters: formatCount(parameters),
+        bytes: formatBytes(bytes),
+        step: formatMilliseconds(speeds[name].stepSeconds),
+      };
+    }),
+  ];
+  const [head, ...lines] = formatTextTable<Row>(
+    [
+      { title: `${demo.labelsPerClass} labels a class`, value: ({ name }) => name },
+      { title: "accuracy", value: ({ accuracy }) => accuracy, numeric: true },
+      { title: "parameters", value: ({ parameters }) => parameters, numeric: true },
+      { title: "weights", value: ({ bytes }) => bytes, numeric: true },
+      { title: "training step", value: ({ step }) => step, numeric: true },
+    ],
+    rows,
+  );
+  const command = (text: string): string => `  ${cyan(`${startCommand} ${text}`)}`;
+  terminal.printResult(
+    {
+      accuracy: {
+        naiveBayes: baseline.accuracy,
+        ...Object.fromEntries(CLASSIFIERS.map((name) => [name, demo.result(name).accuracy])),
+      },
+      sha256: {
+        pretrained: demo.result("pretraining").sha256,
+        ...Object.fromEntries(CLASSIFIERS.map((name) => [name, demo.result(name).sha256])),
+      },
+      report: path,
+    },
+    [
+      "",
+      bold(head),
+      ...lines,
+      "",
+      `Report: ${cyan(path)}`,
+      "Next:",
+      command(`fill-mask ${out}/models/pretrained "a small <mask> that eats seeds"`),
+      command(`sensitivity ${out}/models/dense`),
+    ],
+  );
+};

@@ -1,0 +1,50 @@
+import { Option } from "commander";
+import { formatBytes, formatCount, formatPercent } from "../terminal/format.ts";
+import { isClassifier, loadClassifier, loadMaskedLM, saveModel } from "../training/model-folder.ts";
+import { createPatcher, planOnHost } from "../training/patch-model.ts";
+import { patching } from "../training/recipes.ts";
+import type { CommandDefinition } from "./command-definition.ts";
+import { createModelArgument, createPatchOptions, type PatchOptions } from "./shared-options.ts";
+
+export const patchCommand: CommandDefinition<PatchOptions & { dryRun?: true }> = {
+  name: "patch",
+  summary: "make layers of a saved model block-sparse, and save it",
+  writes: "anew each time",
+  arguments: [createModelArgument()],
+  options: [...createPatchOptions(), new Option("--dry-run", "print the plan alone")],
+  examples: [
+    "patch runs/pretrain --density 0.25",
+    "patch runs/pretrain --pattern 'roberta\\.encoder\\.layer\\.1\\..*dense' --block-size 16 --dry-run",
+  ],
+
+  async run({ terminal, out, seed }, { pattern, density, blockSize, criterion, dryRun = false }, folder) {
+    const loaded = await ((await isClassifier(folder)) ? loadClassifier(folder) : loadMaskedLM(folder));
+    const { model, tokenizer, notes } = loaded;
+    try {
+      const patcher = createPatcher({ patterns: pattern ?? patching.patterns, density, blockSize, criterion, seed });
+      const plan = await planOnHost(model, patcher);
+      if (!dryRun) {
+        patcher.patchModel(model, plan);
+        await saveModel(model, tokenizer, out, notes);
+      }
+      const { before, after } = plan.parameters;
+      const layers = plan.layers.map(({ name, layout, parameters, bytes }) => ({
+        name,
+        density: layout.density,
+        parameters,
+        bytes,
+      }));
+      terminal.printLine(plan.toString());
+      terminal.printResult(
+        { ...(dryRun ? {} : { model: out }), parameters: { before, after }, bytes: plan.bytes, layers },
+        [
+          `parameters before ${formatCount(before)}, after ${formatCount(after)} (${formatPercent(after / before)})`,
+          `these layers' bytes before ${formatBytes(plan.bytes.before)}, after ${formatBytes(plan.bytes.after)}, index included`,
+          dryRun ? "Nothing was changed: --dry-run" : `Saved to ${out}`,
+        ],
+      );
+    } finally {
+      model.dispose();
+    }
+  },
+};

@@ -1,0 +1,80 @@
+import { Argument, Option } from "commander";
+import {
+  parseNames,
+  parsePattern,
+  parsePositiveNumber,
+  parseShare,
+  parseWholeNumber,
+} from "../terminal/parse-argument.ts";
+import { finetuning, patching } from "../training/recipes.ts";
+
+/** An option that takes a whole number of at least `min`. */
+export const createCountOption = (flags: string, text: string, value: number, min = 1): Option =>
+  new Option(flags, text).argParser(parseWholeNumber(min)).default(value);
+
+/** The folder of a model. */
+export const createModelArgument = (): Argument =>
+  new Argument("<model>", "folder of a model that tessera or transformers saved");
+
+/** Where labelled texts come from: WordNet's glosses, or two files. */
+export interface LabelledTextOptions {
+  train?: string;
+  test?: string;
+  classes?: readonly string[];
+  labelsPerClass?: number;
+}
+
+export const createTestOption = (): Option => new Option("--test <file>", "texts to test on, label<TAB>text a line");
+
+export const createLabelledTextOptions = (): Option[] => [
+  new Option("--train <file>", "texts to learn from, label<TAB>text a line (default: WordNet's glosses)"),
+  createTestOption(),
+  new Option("--classes <names>", "labels with commas between; for glosses noun supersenses").argParser(parseNames),
+  new Option(
+    "--labels-per-class <n>",
+    "learn from so many texts of each class (default: all; of glosses 50)",
+  ).argParser(parseWholeNumber(1)),
+];
+
+/** How long and how fast a classifier is fine-tuned. */
+export interface FinetuneOptions {
+  steps: number;
+  lr: number;
+  batchSize: number;
+  length: number;
+}
+
+export const createFinetuneOptions = (): Option[] => [
+  new Option("--steps <n>", "steps of fine-tuning").argParser(parseWholeNumber(1)).default(finetuning.steps),
+  new Option("--lr <rate>", "largest learning rate").argParser(parsePositiveNumber).default(finetuning.lr),
+  new Option("--batch-size <n>", "texts a step").argParser(parseWholeNumber(1)).default(finetuning.batchSize),
+  new Option("--length <n>", "most tokens of a text").argParser(parseWholeNumber(3)).default(finetuning.length),
+];
+
+/** Which layers become sparse, and how. */
+export interface PatchOptions {
+  pattern?: RegExp[];
+  density: number;
+  blockSize: number;
+  criterion: "magnitude" | "random";
+}
+
+export const createPatchOptions = (): Option[] => [
+  new Option(
+    "--pattern <regex>",
+    "full name of the layers to patch; may be repeated (default: the three of the README)",
+  ).argParser((text: string, before: RegExp[] | undefined) => [...(before ?? []), parsePattern(text)]),
+  new Option("--density <d>", "share of the blocks to keep").argParser(parseShare).default(patching.density),
+  createBlockSizeOption(),
+  createCriterionOption(),
+];
+
+export const createCriterionOption = (): Option =>
+  new Option("--criterion <name>", "which blocks stay").choices(["magnitude", "random"]).default("magnitude");
+
+export const createBlockSizeOption = (): Option =>
+  new Option("--block-size <n>", "rows and columns of a block: 4, 8, … 64")
+    .argParser(parseWholeNumber(4))
+    .default(patching.blockSize);
+
+export const createFreshOption = (): Option => new Option("--fresh", "remove what is in --out, and start over");

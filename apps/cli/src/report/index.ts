@@ -1,0 +1,16 @@
+// Parts of an HTML report, and the whole reports of the commands: plain data in, markup or a document out.
+export { CommandError } from "../terminal/command-error.ts";
+export { escapeHtml, html, Markup, type MarkupValue } from "./markup.ts";
+export { renderAccuracyChart, type AccuracyBar } from "./render-accuracy-chart.ts";
+export { renderBlockMosaic, type BlockMosaicData } from "./render-block-mosaic.ts";
+export { renderDemoReport, type Contender, type DemoReportData, type FilledMask } from "./render-demo-report.ts";
+export { renderHeatMap, type HeatCell, type HeatMapOptions } from "./render-heat-map.ts";
+export { renderLossChart, smooth, thinOut, type LossPoint, type LossSeries } from "./render-loss-chart.ts";
+export { renderPage, renderTiles, type Tile } from "./render-page.ts";
+export {
+  renderSensitivityReport,
+  type SensitivityCell,
+  type SensitivityReportData,
+} from "./render-sensitivity-report.ts";
+export { renderTable, type TableColumn } from "./render-table.ts";
+export { seriesColor } from "./series-color.ts";

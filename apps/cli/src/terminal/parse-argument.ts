@@ -1,0 +1,45 @@
+import { InvalidArgumentError } from "commander";
+
+const parseNumber = (text: string): number => (text.trim() === "" ? NaN : Number(text));
+
+/** Makes a parser of whole numbers from `min` on. `1e6` and `1_000_000` are whole numbers too. */
+export const parseWholeNumber =
+  (min: number) =>
+  (text: string): number => {
+    const value = parseNumber(text.replaceAll("_", ""));
+    if (Number.isSafeInteger(value) && value >= min) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${min}.`);
+  };
+
+/** Parses a number above zero. */
+export const parsePositiveNumber = (text: string): number => {
+  const value = parseNumber(text);
+  if (value > 0 && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError("Expected a number above 0.");
+};
+
+/** Parses a number in (0, 1]. */
+export const parseShare = (text: string): number => {
+  const value = parseNumber(text);
+  if (value > 0 && value <= 1) return value;
+  throw new InvalidArgumentError("Expected a number above 0 and at most 1.");
+};
+
+/** Parses numbers in (0, 1], separated by commas. */
+export const parseShares = (text: string): number[] => text.split(",").map(parseShare);
+
+/** Parses distinct names, separated by commas. */
+export const parseNames = (text: string): string[] => {
+  const list = text.split(",").map((name) => name.trim());
+  if (list.every((name) => name !== "") && new Set(list).size === list.length) return list;
+  throw new InvalidArgumentError("Expected names with commas between, each once.");
+};
+
+/** Parses a regular expression without slashes around it. */
+export const parsePattern = (text: string): RegExp => {
+  try {
+    return new RegExp(text);
+  } catch (error) {
+    throw new InvalidArgumentError(`Expected a regular expression: ${(error as Error).message}.`);
+  }
+};

@@ -1,0 +1,72 @@
+import { BatchSampler, ClassificationCollator, type EncodedExample, type LabelledText } from "@tessera/models/data";
+import type { RobertaForSequenceClassification } from "@tessera/models/roberta";
+import type { ByteLevelBpeTokenizer } from "@tessera/models/tokenizers";
+import {
+  classificationBatches,
+  classificationEpoch,
+  evaluateClassification,
+  type ClassificationMetrics,
+  type TrainingResult,
+} from "@tessera/models/training";
+import { Interrupted } from "../terminal/command-error.ts";
+import { trainModel, type Supervision } from "./train-model.ts";
+
+/** Encodes texts as ids. Texts of more than `maxLength` tokens are cut off. */
+export const encodeExamples = (
+  examples: readonly LabelledText[],
+  tokenizer: ByteLevelBpeTokenizer,
+  maxLength: number,
+): EncodedExample[] => examples.map(({ text, label }) => ({ ids: tokenizer.encode(text, { maxLength }).ids, label }));
+
+export interface ClassifierTraining extends Supervision {
+  title: string;
+  steps: number;
+  lr: number;
+  batchSize: number;
+  seed: number;
+  /** Where checkpoints are kept. Without it a stopped training is lost. */
+  folder?: string;
+}
+
+/** Fine-tunes a classifier in place, or resumes an interrupted fine-tuning. */
+export const finetuneClassifier = (
+  model: RobertaForSequenceClassification,
+  examples: readonly EncodedExample[],
+  { batchSize, seed, ...training }: ClassifierTraining,
+): Promise<TrainingResult> => {
+  const collator = new ClassificationCollator({ padTokenId: model.config.padTokenId });
+  const sampler = new BatchSampler({ size: examples.length, batchSize: Math.min(batchSize, examples.length), seed });
+  return trainModel({ ...training, model, batches: classificationBatches({ examples, sampler, collator }) });
+};
+
+/** Texts of a batch of an evaluation. */
+const EVALUATION_BATCH = 64;
+
+/**
+ * Computes loss and accuracy on labelled texts.
+ *
+ * @throws {Interrupted} when it is stopped
+ */
+export const evaluateClassifier = async (
+  model: RobertaForSequenceClassification,
+  examples: readonly EncodedExample[],
+  { title, terminal, stop }: Supervision & { title: string },
+): Promise<ClassificationMetrics> => {
+  const collator = new ClassificationCollator({ padTokenId: model.config.padTokenId });
+  // Texts of similar length share a batch, so that batches have little padding.
+  const sorted = examples.toSorted((a, b) => a.ids.length - b.ids.length);
+  const bar = terminal.startProgress(title, examples.length);
+  function* supervised(): ReturnType<typeof classificationEpoch> {
+    let done = 0;
+    for (const batch of classificationEpoch({ examples: sorted, collator, batchSize: EVALUATION_BATCH })) {
+      if (stop.aborted) throw new Interrupted("stopped while evaluating");
+      yield batch;
+      bar.update((done += batch.labels.length));
+    }
+  }
+  try {
+    return await evaluateClassification(model, supervised());
+  } finally {
+    bar.stop();
+  }
+};

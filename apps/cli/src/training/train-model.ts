@@ -1,0 +1,91 @@
+import { openFolder } from "@tessera/models";
+import { AdamW, linearWarmup } from "@tessera/nn";
+import {
+  Trainer,
+  TrainingLog,
+  weightDecayGroups,
+  type BatchSource,
+  type TrainableModel,
+  type TrainingResult,
+} from "@tessera/models/training";
+import type { LossPoint } from "../report/render-loss-chart.ts";
+import { Interrupted } from "../terminal/command-error.ts";
+import { formatCount, formatDuration } from "../terminal/format.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+import { optimization } from "./recipes.ts";
+
+/** Where a training reports its progress, and the signal that stops it. */
+export interface Supervision {
+  terminal: Terminal;
+  stop: AbortSignal;
+}
+
+export interface TrainModelOptions<Inputs> extends Supervision {
+  title: string;
+  model: TrainableModel<Inputs>;
+  batches: BatchSource<Inputs>;
+  steps: number;
+  lr: number;
+  /** Where checkpoint and log are kept. A training that is there is resumed. Without it nothing is kept. */
+  folder?: string;
+}
+
+/** Between two checkpoints: a kill loses at most this much work. Saving takes about a tenth of a second. */
+const SAVE_SECONDS = 10;
+/** A loss curve shows no more points than this. */
+const MAX_LOG_POINTS = 300;
+
+/**
+ * Trains by the recipe of the demo, and resumes from the checkpoint in `folder` if there is one. Interruptions do not change the
+ * final weights.
+ *
+ * @throws {Interrupted} when it is stopped; everything is saved
+ */
+export const trainModel = async <Inputs>({
+  title,
+  model,
+  batches,
+  steps,
+  lr,
+  folder,
+  terminal,
+  stop,
+}: TrainModelOptions<Inputs>): Promise<TrainingResult> => {
+  const { betas, weightDecay, warmup, maxGradNorm } = optimization;
+  const optimizer = new AdamW(weightDecayGroups(model, { weightDecay }), { lr, betas });
+  const bar = terminal.startProgress(title, steps);
+  try {
+    const trainer = new Trainer<Inputs>({
+      model,
+      optimizer,
+      schedule: linearWarmup(optimizer, { warmupSteps: Math.round(warmup * steps), totalSteps: steps }),
+      batches,
+      steps,
+      maxGradNorm,
+      ...(folder === undefined ? {} : { folder, saveSeconds: SAVE_SECONDS }),
+      loggingSteps: Math.max(1, Math.floor(steps / MAX_LOG_POINTS)),
+      onProgress: ({ step, loss, tokensPerSecond, etaSeconds }) =>
+        bar.update(
+          step,
+          `loss ${loss.toFixed(3)}  ${formatCount(tokensPerSecond)} tokens/s  ${formatDuration(etaSeconds)} left`,
+        ),
+      onWarning: (message) => terminal.printLine(terminal.color.yellow(message)),
+    });
+    const result = await trainer.train({ resume: true, signal: stop });
+    if (result.status === "stopped") {
+      throw new Interrupted(`stopped at step ${result.step} of ${steps}${folder === undefined ? "" : " and saved"}`);
+    }
+    return result;
+  } finally {
+    bar.stop();
+    optimizer.dispose();
+  }
+};
+
+/** Reads the losses from the log of a training. */
+export const readLosses = async (folder: string): Promise<LossPoint[]> => {
+  const entries = await new TrainingLog(await openFolder(folder)).entries();
+  return entries.flatMap(({ event, step, loss }) =>
+    event === "train" && typeof loss === "number" ? [{ step, loss }] : [],
+  );
+};

@@ -1,9 +1,0 @@
-import { runCli } from "./run-cli.ts";
-
-// `tessera … | head` closes the pipe early: that is no error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
-});
-
-process.exitCode = await runCli(process.argv.slice(2));
