@@ -1,8 +1,10 @@
+import { TesseraError } from "@tessera/tensor";
+
 /**
  * A command cannot do what was asked, and says so in one line. The message reads `op: what was expected, what came; what
  * to do`.
  */
-export class CommandError extends Error {
+export class CommandError extends TesseraError {
   override name = "CommandError";
 }
 
