@@ -1,4 +1,4 @@
-import { ArgumentError, checkCount } from "@tessera/tensor";
+import { ArgumentError, checkCount, checkSeed } from "@tessera/tensor";
 import { balancedMask } from "./patterns/balanced-mask.ts";
 import { blockCount } from "./patterns/block-count.ts";
 
@@ -114,8 +114,7 @@ export class BlockLayout implements BlockIndices {
   static balanced({ outFeatures, inFeatures, blockSize, density, seed = 0 }: BalancedOptions): BlockLayout {
     const { rows, cols } = blockGrid("BlockLayout.balanced", [outFeatures, inFeatures], blockSize);
     checkDensity("BlockLayout.balanced", density);
-    if (!Number.isSafeInteger(seed) || seed < 0)
-      throw new ArgumentError(`BlockLayout.balanced: a seed is a whole number from 0 to 2^53 - 1, got ${seed}`);
+    checkSeed("BlockLayout.balanced", seed);
     return BlockLayout.fromMask(balancedMask(rows, cols, blockCount(rows, cols, density), seed), rows, cols, blockSize);
   }
 

@@ -1,5 +1,5 @@
 import { Linear, type Module } from "@tessera/nn";
-import { ArgumentError, DeviceError, sameShape, TesseraError } from "@tessera/tensor";
+import { ArgumentError, checkSeed, DeviceError, sameShape, TesseraError } from "@tessera/tensor";
 import { BlockLayout, blockGrid, checkBlockSize, checkDensity } from "./block-layout.ts";
 import { BlockSparseLinear, type PatchRecipe } from "./block-sparse-linear.ts";
 import type { BlockCriterion } from "./criteria/block-criterion.ts";
@@ -82,8 +82,7 @@ export class BlockSparseModelPatcher {
     const { whenSlower = "patch" } = options;
     checkDensity("addPattern", density);
     checkBlockSize("addPattern", blockSize);
-    if (!Number.isSafeInteger(seed) || seed < 0)
-      throw new ArgumentError(`addPattern: a seed is a whole number from 0 to 2^53 - 1, got ${seed}`);
+    checkSeed("addPattern", seed);
     if (whenSlower !== "patch" && whenSlower !== "keep-dense")
       throw new ArgumentError(`addPattern: whenSlower is "patch" or "keep-dense", got ${String(whenSlower)}`);
     const judge = typeof criterion === "string" ? builtIn[criterion]() : criterion;

@@ -1,4 +1,4 @@
-import { SeededRandom } from "../seeded-random.ts";
+import { LayoutRandom } from "../layout-random.ts";
 
 /**
  * A random mask of `blocks` ones in which rows differ by at most one, and so do columns: no unit of a layer is dead, and
@@ -11,7 +11,7 @@ import { SeededRandom } from "../seeded-random.ts";
  * @returns `[rows, cols]` in row-major order, 1 where a block is
  */
 export const balancedMask = (rows: number, cols: number, blocks: number, seed: number): Uint8Array => {
-  const random = new SeededRandom(seed);
+  const random = new LayoutRandom(seed);
   const mask = new Uint8Array(rows * cols);
   const counts = new Int32Array(cols);
   const least = Math.floor(blocks / rows);

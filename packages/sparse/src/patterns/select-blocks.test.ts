@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { SeededRandom } from "../seeded-random.ts";
+import { LayoutRandom } from "../layout-random.ts";
 import { selectBlocks } from "./select-blocks.ts";
 
 const sums = (mask: Uint8Array, rows: number, cols: number): [number[], number[]] => [
@@ -65,7 +65,7 @@ describe("selectBlocks", () => {
 
   for (const balanced of [false, true])
     it(`leaves no row or column empty and takes exactly as many as asked, balanced: ${balanced}`, () => {
-      const random = new SeededRandom(1);
+      const random = new LayoutRandom(1);
       for (const [rows, cols] of [
         [1, 1],
         [1, 5],

@@ -1,4 +1,5 @@
 import { ArgumentError, checkCount } from "@tessera/tensor";
+import { checkScores, ranked } from "./ranked.ts";
 
 /** The grid, how many blocks to take, and whether every row takes the same number (±1). */
 export interface Selection {
@@ -26,27 +27,13 @@ export const selectBlocks = (
 ): Uint8Array => {
   checkCount("selectBlocks", "rows", rows, 1);
   checkCount("selectBlocks", "cols", cols, 1);
-  if (scores.length !== rows * cols)
-    throw new ArgumentError(
-      `selectBlocks: expected ${rows} × ${cols} scores, got ${scores.length}; give one for each block`,
-    );
+  checkScores("selectBlocks", scores, rows, cols);
   if (!Number.isInteger(blocks) || blocks < Math.max(rows, cols) || blocks > rows * cols)
     throw new ArgumentError(
       `selectBlocks: blocks is a whole number from ${Math.max(rows, cols)} (one for each row and column) to ${rows * cols}, got ${blocks}`,
     );
-  for (let i = 0; i < scores.length; i++)
-    if (Number.isNaN(scores[i]!))
-      throw new ArgumentError(
-        `selectBlocks: the score of block [${Math.floor(i / cols)}, ${i % cols}] is NaN; are the weights finite?`,
-      );
   return balanced ? bestOfEachRow(scores, rows, cols, blocks) : bestOfAll(scores, rows, cols, blocks);
 };
-
-/** Positions by falling score; equal scores keep their order. */
-const ranked = (scores: ArrayLike<number>): number[] =>
-  Array.from({ length: scores.length }, (_, i) => i).sort((a, b) =>
-    scores[a] === scores[b] ? a - b : scores[b]! > scores[a]! ? 1 : -1,
-  );
 
 const bestOfAll = (scores: ArrayLike<number>, rows: number, cols: number, blocks: number): Uint8Array => {
   const order = ranked(scores);
