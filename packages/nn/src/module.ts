@@ -1,5 +1,6 @@
 import {
   ArgumentError,
+  inspectCustom,
   keep,
   Parameter,
   resolveDevice,
@@ -294,5 +295,9 @@ export abstract class Module {
   /** The tree of modules, in torch's form. */
   toString(): string {
     return showModule(this);
+  }
+
+  [inspectCustom](): string {
+    return this.toString();
   }
 }

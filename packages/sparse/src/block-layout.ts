@@ -1,4 +1,4 @@
-import { ArgumentError, checkCount, checkSeed } from "@tessera/tensor";
+import { ArgumentError, checkCount, checkSeed, inspectCustom } from "@tessera/tensor";
 import { balancedMask } from "./patterns/balanced-mask.ts";
 import { blockCount } from "./patterns/block-count.ts";
 
@@ -185,6 +185,10 @@ export class BlockLayout implements BlockIndices {
         ).join(""),
       );
     return [title, ...lines].join("\n");
+  }
+
+  [inspectCustom](): string {
+    return this.toString();
   }
 }
 

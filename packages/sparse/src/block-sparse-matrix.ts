@@ -3,6 +3,7 @@ import {
   add,
   dispose,
   DTypeError,
+  inspectCustom,
   mul,
   randn,
   resolveDevice,
@@ -146,5 +147,9 @@ export class BlockSparseMatrix implements BlockSparse {
   toString(): string {
     const { shape, blockSize, layout } = this;
     return `BlockSparseMatrix(shape=${showShape(shape)}, blockSize=${blockSize}, blocks=${layout.blocks}, density=${showDensity(layout.density)})`;
+  }
+
+  [inspectCustom](): string {
+    return this.toString();
   }
 }
