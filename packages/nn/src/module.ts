@@ -79,7 +79,7 @@ export abstract class Module {
    *
    * {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_buffer register_buffer}
    */
-  protected buffer(tensor: Tensor, { persistent = true }: { persistent?: boolean } = {}): Tensor {
+  protected buffer(tensor: Tensor, { persistent = true }: { persistent?: boolean | undefined } = {}): Tensor {
     registerBuffer(tensor, persistent);
     return keep(tensor);
   }
@@ -122,7 +122,7 @@ export abstract class Module {
   }
 
   /** How many numbers the module learns; tied weights count once. With `trainable`, frozen ones are left out. */
-  numParameters({ trainable = false }: { trainable?: boolean } = {}): number {
+  numParameters({ trainable = false }: { trainable?: boolean | undefined } = {}): number {
     let total = 0;
     for (const { tensor, places } of slotsOf(this))
       if (tensor instanceof Parameter && (tensor.trainable || !trainable)) total += places[0]!.owner.elementsOf(tensor);
@@ -157,7 +157,7 @@ export abstract class Module {
    * @example
    * model.loadStateDict(other.stateDict());
    */
-  loadStateDict(state: LoadableState, { strict = true }: { strict?: boolean } = {}): LoadReport {
+  loadStateDict(state: LoadableState, { strict = true }: { strict?: boolean | undefined } = {}): LoadReport {
     const slots = slotsOf(this).filter((slot) => slot.persistent);
     return loadSlots(slots, state, strict, ({ owner, name }, value) => owner.checkState(name, value));
   }

@@ -23,7 +23,7 @@ export interface BalancedOptions {
   readonly blockSize: number;
   /** The share of blocks to have, from 0 to 1. */
   readonly density: number;
-  readonly seed?: number;
+  readonly seed?: number | undefined;
 }
 
 /** Throws unless a block of this size exists. */

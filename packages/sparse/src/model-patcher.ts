@@ -20,20 +20,20 @@ export interface PatchOptions {
   /** The share of blocks to keep; at least one for each row and column of blocks stays. */
   readonly density: number;
   /** A multiple of 4 from 4 to 64; 32 unless said otherwise. */
-  readonly blockSize?: number;
+  readonly blockSize?: number | undefined;
   /** How blocks are judged: by magnitude unless said otherwise. */
-  readonly criterion?: BlockCriterion | "magnitude" | "random";
+  readonly criterion?: BlockCriterion | "magnitude" | "random" | undefined;
   /** Every row of blocks keeps the same number (±1). */
-  readonly balanced?: boolean;
+  readonly balanced?: boolean | undefined;
   /** Layers to leave as they are, though the pattern matches them. */
-  readonly exclude?: LayerPattern | readonly LayerPattern[];
+  readonly exclude?: LayerPattern | readonly LayerPattern[] | undefined;
   /** For a criterion that draws. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /**
    * What becomes of a layer that would be slower block-sparse than dense, on the device where its weight is: it is patched all
    * the same, for its memory, unless this says `"keep-dense"`. See `breakEvenShare`.
    */
-  readonly whenSlower?: "patch" | "keep-dense";
+  readonly whenSlower?: "patch" | "keep-dense" | undefined;
 }
 
 /** A layer that a pattern can name. */

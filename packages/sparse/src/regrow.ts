@@ -14,12 +14,12 @@ export interface RegrowOptions {
    * Where they go: to random free places (SET), or to those with the highest score (RigL: the norm of the dense gradient in each
    * block). Scores are rows × columns of blocks in row-major order.
    */
-  readonly grow?: "random" | ArrayLike<number>;
+  readonly grow?: "random" | ArrayLike<number> | undefined;
   /** What they start with: zeros, so that the layer computes what the blocks that stayed compute; or as in a new layer. */
-  readonly init?: "zeros" | "uniform";
+  readonly init?: "zeros" | "uniform" | undefined;
   /** Rows of blocks grow as many as they lose. */
-  readonly balanced?: boolean;
-  readonly seed?: number;
+  readonly balanced?: boolean | undefined;
+  readonly seed?: number | undefined;
 }
 
 /** Places of blocks, `[row, col]`. */

@@ -107,8 +107,8 @@ const emptied = (
         layout,
         values: zeros([blocks, b, b], { device: weight.device }),
         bias: bias ?? false,
-        ...(activation ? { activation } : {}),
-        ...(described.recipe ? { recipe: described.recipe } : {}),
+        activation: activation ?? undefined,
+        recipe: described.recipe ?? undefined,
       }),
   );
   layer.values.trainable = weight.trainable;

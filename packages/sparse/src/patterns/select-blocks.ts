@@ -7,7 +7,7 @@ export interface Selection {
   readonly cols: number;
   /** At least max(rows, cols), so that no row and no column stays empty. */
   readonly blocks: number;
-  readonly balanced?: boolean;
+  readonly balanced?: boolean | undefined;
 }
 
 /**
