@@ -63,31 +63,33 @@ const bestOfAll = (scores: ArrayLike<number>, rows: number, cols: number, blocks
 const bestOfEachRow = (scores: ArrayLike<number>, rows: number, cols: number, blocks: number): Uint8Array => {
   const mask = new Uint8Array(rows * cols);
   const counts = new Int32Array(cols);
-  const least = Math.floor(blocks / rows);
+  const minPerRow = Math.floor(blocks / rows);
   const byRow = Array.from({ length: rows }, (_, row) =>
     ranked(Array.from({ length: cols }, (_, col) => scores[row * cols + col]!)),
   );
   // The blocks left over go to the rows whose next block scores highest; with none left over no row has a next one to give.
-  const next = byRow.map((order, row) => (least < cols ? scores[row * cols + order[least]!]! : 0));
+  const next = byRow.map((order, row) => (minPerRow < cols ? scores[row * cols + order[minPerRow]!]! : 0));
   const generous = new Set(ranked(next).slice(0, blocks % rows));
   for (const [row, order] of byRow.entries())
-    for (const col of order.slice(0, least + (generous.has(row) ? 1 : 0))) {
+    for (const col of order.slice(0, minPerRow + (generous.has(row) ? 1 : 0))) {
       mask[row * cols + col] = 1;
       counts[col]!++;
     }
-  for (let col = 0; col < cols; col++) if (counts[col] === 0) fillColumn(scores, mask, counts, rows, cols, col);
+  for (let col = 0; col < cols; col++) if (counts[col] === 0) fillColumn(col, { scores, mask, counts, rows, cols });
   return mask;
 };
 
+/** What has been chosen so far, with the blocks of each column counted. */
+interface Choice {
+  readonly scores: ArrayLike<number>;
+  readonly mask: Uint8Array;
+  readonly counts: Int32Array;
+  readonly rows: number;
+  readonly cols: number;
+}
+
 /** Gives an empty column one block, in the row that loses least by it. There are at least as many blocks as columns, so one can be spared. */
-const fillColumn = (
-  scores: ArrayLike<number>,
-  mask: Uint8Array,
-  counts: Int32Array,
-  rows: number,
-  cols: number,
-  col: number,
-): void => {
+const fillColumn = (col: number, { scores, mask, counts, rows, cols }: Choice): void => {
   let best = { row: -1, from: -1, loss: Infinity };
   for (let row = 0; row < rows; row++)
     for (let from = 0; from < cols; from++) {
