@@ -7,7 +7,7 @@ import { magnitude } from "./criteria/magnitude.ts";
 import { random } from "./criteria/random.ts";
 import { judgeSpeed } from "./judge-speed.ts";
 import { matchesLayer, patternOf, showPattern, type LayerPattern } from "./layer-pattern.ts";
-import { densified, sparsened } from "./layer-swaps.ts";
+import { densify, sparsify } from "./layer-swaps.ts";
 import { PatchError } from "./patch-error.ts";
 import { PatchPlan, plannedLayer, type KeptLayer, type PlannedLayer } from "./patch-plan.ts";
 import { PatchReport } from "./patch-report.ts";
@@ -155,7 +155,7 @@ export class BlockSparseModelPatcher {
         layers.map(
           ([planned, layer]) =>
             () =>
-              sparsened(layer as Linear, planned),
+              sparsify(layer as Linear, planned),
         ),
       ),
       plan,
@@ -181,7 +181,7 @@ export class BlockSparseModelPatcher {
         layers.map(
           ([name, layer]) =>
             () =>
-              densified(name, layer),
+              densify(name, layer),
         ),
       ),
       null,

@@ -14,11 +14,11 @@ export const balancedMask = (rows: number, cols: number, blocks: number, seed: n
   const random = new LayoutRandom(seed);
   const mask = new Uint8Array(rows * cols);
   const counts = new Int32Array(cols);
-  const least = Math.floor(blocks / rows);
+  const minPerRow = Math.floor(blocks / rows);
   const more = blocks % rows;
   for (const [turn, row] of random.permutation(rows).entries()) {
     const lowestFirst = random.permutation(cols).sort((a, b) => counts[a]! - counts[b]!);
-    for (const col of lowestFirst.slice(0, least + (turn < more ? 1 : 0))) {
+    for (const col of lowestFirst.slice(0, minPerRow + (turn < more ? 1 : 0))) {
       mask[row * cols + col] = 1;
       counts[col]!++;
     }

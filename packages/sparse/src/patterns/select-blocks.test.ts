@@ -81,8 +81,8 @@ describe("selectBlocks", () => {
             { length: rows * cols },
             (_, at) => random.uniform() + (Math.floor(at / cols) < 1 ? 9 : 0) + (at % cols < 1 ? 5 : 0),
           );
-          const least = Math.max(rows, cols);
-          const blocks = least + random.below(rows * cols - least + 1);
+          const min = Math.max(rows, cols);
+          const blocks = min + random.below(rows * cols - min + 1);
           const [byRow, byCol] = sums(selectBlocks(scores, { rows, cols, blocks, balanced }), rows, cols);
           expect(byRow.reduce((a, b) => a + b, 0)).toBe(blocks);
           expect(Math.min(...byRow, ...byCol)).toBeGreaterThan(0);
