@@ -19,7 +19,12 @@ const patched = () => {
 
 const layout = BlockLayout.balanced({ outFeatures: 8, inFeatures: 16, blockSize: 4, density: 0.5, seed: 1 });
 
-const makers: readonly (readonly [what: string, make: () => object, shows: RegExp])[] = [
+/** What has a text of its own. */
+interface Shown {
+  toString(): string;
+}
+
+const makers: readonly (readonly [what: string, make: () => Shown, shows: RegExp])[] = [
   ["a tensor", () => tensor([1.5, 2]), /^tensor\(\[1\.5000, 2\.0000\]\)$/],
   ["a matrix of them", () => zeros([2, 2]), /^tensor\(\[\[0\., 0\.\],\n {8}\[0\., 0\.\]\]\)$/],
   ["a parameter", () => new Parameter(tensor([1, 2])), /^tensor\(\[1\., 2\.\]\)$/],

@@ -1,9 +1,10 @@
 import type { Optimizer } from "@tessera/nn";
-import { ArgumentError, cat, checkSeed, indexSelect, keep, sameShape, scope, Tensor, zeros } from "@tessera/tensor";
+import { ArgumentError, cat, checkSeed, indexSelect, keep, scope, Tensor, zeros } from "@tessera/tensor";
 import { BlockLayout } from "./block-layout.ts";
 import type { BlockSparseLinear } from "./block-sparse-linear.ts";
 import { initialValues } from "./initial-values.ts";
 import { LayoutRandom } from "./layout-random.ts";
+import { mapMoments } from "./map-moments.ts";
 import { checkScores, ranked } from "./patterns/ranked.ts";
 
 /** How blocks of a layer move. */
@@ -91,10 +92,7 @@ export const regrow = async (
   if (dropped.length > 0) {
     layer.relayout(next, keep(start()));
     for (const optimizer of optimizers)
-      optimizer.replace(values, values, (state) => {
-        const moments = Object.entries(state).filter(([, tensor]) => sameShape(tensor.shape, values.shape));
-        return { ...state, ...Object.fromEntries(moments.map(([key, tensor]) => [key, moved(tensor)] as const)) };
-      });
+      optimizer.replace(values, values, (state) => mapMoments(state, values.shape, moved));
   }
   const place = (at: number) => [Math.floor(at / cols), at % cols] as const;
   return { dropped: dropped.map(place), grown: grown.map(place) };
