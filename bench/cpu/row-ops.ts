@@ -3,7 +3,6 @@ import {
   adamStep,
   clone,
   dropout,
-  embedding,
   exp,
   gelu,
   geluBackward,
@@ -18,10 +17,11 @@ import {
   zeros,
   type Tensor,
 } from "@tessera/tensor";
-import { embeddingBackwardOp } from "@tessera/tensor/ops/index";
 import { crossEntropyBackwardOp, crossEntropyOp } from "@tessera/tensor/ops/loss";
 import { layerNormBackwardOp } from "@tessera/tensor/ops/norm";
 import { CheckError, checkEntries, near, type Expected } from "../check.ts";
+import { embeddingBackward, embeddingForward } from "../embedding-ops.ts";
+import type { PreparedOp } from "../prepared-op.ts";
 import { indices, manyNormals, normals } from "../random-data.ts";
 import type { SimpleOp } from "../rivals/rival.ts";
 import {
@@ -33,17 +33,6 @@ import {
   normalDensity,
   normalDistribution,
 } from "./float64-rows.ts";
-
-/** An op with its inputs in place. */
-export interface PreparedOp {
-  /** What must be read and written, at the least. */
-  readonly bytes: number;
-  /** One of the results, to look at. */
-  compute(): Tensor;
-  /** @throws CheckError unless the first result is what float64 gives. */
-  check(got: ArrayLike<number>): void;
-  readonly inputs: readonly Tensor[];
-}
 
 /** A memory-bound op on so many elements, in rows of so many columns. */
 export interface RowOp {
@@ -208,45 +197,14 @@ const dropoutForward: RowOp = {
   },
 };
 
-const embeddingForward: RowOp = {
+const embedding: RowOp = {
   name: "embedding",
-  prepare: (rows, columns) => {
-    const host = { table: manyNormals(VOCABULARY * columns, 1), ids: indices(rows, VOCABULARY, 6) };
-    const [table, ids] = [tensor(host.table, [VOCABULARY, columns]), tensor(host.ids)];
-    return {
-      bytes: 8 * rows * columns + 4 * rows,
-      inputs: [table, ids],
-      compute: () => embedding(ids, table),
-      check: (got) =>
-        checkEntries("embedding", got, rows * columns, (at) =>
-          near(host.table[host.ids[Math.floor(at / columns)]! * columns + (at % columns)]!, 0),
-        ),
-    };
-  },
+  prepare: (rows, columns) => embeddingForward(rows, VOCABULARY, columns),
 };
 
-const embeddingBackward: RowOp = {
+const embeddingGradient: RowOp = {
   name: "embedding backward",
-  prepare: (rows, columns) => {
-    const host = { dy: manyNormals(rows * columns, 1), ids: indices(rows, VOCABULARY, 6) };
-    const [dy, ids] = [tensor(host.dy, [rows, columns]), tensor(host.ids)];
-    return {
-      bytes: 4 * rows * columns + 4 * VOCABULARY * columns + 4 * rows,
-      inputs: [dy, ids],
-      compute: () => run(embeddingBackwardOp, [dy, ids, null], { rows: VOCABULARY, paddingIdx: null })[0],
-      check: (got) =>
-        checkEntries("embedding backward", got, VOCABULARY * columns, (at) => {
-          const uses: number[] = [];
-          for (let row = 0; row < rows; row++)
-            if (host.ids[row] === Math.floor(at / columns)) uses.push(host.dy[row * columns + (at % columns)]!);
-          return near(
-            uses.reduce((total, value) => total + value, 0),
-            uses.length,
-            uses.reduce((total, value) => total + Math.abs(value), 0),
-          );
-        }),
-    };
-  },
+  prepare: (rows, columns) => embeddingBackward(rows, VOCABULARY, columns),
 };
 
 const adamw: RowOp = {
@@ -327,8 +285,8 @@ export const rowOps: readonly RowOp[] = [
   crossEntropyForward,
   crossEntropyBackward,
   dropoutForward,
-  embeddingForward,
-  embeddingBackward,
+  embedding,
+  embeddingGradient,
   adamw,
 ];
 

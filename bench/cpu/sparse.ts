@@ -1,9 +1,10 @@
 import { BlockLayout, BlockSparseMatrix, dds, sdd } from "@tessera/sparse";
 import { linear, matmul, scope, tensor, transpose, type Tensor } from "@tessera/tensor";
-import { checkEntries, dot, type Expected } from "../check.ts";
+import { checkEntries } from "../check.ts";
 import { normals } from "../random-data.ts";
 import type { ProductShape } from "../rivals/rival.ts";
 import type { Setting } from "../setting.ts";
+import { SPARSE_PRODUCTS, sparseSums, type SparseProduct } from "../sparse-sums.ts";
 import { digits, makeTable, percent, type Column, type Table } from "../table.ts";
 import { race, speedUp } from "../timing.ts";
 
@@ -19,10 +20,8 @@ const DENSITIES = [1, 0.5, 0.25, 0.1];
 const SKEWED_BLOCK = 32;
 const SKEWED_DENSITY = 0.25;
 
-const PRODUCTS = ["y = x Wᵀ", "dx = dy W", "dW = dyᵀ x"] as const;
-
 interface Product {
-  readonly product: (typeof PRODUCTS)[number];
+  readonly product: SparseProduct;
   readonly denseMs: number;
   readonly sparseMs: number;
   readonly denseBestMs: number;
@@ -119,65 +118,22 @@ export const measureProducts = async (
   const w = BlockSparseMatrix.fromDense(weight, layout);
   const masked = scope(() => w.toDense().dataSync());
 
-  // Checked against float64 sums over the masked weight.
   const { blockSize: b } = layout;
-  const rowOfBlock = Array.from({ length: layout.blocks }, () => 0);
-  layout.forEachBlock((row, _, block) => (rowOfBlock[block] = row));
-  const runs: {
-    product: Product["product"];
-    dense: () => Tensor;
-    sparse: () => Tensor;
-    expected: (at: number) => Expected;
-  }[] = [
-    {
-      product: "y = x Wᵀ",
-      dense: () => linear(x, weight),
-      sparse: () => dds(x, w, { transposed: true }),
-      expected: (at) => {
-        const [token, output] = [Math.floor(at / outputs), at % outputs];
-        return dot(
-          inputs,
-          (p) => host.x[token * inputs + p]!,
-          (p) => masked[output * inputs + p]!,
-        );
-      },
-    },
-    {
-      product: "dx = dy W",
-      dense: () => matmul(dy, weight),
-      sparse: () => dds(dy, w),
-      expected: (at) => {
-        const [token, input] = [Math.floor(at / inputs), at % inputs];
-        return dot(
-          outputs,
-          (p) => host.dy[token * outputs + p]!,
-          (p) => masked[p * inputs + input]!,
-        );
-      },
-    },
-    {
-      product: "dW = dyᵀ x",
+  const expected = sparseSums({ layout, tokens, inputs, outputs, x: host.x, dy: host.dy, masked });
+  const runs: { readonly [P in SparseProduct]: { dense: () => Tensor; sparse: () => Tensor } } = {
+    "y = x Wᵀ": { dense: () => linear(x, weight), sparse: () => dds(x, w, { transposed: true }) },
+    "dx = dy W": { dense: () => matmul(dy, weight), sparse: () => dds(dy, w) },
+    "dW = dyᵀ x": {
       dense: () => matmul(transpose(dy, 0, 1), x),
       sparse: () => sdd(transpose(dy, 0, 1), x, w),
-      expected: (at) => {
-        const block = Math.floor(at / (b * b));
-        const [output, input] = [
-          rowOfBlock[block]! * b + (Math.floor(at / b) % b),
-          layout.colIndices[block]! * b + (at % b),
-        ];
-        return dot(
-          tokens,
-          (p) => host.dy[p * outputs + output]!,
-          (p) => host.x[p * inputs + input]!,
-        );
-      },
     },
-  ];
+  };
   const flops = 2 * layout.multiplyAdds(tokens);
   const products: Product[] = [];
-  for (const { product, dense, sparse: sparseRun, expected } of runs) {
+  for (const product of SPARSE_PRODUCTS) {
+    const { dense, sparse: sparseRun } = runs[product];
     const result = scope(() => sparseRun().dataSync());
-    checkEntries(`${product}, block ${b}, density ${layout.density}`, result, result.length, expected);
+    checkEntries(`${product}, block ${b}, density ${layout.density}`, result, result.length, expected[product]);
     const inScope = (run: () => Tensor) => () => scope((): void => void run());
     const timings = await race(
       [
@@ -210,7 +166,7 @@ const columns = (): Column<Record>[] => [
       askedDensity === density ? `${density}` : `${askedDensity}: ${density.toFixed(3)}`,
   },
   { label: "1/density", cell: ({ density }) => (1 / density).toFixed(2) },
-  ...PRODUCTS.map((product, at): Column<Record> => ({
+  ...SPARSE_PRODUCTS.map((product, at): Column<Record> => ({
     label: product,
     cell: ({ products, density }) => {
       const { speedUp: ratio, noisy } = products[at]!;

@@ -1,16 +1,10 @@
 import { dispose, scope } from "@tessera/tensor";
 import { CheckError } from "../check.ts";
-import { rowOps, type PreparedOp } from "../cpu/row-ops.ts";
+import { rowOps } from "../cpu/row-ops.ts";
+import { embeddingBackward, embeddingForward } from "../embedding-ops.ts";
+import type { PreparedOp } from "../prepared-op.ts";
 import { digits, makeTable, percent, type Column, type Table } from "../table.ts";
-import {
-  adamwOnModel,
-  crossEntropyBothWays,
-  embeddingBackward,
-  embeddingForward,
-  geluBackwardOf,
-  geluOf,
-  normOnModel,
-} from "./gpu-ops.ts";
+import { adamwOnModel, crossEntropyBothWays, geluBackwardOf, geluOf, normOnModel } from "./gpu-ops.ts";
 import type { GpuSetting } from "./gpu-setting.ts";
 import { describePace, timeOnGpu, type GpuTiming } from "./gpu-timing.ts";
 import { countOf, modelSizes, parameterShapes, trialSizes } from "./model-sizes.ts";

@@ -1,7 +1,8 @@
 import { BlockLayout, BlockSparseMatrix, dds, sdd } from "@tessera/sparse";
 import { dispose, scope, tensor, transpose, type Tensor } from "@tessera/tensor";
-import { checkEntries, dot, type Expected } from "../check.ts";
+import { checkEntries } from "../check.ts";
 import { manyNormals } from "../random-data.ts";
+import { SPARSE_PRODUCTS, sparseSums, type SparseProduct } from "../sparse-sums.ts";
 import { digits, makeTable, type Column, type Table } from "../table.ts";
 import { crossing } from "./crossing.ts";
 import type { GpuSetting } from "./gpu-setting.ts";
@@ -22,11 +23,8 @@ const QUICK_LAYERS: readonly Layer[] = [{ tokens: 128, inputs: 64, outputs: 128 
 const BLOCK_SIZES = [64, 32, 16, 8];
 const DENSITIES = [1, 0.5, 0.25, 0.1];
 
-const PRODUCTS = ["y = x Wᵀ", "dx = dy W", "dW = dyᵀ x"] as const;
-type ProductName = (typeof PRODUCTS)[number];
-
 /** The dense product that each of the three stands in for. */
-const denseJob = (product: ProductName, { tokens: t, inputs, outputs }: Layer): ProductJob =>
+const denseJob = (product: SparseProduct, { tokens: t, inputs, outputs }: Layer): ProductJob =>
   product === "y = x Wᵀ"
     ? { m: t, k: inputs, n: outputs, layout: "NT" }
     : product === "dx = dy W"
@@ -37,7 +35,7 @@ const layersFor = (quick: boolean): readonly Layer[] => (quick ? QUICK_LAYERS : 
 
 /** The dense products that PyTorch is asked for. */
 export const sparseJobs = (quick: boolean): ProductJob[] =>
-  layersFor(quick).flatMap((layer) => PRODUCTS.map((product) => denseJob(product, layer)));
+  layersFor(quick).flatMap((layer) => SPARSE_PRODUCTS.map((product) => denseJob(product, layer)));
 
 /** Blocks that PyTorch's kernel takes. */
 const LEAST_BSR_BLOCK = 16;
@@ -60,7 +58,7 @@ export const bsrJobs = (quick: boolean): BsrJob[] =>
   );
 
 interface Record {
-  readonly product: ProductName;
+  readonly product: SparseProduct;
   readonly blockSize: number;
   readonly density: number;
   readonly ms: number;
@@ -94,13 +92,13 @@ const measureLayer = async (layer: Layer, setting: GpuSetting): Promise<Table[]>
   const dy = tensor(host.dy, [tokens, outputs], { device: gpu });
   const hostWeight = manyNormals(outputs * inputs, 3, 1 / Math.sqrt(inputs));
   const weight = tensor(hostWeight, [outputs, inputs], { device: gpu });
-  const operandsOf: { readonly [P in ProductName]: readonly [Tensor, Tensor] } = {
+  const operandsOf: { readonly [P in SparseProduct]: readonly [Tensor, Tensor] } = {
     "y = x Wᵀ": [x, weight],
     "dx = dy W": [dy, weight],
     "dW = dyᵀ x": [dy, x],
   };
-  const dense = new Map<ProductName, number>();
-  for (const product of PRODUCTS) {
+  const dense = new Map<SparseProduct, number>();
+  for (const product of SPARSE_PRODUCTS) {
     say(`dense ${product}, ${tokens} tokens`);
     const { layout } = denseJob(product, layer);
     const { median } = await timeOnGpu(gpu, () => multiply(...operandsOf[product], layout), pace);
@@ -116,7 +114,7 @@ const measureLayer = async (layer: Layer, setting: GpuSetting): Promise<Table[]>
       if (seen.some((other) => other.equals(layout))) continue;
       seen.push(layout);
       const times = await measureProducts({ host, x, dy, weight }, layer, layout, setting);
-      for (const product of PRODUCTS) {
+      for (const product of SPARSE_PRODUCTS) {
         const ms = times.get(product)!;
         records.push({
           product,
@@ -136,7 +134,7 @@ const measureLayer = async (layer: Layer, setting: GpuSetting): Promise<Table[]>
   return [
     makeTable(
       `Block-sparse products, ${title}`,
-      records.toSorted((a, b) => PRODUCTS.indexOf(a.product) - PRODUCTS.indexOf(b.product)),
+      records.toSorted((a, b) => SPARSE_PRODUCTS.indexOf(a.product) - SPARSE_PRODUCTS.indexOf(b.product)),
       columns(records),
       [
         "own ×, PyTorch ×: how many times faster than the dense product, ours and PyTorch's float32 one. PyTorch BSR: its own forward with the same blocks. TFLOP/s: of stored blocks alone.",
@@ -153,57 +151,29 @@ const measureProducts = async (
   { tokens, inputs, outputs }: Layer,
   layout: BlockLayout,
   { gpu, pace }: GpuSetting,
-): Promise<ReadonlyMap<ProductName, number>> => {
+): Promise<ReadonlyMap<SparseProduct, number>> => {
   const w = BlockSparseMatrix.fromDense(weight, layout);
   const whole = w.toDense();
   const masked = await whole.data();
   whole.dispose();
-  const { blockSize: b } = layout;
-  const rowOfBlock = Array.from({ length: layout.blocks }, () => 0);
-  layout.forEachBlock((row, _, block) => (rowOfBlock[block] = row));
-  const runs: { readonly [P in ProductName]: { run: () => Tensor; expected: (at: number) => Expected } } = {
-    "y = x Wᵀ": {
-      run: () => dds(x, w, { transposed: true }),
-      expected: (at) => {
-        const [token, output] = [Math.floor(at / outputs), at % outputs];
-        return dot(
-          inputs,
-          (p) => host.x[token * inputs + p]!,
-          (p) => masked[output * inputs + p]!,
-        );
-      },
-    },
-    "dx = dy W": {
-      run: () => dds(dy, w),
-      expected: (at) => {
-        const [token, input] = [Math.floor(at / inputs), at % inputs];
-        return dot(
-          outputs,
-          (p) => host.dy[token * outputs + p]!,
-          (p) => masked[p * inputs + input]!,
-        );
-      },
-    },
-    "dW = dyᵀ x": {
-      run: () => sdd(transpose(dy, 0, 1), x, w),
-      expected: (at) => {
-        const block = Math.floor(at / (b * b));
-        const output = rowOfBlock[block]! * b + (Math.floor(at / b) % b);
-        const input = layout.colIndices[block]! * b + (at % b);
-        return dot(
-          tokens,
-          (p) => host.dy[p * outputs + output]!,
-          (p) => host.x[p * inputs + input]!,
-        );
-      },
-    },
+  const expected = sparseSums({ layout, tokens, inputs, outputs, x: host.x, dy: host.dy, masked });
+  const runs: { readonly [P in SparseProduct]: () => Tensor } = {
+    "y = x Wᵀ": () => dds(x, w, { transposed: true }),
+    "dx = dy W": () => dds(dy, w),
+    "dW = dyᵀ x": () => sdd(transpose(dy, 0, 1), x, w),
   };
-  const times = new Map<ProductName, number>();
-  for (const product of PRODUCTS) {
-    const { run, expected } = runs[product];
+  const times = new Map<SparseProduct, number>();
+  for (const product of SPARSE_PRODUCTS) {
+    const run = runs[product];
     const result = scope(run);
     const got = await result.data();
-    checkEntries(`${product}, block ${b}, density ${layout.density}`, got, got.length, expected, 100);
+    checkEntries(
+      `${product}, block ${layout.blockSize}, density ${layout.density}`,
+      got,
+      got.length,
+      expected[product],
+      100,
+    );
     result.dispose();
     times.set(product, 1000 * (await timeOnGpu(gpu, run, pace)).median);
   }
@@ -212,7 +182,7 @@ const measureProducts = async (
 };
 
 interface BreakEven {
-  readonly product: ProductName;
+  readonly product: SparseProduct;
   readonly blockSize: number;
   /** `null`: below the smallest density measured. */
   readonly own: number | null;
@@ -221,7 +191,7 @@ interface BreakEven {
 }
 
 const breakEvens = (title: string, records: readonly Record[]): Table => {
-  const rows = PRODUCTS.flatMap((product) =>
+  const rows = SPARSE_PRODUCTS.flatMap((product) =>
     BLOCK_SIZES.map((blockSize): BreakEven => {
       const line = records.filter((record) => record.product === product && record.blockSize === blockSize);
       const points = line.map(({ density, ms }) => ({ at: density, value: ms }));

@@ -66,11 +66,9 @@ export interface Operands {
 /** @throws Error with the device's words when it refuses the shader. */
 export const bind = async (
   device: GPUDevice,
-  code: string,
+  { code, half, workgroups }: { readonly code: string; readonly half: boolean; readonly workgroups: number },
   { x, values, index }: Operands,
   { tokens, outputs }: TensorCoreSizes,
-  half: boolean,
-  workgroups: number,
 ): Promise<Bound> => {
   device.pushErrorScope("validation");
   const upload = (data: Float32Array | Uint16Array | Uint32Array): GPUBuffer => {

@@ -84,7 +84,7 @@ export const tensorCores = async (setting: GpuSetting): Promise<Table[]> => {
       const each = TILES.get(sizes.blockSize)!;
       say(`tensor cores: ${product}, block ${sizes.blockSize}, density ${density.toFixed(2)}`);
       const code = tensorCoreShader(product, each, sizes, half);
-      const bound = await bind(device, code, operands, sizes, half, workgroupsOf(each, sizes));
+      const bound = await bind(device, { code, half, workgroups: workgroupsOf(each, sizes) }, operands, sizes);
       bound.run(1);
       const error = judge(problem, await bound.read());
       const contender = {

@@ -41,11 +41,24 @@ export const composedSamples = {
     { args: [normalOf(0, 10, 3, 4), { dim: 1 }] },
     { args: [normalOf(1000, 1, 2, 5)], note: "would overflow" },
     { args: [values([-Infinity, -Infinity]), { dim: 0 }], note: "nothing but −∞", noGradient: "infinite" },
+    { args: [normal(3, 4), [1]], note: "dims alone" },
+    { args: [normal(3, 4), { dim: 2 }], throws: /^logsumexp: dim 2 is outside/ },
+    {
+      args: [normal(3, 4), { keepdim: "yes" as unknown as boolean }],
+      throws: /^logsumexp: keepdim is true or false, got "yes"$/,
+    },
   ],
   mean: [
     { args: [normal(3, 4, 5), { dim: [0, 2], keepdim: true }] },
     { args: [normal()] },
     { args: [normal(0, 2), { dim: 0 }], note: "of nothing", noGradient: "NaN" },
+    { args: [normal(3, 4), 1], note: "a dim alone" },
+    { args: [normal(3, 4), { dim: undefined, keepdim: undefined }], note: "options that are undefined" },
+    { args: [normal(3, 4), { dim: 2 }], throws: /^mean: dim 2 is outside/ },
+    {
+      args: [normal(3, 4), { axis: 1 } as tensor.ReduceOptions],
+      throws: /^mean: expected options among dim, keepdim, got "axis"; it is called "dim" here$/,
+    },
   ],
   roll: [
     { args: [normal(2, 5), 2, 1] },
@@ -56,7 +69,16 @@ export const composedSamples = {
     { args: [[normal(2, 3), normal(2, 3).transposed], 1] },
     { args: [[normal(2), normal(3)]], throws: /cat: shapes may differ at dim 0 only/ },
   ],
-  std: [{ args: [normal(3, 7), { dim: 1 }] }],
+  std: [
+    { args: [normal(3, 7), { dim: 1 }] },
+    { args: [normal(3, 7), -1], note: "a dim alone" },
+    { args: [normal(3, 7), { dim: 1, correction: undefined }], note: "an option that is undefined" },
+    { args: [normal(3, 7), { dim: 2 }], throws: /^std: dim 2 is outside/ },
+    {
+      args: [normal(3, 7), { ddof: 0 } as tensor.VarOptions],
+      throws: /^std: expected options among dim, keepdim, correction, got "ddof"; it is called "correction" here$/,
+    },
+  ],
   tile: [
     { args: [normal(2, 3), [2, 1, 3]] },
     { args: [normal(2, 3), [2]], throws: /tile: expected a repeat for each dim of \[2, 3\], got \[2\]/ },
@@ -70,6 +92,11 @@ export const composedSamples = {
   variance: [
     { args: [normal(3, 4, 5), { dim: [0, 2], correction: 0 }] },
     { args: [normal(7)] },
+    { args: [normal(3, 4), 0], note: "a dim alone" },
+    {
+      args: [normal(3), { correction: true as unknown as number }],
+      throws: /^variance: correction is a number, got true$/,
+    },
     {
       args: [normalOf(1000, 1e-3, 2, 16), { dim: 1 }],
       note: "a large mean",
@@ -82,6 +109,9 @@ export const composedSamples = {
     { args: [normal(3, 5), { p: 3, dim: 0 }], noGradient: "steep near 0" },
     { args: [distinct(3, 5), { p: Infinity }] },
     { args: [values([0, 0, 0])], note: "of zero: the gradient is 0", noGradient: "a corner" },
+    { args: [normal(4, 9), 1], note: "a dim alone" },
+    { args: [normal(3), { dim: 1 }], throws: /^vectorNorm: dim 1 is outside/ },
+    { args: [normal(3), { p: "fro" as unknown as number }], throws: /^vectorNorm: p is a number, got "fro"$/ },
     { args: [normal(3), { p: -1 }], throws: /vectorNorm: p is 0 or more, got -1/ },
   ],
 } satisfies SampleTable<Composed>;

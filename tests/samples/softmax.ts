@@ -1,3 +1,4 @@
+import type { DimOptions } from "@tessera/tensor";
 import type * as family from "@tessera/tensor/ops/softmax";
 import { ints, normal, normalOf, values } from "../support/generate.ts";
 import type { SampleTable } from "../support/sample.ts";
@@ -24,6 +25,16 @@ const lines = [
   { args: [normal(2, 20000)] as const, note: "a line longer than a task" },
   { args: [normal(5, 9).transposed] as const, note: "transposed view" },
   { args: [normal(4, 6).strided, 0] as const, note: "strided view" },
+  { args: [normalOf(0, 5, 3, 4, 5), { dim: 1 }] as const, note: "options" },
+  { args: [normal(3, 4), { dim: undefined }] as const, note: "an option that is undefined" },
+  { args: [normal(2), { dim: 1 }] as const, throws: /oftmax: dim 1 is outside \[-1, 1\) for shape \[2\]/ },
+  {
+    args: [normal(2, 3), { axis: 0 } as DimOptions] as const,
+    throws: /oftmax: expected options among dim, got "axis"; it is called "dim" here$/,
+  },
+  { args: [normal(2, 3), { dim: 0, dtype: "float32" } as DimOptions] as const, throws: /, got "dtype"; leave it out$/ },
+  { args: [normal(2, 3), "0" as unknown as number] as const, throws: /oftmax: dim is a number, got "0"$/ },
+  { args: [normal(2, 3), { dim: [0] as unknown as number }] as const, throws: /oftmax: dim is a number, got \[0\]$/ },
   { args: [normal(2), 1] as const, throws: /oftmax: dim 1 is outside \[-1, 1\) for shape \[2\]/ },
   { args: [ints(0, 5, 3)] as const, throws: /oftmax: expected float32, got int32; cast\(x, "float32"\) first\?/ },
 ];

@@ -1,16 +1,12 @@
 import { TesseraError } from "@tessera/tensor";
-import { DataError } from "@tessera/models/data";
-import { TokenizerError } from "@tessera/models/tokenizers";
 import { CommanderError } from "commander";
 import { commands } from "./commands/commands.ts";
 import { createProgram } from "./create-program.ts";
-import { CommandError, Interrupted, UsageError } from "./terminal/command-error.ts";
+import { Interrupted, UsageError } from "./terminal/command-error.ts";
 import { exitCode } from "./terminal/exit-code.ts";
 
 /** Whether an error was thrown on purpose or by the file system: its message says enough without a stack. */
-const isExpected = (error: Error): boolean =>
-  [TesseraError, DataError, TokenizerError, CommandError].some((kind) => error instanceof kind) ||
-  ("code" in error && "syscall" in error);
+const isExpected = (error: Error): boolean => error instanceof TesseraError || ("code" in error && "syscall" in error);
 
 /** Commander's message in one line: `unknown option '--sed' (Did you mean --seed?)`. */
 const formatUsageError = (error: CommanderError): string =>

@@ -62,13 +62,13 @@ export const calculateFans = (shape: Shape): { fanIn: number; fanOut: number } =
 /** Uniform numbers in [low, high). {@link https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.uniform_ uniform_} */
 export const uniform = (
   shape: Shape,
-  { low = 0, high = 1, ...options }: RandomOptions & { low?: number; high?: number } = {},
+  { low = 0, high = 1, ...options }: RandomOptions & { low?: number | undefined; high?: number | undefined } = {},
 ): Tensor => scope(() => add(mul(rand(shape, options), high - low), low));
 
 /** Normal numbers of a mean and a standard deviation. {@link https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.normal_ normal_} */
 export const normal = (
   shape: Shape,
-  { mean = 0, std = 1, ...options }: RandomOptions & { mean?: number; std?: number } = {},
+  { mean = 0, std = 1, ...options }: RandomOptions & { mean?: number | undefined; std?: number | undefined } = {},
 ): Tensor => {
   if (!(std >= 0)) throw new ArgumentError(`init: expected a standard deviation of 0 or more, got ${std}`);
   return scope(() => add(mul(randn(shape, options), std), mean));
@@ -76,7 +76,7 @@ export const normal = (
 
 export interface XavierOptions extends RandomOptions {
   /** See `calculateGain`. */
-  gain?: number;
+  gain?: number | undefined;
 }
 
 const xavierStd = (shape: Shape, gain: number): number => {
@@ -105,10 +105,10 @@ export const xavierNormal = (shape: Shape, { gain = 1, ...options }: XavierOptio
 
 export interface KaimingOptions extends RandomOptions {
   /** Slope of the leakyRelu that follows; 0 is relu. */
-  a?: number;
+  a?: number | undefined;
   /** Whether the variance is kept forward or backward. */
-  mode?: "fanIn" | "fanOut";
-  nonlinearity?: Nonlinearity;
+  mode?: "fanIn" | "fanOut" | undefined;
+  nonlinearity?: Nonlinearity | undefined;
 }
 
 const kaimingStd = (shape: Shape, { a = 0, mode = "fanIn", nonlinearity = "leakyRelu" }: KaimingOptions): number =>

@@ -1,5 +1,6 @@
 import {
   ArgumentError,
+  inspectCustom,
   keep,
   Parameter,
   resolveDevice,
@@ -78,7 +79,7 @@ export abstract class Module {
    *
    * {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_buffer register_buffer}
    */
-  protected buffer(tensor: Tensor, { persistent = true }: { persistent?: boolean } = {}): Tensor {
+  protected buffer(tensor: Tensor, { persistent = true }: { persistent?: boolean | undefined } = {}): Tensor {
     registerBuffer(tensor, persistent);
     return keep(tensor);
   }
@@ -121,7 +122,7 @@ export abstract class Module {
   }
 
   /** How many numbers the module learns; tied weights count once. With `trainable`, frozen ones are left out. */
-  numParameters({ trainable = false }: { trainable?: boolean } = {}): number {
+  numParameters({ trainable = false }: { trainable?: boolean | undefined } = {}): number {
     let total = 0;
     for (const { tensor, places } of slotsOf(this))
       if (tensor instanceof Parameter && (tensor.trainable || !trainable)) total += places[0]!.owner.elementsOf(tensor);
@@ -156,7 +157,7 @@ export abstract class Module {
    * @example
    * model.loadStateDict(other.stateDict());
    */
-  loadStateDict(state: LoadableState, { strict = true }: { strict?: boolean } = {}): LoadReport {
+  loadStateDict(state: LoadableState, { strict = true }: { strict?: boolean | undefined } = {}): LoadReport {
     const slots = slotsOf(this).filter((slot) => slot.persistent);
     return loadSlots(slots, state, strict, ({ owner, name }, value) => owner.checkState(name, value));
   }
@@ -294,5 +295,9 @@ export abstract class Module {
   /** The tree of modules, in torch's form. */
   toString(): string {
     return showModule(this);
+  }
+
+  [inspectCustom](): string {
+    return this.toString();
   }
 }

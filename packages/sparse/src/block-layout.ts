@@ -1,4 +1,4 @@
-import { ArgumentError, checkCount } from "@tessera/tensor";
+import { ArgumentError, checkCount, checkSeed, inspectCustom } from "@tessera/tensor";
 import { balancedMask } from "./patterns/balanced-mask.ts";
 import { blockCount } from "./patterns/block-count.ts";
 
@@ -23,7 +23,7 @@ export interface BalancedOptions {
   readonly blockSize: number;
   /** The share of blocks to have, from 0 to 1. */
   readonly density: number;
-  readonly seed?: number;
+  readonly seed?: number | undefined;
 }
 
 /** Throws unless a block of this size exists. */
@@ -114,8 +114,7 @@ export class BlockLayout implements BlockIndices {
   static balanced({ outFeatures, inFeatures, blockSize, density, seed = 0 }: BalancedOptions): BlockLayout {
     const { rows, cols } = blockGrid("BlockLayout.balanced", [outFeatures, inFeatures], blockSize);
     checkDensity("BlockLayout.balanced", density);
-    if (!Number.isSafeInteger(seed) || seed < 0)
-      throw new ArgumentError(`BlockLayout.balanced: a seed is a whole number from 0 to 2^53 - 1, got ${seed}`);
+    checkSeed("BlockLayout.balanced", seed);
     return BlockLayout.fromMask(balancedMask(rows, cols, blockCount(rows, cols, density), seed), rows, cols, blockSize);
   }
 
@@ -186,6 +185,10 @@ export class BlockLayout implements BlockIndices {
         ).join(""),
       );
     return [title, ...lines].join("\n");
+  }
+
+  [inspectCustom](): string {
+    return this.toString();
   }
 }
 

@@ -34,15 +34,15 @@ export interface PatchRecipe {
 
 export interface BlockSparseLinearOptions extends LayoutOptions {
   /** Whether there is one; or its numbers: a parameter is shared, another tensor is taken over. */
-  readonly bias?: boolean | Tensor;
+  readonly bias?: boolean | Tensor | undefined;
   /** The stored blocks, `[n, b, b]`, for the layout that is given with them; likewise. */
-  readonly values?: Tensor;
+  readonly values?: Tensor | undefined;
   /** Applied to the sum in the same pass. */
-  readonly activation?: Activation;
-  readonly device?: DeviceLike;
+  readonly activation?: Activation | undefined;
+  readonly device?: DeviceLike | undefined;
   /** Draws the weights, and the layout where no `seed` is given. */
-  readonly generator?: Generator;
-  readonly recipe?: PatchRecipe;
+  readonly generator?: Generator | undefined;
+  readonly recipe?: PatchRecipe | undefined;
 }
 
 /**
@@ -91,7 +91,7 @@ export class BlockSparseLinear extends Module implements BlockSparse {
     if (values) checkGiven("values", values, [blocks, b, b]);
     if (bias instanceof Tensor) checkGiven("a bias", bias, [outFeatures]);
     const device = values?.device ?? (bias instanceof Tensor ? bias.device : resolveDevice(options.device));
-    const draw = { layout, shape: this.shape, device, ...(generator ? { generator } : {}) };
+    const draw = { layout, shape: this.shape, device, generator };
     // All that can fail comes first, so that nothing is left behind.
     const made = scope(() => ({
       index: blockIndex(layout, this.shape, device),
@@ -119,8 +119,8 @@ export class BlockSparseLinear extends Module implements BlockSparse {
         layout,
         values: gatherBlocks(weight, blockIndex(layout, [outFeatures, inFeatures], weight.device)),
         bias: bias ?? (linear.bias ? clone(linear.bias) : false),
-        ...(activation ? { activation } : {}),
-        ...(recipe ? { recipe } : {}),
+        activation: activation ?? undefined,
+        recipe,
       });
       sparse.values.trainable = weight.trainable;
       if (linear.bias && !bias) sparse.bias!.trainable = linear.bias.trainable;
@@ -157,8 +157,8 @@ export class BlockSparseLinear extends Module implements BlockSparse {
           layout,
           values: onDevice(values, target),
           bias: bias ? onDevice(bias, target) : false,
-          ...(activation ? { activation } : {}),
-          ...(recipe ? { recipe } : {}),
+          activation,
+          recipe,
         }),
     );
   }
@@ -178,7 +178,7 @@ export class BlockSparseLinear extends Module implements BlockSparse {
   }
 
   forward(x: Tensor): Tensor {
-    return blockSparseLinear(x, this, this.bias, this.activation ? { activation: this.activation } : {});
+    return blockSparseLinear(x, this, this.bias, { activation: this.activation ?? undefined });
   }
 
   /** The dense weight, 0 where no block is stored. Shape: `[out, in]`. */
@@ -225,14 +225,14 @@ export class BlockSparseLinear extends Module implements BlockSparse {
   }
 
   /** A dense layer that computes the same. The sparse one stays as it is; the bias is copied, or is the one given. */
-  toLinear({ bias }: { readonly bias?: Parameter } = {}): Linear {
+  toLinear({ bias }: { readonly bias?: Parameter | undefined } = {}): Linear {
     return scope(() => {
       const weight = this.toDense();
       const copied = this.bias && !bias ? clone(this.bias) : null;
       return new Linear(this.inFeatures, this.outFeatures, {
         weight: new Parameter(weight, { trainable: this.values.trainable }),
         bias: bias ?? (copied ? new Parameter(copied, { trainable: this.bias!.trainable }) : false),
-        ...(this.activation ? { activation: this.activation } : {}),
+        activation: this.activation ?? undefined,
       });
     });
   }
@@ -245,12 +245,10 @@ export class BlockSparseLinear extends Module implements BlockSparse {
   override extraRepr(): string {
     const { layout, inFeatures, outFeatures, bias, activation } = this;
     return [
-      ...[
-        `inFeatures=${inFeatures}`,
-        `outFeatures=${outFeatures}`,
-        `bias=${bias !== null}`,
-        `blockSize=${layout.blockSize}`,
-      ],
+      `inFeatures=${inFeatures}`,
+      `outFeatures=${outFeatures}`,
+      `bias=${bias !== null}`,
+      `blockSize=${layout.blockSize}`,
       `density=${showDensity(layout.density)} (${layout.blocks} of ${layout.rows * layout.cols} blocks)`,
       ...(layout.deadRows().length > 0 ? [`deadRows=${layout.deadRows().length}`] : []),
       ...(layout.deadColumns().length > 0 ? [`deadColumns=${layout.deadColumns().length}`] : []),
@@ -261,18 +259,18 @@ export class BlockSparseLinear extends Module implements BlockSparse {
 
 /** Where a layer's tensors are in a state, and what it does not say. */
 export interface FromStateDictOptions {
-  readonly prefix?: string;
-  readonly activation?: Activation;
-  readonly device?: DeviceLike;
-  readonly recipe?: PatchRecipe;
+  readonly prefix?: string | undefined;
+  readonly activation?: Activation | undefined;
+  readonly device?: DeviceLike | undefined;
+  readonly recipe?: PatchRecipe | undefined;
 }
 
 /** Which blocks of a dense layer stay. */
 export interface FromLinearOptions {
   readonly layout: BlockLayout;
   /** In place of a copy of the bias: when the new layer takes the old one's place. */
-  readonly bias?: Parameter;
-  readonly recipe?: PatchRecipe;
+  readonly bias?: Parameter | undefined;
+  readonly recipe?: PatchRecipe | undefined;
 }
 
 const checkGiven = (name: string, given: Tensor, shape: readonly number[]): void => {

@@ -3,6 +3,7 @@ import {
   add,
   dispose,
   DTypeError,
+  inspectCustom,
   mul,
   randn,
   resolveDevice,
@@ -23,8 +24,8 @@ import { rowFactors } from "./padding.ts";
 
 /** Which blocks, and where. */
 export interface BlockSparseMatrixOptions extends LayoutOptions {
-  readonly device?: DeviceLike;
-  readonly generator?: Generator;
+  readonly device?: DeviceLike | undefined;
+  readonly generator?: Generator | undefined;
 }
 
 /**
@@ -104,7 +105,7 @@ export class BlockSparseMatrix implements BlockSparse {
     const { blocks, blockSize: b, rows } = layout;
     const device = resolveDevice(options.device);
     return scope(() => {
-      const values = randn([blocks, b, b], { device, ...(options.generator ? { generator: options.generator } : {}) });
+      const values = randn([blocks, b, b], { device, generator: options.generator });
       const inside = rowFactors(layout, shape, new Array<number>(rows).fill(1), device);
       // −0 becomes 0.
       return new BlockSparseMatrix(add(mul(values, inside), 0), layout, shape);
@@ -146,5 +147,9 @@ export class BlockSparseMatrix implements BlockSparse {
   toString(): string {
     const { shape, blockSize, layout } = this;
     return `BlockSparseMatrix(shape=${showShape(shape)}, blockSize=${blockSize}, blocks=${layout.blocks}, density=${showDensity(layout.density)})`;
+  }
+
+  [inspectCustom](): string {
+    return this.toString();
   }
 }

@@ -7,7 +7,7 @@ export interface Draw {
   readonly layout: BlockLayout;
   readonly shape: readonly [number, number];
   readonly device: Backend;
-  readonly generator?: Generator;
+  readonly generator?: Generator | undefined;
 }
 
 /** 1/√n for n inputs; 0 for none, as torch does. */
@@ -15,7 +15,7 @@ const boundOf = (fanIn: number): number => (fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0
 
 /** Uniform in ±bounds, element by element; +0 where the bound is 0. */
 const uniformWithin = (bounds: Tensor, { device, generator }: Draw): Tensor =>
-  sub(mul(mul(rand(bounds.shape, { device, ...(generator ? { generator } : {}) }), 2), bounds), bounds);
+  sub(mul(mul(rand(bounds.shape, { device, generator }), 2), bounds), bounds);
 
 /** Values `[n, b, b]` uniform in ±1/√n for the n inputs that their row sees; 0 where a block sticks out. */
 export const initialValues = (draw: Draw): Tensor =>

@@ -7,8 +7,8 @@ import type { PlannedLayer } from "./patch-plan.ts";
 import type { Prepared } from "./replace-layers.ts";
 
 /** A block-sparse layer for the place of a dense one, as planned; the bias is the same parameter in both. */
-export const sparsened = (linear: Linear, { name, shape, layout, recipe }: PlannedLayer): Prepared => {
-  const layer = BlockSparseLinear.fromLinear(linear, { layout, recipe, ...(linear.bias ? { bias: linear.bias } : {}) });
+export const sparsify = (linear: Linear, { name, shape, layout, recipe }: PlannedLayer): Prepared => {
+  const layer = BlockSparseLinear.fromLinear(linear, { layout, recipe, bias: linear.bias ?? undefined });
   return {
     name,
     layer,
@@ -21,9 +21,9 @@ export const sparsened = (linear: Linear, { name, shape, layout, recipe }: Plann
 };
 
 /** A dense layer for the place of a block-sparse one; the bias is the same parameter in both. */
-export const densified = (name: string, layer: BlockSparseLinear): Prepared => {
+export const densify = (name: string, layer: BlockSparseLinear): Prepared => {
   const { layout, shape } = layer;
-  const linear = layer.toLinear(layer.bias ? { bias: layer.bias } : {});
+  const linear = layer.toLinear({ bias: layer.bias ?? undefined });
   return {
     name,
     layer: linear,

@@ -4,15 +4,15 @@ import { blockGrid, BlockLayout, type BlockMask } from "./block-layout.ts";
 /** Which blocks a matrix has: a layout, or a mask with its block size, or a balanced random layout of some density. */
 export interface LayoutOptions {
   /** Of a random layout; 0.5 unless said otherwise. */
-  readonly density?: number;
+  readonly density?: number | undefined;
   /** A multiple of 4 from 4 to 64; 32 unless said otherwise. */
-  readonly blockSize?: number;
+  readonly blockSize?: number | undefined;
   /** `[rows, cols]` of blocks, 1 where one is. */
-  readonly mask?: BlockMask;
-  readonly layout?: BlockLayout;
+  readonly mask?: BlockMask | undefined;
+  readonly layout?: BlockLayout | undefined;
   /** Of a random layout. Without it one draw of the generator decides, so that layers differ and `manualSeed` repeats them. */
-  readonly seed?: number;
-  readonly generator?: Generator;
+  readonly seed?: number | undefined;
+  readonly generator?: Generator | undefined;
 }
 
 /** The layout that the options describe. @throws ArgumentError when they contradict each other. */

@@ -1,5 +1,5 @@
 import { Linear, type Module } from "@tessera/nn";
-import { ArgumentError, DeviceError, sameShape, TesseraError } from "@tessera/tensor";
+import { ArgumentError, checkSeed, DeviceError, sameShape, TesseraError } from "@tessera/tensor";
 import { BlockLayout, blockGrid, checkBlockSize, checkDensity } from "./block-layout.ts";
 import { BlockSparseLinear, type PatchRecipe } from "./block-sparse-linear.ts";
 import type { BlockCriterion } from "./criteria/block-criterion.ts";
@@ -7,7 +7,7 @@ import { magnitude } from "./criteria/magnitude.ts";
 import { random } from "./criteria/random.ts";
 import { judgeSpeed } from "./judge-speed.ts";
 import { matchesLayer, patternOf, showPattern, type LayerPattern } from "./layer-pattern.ts";
-import { densified, sparsened } from "./layer-swaps.ts";
+import { densify, sparsify } from "./layer-swaps.ts";
 import { PatchError } from "./patch-error.ts";
 import { PatchPlan, plannedLayer, type KeptLayer, type PlannedLayer } from "./patch-plan.ts";
 import { PatchReport } from "./patch-report.ts";
@@ -20,20 +20,20 @@ export interface PatchOptions {
   /** The share of blocks to keep; at least one for each row and column of blocks stays. */
   readonly density: number;
   /** A multiple of 4 from 4 to 64; 32 unless said otherwise. */
-  readonly blockSize?: number;
+  readonly blockSize?: number | undefined;
   /** How blocks are judged: by magnitude unless said otherwise. */
-  readonly criterion?: BlockCriterion | "magnitude" | "random";
+  readonly criterion?: BlockCriterion | "magnitude" | "random" | undefined;
   /** Every row of blocks keeps the same number (±1). */
-  readonly balanced?: boolean;
+  readonly balanced?: boolean | undefined;
   /** Layers to leave as they are, though the pattern matches them. */
-  readonly exclude?: LayerPattern | readonly LayerPattern[];
+  readonly exclude?: LayerPattern | readonly LayerPattern[] | undefined;
   /** For a criterion that draws. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /**
    * What becomes of a layer that would be slower block-sparse than dense, on the device where its weight is: it is patched all
    * the same, for its memory, unless this says `"keep-dense"`. See `breakEvenShare`.
    */
-  readonly whenSlower?: "patch" | "keep-dense";
+  readonly whenSlower?: "patch" | "keep-dense" | undefined;
 }
 
 /** A layer that a pattern can name. */
@@ -82,8 +82,7 @@ export class BlockSparseModelPatcher {
     const { whenSlower = "patch" } = options;
     checkDensity("addPattern", density);
     checkBlockSize("addPattern", blockSize);
-    if (!Number.isSafeInteger(seed) || seed < 0)
-      throw new ArgumentError(`addPattern: a seed is a whole number from 0 to 2^53 - 1, got ${seed}`);
+    checkSeed("addPattern", seed);
     if (whenSlower !== "patch" && whenSlower !== "keep-dense")
       throw new ArgumentError(`addPattern: whenSlower is "patch" or "keep-dense", got ${String(whenSlower)}`);
     const judge = typeof criterion === "string" ? builtIn[criterion]() : criterion;
@@ -156,7 +155,7 @@ export class BlockSparseModelPatcher {
         layers.map(
           ([planned, layer]) =>
             () =>
-              sparsened(layer as Linear, planned),
+              sparsify(layer as Linear, planned),
         ),
       ),
       plan,
@@ -182,7 +181,7 @@ export class BlockSparseModelPatcher {
         layers.map(
           ([name, layer]) =>
             () =>
-              densified(name, layer),
+              densify(name, layer),
         ),
       ),
       null,

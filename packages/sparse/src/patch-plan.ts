@@ -1,4 +1,4 @@
-import type { Parameter } from "@tessera/tensor";
+import { inspectCustom, type Parameter } from "@tessera/tensor";
 import { showDensity, type BlockLayout } from "./block-layout.ts";
 import type { PatchRecipe } from "./block-sparse-linear.ts";
 import { elementsInside } from "./padding.ts";
@@ -116,5 +116,9 @@ export class PatchPlan {
       ),
       `${count(this.layers.length)} layers; parameters of the model: ${count(before)} → ${count(after)} (${((100 * after) / Math.max(before, 1)).toFixed(1)} %)`,
     ].join("\n");
+  }
+
+  [inspectCustom](): string {
+    return this.toString();
   }
 }

@@ -1,4 +1,5 @@
 import type { Optimizer } from "@tessera/nn";
+import { inspectCustom } from "@tessera/tensor";
 import type { PatchPlan } from "./patch-plan.ts";
 import { handOver, type Replacement } from "./replace-layers.ts";
 
@@ -29,5 +30,9 @@ export class PatchReport {
 
   toString(): string {
     return this.plan ? this.plan.toString() : `dense again: ${this.replacements.map(({ name }) => name).join(", ")}`;
+  }
+
+  [inspectCustom](): string {
+    return this.toString();
   }
 }

@@ -1,9 +1,11 @@
 import type { Optimizer } from "@tessera/nn";
-import { ArgumentError, cat, indexSelect, keep, sameShape, scope, Tensor, zeros } from "@tessera/tensor";
+import { ArgumentError, cat, checkSeed, indexSelect, keep, scope, Tensor, zeros } from "@tessera/tensor";
 import { BlockLayout } from "./block-layout.ts";
 import type { BlockSparseLinear } from "./block-sparse-linear.ts";
 import { initialValues } from "./initial-values.ts";
-import { SeededRandom } from "./seeded-random.ts";
+import { LayoutRandom } from "./layout-random.ts";
+import { mapMoments } from "./map-moments.ts";
+import { checkScores, ranked } from "./patterns/ranked.ts";
 
 /** How blocks of a layer move. */
 export interface RegrowOptions {
@@ -13,12 +15,12 @@ export interface RegrowOptions {
    * Where they go: to random free places (SET), or to those with the highest score (RigL: the norm of the dense gradient in each
    * block). Scores are rows × columns of blocks in row-major order.
    */
-  readonly grow?: "random" | ArrayLike<number>;
+  readonly grow?: "random" | ArrayLike<number> | undefined;
   /** What they start with: zeros, so that the layer computes what the blocks that stayed compute; or as in a new layer. */
-  readonly init?: "zeros" | "uniform";
+  readonly init?: "zeros" | "uniform" | undefined;
   /** Rows of blocks grow as many as they lose. */
-  readonly balanced?: boolean;
-  readonly seed?: number;
+  readonly balanced?: boolean | undefined;
+  readonly seed?: number | undefined;
 }
 
 /** Places of blocks, `[row, col]`. */
@@ -48,9 +50,8 @@ export const regrow = async (
   const { rows, cols, blockSize: b } = layout;
   if (!(fraction >= 0 && fraction <= 1))
     throw new ArgumentError(`regrow: a fraction lies from 0 to 1, got ${fraction}`);
-  if (!Number.isSafeInteger(seed) || seed < 0)
-    throw new ArgumentError(`regrow: a seed is a whole number from 0 to 2^53 - 1, got ${seed}`);
-  if (grow !== "random") checkScores(grow, rows, cols);
+  checkSeed("regrow", seed);
+  if (grow !== "random") checkScores("regrow", grow, rows, cols);
   for (const optimizer of optimizers)
     if (!optimizer.groups.some(({ params }) => [...params.values()].includes(values)))
       throw new ArgumentError(
@@ -60,7 +61,7 @@ export const regrow = async (
   const mask = layout.mask();
   const free = [...mask].flatMap((one, at) => (one ? [] : [at]));
   const wanted = Math.min(Math.round(fraction * layout.blocks), free.length);
-  const order = grow === "random" ? new SeededRandom(seed).permutation(rows * cols) : ranked(grow);
+  const order = grow === "random" ? new LayoutRandom(seed).permutation(rows * cols) : ranked(grow);
   const candidates = order.filter((at) => !mask[at]);
   const { dropped, grown } = choose(layout, await values.data(), { wanted, candidates, balanced });
   for (const at of dropped) mask[at] = 0;
@@ -91,28 +92,11 @@ export const regrow = async (
   if (dropped.length > 0) {
     layer.relayout(next, keep(start()));
     for (const optimizer of optimizers)
-      optimizer.replace(values, values, (state) => {
-        const moments = Object.entries(state).filter(([, tensor]) => sameShape(tensor.shape, values.shape));
-        return { ...state, ...Object.fromEntries(moments.map(([key, tensor]) => [key, moved(tensor)] as const)) };
-      });
+      optimizer.replace(values, values, (state) => mapMoments(state, values.shape, moved));
   }
   const place = (at: number) => [Math.floor(at / cols), at % cols] as const;
   return { dropped: dropped.map(place), grown: grown.map(place) };
 };
-
-const checkScores = (scores: ArrayLike<number>, rows: number, cols: number): void => {
-  if (scores.length !== rows * cols)
-    throw new ArgumentError(`regrow: expected ${rows} × ${cols} scores, got ${scores.length}; give one for each block`);
-  for (let i = 0; i < scores.length; i++)
-    if (Number.isNaN(scores[i]!))
-      throw new ArgumentError(`regrow: the score of block [${Math.floor(i / cols)}, ${i % cols}] is NaN`);
-};
-
-/** Positions by falling score; equal scores keep their order. */
-const ranked = (scores: ArrayLike<number>): number[] =>
-  Array.from({ length: scores.length }, (_, i) => i).sort((a, b) =>
-    scores[a] === scores[b] ? a - b : scores[b]! > scores[a]! ? 1 : -1,
-  );
 
 /** The weakest blocks that may go, and the first candidates that may come: in pairs, so that counts agree. */
 const choose = (

@@ -1,5 +1,6 @@
 import type { Module, Optimizer } from "@tessera/nn";
-import { ArgumentError, sameShape, type Parameter, type Tensor } from "@tessera/tensor";
+import { ArgumentError, type Parameter, type Tensor } from "@tessera/tensor";
+import { mapMoments } from "./map-moments.ts";
 
 /** One layer that took the place of another. The bias is the same parameter in both. */
 export interface Replacement {
@@ -55,10 +56,7 @@ export const handOver = (replacements: readonly Replacement[], optimizers: reado
         .find(([, parameter]) => parameter === from)?.[0];
       if (name === undefined) continue;
       found++;
-      optimizer.replace(from, [renamed(name), to], (state) => {
-        const moments = Object.entries(state).filter(([, tensor]) => sameShape(tensor.shape, from.shape));
-        return { ...state, ...Object.fromEntries(moments.map(([key, tensor]) => [key, convert(tensor)] as const)) };
-      });
+      optimizer.replace(from, [renamed(name), to], (state) => mapMoments(state, from.shape, convert));
     }
     if (found === 0 && replacements.length > 0)
       throw new ArgumentError(

@@ -71,7 +71,8 @@ export const applySparseLayouts = (model: Module, layouts: SparseLayouts, tensor
     else
       try {
         const layout = layoutInState(tensors, `${name}.`, [linear.outFeatures, linear.inFeatures]);
-        if (layout.blockSize === described.blockSize) makers.push(() => emptied(name, linear, described, layout));
+        if (layout.blockSize === described.blockSize)
+          makers.push(() => allocateSparse(name, linear, described, layout));
         else problems.push(`${name} has blocks of ${layout.blockSize}, the description says ${described.blockSize}`);
       } catch (error) {
         problems.push(`${name}: ${(error as Error).message}`);
@@ -93,7 +94,8 @@ const isDescription = (described: SparseLayerDescription | null): described is S
   described !== null &&
   [described.outFeatures, described.inFeatures, described.blockSize].every(Number.isInteger);
 
-const emptied = (
+/** A block-sparse layer of zeros for the place of a dense one: its values come when the state is loaded. */
+const allocateSparse = (
   name: string,
   linear: Linear,
   described: SparseLayerDescription,
@@ -107,8 +109,8 @@ const emptied = (
         layout,
         values: zeros([blocks, b, b], { device: weight.device }),
         bias: bias ?? false,
-        ...(activation ? { activation } : {}),
-        ...(described.recipe ? { recipe: described.recipe } : {}),
+        activation: activation ?? undefined,
+        recipe: described.recipe ?? undefined,
       }),
   );
   layer.values.trainable = weight.trainable;

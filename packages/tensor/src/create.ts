@@ -11,8 +11,8 @@ export type Nested = number | boolean | readonly Nested[];
 
 /** Where and of what dtype a tensor is made. */
 export interface CreateOptions {
-  dtype?: DType;
-  device?: DeviceLike;
+  dtype?: DType | undefined;
+  device?: DeviceLike | undefined;
 }
 
 /**
@@ -106,7 +106,7 @@ export const onesLike = (x: Tensor): Tensor => full(x.shape, 1, x);
 export const arange = (
   start: number,
   end?: number,
-  { step = 1, dtype = "int32", device }: CreateOptions & { step?: number } = {},
+  { step = 1, dtype = "int32", device }: CreateOptions & { step?: number | undefined } = {},
 ): Tensor => {
   const [from, to] = end === undefined ? [0, start] : [start, end];
   const count = Math.ceil((to - from) / step);

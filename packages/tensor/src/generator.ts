@@ -6,9 +6,16 @@ export interface GeneratorState {
   readonly counter: number;
 }
 
+/** Throws ArgumentError unless `seed` is one: a whole number from 0 to 2⁵³ − 1. */
+export const checkSeed = (op: string, seed: number): void => {
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new ArgumentError(`${op}: a seed is a whole number from 0 to 2^53 - 1, got ${seed}`);
+};
+
 /**
  * A counter-based generator: draw n of seed s is the same numbers on every device and however the work is split. Each random op
- * takes one draw; the op itself turns (seed, draw, element) into bits with Philox.
+ * takes one draw; the op itself turns (seed, draw, element) into bits with Philox. What is drawn on the host, layouts and orders of
+ * batches, comes from generators of other names: `LayoutRandom` in `@tessera/sparse`, which says why, and `SeededRandom` in `@tessera/models/data`.
  *
  * See {@link https://www.thesalmons.org/john/random123/papers/random123sc11.pdf Salmon et al. 2011}.
  *
@@ -42,8 +49,7 @@ export class Generator {
   }
 
   restore({ seed, counter }: GeneratorState): this {
-    if (!Number.isSafeInteger(seed) || seed < 0)
-      throw new ArgumentError(`generator: a seed is a whole number from 0 to 2^53 - 1, got ${seed}`);
+    checkSeed("generator", seed);
     this.seed = seed;
     this.counter = counter;
     return this;

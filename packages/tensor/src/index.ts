@@ -30,6 +30,7 @@ export * from "./devices.ts";
 export * from "./dtype.ts";
 export * from "./error.ts";
 export * from "./generator.ts";
+export * from "./inspect.ts";
 export * from "./io/safetensors.ts";
 export { memory, resetPeakMemory, type DeviceMemory } from "./memory.ts";
 export * from "./op.ts";

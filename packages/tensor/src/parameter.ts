@@ -19,7 +19,7 @@ export class Parameter extends Tensor {
   trainable: boolean;
 
   /** Takes `value` over: that handle is freed. A view is copied into storage of its own. */
-  constructor(value: Tensor, { trainable = true }: { trainable?: boolean } = {}) {
+  constructor(value: Tensor, { trainable = true }: { trainable?: boolean | undefined } = {}) {
     const own = value.isContiguous() && value.offset === 0 && value.numel() === value.storage.length;
     const source = own ? value : contiguousCopy(value);
     super(source.storage.retain(), source, "parameter");

@@ -156,8 +156,8 @@ export const resolveReshape = (op: string, from: Shape, to: Shape): number[] => 
   return to.map((size) => (size === -1 ? total / known : size));
 };
 
-/** Throws unless `value` is a whole number ≥ `least`. */
-export const checkCount = (op: string, name: string, value: number, least = 0): void => {
-  if (!Number.isInteger(value) || value < least)
-    throw new ArgumentError(`${op}: ${name} is a whole number from ${least} up, got ${value}`);
+/** Throws unless `value` is a whole number ≥ `min`. */
+export const checkCount = (op: string, name: string, value: number, min = 0): void => {
+  if (!Number.isInteger(value) || value < min)
+    throw new ArgumentError(`${op}: ${name} is a whole number from ${min} up, got ${value}`);
 };

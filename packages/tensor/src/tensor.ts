@@ -2,6 +2,7 @@
 import { defaultDevice, resolveDevice, type Backend, type DeviceLike } from "./backend.ts";
 import { hostArray, type DType, type TypedArray } from "./dtype.ts";
 import { DeviceError, LifetimeError, ShapeError } from "./error.ts";
+import { inspectCustom } from "./inspect.ts";
 import { accountOf } from "./memory.ts";
 import { contiguousStrides, isContiguous, numel, showShape, type Layout, type Shape } from "./shape.ts";
 import { Storage } from "./storage.ts";
@@ -173,6 +174,10 @@ export class Tensor implements Layout {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  [inspectCustom](): string {
+    return this.toString();
   }
 
   /** Hands the tensor to another scope, or with `null` to nobody. Owned by scope.ts. */

@@ -1,5 +1,7 @@
+import { TesseraError } from "@tessera/tensor/error";
+
 /** A command failed for a reason that the user can act on. The message is one line: `op: what was expected, what came; what to do`. */
-export class CommandError extends Error {
+export class CommandError extends TesseraError {
   override name = "CommandError";
 }
 

@@ -28,7 +28,9 @@ const rotl = (x: number, k: number): number => (x << k) | (x >>> (32 - k));
  * xoshiro128**: a small generator of period 2¹²⁸ − 1 for shuffles and masks, the same in every engine. It is not for secrets.
  *
  * The key may have several parts, so that each use has a stream of its own and nothing but the seed has to be saved:
- * `new SeededRandom(seed, "mask", epoch, batch)`.
+ * `new SeededRandom(seed, "mask", epoch, batch)`. Its numbers are positions too, so any whole number will do. The `Generator` of
+ * `@tessera/tensor` draws tensors instead, on any device, and `@tessera/sparse` places blocks by a third one: each of them fixes the
+ * numbers that runs and checkpoints were made with, so none replaces another.
  *
  * @example
  * new SeededRandom(42, "shuffle").shuffle(["a", "b", "c"]);

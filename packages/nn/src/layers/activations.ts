@@ -12,7 +12,7 @@ import { Module } from "../module.ts";
 export class GELU extends Module {
   readonly approximate: GeluApproximation;
 
-  constructor({ approximate = "none" }: { approximate?: GeluApproximation } = {}) {
+  constructor({ approximate = "none" }: { approximate?: GeluApproximation | undefined } = {}) {
     super();
     this.approximate = approximate;
   }

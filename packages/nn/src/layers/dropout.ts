@@ -15,7 +15,7 @@ export class Dropout extends Module {
   readonly p: number;
   readonly generator: Generator | null;
 
-  constructor(p = 0.5, { generator }: { generator?: Generator } = {}) {
+  constructor(p = 0.5, { generator }: { generator?: Generator | undefined } = {}) {
     super();
     checkProbability("Dropout", p);
     this.p = p;
@@ -24,7 +24,7 @@ export class Dropout extends Module {
 
   forward(x: Tensor): Tensor {
     const { p, training } = this;
-    return dropout(x, { p, training, ...(this.generator ? { generator: this.generator } : {}) });
+    return dropout(x, { p, training, generator: this.generator ?? undefined });
   }
 
   override extraRepr(): string {

@@ -14,9 +14,9 @@ import { checkSizes } from "./check-sizes.ts";
 
 export interface EmbeddingOptions extends RandomOptions {
   /** This row starts as zeros and gets no gradient; −1 is the last. */
-  paddingIdx?: number;
+  paddingIdx?: number | undefined;
   /** Standard deviation of the vectors at the start; 1 by default. */
-  std?: number;
+  std?: number | undefined;
 }
 
 /**
@@ -52,7 +52,7 @@ export class Embedding extends Module {
   }
 
   forward(ids: Tensor): Tensor {
-    return embedding(ids, this.weight, this.paddingIdx === null ? {} : { paddingIdx: this.paddingIdx });
+    return embedding(ids, this.weight, { paddingIdx: this.paddingIdx ?? undefined });
   }
 
   override extraRepr(): string {
@@ -64,7 +64,7 @@ export class Embedding extends Module {
 const startOf = (
   shape: readonly [number, number],
   paddingIdx: number | null,
-  options: RandomOptions & { std?: number },
+  options: RandomOptions & { std?: number | undefined },
 ): Tensor => {
   if (paddingIdx === null) return normal(shape, options);
   return scope(() => {

@@ -12,12 +12,12 @@ import { Module } from "../module.ts";
 
 export interface LayerNormOptions {
   /** Added to the variance. */
-  readonly eps?: number;
+  readonly eps?: number | undefined;
   /** Whether there are a weight and a bias to learn. */
-  readonly elementwiseAffine?: boolean;
+  readonly elementwiseAffine?: boolean | undefined;
   /** Whether there is a bias beside the weight. */
-  readonly bias?: boolean;
-  readonly device?: DeviceLike;
+  readonly bias?: boolean | undefined;
+  readonly device?: DeviceLike | undefined;
 }
 
 /**
@@ -46,9 +46,8 @@ export class LayerNorm extends Module {
     super();
     this.normalizedShape = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
     this.eps = eps;
-    const where = device === undefined ? {} : { device };
-    this.weight = elementwiseAffine ? new Parameter(ones(this.normalizedShape, where)) : null;
-    this.bias = elementwiseAffine && bias ? new Parameter(zeros(this.normalizedShape, where)) : null;
+    this.weight = elementwiseAffine ? new Parameter(ones(this.normalizedShape, { device })) : null;
+    this.bias = elementwiseAffine && bias ? new Parameter(zeros(this.normalizedShape, { device })) : null;
   }
 
   forward(x: Tensor, residual: Tensor | null = null): Tensor {

@@ -14,11 +14,11 @@ import { checkSizes } from "./check-sizes.ts";
 
 export interface LinearOptions extends RandomOptions {
   /** Whether there is a bias, or the bias itself: a parameter that is there already. */
-  bias?: boolean | Parameter;
+  bias?: boolean | Parameter | undefined;
   /** The weight, where it is there already, such as that of an embedding: tied weights. */
-  weight?: Parameter;
+  weight?: Parameter | undefined;
   /** Applied to the sum in the same pass. */
-  activation?: Activation;
+  activation?: Activation | undefined;
 }
 
 /**
@@ -61,7 +61,7 @@ export class Linear extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return linear(x, this.weight, this.bias, this.activation ? { activation: this.activation } : {});
+    return linear(x, this.weight, this.bias, { activation: this.activation ?? undefined });
   }
 
   override extraRepr(): string {

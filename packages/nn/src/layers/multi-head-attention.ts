@@ -20,23 +20,23 @@ import { Linear } from "./linear.ts";
 
 export interface MultiHeadAttentionOptions extends RandomOptions {
   /** Probability with which a weight of attention is dropped in training; 0 by default. */
-  dropout?: number;
+  dropout?: number | undefined;
   /** Whether the projections have a bias; they start as zeros. */
-  bias?: boolean;
+  bias?: boolean | undefined;
 }
 
 /** What is attended to, and what is hidden; masks as in torch's module, where true hides. */
 export interface AttentionInputs {
   /** `[batch, keys, embedDim]`; the query by default. */
-  key?: Tensor;
+  key?: Tensor | undefined;
   /** `[batch, keys, embedDim]`; the key by default. */
-  value?: Tensor;
+  value?: Tensor | undefined;
   /** bool `[batch, keys]`: true for padding, which nobody attends to. */
-  keyPaddingMask?: Tensor;
+  keyPaddingMask?: Tensor | undefined;
   /** bool, stretching to `[batch, heads, queries, keys]`: true where a query may not attend to a key. */
-  attnMask?: Tensor;
+  attnMask?: Tensor | undefined;
   /** Query t attends to keys 0 … t only. */
-  isCausal?: boolean;
+  isCausal?: boolean | undefined;
 }
 
 /**
@@ -81,7 +81,7 @@ export class MultiHeadAttention extends Module {
     const projection = (): Linear =>
       new Linear(embedDim, embedDim, {
         weight: new Parameter(xavierUniform([embedDim, embedDim], random)),
-        bias: bias && new Parameter(zeros([embedDim], random.device === undefined ? {} : { device: random.device })),
+        bias: bias && new Parameter(zeros([embedDim], { device: random.device })),
       });
     this.qProj = projection();
     this.kProj = projection();

@@ -3,10 +3,10 @@ import { Module } from "../module.ts";
 
 export interface RMSNormOptions {
   /** Added to the mean square; by default the smallest step of float32 from 1. */
-  readonly eps?: number;
+  readonly eps?: number | undefined;
   /** Whether there is a weight to learn. */
-  readonly elementwiseAffine?: boolean;
-  readonly device?: DeviceLike;
+  readonly elementwiseAffine?: boolean | undefined;
+  readonly device?: DeviceLike | undefined;
 }
 
 /**
@@ -32,8 +32,7 @@ export class RMSNorm extends Module {
     super();
     this.normalizedShape = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
     this.eps = eps;
-    const where = device === undefined ? {} : { device };
-    this.weight = elementwiseAffine ? new Parameter(ones(this.normalizedShape, where)) : null;
+    this.weight = elementwiseAffine ? new Parameter(ones(this.normalizedShape, { device })) : null;
   }
 
   forward(x: Tensor): Tensor {

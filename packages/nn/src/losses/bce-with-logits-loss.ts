@@ -16,7 +16,7 @@ import { checkSameShape, reduceLoss, type Reduction } from "./reduction.ts";
 export const bceWithLogits = (
   logits: Tensor,
   target: Tensor,
-  { reduction = "mean" }: { reduction?: Reduction } = {},
+  { reduction = "mean" }: { reduction?: Reduction | undefined } = {},
 ): Tensor => {
   checkSameShape("bceWithLogits", logits, target);
   return scope(() => {
@@ -30,7 +30,7 @@ export const bceWithLogits = (
 export class BCEWithLogitsLoss extends Module {
   readonly reduction: Reduction;
 
-  constructor({ reduction = "mean" }: { reduction?: Reduction } = {}) {
+  constructor({ reduction = "mean" }: { reduction?: Reduction | undefined } = {}) {
     super();
     this.reduction = reduction;
   }

@@ -4,10 +4,10 @@ import type { Reduction } from "./reduction.ts";
 
 export interface CrossEntropyLossOptions {
   /** Targets of this value do not count, in the loss or in its mean; −100 by default. */
-  readonly ignoreIndex?: number;
+  readonly ignoreIndex?: number | undefined;
   /** How much of the target is spread evenly over all classes, from 0 to 1; 0 by default. */
-  readonly labelSmoothing?: number;
-  readonly reduction?: Reduction;
+  readonly labelSmoothing?: number | undefined;
+  readonly reduction?: Reduction | undefined;
 }
 
 /**

@@ -15,7 +15,7 @@ import { checkSameShape, reduceLoss, type Reduction } from "./reduction.ts";
 export const mseLoss = (
   input: Tensor,
   target: Tensor,
-  { reduction = "mean" }: { reduction?: Reduction } = {},
+  { reduction = "mean" }: { reduction?: Reduction | undefined } = {},
 ): Tensor => {
   checkSameShape("mseLoss", input, target);
   return scope(() => reduceLoss(square(sub(input, target)), reduction));
@@ -25,7 +25,7 @@ export const mseLoss = (
 export class MSELoss extends Module {
   readonly reduction: Reduction;
 
-  constructor({ reduction = "mean" }: { reduction?: Reduction } = {}) {
+  constructor({ reduction = "mean" }: { reduction?: Reduction | undefined } = {}) {
     super();
     this.reduction = reduction;
   }

@@ -1,5 +1,5 @@
 import { AdamFamily, type AdamOptions } from "./adam-family.ts";
-import type { GroupOptions, NamedParameters } from "./parameter-groups.ts";
+import { withDefaults, type GroupOptions, type NamedParameters, type SomeOf } from "./parameter-groups.ts";
 
 /**
  * Adam: with g' = g + λp, m = β₁m + (1 − β₁)g', v = β₂v + (1 − β₂)g'², `p −= η · m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε)`.
@@ -14,7 +14,7 @@ import type { GroupOptions, NamedParameters } from "./parameter-groups.ts";
 export class Adam extends AdamFamily {
   protected override readonly decoupled = false;
 
-  constructor(params: NamedParameters | readonly GroupOptions<AdamOptions>[], options: Partial<AdamOptions> = {}) {
-    super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, ...options });
+  constructor(params: NamedParameters | readonly GroupOptions<AdamOptions>[], options: SomeOf<AdamOptions> = {}) {
+    super(params, withDefaults<AdamOptions>({ lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0 }, options));
   }
 }

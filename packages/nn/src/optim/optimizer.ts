@@ -145,7 +145,7 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }> {
           );
     const before = this.#states.get(old);
     const after = before ? scope(() => map(before)) : null;
-    if (after) this.#checkState(op, name, parameter, group, after, before!);
+    if (after) this.#checkState(op, name, parameter, group, { before: before!, after });
     const kept = new Set(Object.values(after ?? {}));
     dispose(Object.values(before ?? {}).filter((tensor) => !kept.has(tensor)));
     this.#states.delete(old);
@@ -213,8 +213,7 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }> {
     name: string,
     parameter: Parameter,
     group: ParameterGroup<O>,
-    after: ParameterState,
-    before: ParameterState,
+    { before, after }: { readonly before: ParameterState; readonly after: ParameterState },
   ): void {
     const specs: StateSpecs = { ...this.stateSpecs(parameter, group), step: counter };
     const wrong = [...new Set([...Object.keys(specs), ...Object.keys(after)])].flatMap((key) => {

@@ -3,8 +3,11 @@ import { ArgumentError, type Parameter } from "@tessera/tensor";
 /** Parameters by name, as `namedParameters()` gives them. */
 export type NamedParameters = ReadonlyMap<string, Parameter>;
 
+/** Options of which any may be left out, or be `undefined`. */
+export type SomeOf<O> = { readonly [K in keyof O]?: O[K] | undefined };
+
 /** Parameters with options of their own; those left out are the optimiser's. */
-export type GroupOptions<O> = Partial<O> & { readonly params: NamedParameters };
+export type GroupOptions<O> = SomeOf<O> & { readonly params: NamedParameters };
 
 /** A group as an optimiser keeps it. Its options may be changed between steps; the next step reads them. */
 export type ParameterGroup<O> = { -readonly [K in keyof O]: O[K] } & { readonly params: Map<string, Parameter> };
@@ -30,6 +33,12 @@ export const partitionParameters = (
   return [matching, others];
 };
 
+/** The options that are given, and the defaults of those that are left out or `undefined`. */
+export const withDefaults = <O extends object>(defaults: O, options: SomeOf<O>): O => ({
+  ...defaults,
+  ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
+});
+
 /** The groups of an optimiser, every parameter in exactly one of them. */
 export const makeGroups = <O extends object>(
   optimizer: string,
@@ -37,7 +46,7 @@ export const makeGroups = <O extends object>(
   defaults: O,
 ): readonly ParameterGroup<O>[] => {
   const groups = (Array.isArray(params) ? (params as readonly GroupOptions<O>[]) : [{ params } as GroupOptions<O>]).map(
-    (group) => ({ ...defaults, ...group, params: new Map(group.params) }),
+    (group) => ({ ...withDefaults(defaults, group), params: new Map(group.params) }),
   );
   const seen = new Map<unknown, string>();
   for (const group of groups)

@@ -107,7 +107,7 @@ export const linearWarmup = (optimizer: Optimizer, { warmupSteps, totalSteps }: 
  */
 export const cosineWarmup = (
   optimizer: Optimizer,
-  { warmupSteps, totalSteps, cycles = 0.5 }: WarmupOptions & { readonly cycles?: number },
+  { warmupSteps, totalSteps, cycles = 0.5 }: WarmupOptions & { readonly cycles?: number | undefined },
 ): Schedule => {
   checkSteps("cosineWarmup", { warmupSteps, totalSteps });
   return new Schedule(optimizer, (step) => {

@@ -1,7 +1,13 @@
 import { ArgumentError, sgdStep, type Parameter, type StepState } from "@tessera/tensor";
 import { Optimizer, type Update } from "./optimizer.ts";
 import type { StateSpecs } from "./optimizer-state.ts";
-import type { GroupOptions, NamedParameters, ParameterGroup } from "./parameter-groups.ts";
+import {
+  withDefaults,
+  type GroupOptions,
+  type NamedParameters,
+  type ParameterGroup,
+  type SomeOf,
+} from "./parameter-groups.ts";
 
 export interface SGDOptions {
   /** Learning rate η. */
@@ -27,8 +33,8 @@ export interface SGDOptions {
  * const optimizer = new SGD(model.namedParameters(), { lr: 0.1, momentum: 0.9 });
  */
 export class SGD extends Optimizer<SGDOptions> {
-  constructor(params: NamedParameters | readonly GroupOptions<SGDOptions>[], options: Partial<SGDOptions> = {}) {
-    super(params, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, ...options });
+  constructor(params: NamedParameters | readonly GroupOptions<SGDOptions>[], options: SomeOf<SGDOptions> = {}) {
+    super(params, withDefaults({ lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false }, options));
     for (const { lr, momentum, dampening, weightDecay, nesterov } of this.groups) {
       if (!(lr >= 0 && momentum >= 0 && weightDecay >= 0))
         throw new ArgumentError(

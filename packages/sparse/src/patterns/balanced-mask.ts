@@ -1,4 +1,4 @@
-import { SeededRandom } from "../seeded-random.ts";
+import { LayoutRandom } from "../layout-random.ts";
 
 /**
  * A random mask of `blocks` ones in which rows differ by at most one, and so do columns: no unit of a layer is dead, and
@@ -11,14 +11,14 @@ import { SeededRandom } from "../seeded-random.ts";
  * @returns `[rows, cols]` in row-major order, 1 where a block is
  */
 export const balancedMask = (rows: number, cols: number, blocks: number, seed: number): Uint8Array => {
-  const random = new SeededRandom(seed);
+  const random = new LayoutRandom(seed);
   const mask = new Uint8Array(rows * cols);
   const counts = new Int32Array(cols);
-  const least = Math.floor(blocks / rows);
+  const minPerRow = Math.floor(blocks / rows);
   const more = blocks % rows;
   for (const [turn, row] of random.permutation(rows).entries()) {
     const lowestFirst = random.permutation(cols).sort((a, b) => counts[a]! - counts[b]!);
-    for (const col of lowestFirst.slice(0, least + (turn < more ? 1 : 0))) {
+    for (const col of lowestFirst.slice(0, minPerRow + (turn < more ? 1 : 0))) {
       mask[row * cols + col] = 1;
       counts[col]!++;
     }

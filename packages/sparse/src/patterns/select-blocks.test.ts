@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { SeededRandom } from "../seeded-random.ts";
+import { LayoutRandom } from "../layout-random.ts";
 import { selectBlocks } from "./select-blocks.ts";
 
 const sums = (mask: Uint8Array, rows: number, cols: number): [number[], number[]] => [
@@ -65,7 +65,7 @@ describe("selectBlocks", () => {
 
   for (const balanced of [false, true])
     it(`leaves no row or column empty and takes exactly as many as asked, balanced: ${balanced}`, () => {
-      const random = new SeededRandom(1);
+      const random = new LayoutRandom(1);
       for (const [rows, cols] of [
         [1, 1],
         [1, 5],
@@ -81,8 +81,8 @@ describe("selectBlocks", () => {
             { length: rows * cols },
             (_, at) => random.uniform() + (Math.floor(at / cols) < 1 ? 9 : 0) + (at % cols < 1 ? 5 : 0),
           );
-          const least = Math.max(rows, cols);
-          const blocks = least + random.below(rows * cols - least + 1);
+          const min = Math.max(rows, cols);
+          const blocks = min + random.below(rows * cols - min + 1);
           const [byRow, byCol] = sums(selectBlocks(scores, { rows, cols, blocks, balanced }), rows, cols);
           expect(byRow.reduce((a, b) => a + b, 0)).toBe(blocks);
           expect(Math.min(...byRow, ...byCol)).toBeGreaterThan(0);

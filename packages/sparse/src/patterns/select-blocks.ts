@@ -1,4 +1,5 @@
 import { ArgumentError, checkCount } from "@tessera/tensor";
+import { checkScores, ranked } from "./ranked.ts";
 
 /** The grid, how many blocks to take, and whether every row takes the same number (±1). */
 export interface Selection {
@@ -6,7 +7,7 @@ export interface Selection {
   readonly cols: number;
   /** At least max(rows, cols), so that no row and no column stays empty. */
   readonly blocks: number;
-  readonly balanced?: boolean;
+  readonly balanced?: boolean | undefined;
 }
 
 /**
@@ -26,27 +27,13 @@ export const selectBlocks = (
 ): Uint8Array => {
   checkCount("selectBlocks", "rows", rows, 1);
   checkCount("selectBlocks", "cols", cols, 1);
-  if (scores.length !== rows * cols)
-    throw new ArgumentError(
-      `selectBlocks: expected ${rows} × ${cols} scores, got ${scores.length}; give one for each block`,
-    );
+  checkScores("selectBlocks", scores, rows, cols);
   if (!Number.isInteger(blocks) || blocks < Math.max(rows, cols) || blocks > rows * cols)
     throw new ArgumentError(
       `selectBlocks: blocks is a whole number from ${Math.max(rows, cols)} (one for each row and column) to ${rows * cols}, got ${blocks}`,
     );
-  for (let i = 0; i < scores.length; i++)
-    if (Number.isNaN(scores[i]!))
-      throw new ArgumentError(
-        `selectBlocks: the score of block [${Math.floor(i / cols)}, ${i % cols}] is NaN; are the weights finite?`,
-      );
   return balanced ? bestOfEachRow(scores, rows, cols, blocks) : bestOfAll(scores, rows, cols, blocks);
 };
-
-/** Positions by falling score; equal scores keep their order. */
-const ranked = (scores: ArrayLike<number>): number[] =>
-  Array.from({ length: scores.length }, (_, i) => i).sort((a, b) =>
-    scores[a] === scores[b] ? a - b : scores[b]! > scores[a]! ? 1 : -1,
-  );
 
 const bestOfAll = (scores: ArrayLike<number>, rows: number, cols: number, blocks: number): Uint8Array => {
   const order = ranked(scores);
@@ -76,31 +63,33 @@ const bestOfAll = (scores: ArrayLike<number>, rows: number, cols: number, blocks
 const bestOfEachRow = (scores: ArrayLike<number>, rows: number, cols: number, blocks: number): Uint8Array => {
   const mask = new Uint8Array(rows * cols);
   const counts = new Int32Array(cols);
-  const least = Math.floor(blocks / rows);
+  const minPerRow = Math.floor(blocks / rows);
   const byRow = Array.from({ length: rows }, (_, row) =>
     ranked(Array.from({ length: cols }, (_, col) => scores[row * cols + col]!)),
   );
   // The blocks left over go to the rows whose next block scores highest; with none left over no row has a next one to give.
-  const next = byRow.map((order, row) => (least < cols ? scores[row * cols + order[least]!]! : 0));
+  const next = byRow.map((order, row) => (minPerRow < cols ? scores[row * cols + order[minPerRow]!]! : 0));
   const generous = new Set(ranked(next).slice(0, blocks % rows));
   for (const [row, order] of byRow.entries())
-    for (const col of order.slice(0, least + (generous.has(row) ? 1 : 0))) {
+    for (const col of order.slice(0, minPerRow + (generous.has(row) ? 1 : 0))) {
       mask[row * cols + col] = 1;
       counts[col]!++;
     }
-  for (let col = 0; col < cols; col++) if (counts[col] === 0) fillColumn(scores, mask, counts, rows, cols, col);
+  for (let col = 0; col < cols; col++) if (counts[col] === 0) fillColumn(col, { scores, mask, counts, rows, cols });
   return mask;
 };
 
+/** What has been chosen so far, with the blocks of each column counted. */
+interface Choice {
+  readonly scores: ArrayLike<number>;
+  readonly mask: Uint8Array;
+  readonly counts: Int32Array;
+  readonly rows: number;
+  readonly cols: number;
+}
+
 /** Gives an empty column one block, in the row that loses least by it. There are at least as many blocks as columns, so one can be spared. */
-const fillColumn = (
-  scores: ArrayLike<number>,
-  mask: Uint8Array,
-  counts: Int32Array,
-  rows: number,
-  cols: number,
-  col: number,
-): void => {
+const fillColumn = (col: number, { scores, mask, counts, rows, cols }: Choice): void => {
   let best = { row: -1, from: -1, loss: Infinity };
   for (let row = 0; row < rows; row++)
     for (let from = 0; from < cols; from++) {

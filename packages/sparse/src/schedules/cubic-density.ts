@@ -4,15 +4,15 @@ import { checkDensity } from "../block-layout.ts";
 /** Densities at both ends, and the steps between which it falls. */
 export interface CubicDensityOptions {
   /** Before `start`; 1 unless said otherwise. */
-  readonly from?: number;
+  readonly from?: number | undefined;
   /** From `end` on. */
   readonly to: number;
   /** The first step below `from`… */
-  readonly start?: number;
+  readonly start?: number | undefined;
   /** …and the one that reaches `to`. */
   readonly end: number;
   /** It changes at every so many steps only. */
-  readonly every?: number;
+  readonly every?: number | undefined;
 }
 
 /**

@@ -9,6 +9,10 @@
  * The accumulators stay in registers over the whole list and C is written once: only the pointer into A jumps. One flat loop,
  * with the "end of block?" branch first: nested loops, and most forms with the branch last, ran at half the speed (Node 20
  * and 22, not 24). Otherwise as in tiles.as.ts.
+ *
+ * The forms stand written out, here and in tiles.as.ts, and so do loops elsewhere in *.as.ts that differ in one line: sums stay in
+ * registers only as locals with names of their own, AssemblyScript has no macros and no lists of locals to make those from one text, and
+ * V8 moves what a flag chooses into the loop, or spills.
  */
 import { madd } from "./simd.as";
 import { ROWS } from "./tiles.as";

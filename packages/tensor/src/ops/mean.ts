@@ -1,19 +1,21 @@
 import { scope } from "../scope.ts";
-import { normalizeDims } from "../shape.ts";
+import { normalizeDims, type Dims } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { readOptions, REDUCTION, type ReduceOptions } from "./dim-options.ts";
 import { div } from "./elementwise/elementwise.ts";
-import { sum, type ReduceOptions } from "./reduce/reduce.ts";
+import { sum } from "./reduce/reduce.ts";
 
 /**
- * The mean over some dims, or over all of them: Σx / n. NaN for no elements. Shapes as `sum`.
+ * The mean over some dims, or over all of them: Σx / n. NaN for no elements. Shapes and options as `sum`.
  *
  * {@link https://docs.pytorch.org/docs/stable/generated/torch.mean.html torch.mean}
  *
  * @example
  * await mean(tensor([1, 2, 3, 6])).item(); // 3
  */
-export const mean = (x: Tensor, options: ReduceOptions = {}): Tensor =>
+export const mean = (x: Tensor, options: Dims | ReduceOptions = {}): Tensor =>
   scope(() => {
-    const count = normalizeDims("mean", options.dim ?? null, x.shape).reduce((n, d) => n * x.shape[d]!, 1);
-    return div(sum(x, options), count);
+    const { dim = null, keepdim } = readOptions<ReduceOptions>("mean", options, REDUCTION);
+    const count = normalizeDims("mean", dim, x.shape).reduce((n, d) => n * x.shape[d]!, 1);
+    return div(sum(x, { dim, keepdim }), count);
   });

@@ -1,18 +1,19 @@
 import { scope } from "../scope.ts";
-import { normalizeDims } from "../shape.ts";
+import { normalizeDims, type Dims } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { readOptions, VARIANCE, type ReduceOptions } from "./dim-options.ts";
 import { div, square, sqrt, sub } from "./elementwise/elementwise.ts";
 import { mean } from "./mean.ts";
 import { narrow, stopGradient } from "./move/move.ts";
-import { sum, type ReduceOptions } from "./reduce/reduce.ts";
+import { sum } from "./reduce/reduce.ts";
 
 /** `correction` 1 (Bessel's) divides by n − 1, 0 by n. */
 export interface VarOptions extends ReduceOptions {
-  correction?: number;
+  correction?: number | undefined;
 }
 
 /**
- * The variance over some dims, or over all of them: Σ(x − x̄)² / (n − correction). Shapes as `sum`.
+ * The variance over some dims, or over all of them: Σ(x − x̄)² / (n − correction). Shapes and options as `sum`.
  *
  * The first element along the dims is subtracted before the mean is taken: differences of nearby floats are exact (Sterbenz),
  * so a large mean costs no digits. {@link https://docs.pytorch.org/docs/stable/generated/torch.var.html torch.var}
@@ -20,8 +21,9 @@ export interface VarOptions extends ReduceOptions {
  * @example
  * await variance(tensor([1, 2, 3])).item(); // 1
  */
-export const variance = (x: Tensor, { dim = null, keepdim = false, correction = 1 }: VarOptions = {}): Tensor =>
+export const variance = (x: Tensor, options: Dims | VarOptions = {}): Tensor =>
   scope(() => {
+    const { dim = null, keepdim, correction = 1 } = readOptions<VarOptions>("variance", options, VARIANCE);
     const dims = normalizeDims("variance", dim, x.shape);
     const count = dims.reduce((n, d) => n * x.shape[d]!, 1);
     let first = stopGradient(x);
@@ -31,5 +33,10 @@ export const variance = (x: Tensor, { dim = null, keepdim = false, correction = 
     return div(sum(square(centred), { dim, keepdim }), Math.max(count - correction, 0));
   });
 
-/** The standard deviation, √variance. {@link https://docs.pytorch.org/docs/stable/generated/torch.std.html torch.std} */
-export const std = (x: Tensor, options: VarOptions = {}): Tensor => scope(() => sqrt(variance(x, options)));
+/** The standard deviation, √variance. Shapes and options as `variance`. {@link https://docs.pytorch.org/docs/stable/generated/torch.std.html torch.std} */
+export const std = (x: Tensor, options: Dims | VarOptions = {}): Tensor =>
+  scope(() => {
+    const read = readOptions<VarOptions>("std", options, VARIANCE);
+    normalizeDims("std", read.dim ?? null, x.shape);
+    return sqrt(variance(x, read));
+  });

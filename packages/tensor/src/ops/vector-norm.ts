@@ -1,16 +1,18 @@
 import { ArgumentError } from "../error.ts";
 import { scope } from "../scope.ts";
+import { normalizeDims, type Dims } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { readOptions, VECTOR_NORM, type ReduceOptions } from "./dim-options.ts";
 import { abs, add, cast, eq, mul, ne, pow, sqrt, square } from "./elementwise/elementwise.ts";
-import { amax, sum, type ReduceOptions } from "./reduce/reduce.ts";
+import { amax, sum } from "./reduce/reduce.ts";
 
 export interface VectorNormOptions extends ReduceOptions {
   /** Order of the norm: 2 (Euclid), 1, Infinity, 0 (how many are not zero), or any positive number. */
-  p?: number;
+  p?: number | undefined;
 }
 
 /**
- * The p-norm of a vector, (Σ|x|ᵖ)^(1/p), over some dims or over all of them. Shapes as `sum`.
+ * The p-norm of a vector, (Σ|x|ᵖ)^(1/p), over some dims or over all of them. Shapes and options as `sum`.
  *
  * The gradient of the 2-norm at zero is zero, as in torch.
  * {@link https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html torch.linalg.vector_norm}
@@ -19,13 +21,15 @@ export interface VectorNormOptions extends ReduceOptions {
  * @example
  * await vectorNorm(tensor([3, 4])).item(); // 5
  */
-export const vectorNorm = (x: Tensor, { p = 2, ...options }: VectorNormOptions = {}): Tensor =>
+export const vectorNorm = (x: Tensor, options: Dims | VectorNormOptions = {}): Tensor =>
   scope(() => {
+    const { p = 2, ...over } = readOptions<VectorNormOptions>("vectorNorm", options, VECTOR_NORM);
+    normalizeDims("vectorNorm", over.dim ?? null, x.shape);
     if (!(p >= 0)) throw new ArgumentError(`vectorNorm: p is 0 or more, got ${p}`);
-    if (p === 0) return sum(cast(ne(x, 0), "float32"), options);
-    if (p === 1) return sum(abs(x), options);
-    if (p === Infinity) return amax(abs(x), options);
-    const total = p === 2 ? sum(square(x), options) : sum(pow(abs(x), p), options);
+    if (p === 0) return sum(cast(ne(x, 0), "float32"), over);
+    if (p === 1) return sum(abs(x), over);
+    if (p === Infinity) return amax(abs(x), over);
+    const total = p === 2 ? sum(square(x), over) : sum(pow(abs(x), p), over);
     // 1 is added where the sum is 0, and the root multiplied by 0: the slope there is 0 and not 0 · ∞.
     const zero = cast(eq(total, 0), "float32");
     const safe = add(total, zero);

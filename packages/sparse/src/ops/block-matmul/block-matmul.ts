@@ -145,7 +145,7 @@ export const blockSparseLinear = (
   x: Tensor,
   weight: BlockSparse,
   bias: Tensor | null = null,
-  { activation }: { activation?: Activation } = {},
+  { activation }: { activation?: Activation | undefined } = {},
 ): Tensor => {
   const inputs: BlockSparseLinearSignature["inputs"] = [x, weight.values, bias, ...indexInputs(weight)];
   return activation === undefined
@@ -161,8 +161,11 @@ export const blockSparseLinear = (
  *
  * @throws ShapeError when the inner sizes differ.
  */
-export const dds = (x: Tensor, w: BlockSparse, { transposed = false }: { transposed?: boolean } = {}): Tensor =>
-  transposed ? blockSparseLinear(x, w) : run(ddsOp, [x, w.values, ...indexInputs(w)], matrix(w))[0];
+export const dds = (
+  x: Tensor,
+  w: BlockSparse,
+  { transposed = false }: { transposed?: boolean | undefined } = {},
+): Tensor => (transposed ? blockSparseLinear(x, w) : run(ddsOp, [x, w.values, ...indexInputs(w)], matrix(w))[0]);
 
 /**
  * Dense = sparse × dense: `W x`, or `Wᵀ x` when `transposed`. Computed as (xᵀ Wᵀ)ᵀ.
@@ -171,7 +174,11 @@ export const dds = (x: Tensor, w: BlockSparse, { transposed = false }: { transpo
  *
  * @throws ShapeError when x is not a matrix, or the inner sizes differ.
  */
-export const dsd = (w: BlockSparse, x: Tensor, { transposed = false }: { transposed?: boolean } = {}): Tensor => {
+export const dsd = (
+  w: BlockSparse,
+  x: Tensor,
+  { transposed = false }: { transposed?: boolean | undefined } = {},
+): Tensor => {
   if (x.ndim !== 2)
     throw new ShapeError(
       `dsd: expected a matrix at the right, got shape ${showShape(x.shape)}; reshape it, or use dds`,

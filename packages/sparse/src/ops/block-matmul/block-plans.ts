@@ -14,7 +14,12 @@ const stepOf = (blockSize: number): number => {
  */
 export const linePlans = (blockSize: number, runs: Runs): readonly TilePlan[] => {
   const plan = (bm: number, bk: number, tm: number, tn: number): TilePlan => ({
-    ...{ name: `line${blockSize} ${bm} ${tn}`, bm, bn: blockSize, bk, tm, tn },
+    name: `line${blockSize} ${bm} ${tn}`,
+    bm,
+    bn: blockSize,
+    bk,
+    tm,
+    tn,
   });
   if (blockSize === 64) {
     const first = runs === "across" ? [plan(128, 16, 8, 8)] : [];
@@ -40,7 +45,7 @@ export const linePlan = (blockSize: number, runs: Runs, tokens: number, lines: n
 /** Features of x that a tile of dyᵀ x covers, at most: more were slower, but for small blocks. */
 const widest = (blockSize: number): number => (blockSize > 8 ? 96 : 192);
 /** Sums of a tile: 16 for each of 256 invocations. */
-const MOST_SUMS = 4096;
+const MAX_SUMS = 4096;
 
 /**
  * Tiles of dyᵀ x at stored blocks: some of a row of blocks, which has `average` of them. Together they read the row's features of dy once;
@@ -49,12 +54,12 @@ const MOST_SUMS = 4096;
 export const blockPlan = (blockSize: number, average: number): TilePlan => {
   // A single block fills a tile that is as fast as any.
   if (blockSize === 64) return { name: "block64", bm: 64, bn: 64, bk: 32, tm: 8, tn: 4 };
-  let [best, least] = [1, Infinity];
-  const most = Math.max(1, Math.floor(Math.min(widest(blockSize) / blockSize, MOST_SUMS / blockSize ** 2)));
-  for (let together = 1; together <= most; together++) {
+  let [best, lowest] = [1, Infinity];
+  const max = Math.max(1, Math.floor(Math.min(widest(blockSize) / blockSize, MAX_SUMS / blockSize ** 2)));
+  for (let together = 1; together <= max; together++) {
     // Features read, of dy once and of x for each block.
     const cost = Math.ceil(average / together) * (together + 1);
-    if (cost < least) [best, least] = [together, cost];
+    if (cost < lowest) [best, lowest] = [together, cost];
   }
   const bn = blockSize * best;
   return { name: `block${blockSize} ${best}`, bm: blockSize, bn, bk: blockSize === 16 ? 32 : 16, tm: 4, tn: 4 };
@@ -62,10 +67,10 @@ export const blockPlan = (blockSize: number, average: number): TilePlan => {
 
 /** Workgroups that keep a large GPU busy with parts of the tokens. */
 const BUSY = 1056;
-const MOST_PARTS = 64;
+const MAX_PARTS = 64;
 /** Tokens of a part, at least. */
 const PART = 128;
 
 /** Into how many parts the tokens of a weight gradient are cut, when so many workgroups do one part of it. */
 export const partsOf = (tokens: number, workgroups: number): number =>
-  Math.max(1, Math.min(MOST_PARTS, Math.floor(tokens / PART), Math.ceil(BUSY / Math.max(1, workgroups))));
+  Math.max(1, Math.min(MAX_PARTS, Math.floor(tokens / PART), Math.ceil(BUSY / Math.max(1, workgroups))));

@@ -29,10 +29,10 @@ export class Allocator {
 
   /** The size that a request is rounded up to. */
   static sizeClass(bytes: number): number {
-    const least = Math.max(Math.ceil(bytes / ALIGN) * ALIGN, ALIGN);
+    const min = Math.max(Math.ceil(bytes / ALIGN) * ALIGN, ALIGN);
     // The next power of two, over 16; a request is below 4 GiB.
-    const step = Math.max(2 ** (28 - Math.clz32(least - 1)), ALIGN);
-    return Math.ceil(least / step) * step;
+    const step = Math.max(2 ** (28 - Math.clz32(min - 1)), ALIGN);
+    return Math.ceil(min / step) * step;
   }
 
   /** @throws OutOfMemoryError, with everything as it was. */

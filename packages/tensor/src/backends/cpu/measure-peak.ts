@@ -14,9 +14,9 @@ export interface Peak {
 /** How to measure it. */
 export interface PeakOptions {
   /** Windows of 2 ms to take the best of, so short that others who use the machine leave some alone; 80 unless said otherwise. */
-  readonly windows?: number;
+  readonly windows?: number | undefined;
   /** How many float32 to copy; unless said otherwise within a core's caches, within the shared one, and beyond both. */
-  readonly sizes?: readonly number[];
+  readonly sizes?: readonly number[] | undefined;
 }
 
 /** What the measurement needs of a device. */

@@ -8,9 +8,9 @@ export const WORD = {
   modules: 168 / 4,
 } as const;
 /** Arguments of the job, float64: enough for any kernel. */
-export const ARGUMENTS = { start: 192, most: 64 } as const;
+export const ARGUMENTS = { start: 192, max: 64 } as const;
 /** Address and length of each module's bytes, for threads that started before it was known. */
-export const MODULES = { start: 704, most: 16 } as const;
+export const MODULES = { start: 704, max: 16 } as const;
 /** A kernel's number: which module, which of its exports. */
 export const EXPORTS = 4096;
 
@@ -55,7 +55,7 @@ const workerMain = (start: WorkerStart): void => {
   const pool = start.modules.map(load)[0]!;
   // Low memory stays where it is when memory grows.
   const word = new Int32Array(memory.buffer, 0, 16384);
-  const values = new Float64Array(memory.buffer, args.start, args.most);
+  const values = new Float64Array(memory.buffer, args.start, args.max);
   /** A module that came after this thread had started. */
   const loadNext = (): void => {
     const at = table.start / 4 + 2 * kernels.length;

@@ -87,22 +87,22 @@ const checkTokens = (q: TensorSpec, k: TensorSpec, { shape, dtype }: TensorSpec)
 
 export interface AttentionOptions {
   /** bool: true where a query may attend to a key. float32: added to the scores. Broadcast to `[…, Tq, Tk]`. */
-  attnMask?: Tensor | null;
+  attnMask?: Tensor | null | undefined;
   /** Query t attends to keys 0 … t only, on top of the mask. */
-  isCausal?: boolean;
+  isCausal?: boolean | undefined;
   /**
    * Queries that the mask hides as keys are padding: they get zeros, give no gradient, and take no time. Needs a bool mask that is
    * the same for all queries, `[…, 1, Tk]`, and Tq = Tk.
    */
-  skipPaddedQueries?: boolean;
+  skipPaddedQueries?: boolean | undefined;
   /** Factor of the scores; 1/√D by default. */
-  scale?: number;
+  scale?: number | undefined;
   /**
    * Probability with which each weight is zeroed, after the softmax; those that stay are multiplied by 1/(1 − p). As in torch whoever
    * calls says when: 0, the default, outside training. It takes one draw of the generator, as `dropout` does.
    */
-  dropoutP?: number;
-  generator?: Generator;
+  dropoutP?: number | undefined;
+  generator?: Generator | undefined;
 }
 
 /** The draw of what draws nothing. */

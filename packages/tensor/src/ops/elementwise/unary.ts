@@ -147,8 +147,10 @@ export const floor = (x: Tensor): Tensor => run(floorOp, [x])[0];
  * @example
  * await gelu(tensor([-1, 0, 1])).data(); // [-0.1587, 0, 0.8413]
  */
-export const gelu = (x: Tensor, { approximate = "none" }: { approximate?: GeluApproximation } = {}): Tensor =>
-  run(geluOp, [x], { approximate })[0];
+export const gelu = (
+  x: Tensor,
+  { approximate = "none" }: { approximate?: GeluApproximation | undefined } = {},
+): Tensor => run(geluOp, [x], { approximate })[0];
 
 /**
  * Every element limited to [min, max]. Its gradient is 1 inside and 0 outside.

@@ -186,7 +186,7 @@ export const oneHotOp = defineOp<OneHotSignature>({
 
 export interface EmbeddingOptions {
   /** The row of the padding token: it is read like any other, but gets no gradient. Negative: from the back. */
-  paddingIdx?: number;
+  paddingIdx?: number | undefined;
 }
 
 /**

@@ -62,11 +62,11 @@ const refuse = (logits: TensorSpec, target: TensorSpec): never => {
 
 export interface CrossEntropyOptions {
   /** Targets of this value do not count, in the loss or in its mean; −100 by default. */
-  ignoreIndex?: number;
+  ignoreIndex?: number | undefined;
   /** How much of the target is spread evenly over all classes, from 0 to 1; 0 by default. */
-  labelSmoothing?: number;
+  labelSmoothing?: number | undefined;
   /** The mean over the targets that count (NaN when none does), their sum, or each for itself. */
-  reduction?: "mean" | "sum" | "none";
+  reduction?: "mean" | "sum" | "none" | undefined;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { MOST_THREADS } from "../../backends/cpu/thread-pool.ts";
+import { MAX_THREADS } from "../../backends/cpu/thread-pool.ts";
 import { kernels } from "../../kernels.ts";
 import type { CpuStep, Plan, Planner, Slot } from "../../op.ts";
 import { broadcastStrides, numel, type Layout } from "../../shape.ts";
@@ -122,7 +122,7 @@ const planBlocks = ({ m, n, k, batch, a, b, bias, plus, pre, activation }: Produ
 
   const [packed, scratch] = [{ scratch: 0 }, { scratch: 1 }];
   // A block of A for each thread that may be at work.
-  const slots = Math.min(tasks, MOST_THREADS);
+  const slots = Math.min(tasks, MAX_THREADS);
   return {
     scratchBytes: [
       numel(own) * panels * COLUMNS * k * 4,

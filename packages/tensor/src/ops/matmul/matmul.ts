@@ -165,7 +165,7 @@ export const linear = (
   x: Tensor,
   weight: Tensor,
   bias: Tensor | null = null,
-  { activation }: { activation?: Activation } = {},
+  { activation }: { activation?: Activation | undefined } = {},
 ): Tensor =>
   activation === undefined
     ? run(linearOp, [x, weight, bias])[0]

@@ -27,6 +27,6 @@ export const words = (sizes: readonly number[], ...strides: readonly (readonly n
   words: [sizes.length, ...sizes, ...strides.flat()],
 });
 
-/** `size` cut into equal parts of at most `most`, rounded up to a multiple of `multiple`. */
-export const evenPart = (size: number, most: number, multiple: number): number =>
-  Math.ceil(size / Math.ceil(size / most) / multiple) * multiple;
+/** `size` cut into equal parts of at most `max`, rounded up to a multiple of `multiple`. */
+export const evenPart = (size: number, max: number, multiple: number): number =>
+  Math.ceil(size / Math.ceil(size / max) / multiple) * multiple;

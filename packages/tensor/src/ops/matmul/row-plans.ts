@@ -6,7 +6,7 @@ import { evenPart, words, type Product } from "./product.ts";
 /** Elements of B that are worth a task. */
 const READ_PER_TASK = 1 << 16;
 /** Tasks that a product is cut into, where they stay worth their start. */
-const ENOUGH_TASKS = 16;
+const TARGET_TASKS = 16;
 /**
  * Most columns of a sum of rows: C stays in L1 while B streams by, or, with more than one row of A, four rows of B do, which each row
  * of A reads again.
@@ -14,8 +14,8 @@ const ENOUGH_TASKS = 16;
 const WIDEST = 4096;
 const WIDEST_OF_MORE = 1024;
 /** A part of K writes and reads back one sum for so many products, or more. */
-const LEAST_DEPTH = 64;
-const LEAST_DOT = 1024;
+const MIN_DEPTH = 64;
+const MIN_DOT = 1024;
 /** Columns whose results fill a cache line of C. */
 const LINE = 16;
 
@@ -28,7 +28,7 @@ interface Cut {
 const cutRows = ({ m, n, k }: Product, entries: number, wanted: number): Cut => {
   const widest = evenPart(n, m === 1 ? WIDEST : WIDEST_OF_MORE, LINE);
   const lines = entries * Math.ceil(n / widest);
-  const parts = Math.max(1, Math.min(Math.ceil(wanted / lines), Math.floor(k / LEAST_DEPTH)));
+  const parts = Math.max(1, Math.min(Math.ceil(wanted / lines), Math.floor(k / MIN_DEPTH)));
   const depth = evenPart(k, Math.ceil(k / parts), 4);
   const missing = Math.ceil(wanted / (lines * parts));
   return { columns: evenPart(n, Math.ceil(widest / missing), LINE), depth };
@@ -38,7 +38,7 @@ const cutRows = ({ m, n, k }: Product, entries: number, wanted: number): Cut => 
 const cutDots = ({ n, k }: Product, entries: number, wanted: number): Cut => {
   const columns = Math.max(LINE, Math.ceil(READ_PER_TASK / k / LINE) * LINE);
   const tasks = entries * Math.ceil(n / columns);
-  const parts = Math.max(1, Math.min(Math.ceil(wanted / tasks), Math.floor(k / LEAST_DOT)));
+  const parts = Math.max(1, Math.min(Math.ceil(wanted / tasks), Math.floor(k / MIN_DOT)));
   return { columns, depth: evenPart(k, Math.ceil(k / parts), LINE) };
 };
 
@@ -56,7 +56,7 @@ export const planRows = (product: Product): Plan<CpuStep> => {
   });
 
   const dots = b.across !== 1;
-  const wanted = Math.max(1, Math.min(Math.floor((entries * n * k) / READ_PER_TASK), ENOUGH_TASKS));
+  const wanted = Math.max(1, Math.min(Math.floor((entries * n * k) / READ_PER_TASK), TARGET_TASKS));
   const cut = k === 0 ? { columns: n, depth: 1 } : (dots ? cutDots : cutRows)(product, entries, wanted);
   const columns = Math.min(n, cut.columns);
   const parts = Math.max(1, Math.ceil(k / cut.depth));

@@ -207,9 +207,9 @@ export const narrow = (x: Tensor, dim: number, start: number, length: number): T
 
 /** Where a slice starts and ends (−1 is the last element; out of range is cut, as in Python), and its step. */
 export interface SliceRange {
-  start?: number;
-  end?: number;
-  step?: number;
+  start?: number | undefined;
+  end?: number | undefined;
+  step?: number | undefined;
 }
 
 /**

@@ -65,18 +65,22 @@ export const rmsNormReference: ReferenceKernel<RmsNormSignature> = ([x, weight],
   }
 };
 
+interface BackwardInputs {
+  readonly dy: Data;
+  readonly x: Data;
+  readonly weight: Data | null;
+  readonly shift: Data | null;
+  readonly rstd: Data;
+}
+
 /**
  * With x̂ the normalised x and g = dy · weight: dx = rstd (g − mean g − x̂ mean(g x̂)), dWeight = Σ_rows dy x̂, dBias = Σ_rows dy.
  * Without `shift` nothing was centred, and mean g is left out.
  */
 const backward = (
-  dy: Data,
-  x: Data,
-  weight: Data | null,
-  shift: Data | null,
-  rstd: Data,
-  dims: number,
+  { dy, x, weight, shift, rstd }: BackwardInputs,
   [dx, dWeight, dBias]: readonly [dx: Data, dWeight: Data, dBias: Data | null],
+  dims: number,
 ): void => {
   const { rows, n } = sizes(x, dims);
   const [weights, biases] = [new Float64Array(n), new Float64Array(n)];
@@ -103,10 +107,10 @@ export const layerNormBackwardReference: ReferenceKernel<LayerNormBackwardSignat
   [dy, x, weight, shift, rstd],
   outputs,
   { dims },
-) => backward(dy, x, weight, shift, rstd, dims, outputs);
+) => backward({ dy, x, weight, shift, rstd }, outputs, dims);
 
 export const rmsNormBackwardReference: ReferenceKernel<RmsNormBackwardSignature> = (
   [dy, x, weight, rstd],
   [dx, dWeight],
   { dims },
-) => backward(dy, x, weight, null, rstd, dims, [dx, dWeight, null]);
+) => backward({ dy, x, weight, shift: null, rstd }, [dx, dWeight, null], dims);

@@ -137,9 +137,9 @@ const attrsOf = (op: string, x: Tensor, normalizedShape: Shape, eps: number): No
 
 /** Scale, shift and the number that keeps a constant row from dividing by 0. */
 export interface LayerNormOptions {
-  weight?: Tensor | null;
-  bias?: Tensor | null;
-  eps?: number;
+  weight?: Tensor | null | undefined;
+  bias?: Tensor | null | undefined;
+  eps?: number | undefined;
 }
 
 /**
@@ -180,8 +180,8 @@ export const addLayerNorm = (
 
 /** Scale, and the number that keeps a row of zeros from dividing by 0; by default the smallest step of float32 from 1. */
 export interface RmsNormOptions {
-  weight?: Tensor | null;
-  eps?: number;
+  weight?: Tensor | null | undefined;
+  eps?: number | undefined;
 }
 
 /**

@@ -44,7 +44,7 @@ export const dropoutOp = defineOp<{ inputs: [x: Tensor]; outputs: [y: Tensor]; a
 
 /** Where random tensors are made, and from which stream. */
 export interface RandomOptions extends Omit<CreateOptions, "dtype"> {
-  generator?: Generator;
+  generator?: Generator | undefined;
 }
 
 const fill = (
@@ -89,9 +89,9 @@ export const bernoulli = (p: number, shape: Shape, options: RandomOptions = {}):
 
 /** How dropout draws; it does nothing unless `training`. */
 export interface DropoutOptions {
-  p?: number;
-  training?: boolean;
-  generator?: Generator;
+  p?: number | undefined;
+  training?: boolean | undefined;
+  generator?: Generator | undefined;
 }
 
 /**

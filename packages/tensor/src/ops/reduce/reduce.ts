@@ -1,13 +1,24 @@
 import type { DType } from "../../dtype.ts";
-import { DTypeError, ShapeError } from "../../error.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../../error.ts";
 import { defineOp, run } from "../../op.ts";
 import { normalizeDim, normalizeDims, showShape, type Dims, type Shape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
+import {
+  ALONG_DIM,
+  CHOICE,
+  readOptions,
+  REDUCTION,
+  type ArgmaxOptions,
+  type DimOptions,
+  type ReduceOptions,
+} from "../dim-options.ts";
 import { amaxCpu, aminCpu, argmaxCpu, cumsumCpu, sumCpu } from "./reduce.cpu.ts";
 import { amaxWgsl, aminWgsl, sumWgsl } from "./reduce.wgsl.ts";
 import { argmaxWgsl } from "./argmax.wgsl.ts";
 import { cumsumWgsl } from "./cumsum.wgsl.ts";
 import { amaxReference, aminReference, argmaxReference, cumsumReference, sumReference } from "./reduce.reference.ts";
+
+export type { ArgmaxOptions, DimOptions, ReduceOptions };
 
 /** `dims` are sorted and counted from the front. */
 export interface ReduceAttrs {
@@ -15,12 +26,6 @@ export interface ReduceAttrs {
   readonly keepdim: boolean;
 }
 type Reduce = { inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: ReduceAttrs };
-
-/** How a reduction is called: over which dims, and whether they stay with size 1. */
-export interface ReduceOptions {
-  dim?: Dims;
-  keepdim?: boolean;
-}
 
 const reducedShape = (shape: Shape, { dims, keepdim }: ReduceAttrs): number[] =>
   keepdim ? shape.map((size, d) => (dims.includes(d) ? 1 : size)) : shape.filter((_, d) => !dims.includes(d));
@@ -82,10 +87,10 @@ export const cumsumOp = defineOp<{ inputs: [x: Tensor]; outputs: [y: Tensor]; at
   kernels: { reference: cumsumReference, cpu: cumsumCpu, webgpu: cumsumWgsl },
 });
 
-const attrsOf = (op: string, x: Tensor, { dim = null, keepdim = false }: ReduceOptions): ReduceAttrs => ({
-  dims: normalizeDims(op, dim, x.shape),
-  keepdim,
-});
+const attrsOf = (op: string, x: Tensor, given: Dims | ReduceOptions): ReduceAttrs => {
+  const { dim = null, keepdim = false } = readOptions<ReduceOptions>(op, given, REDUCTION);
+  return { dims: normalizeDims(op, dim, x.shape), keepdim };
+};
 
 /**
  * Σ x over some dims, or over all of them. bool counts as int32; the sum of nothing is 0.
@@ -93,18 +98,20 @@ const attrsOf = (op: string, x: Tensor, { dim = null, keepdim = false }: ReduceO
  * Shape: any → without the dims, or with 1 in their place when `keepdim`.
  * {@link https://docs.pytorch.org/docs/stable/generated/torch.sum.html torch.sum}
  *
- * @throws ShapeError when a dim is outside or named twice.
+ * @param options `dim`, one or several, and `keepdim`; or the dims alone
+ * @throws ShapeError when a dim is outside or named twice, ArgumentError when an option is unknown or no such thing.
  * @example
  * await sum(tensor([[1, 2], [3, 4]]), { dim: 0 }).data(); // [4, 6]
  */
-export const sum = (x: Tensor, options: ReduceOptions = {}): Tensor => run(sumOp, [x], attrsOf("sum", x, options))[0];
+export const sum = (x: Tensor, options: Dims | ReduceOptions = {}): Tensor =>
+  run(sumOp, [x], attrsOf("sum", x, options))[0];
 
-/** The largest element over some dims; NaN wins, and equal elements share the gradient. Shapes as `sum`. {@link https://docs.pytorch.org/docs/stable/generated/torch.amax.html torch.amax} */
-export const amax = (x: Tensor, options: ReduceOptions = {}): Tensor =>
+/** The largest element over some dims; NaN wins, and equal elements share the gradient. Shapes and options as `sum`. {@link https://docs.pytorch.org/docs/stable/generated/torch.amax.html torch.amax} */
+export const amax = (x: Tensor, options: Dims | ReduceOptions = {}): Tensor =>
   run(amaxOp, [x], attrsOf("amax", x, options))[0];
 
-/** The smallest element over some dims; NaN wins, and equal elements share the gradient. Shapes as `sum`. {@link https://docs.pytorch.org/docs/stable/generated/torch.amin.html torch.amin} */
-export const amin = (x: Tensor, options: ReduceOptions = {}): Tensor =>
+/** The smallest element over some dims; NaN wins, and equal elements share the gradient. Shapes and options as `sum`. {@link https://docs.pytorch.org/docs/stable/generated/torch.amin.html torch.amin} */
+export const amin = (x: Tensor, options: Dims | ReduceOptions = {}): Tensor =>
   run(aminOp, [x], attrsOf("amin", x, options))[0];
 
 /**
@@ -112,11 +119,37 @@ export const amin = (x: Tensor, options: ReduceOptions = {}): Tensor =>
  *
  * Shape: as `sum` with one dim. {@link https://docs.pytorch.org/docs/stable/generated/torch.argmax.html torch.argmax}
  *
- * @throws ShapeError when the dim is outside, or empty.
+ * @param dim the dim alone, −1 unless said otherwise, with further `options`; or `{ dim, keepdim }`
+ * @throws ShapeError when the dim is outside, or empty, ArgumentError when an option is unknown or no such thing.
+ * @example
+ * await argmax(tensor([[1, 2], [4, 3]]), { dim: 1 }).data(); // [1, 0]
  */
-export const argmax = (x: Tensor, dim = -1, { keepdim = false }: { keepdim?: boolean } = {}): Tensor =>
-  run(argmaxOp, [x], { dim: normalizeDim("argmax", dim, x.shape), keepdim })[0];
+export const argmax = (
+  x: Tensor,
+  dim: number | ArgmaxOptions = {},
+  options: { keepdim?: boolean | undefined } = {},
+): Tensor => {
+  const further = readOptions<ArgmaxOptions>("argmax", options, CHOICE);
+  const { dim: at = further.dim ?? -1, keepdim = further.keepdim ?? false } = readOptions<ArgmaxOptions>(
+    "argmax",
+    dim,
+    CHOICE,
+  );
+  return run(argmaxOp, [x], { dim: normalizeDim("argmax", at, x.shape), keepdim })[0];
+};
 
-/** Running sums along a dim: y_j = Σ_{k ≤ j} x_k. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.cumsum.html torch.cumsum} */
-export const cumsum = (x: Tensor, dim: number): Tensor =>
-  run(cumsumOp, [x], { dim: normalizeDim("cumsum", dim, x.shape) })[0];
+/**
+ * Running sums along a dim: y_j = Σ_{k ≤ j} x_k.
+ *
+ * Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.cumsum.html torch.cumsum}
+ *
+ * @param dim the dim alone, or `{ dim }`
+ * @throws ShapeError when the dim is outside, ArgumentError when an option is unknown or no such thing.
+ * @example
+ * await cumsum(tensor([1, 2, 3]), { dim: 0 }).data(); // [1, 3, 6]
+ */
+export const cumsum = (x: Tensor, dim: number | { dim: number }): Tensor => {
+  const { dim: at } = readOptions<DimOptions>("cumsum", dim, ALONG_DIM);
+  if (at === undefined) throw new ArgumentError("cumsum: expected a dim, got none; say along which one, as { dim: 0 }");
+  return run(cumsumOp, [x], { dim: normalizeDim("cumsum", at, x.shape) })[0];
+};

@@ -12,23 +12,23 @@ const forEachLine = ({ layout: { shape } }: Data, dim: number, visit: (line: rea
 };
 
 /** The maximum of a line, and Σ e^(x − max). NaN wins. */
-const totalOf = (x: Data, line: readonly number[]): { most: number; total: number } => {
-  const most = line.reduce((best, at) => Math.max(best, x.values[at]!), -Infinity);
-  return { most, total: line.reduce((sum, at) => sum + Math.exp(x.values[at]! - most), 0) };
+const totalOf = (x: Data, line: readonly number[]): { max: number; total: number } => {
+  const max = line.reduce((best, at) => Math.max(best, x.values[at]!), -Infinity);
+  return { max, total: line.reduce((sum, at) => sum + Math.exp(x.values[at]! - max), 0) };
 };
 
 /** y_k = e^(x_k − m) / Σ_j e^(x_j − m). */
 export const softmaxReference: ReferenceKernel<SoftmaxSignature> = ([x], [y], { dim }) =>
   forEachLine(x, dim, (line) => {
-    const { most, total } = totalOf(x, line);
-    for (const at of line) y.values[at] = Math.exp(x.values[at]! - most) / total;
+    const { max, total } = totalOf(x, line);
+    for (const at of line) y.values[at] = Math.exp(x.values[at]! - max) / total;
   });
 
 /** y_k = x_k − m − ln Σ_j e^(x_j − m). */
 export const logSoftmaxReference: ReferenceKernel<SoftmaxSignature> = ([x], [y], { dim }) =>
   forEachLine(x, dim, (line) => {
-    const { most, total } = totalOf(x, line);
-    for (const at of line) y.values[at] = x.values[at]! - most - Math.log(total);
+    const { max, total } = totalOf(x, line);
+    for (const at of line) y.values[at] = x.values[at]! - max - Math.log(total);
   });
 
 /** dx_k = y_k (dy_k − Σ_j dy_j y_j). */

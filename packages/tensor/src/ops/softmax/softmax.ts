@@ -2,6 +2,7 @@ import { DTypeError, ShapeError } from "../../error.ts";
 import { defineOp, run, type Kernels } from "../../op.ts";
 import { normalizeDim, sameShape, showShape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
+import { ALONG_DIM, readOptions, type DimOptions } from "../dim-options.ts";
 import { logSoftmaxBackwardCpu, logSoftmaxCpu, softmaxBackwardCpu, softmaxCpu } from "./softmax.cpu.ts";
 import { logSoftmaxBackwardWgsl, logSoftmaxWgsl, softmaxBackwardWgsl, softmaxWgsl } from "./softmax.wgsl.ts";
 import {
@@ -68,29 +69,36 @@ export const logSoftmaxBackwardOp = backward("logSoftmaxBackward", {
   webgpu: logSoftmaxBackwardWgsl,
 });
 
+const along = (op: string, x: Tensor, given: number | DimOptions): number => {
+  const { dim = -1 } = readOptions<DimOptions>(op, given, ALONG_DIM);
+  return normalizeDim(op, dim, x.shape);
+};
+
 /**
  * The normalised exponential along a dim: `y_k = e^(x_k − max x) / Σ_j e^(x_j − max x)`. −∞ gets 0; nothing but −∞ gives NaN.
  *
  * Shape: any → same. float32 only. {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html torch.softmax}
  *
- * @throws ShapeError when the dim is outside, DTypeError unless `x` is float32.
+ * @param dim the dim alone, or `{ dim }`; −1, the last one, unless said otherwise
+ * @throws ShapeError when the dim is outside, DTypeError unless `x` is float32, ArgumentError when an option is unknown or no such thing.
  * @example
- * await softmax(tensor([0, Math.log(3)])).data(); // [0.25, 0.75]
+ * await softmax(tensor([0, Math.log(3)]), { dim: 0 }).data(); // [0.25, 0.75]
  */
-export const softmax = (x: Tensor, dim = -1): Tensor =>
-  run(softmaxOp, [x], { dim: normalizeDim("softmax", dim, x.shape) })[0];
+export const softmax = (x: Tensor, dim: number | DimOptions = {}): Tensor =>
+  run(softmaxOp, [x], { dim: along("softmax", x, dim) })[0];
 
 /**
  * The logarithm of softmax along a dim: `y_k = x_k − max x − ln Σ_j e^(x_j − max x)`, without the loss of taking both in turn.
  *
  * Shape: any → same. float32 only. {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html torch.log_softmax}
  *
- * @throws ShapeError when the dim is outside, DTypeError unless `x` is float32.
+ * @param dim the dim alone, or `{ dim }`; −1, the last one, unless said otherwise
+ * @throws ShapeError when the dim is outside, DTypeError unless `x` is float32, ArgumentError when an option is unknown or no such thing.
  * @example
  * await logSoftmax(tensor([0, 0])).data(); // [-0.6931, -0.6931]
  */
-export const logSoftmax = (x: Tensor, dim = -1): Tensor =>
-  run(logSoftmaxOp, [x], { dim: normalizeDim("logSoftmax", dim, x.shape) })[0];
+export const logSoftmax = (x: Tensor, dim: number | DimOptions = {}): Tensor =>
+  run(logSoftmaxOp, [x], { dim: along("logSoftmax", x, dim) })[0];
 
 /** dx = y ⊙ (dy − Σ dy ⊙ y), for y = softmax x along `dim`. */
 export const softmaxBackward = (dy: Tensor, y: Tensor, dim = -1): Tensor =>

@@ -2,9 +2,14 @@
  * A small generator for layouts: SplitMix32. Placing blocks is host work and draws no tensor, so it has a stream of its own
  * and leaves the generators of `@tessera/tensor` where they are.
  *
+ * It is one of three generators, each with a name of its own. `Generator` of `@tessera/tensor` draws tensors: counters and Philox, so
+ * that any element can be drawn on any device. `SeededRandom` of `@tessera/models/data` draws orders and masks from keys of several
+ * parts; it lies above this package. None can stand in for another without other numbers, and with them other layouts, batches
+ * and weights for the seeds that runs and checkpoints were made with.
+ *
  * See {@link https://dl.acm.org/doi/10.1145/2714064.2660195 Steele, Lea and Flood 2014}.
  */
-export class SeededRandom {
+export class LayoutRandom {
   private state: number;
 
   /** @param seed a whole number from 0 to 2⁵³ − 1 */
