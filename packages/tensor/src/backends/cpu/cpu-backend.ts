@@ -1,7 +1,7 @@
 import type { Backend, Buffer, Launch } from "../../backend.ts";
 import { bytesPerElement, hostView, type DType, type TypedArray } from "../../dtype.ts";
 import { DeviceError, IndexError, TesseraError } from "../../error.ts";
-import type { CpuArgument, CpuStep, Op, Signature, Slot, WasmModule } from "../../op.ts";
+import type { CpuArgument, CpuStep, Op, Plan, Signature, Slot, WasmModule } from "../../op.ts";
 import type { Layout } from "../../shape.ts";
 import { PlanCache } from "../plan-cache.ts";
 import { dataOf } from "../reference/reference-backend.ts";
@@ -41,7 +41,7 @@ export class CpuBackend implements Backend {
   /** How often a kernel of each kind was launched, for tests and profiles. */
   readonly launches = { wasm: 0, reference: 0 };
   private machine: Machine | null = null;
-  private readonly plans = new PlanCache<CpuStep>({});
+  private readonly plans = new PlanCache<CpuStep>({}, (op, plan) => this.check(op, plan));
   private readonly instances = new Map<WasmModule, ReadonlyMap<string, Callable>>();
 
   alloc(dtype: DType, length: number): LinearBuffer {
@@ -176,10 +176,21 @@ export class CpuBackend implements Backend {
     return this.open().linear;
   }
 
+  /** Once a plan: what a step names is there, and takes so many arguments. A missing one would become 0, which is an address. */
+  private check({ name }: Op<Signature>, { steps }: Plan<CpuStep>): void {
+    for (const { wasm, fn, args } of steps) {
+      const kernel = this.kernelsOf(wasm).get(fn);
+      if (!kernel) throw new DeviceError(`${name}: its module has no kernel "${fn}"; build the kernels again`);
+      const parameters = kernel.run.length - 1;
+      if (args.length !== parameters)
+        throw new DeviceError(
+          `${name}: kernel "${fn}" takes ${parameters} arguments after the task, its plan has ${args.length}; build the kernels again`,
+        );
+    }
+  }
+
   private runStep(step: CpuStep, frame: Frame): void {
-    const kernel = this.kernelsOf(step.wasm).get(step.fn);
-    if (!kernel)
-      throw new DeviceError(`${frame.launch.op.name}: its module has no kernel "${step.fn}"; build the kernels again`);
+    const kernel = this.kernelsOf(step.wasm).get(step.fn)!;
     const args = new Array<number>(step.args.length);
     for (let i = 0; i < args.length; i++) args[i] = this.resolve(step.args[i]!, frame);
     if (!step.fault) return this.runTasks(kernel, args, step.tasks, frame);
