@@ -25,7 +25,7 @@ const SLICE_MS = 100;
 const SLICE_NS = BigInt(SLICE_MS * 1e6);
 /** The bits of `pool_wait` that count finished tasks; the one above says that a task trapped. */
 const COUNT = 0x7fffffff;
-export const MOST_THREADS = 256;
+export const MAX_THREADS = 256;
 
 /** Whether memory can be shared with other threads; a page must be cross-origin isolated for that. */
 const sharesMemory = (): boolean => {
@@ -40,7 +40,7 @@ const machineThreads = (): number => {
   const count = node?.versions?.node
     ? node.getBuiltinModule("node:os").availableParallelism()
     : ((globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator?.hardwareConcurrency ?? 1);
-  return Math.min(count, MOST_THREADS);
+  return Math.min(count, MAX_THREADS);
 };
 
 /** Whether this thread may sleep: everywhere but on a browser's main thread, which spins for the tail of a job. */
@@ -87,8 +87,8 @@ export class ThreadPool {
    * @throws DeviceError for more than one where memory cannot be shared.
    */
   resize(count: number): void {
-    if (!Number.isInteger(count) || count < 1 || count > MOST_THREADS)
-      throw new ArgumentError(`setThreads: a whole number from 1 to ${MOST_THREADS} expected, got ${count}`);
+    if (!Number.isInteger(count) || count < 1 || count > MAX_THREADS)
+      throw new ArgumentError(`setThreads: a whole number from 1 to ${MAX_THREADS} expected, got ${count}`);
     if (count > 1 && !sharesMemory())
       throw new DeviceError(
         "setThreads: more than one thread needs memory that can be shared, which is not allowed here; serve the page with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp",

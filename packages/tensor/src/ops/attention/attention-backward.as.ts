@@ -9,6 +9,7 @@
  * float32 throughout. After Dao et al., "FlashAttention", 2022.
  */
 import { expNegative4 } from "../../assembly/math.as";
+import { optional } from "../../assembly/optional.as";
 import { pack8, packRows, unpack8 } from "../../assembly/panels.as";
 import { philox4, word0, word1, word2, word3 } from "../../assembly/philox.as";
 import { loadLanes, madd } from "../../assembly/simd.as";
@@ -19,7 +20,7 @@ import {
   packQueries, packTokens, panelStep, queries, rounded, rowAt, scoresOf, valueWidth, width, word,
 } from "./attention-panels.as";
 
-/** Queries of one backward round. */
+/** Queries of one backward round. @shared */
 // @ts-ignore: decorator
 @inline const TILE_QUERIES: i32 = 64;
 
@@ -98,7 +99,7 @@ function addOuter(
  * weight is dropped.
  */
 export function attention_backward_f32(
-  task: i32, dy: usize, q: usize, k: usize, v: usize, mask: usize, y: usize, lse: usize, dq: usize, dk: usize, dv: usize,
+  task: i32, dy: usize, q: usize, k: usize, v: usize, mask: optional, y: usize, lse: usize, dq: usize, dk: usize, dv: usize,
   scratch: usize, scale: f32, words: usize, below: i32, keepScale: f32, seedLow: f64, seedHigh: f64, counter: f64,
   count: i32, headsPerTask: i32,
 ): void {

@@ -8,6 +8,10 @@
 import { pack8, packRows } from "../../assembly/panels.as";
 import { ROUND, ROWS, tile } from "../../assembly/tiles.as";
 
+/** Queries of a panel: the width of the right operand of every tile. @shared */
+// @ts-ignore: decorator
+@inline export const PANEL_QUERIES: i32 = 8;
+
 // The words of a launch: sizes, flags, then strides [B, T, H, D] of each operand and [B, H, Tq, Tk] of the mask.
 // @ts-ignore: decorator
 @inline export function word(words: usize, index: usize): i32 {

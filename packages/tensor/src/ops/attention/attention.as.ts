@@ -16,6 +16,7 @@
  * https://pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html
  */
 import { expNegative4, log4 } from "../../assembly/math.as";
+import { optional } from "../../assembly/optional.as";
 import { unpack8 } from "../../assembly/panels.as";
 import { storeLanes } from "../../assembly/simd.as";
 import { dropWeights } from "./attention-dropout.as";
@@ -83,7 +84,7 @@ export function attention_pack_f32(task: i32, k: usize, v: usize, packed: usize,
  * each task 8 · (D + rounded(Tk) + rounded(Dv) + 2) floats. `below`: 0 where no weight is dropped.
  */
 export function attention_f32(
-  task: i32, q: usize, packed: usize, mask: usize, y: usize, lse: usize, scratch: usize, scale: f32, words: usize,
+  task: i32, q: usize, packed: usize, mask: optional, y: usize, lse: optional, scratch: usize, scale: f32, words: usize,
   below: i32, keepScale: f32, seedLow: f64, seedHigh: f64, counter: f64,
 ): void {
   const tq = queries(words), tk = keys(words), d = width(words), dv = valueWidth(words), all = heads(words);
