@@ -1,7 +1,7 @@
 // What becomes of the cpu device where the engine or the page allows less than it wants.
 import { runInNewContext } from "node:vm";
 import type * as tensorPackage from "@tessera/tensor";
-import type { Tensor } from "@tessera/tensor";
+import type { Tensor, WasmModule } from "@tessera/tensor";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
 type Tessera = typeof tensorPackage;
@@ -135,9 +135,12 @@ const trapModule = [
 /** An op whose cpu kernel is the trap, with a task for each element. */
 const trapOf = (
   { defineOp, wasmModule }: Tessera,
-  { fn = "trap", args = [] }: { readonly fn?: string; readonly args?: readonly number[] } = {},
+  {
+    fn = "trap",
+    args = [],
+    wasm = wasmModule(btoa(String.fromCharCode(...trapModule))),
+  }: { readonly fn?: string; readonly args?: readonly number[]; readonly wasm?: WasmModule } = {},
 ): tensorPackage.Op<{ inputs: [x: Tensor]; outputs: [y: Tensor] }> => {
-  const wasm = wasmModule(btoa(String.fromCharCode(...trapModule)));
   return defineOp({
     name: "trap",
     infer: ([x]) => [x],
@@ -162,6 +165,26 @@ describe("a step that does not fit its kernel", () => {
       expect(() => run(trapOp, [x])).toThrow(DeviceError);
       expect(() => run(trapOp, [x])).toThrow(message);
     }
+    x.dispose();
+    cpu.close();
+  });
+});
+
+describe("two modules of kernels with static data in one memory slot", () => {
+  it("are a DeviceError that names both; the same one twice is none", async () => {
+    const tessera = await importAnew();
+    const { cpu, DeviceError, run, tensor, wasmModule } = tessera;
+    // A custom section makes another module of it.
+    const [one, other] = [trapModule, [...trapModule, 0, 2, 1, 97]].map((bytes) => btoa(String.fromCharCode(...bytes)));
+    const opOf = (base64: string, name: string) =>
+      trapOf(tessera, { wasm: wasmModule(base64, base64, { name, slot: 3 }) });
+    const x = tensor([1]);
+    for (const op of [opOf(one!, "my-ops"), opOf(one!, "my-ops")])
+      expect(() => run(op, [x])).toThrow("its kernel trapped");
+    expect(() => run(opOf(other!, "your-ops"), [x])).toThrow(DeviceError);
+    expect(() => run(opOf(other!, "your-ops"), [x])).toThrow(
+      'cpu: memory slot 3 was expected to be free for your-ops, and my-ops has its static data there; give one of them another "memorySlot" from 3 to 15 in package.json, and build its kernels again',
+    );
     x.dispose();
     cpu.close();
   });
