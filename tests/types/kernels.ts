@@ -38,12 +38,13 @@ export const wrong = (): readonly CpuStep[] => [
   kernels.layerNormF32({ ...slots, ...sizes, eps: 1e-5 }, launch),
   // @ts-expect-error -- one that is not optional must be there
   kernels.layerNormF32({ ...slots, x: null, weight: null, ...sizes, eps: 1e-5 }, launch),
-  // @ts-expect-error -- no such kernel
-  kernels.layerNormF64({ ...slots, weight: null, ...sizes, eps: 1e-5 }, launch),
   // @ts-expect-error -- how many tasks?
   kernels.layerNormF32({ ...slots, weight: null, ...sizes, eps: 1e-5 }, {}),
   // @ts-expect-error -- `perTask` is missing from what tessera-wasm wrote
   generated.leakyReluF32({ x: input(0), y: output(0), n: 4, k: 0.1 }, launch),
-  // @ts-expect-error -- no such kernel in what tessera-wasm wrote
-  generated.leakyReluF64({ x: input(0), y: output(0), n: 4, perTask: 4, k: 0.1 }, launch),
 ];
+
+// @ts-expect-error -- no such kernel
+export const unknown: keyof typeof kernels = "layerNormF64";
+// @ts-expect-error -- no such kernel in what tessera-wasm wrote
+export const unknownGenerated: keyof typeof generated = "leakyReluF64";

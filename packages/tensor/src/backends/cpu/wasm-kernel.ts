@@ -1,3 +1,4 @@
+import { ArgumentError } from "../../error.ts";
 import type { CpuArgument, CpuStep, WasmModule } from "../../op.ts";
 import type { ScalarRef, Slot, Words } from "../../slots.ts";
 
@@ -27,6 +28,7 @@ export type WasmKernel<P extends WasmParameters> = (args: WasmArguments<P>, laun
  *
  * @param fn the export's name
  * @param parameters its parameters in order, without the task's number
+ * @returns a function that throws ArgumentError when an argument is missing
  * @example
  * const scale = wasmKernel(wasm, "scale_f32", { x: "usize", y: "usize", n: "i32", factor: "f32" });
  * // then in a planner
@@ -38,11 +40,17 @@ export const wasmKernel = <const P extends WasmParameters>(
   parameters: P,
 ): WasmKernel<P> => {
   const order = Object.keys(parameters);
-  return (args, launch) => ({
-    wasm,
-    fn,
+  const argument = (name: string, value: CpuArgument | null | undefined): CpuArgument => {
+    // The compiler has refused this, but a planner may be plain JavaScript.
+    if (value === undefined)
+      throw new ArgumentError(
+        `${fn}: its argument "${name}" is expected (${parameters[name]}), and is missing; give it`,
+      );
     // What is absent has no address.
-    args: order.map((name) => (args as Readonly<Record<string, CpuArgument | null>>)[name] ?? 0),
-    ...launch,
-  });
+    return value ?? 0;
+  };
+  return (args, launch) => {
+    const values = args as Readonly<Record<string, CpuArgument | null>>;
+    return { wasm, fn, args: order.map((name) => argument(name, values[name])), ...launch };
+  };
 };

@@ -21,7 +21,7 @@ import { unpack8 } from "../../assembly/panels.as";
 import { storeLanes } from "../../assembly/simd.as";
 import { dropWeights } from "./attention-dropout.as";
 import {
-  K, Q, V, arePadding, finite, heads, keys, keysFor, keysShown, multiplyPanel, packFeatures, packQueries, packTokens,
+  K, PANEL_QUERIES, Q, V, arePadding, finite, heads, keys, keysFor, keysShown, multiplyPanel, packFeatures, packQueries, packTokens,
   panelsPerTask, panelStep, queries, rounded, scoresOf, valueWidth, width,
 } from "./attention-panels.as";
 
@@ -102,8 +102,8 @@ export function attention_f32(
   const row = <usize>(all * dv) << 2;
   const first = (task % tasksPerHead) * span;
   const shown = keysShown(mask, words, b, h);
-  for (let t = first, end = min(first + span, tq); t < end; t += 8) {
-    const lanes = min(tq - t, 8);
+  for (let t = first, end = min(first + span, tq); t < end; t += PANEL_QUERIES) {
+    const lanes = min(tq - t, PANEL_QUERIES);
     // Queries that are padding attend to nothing.
     const count = arePadding(mask, words, b, t, h, lanes) ? 0 : keysFor(words, shown, t);
     if (count > 0) {

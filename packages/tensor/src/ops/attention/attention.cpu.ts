@@ -1,4 +1,4 @@
-import { kernels, PANEL_QUERIES, ROUND, TILE_BYTES, TILE_QUERIES } from "../../generated/kernels.ts";
+import { kernels, MaskKind, PANEL_QUERIES, ROUND, TILE_BYTES, TILE_QUERIES } from "../../generated/kernels.ts";
 import type { CpuStep, Planner } from "../../op.ts";
 import { keepRule } from "../../philox.ts";
 import { broadcastStrides, type Layout } from "../../shape.ts";
@@ -33,7 +33,8 @@ const wordsOf = (
   [q, k, v, dy]: readonly (Layout | null)[],
   mask: Layout | null,
 ): Words => {
-  const kind = mask === null ? 0 : skipPaddedQueries ? 3 : mask.dtype === "bool" ? 1 : 2;
+  const kind =
+    MaskKind[mask === null ? "none" : skipPaddedQueries ? "tokens" : mask.dtype === "bool" ? "bool" : "float"];
   const strides = [q, k, v, dy].flatMap((operand) => operand?.strides ?? [0, 0, 0, 0]);
   const maskStrides = mask ? broadcastStrides(mask, [batch, heads, queries, keys]) : [];
   return words([
