@@ -3,7 +3,9 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 export const setup = () => {
-  const script = fileURLToPath(new URL("build-wasm.mjs", import.meta.url));
-  const packages = ["tensor", "sparse"].map((name) => fileURLToPath(new URL(`../packages/${name}`, import.meta.url)));
+  const script = fileURLToPath(new URL("../packages/tensor/bin/tessera-wasm.mjs", import.meta.url));
+  const packages = ["packages/tensor", "packages/sparse", "apps/examples"].map((folder) =>
+    fileURLToPath(new URL(`../${folder}`, import.meta.url)),
+  );
   execFileSync(process.execPath, [script, ...packages], { stdio: "inherit" });
 };

@@ -1,7 +1,7 @@
 // What becomes of the cpu device where the engine or the page allows less than it wants.
 import { runInNewContext } from "node:vm";
 import type * as tensorPackage from "@tessera/tensor";
-import type { Tensor } from "@tessera/tensor";
+import type { Tensor, WasmModule } from "@tessera/tensor";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
 type Tessera = typeof tensorPackage;
@@ -124,29 +124,77 @@ describe("an engine", () => {
   });
 });
 
+// (module (import "env" "memory" …) (func (export "trap") (param i32) unreachable))
+// prettier-ignore
+const trapModule = [
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 1, 127, 0,
+  2, 18, 1, 3, 101, 110, 118, 6, 109, 101, 109, 111, 114, 121, 2, 3, 16, 128, 128, 4,
+  3, 2, 1, 0, 7, 8, 1, 4, 116, 114, 97, 112, 0, 0, 10, 5, 1, 3, 0, 0, 11,
+];
+
+/** An op whose cpu kernel is the trap, with a task for each element. */
+const trapOf = (
+  { defineOp, wasmModule }: Tessera,
+  {
+    fn = "trap",
+    args = [],
+    wasm = wasmModule(btoa(String.fromCharCode(...trapModule))),
+  }: { readonly fn?: string; readonly args?: readonly number[]; readonly wasm?: WasmModule } = {},
+): tensorPackage.Op<{ inputs: [x: Tensor]; outputs: [y: Tensor] }> => {
+  return defineOp({
+    name: "trap",
+    infer: ([x]) => [x],
+    kernels: {
+      reference: () => {},
+      cpu: { plan: ({ inputs: [x] }) => ({ steps: [{ wasm, fn, args, tasks: x.shape[0]! }] }) },
+      webgpu: "none",
+    },
+  });
+};
+
+describe("a step that does not fit its kernel", () => {
+  it.each([
+    [{ args: [1, 2] }, 'trap: kernel "trap" takes 0 arguments after the task, its plan has 2; build the kernels again'],
+    [{ fn: "tarp" }, 'trap: its module has no kernel "tarp"; build the kernels again'],
+  ])("%o is a DeviceError before anything runs", async (step, message) => {
+    const tessera = await importAnew();
+    const { cpu, DeviceError, run, tensor } = tessera;
+    const trapOp = trapOf(tessera, step);
+    const x = tensor([1]);
+    for (let again = 0; again < 2; again++) {
+      expect(() => run(trapOp, [x])).toThrow(DeviceError);
+      expect(() => run(trapOp, [x])).toThrow(message);
+    }
+    x.dispose();
+    cpu.close();
+  });
+});
+
+describe("two modules of kernels with static data in one memory slot", () => {
+  it("are a DeviceError that names both; the same one twice is none", async () => {
+    const tessera = await importAnew();
+    const { cpu, DeviceError, run, tensor, wasmModule } = tessera;
+    // A custom section makes another module of it.
+    const [one, other] = [trapModule, [...trapModule, 0, 2, 1, 97]].map((bytes) => btoa(String.fromCharCode(...bytes)));
+    const opOf = (base64: string, name: string) =>
+      trapOf(tessera, { wasm: wasmModule(base64, base64, { name, slot: 3 }) });
+    const x = tensor([1]);
+    for (const op of [opOf(one!, "my-ops"), opOf(one!, "my-ops")])
+      expect(() => run(op, [x])).toThrow("its kernel trapped");
+    expect(() => run(opOf(other!, "your-ops"), [x])).toThrow(DeviceError);
+    expect(() => run(opOf(other!, "your-ops"), [x])).toThrow(
+      'cpu: memory slot 3 was expected to be free for your-ops, and my-ops has its static data there; give one of them another "memorySlot" from 3 to 15 in package.json, and build its kernels again',
+    );
+    x.dispose();
+    cpu.close();
+  });
+});
+
 describe("an own kernel that traps", () => {
   it("is a DeviceError that names the op, and the next op works", async () => {
-    const { cpu, defineOp, DeviceError, exp, memory, run, scope, sum, tensor, wasmModule, zeros } = await importAnew();
-    // (module (import "env" "memory" …) (func (export "trap") (param i32) unreachable))
-    // prettier-ignore
-    const bytes = [
-      0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 1, 127, 0,
-      2, 18, 1, 3, 101, 110, 118, 6, 109, 101, 109, 111, 114, 121, 2, 3, 16, 128, 128, 4,
-      3, 2, 1, 0, 7, 8, 1, 4, 116, 114, 97, 112, 0, 0, 10, 5, 1, 3, 0, 0, 11,
-    ];
-    const wasm = wasmModule(btoa(String.fromCharCode(...bytes)));
-    const trapOp = defineOp<{
-      inputs: [x: Tensor];
-      outputs: [y: Tensor];
-    }>({
-      name: "trap",
-      infer: ([x]) => [x],
-      kernels: {
-        reference: () => {},
-        cpu: { plan: ({ inputs: [x] }) => ({ steps: [{ wasm, fn: "trap", args: [], tasks: x.shape[0]! }] }) },
-        webgpu: "none",
-      },
-    });
+    const tessera = await importAnew();
+    const { cpu, DeviceError, exp, memory, run, scope, sum, tensor, zeros } = tessera;
+    const trapOp = trapOf(tessera);
     for (const tasks of [1, 64]) {
       const x = tensor(Float32Array.from({ length: tasks }, (_, i) => i - 1));
       const before = memory();

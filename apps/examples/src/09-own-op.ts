@@ -3,8 +3,22 @@
 //
 // The op is a "leaky" ReLU of any slope: y = x where x > 0, else k x.
 import { defineVjps, grad, type VjpTable } from "@tessera/autograd";
-import { defineOp, DTypeError, gt, mul, numel, run, sum, tensor, where, type Tensor } from "@tessera/tensor";
+import {
+  defineOp,
+  DTypeError,
+  gt,
+  input,
+  mul,
+  numel,
+  output,
+  run,
+  sum,
+  tensor,
+  where,
+  type Tensor,
+} from "@tessera/tensor";
 import { shaders } from "@tessera/tensor/webgpu";
+import { kernels } from "./generated/kernels.ts";
 
 /** Inputs, outputs and attributes by name: everything below is checked against it. */
 type LeakyRelu = { inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { k: number } };
@@ -41,15 +55,22 @@ const family = {
           y.values[i] = value > 0 ? value : k * value;
         }
       },
-      // An op from outside may run the reference kernel on the cpu device too; ours bring AssemblyScript.
-      cpu: "reference",
+      // 09-own-op.as.ts, compiled by `tessera-wasm`, which also wrote this builder: arguments are checked by name and kind. Without
+      // AssemblyScript say `cpu: "reference"`, and the plain loops run on the cpu device too.
+      cpu: {
+        plan({ outputs: [y], attrs: { k } }) {
+          const [n, perTask] = [numel(y.shape), 16384];
+          const args = { x: input(0), y: output(0), n, perTask, k };
+          return { steps: [kernels.leakyReluF32(args, { tasks: Math.ceil(n / perTask) })] };
+        },
+      },
       // One invocation computes one element; sizes and numbers are words, so one shader serves them all.
       webgpu: {
         plan: ({ inputs: [x], outputs: [y], attrs: { k } }) => ({
           steps: [
             {
               shader: leakyShader(),
-              bind: [{ in: 0 }, { out: 0 }],
+              bind: [input(0), output(0)],
               words: [numel(y.shape), x.offset, { f32: k }],
               workgroups: Math.ceil(numel(y.shape) / 64),
             },

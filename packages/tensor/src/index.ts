@@ -21,7 +21,14 @@ export const setThreads = (count: number): void => cpu.setThreads(count);
 export * from "./backend.ts";
 export { CpuBackend } from "./backends/cpu/cpu-backend.ts";
 export type { Peak, PeakOptions } from "./backends/cpu/measure-peak.ts";
-export { fusesMultiplyAdd, wasmModule } from "./backends/cpu/wasm-module.ts";
+export {
+  wasmKernel,
+  type WasmArguments,
+  type WasmKernel,
+  type WasmLaunch,
+  type WasmParameters,
+} from "./backends/cpu/wasm-kernel.ts";
+export { fusesMultiplyAdd, wasmModule, type WasmModuleOptions } from "./backends/cpu/wasm-module.ts";
 export { ReferenceBackend } from "./backends/reference/reference-backend.ts";
 export { WebgpuBackend } from "./backends/webgpu/webgpu-backend.ts";
 export type { AdapterDescription, GpuDeviceLike, WebgpuOptions } from "./backends/webgpu/open-webgpu.ts";
@@ -49,5 +56,6 @@ export * from "./ops/update/update.ts";
 export { Parameter } from "./parameter.ts";
 export * from "./scope.ts";
 export * from "./shape.ts";
+export { input, output, scalar, scratch, words } from "./slots.ts";
 export { Storage } from "./storage.ts";
 export { reportLeaks, Tensor } from "./tensor.ts";

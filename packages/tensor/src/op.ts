@@ -5,6 +5,7 @@ import { copyCpu } from "./ops/move/copy.cpu.ts";
 import { copyWgsl } from "./ops/move/copy.wgsl.ts";
 import { copyReference } from "./ops/move/copy.reference.ts";
 import { isContiguous, numel, showShape, type Layout, type TensorSpec } from "./shape.ts";
+import type { ScalarRef, Slot, Words } from "./slots.ts";
 import { Tensor } from "./tensor.ts";
 
 /** A number that may change without a new plan: a learning rate, a seed. A cell is read at every launch. */
@@ -34,17 +35,20 @@ export interface Call<S extends Signature> {
   readonly attrs: Attrs<S>;
 }
 
-/** A tensor or a scratch region of the launch, in a step's arguments. */
-export type Slot = { readonly in: number } | { readonly out: number } | { readonly scratch: number };
+export type { ScalarRef, Slot, Words } from "./slots.ts";
 
 /** A WebAssembly module of kernels, as `wasmModule` made it. */
 export interface WasmModule {
   readonly base64: string;
   readonly relaxedBase64: string;
+  /** The package that it comes from, for errors. */
+  readonly name: string;
+  /** Where its static data lies in the memory that all modules share; `null` when it has none. */
+  readonly slot: number | null;
 }
 
 /** What a `cpu` kernel is called with, after the task number: addresses, numbers, scalars, or the address of a list of int32s and addresses. */
-export type CpuArgument = Slot | number | { readonly scalar: string } | { readonly words: readonly (number | Slot)[] };
+export type CpuArgument = Slot | number | ScalarRef | Words;
 
 /** Calls `fn(task, ...args)` once for each task, in any order, on any thread. */
 export interface CpuStep {

@@ -3,26 +3,25 @@
  *
  *   pre = C + bias + plus,  C = f(pre)        C [rows, columns] with rows `ldc` bytes apart, bias [columns], pre and plus like C
  *
- * `bias`, `plus` and `pre` may be 0: nothing to add, and the pre-activation is not wanted. Activations: 0 none, 1 relu, 2 gelu, 3 gelu with
- * tanh. Four vectors a round, so that the constants of an activation are loaded once for 16 elements.
+ * `bias`, `plus` and `pre` may be 0: nothing to add, and the pre-activation is not wanted. Four vectors a
+ * round, so that the constants of an activation are loaded once for 16 elements.
  */
 import { gelu4, geluTanh4 } from "./math.as";
 import { loadLanes, storeLanes } from "./simd.as";
 
-// @ts-ignore: decorator
-@inline const NONE: i32 = 0;
-// @ts-ignore: decorator
-@inline const RELU: i32 = 1;
-// @ts-ignore: decorator
-@inline const GELU: i32 = 2;
-// @ts-ignore: decorator
-@inline const GELU_TANH: i32 = 3;
+/** What f is. @shared */
+export const enum ActivationCode {
+  none = 0,
+  relu = 1,
+  gelu = 2,
+  geluTanh = 3,
+}
 
 // @ts-ignore: decorator
 @inline function activate(x: v128, activation: i32): v128 {
-  if (activation == RELU) return f32x4.max(x, i32x4.splat(0));
-  if (activation == GELU) return gelu4(x);
-  if (activation == GELU_TANH) return geluTanh4(x);
+  if (activation == ActivationCode.relu) return f32x4.max(x, i32x4.splat(0));
+  if (activation == ActivationCode.gelu) return gelu4(x);
+  if (activation == ActivationCode.geluTanh) return geluTanh4(x);
   return x;
 }
 
@@ -81,16 +80,16 @@ import { loadLanes, storeLanes } from "./simd.as";
 }
 
 function finishNone(c: usize, pre: usize, bias: usize, plus: usize, columns: i32): void {
-  row(c, pre, bias, plus, columns, NONE);
+  row(c, pre, bias, plus, columns, ActivationCode.none);
 }
 function finishRelu(c: usize, pre: usize, bias: usize, columns: i32): void {
-  row(c, pre, bias, 0, columns, RELU);
+  row(c, pre, bias, 0, columns, ActivationCode.relu);
 }
 function finishGelu(c: usize, pre: usize, bias: usize, columns: i32): void {
-  row(c, pre, bias, 0, columns, GELU);
+  row(c, pre, bias, 0, columns, ActivationCode.gelu);
 }
 function finishGeluTanh(c: usize, pre: usize, bias: usize, columns: i32): void {
-  row(c, pre, bias, 0, columns, GELU_TANH);
+  row(c, pre, bias, 0, columns, ActivationCode.geluTanh);
 }
 
 /**
@@ -98,11 +97,11 @@ function finishGeluTanh(c: usize, pre: usize, bias: usize, columns: i32): void {
  * `plus` is 0 where there is an activation.
  */
 export function finish(c: usize, pre: usize, ldc: usize, rows: i32, columns: i32, bias: usize, plus: usize, activation: i32): void {
-  if (!bias && !pre && !plus && activation == NONE) return;
+  if (!bias && !pre && !plus && activation == ActivationCode.none) return;
   for (let i = 0; i < rows; i++) {
-    if (activation == NONE) finishNone(c, pre, bias, plus, columns);
-    else if (activation == RELU) finishRelu(c, pre, bias, columns);
-    else if (activation == GELU) finishGelu(c, pre, bias, columns);
+    if (activation == ActivationCode.none) finishNone(c, pre, bias, plus, columns);
+    else if (activation == ActivationCode.relu) finishRelu(c, pre, bias, columns);
+    else if (activation == ActivationCode.gelu) finishGelu(c, pre, bias, columns);
     else finishGeluTanh(c, pre, bias, columns);
     c += ldc;
     if (pre) pre += ldc;

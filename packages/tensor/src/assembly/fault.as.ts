@@ -3,7 +3,7 @@
  * were 0; the backend clears the flag before the step and turns it into a typed error after it.
  */
 
-/** Byte address of the flag; the value follows it. */
+/** Byte address of the flag; the value follows it. @shared */
 // @ts-ignore: decorator
 @inline const FAULT: usize = 64;
 

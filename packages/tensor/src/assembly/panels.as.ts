@@ -87,6 +87,10 @@ function packLanes(width: i32, dst: usize, src: usize, across: usize, along: usi
   } else packLanes(width, dst, src, across, along, width, depth);
 }
 
+/** Panels that are packed together where their lanes lie side by side. @shared */
+// @ts-ignore: decorator
+@inline const PANELS_SIDE_BY_SIDE: i32 = 4;
+
 /** Four full panels whose lanes lie side by side in `src`: whole cache lines, which rows far apart would evict. */
 // @ts-ignore: decorator
 @inline function packFourPanels(width: i32, dst: usize, step: usize, src: usize, along: usize, depth: i32): void {
@@ -107,11 +111,11 @@ function packLanes(width: i32, dst: usize, src: usize, across: usize, along: usi
   const acrossBytes = <usize>across << 2;
   const alongBytes = <usize>along << 2;
   if (across == 1)
-    while (count >= 4 * width) {
+    while (count >= PANELS_SIDE_BY_SIDE * width) {
       packFourPanels(width, dst, step, src, alongBytes, depth);
-      src += <usize>width << 4;
-      dst += 4 * step;
-      count -= 4 * width;
+      src += <usize>(PANELS_SIDE_BY_SIDE * width) << 2;
+      dst += <usize>PANELS_SIDE_BY_SIDE * step;
+      count -= PANELS_SIDE_BY_SIDE * width;
     }
   while (count >= width) {
     packPanel(width, dst, src, acrossBytes, alongBytes, depth);

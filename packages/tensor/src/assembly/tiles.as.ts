@@ -15,13 +15,13 @@ import { madd } from "./simd.as";
 /** Rows of A in a tile of `tile`. */
 // @ts-ignore: decorator
 @inline export const ROWS: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 4;
-/** Columns of B in a tile. */
+/** Columns of B in a tile. @shared */
 // @ts-ignore: decorator
-@inline export const COLUMNS: i32 = 8;
-/** A multiple of `ROWS` in either variant: what planners round to. */
+@inline export const TILE_COLUMNS: i32 = 8;
+/** A multiple of `ROWS` in either variant: what planners round to. @shared */
 // @ts-ignore: decorator
 @inline export const ROUND: i32 = 12;
-/** Bytes of the scratch for one tile at an edge of C. */
+/** Bytes of the scratch for one tile at an edge of C. @shared */
 // @ts-ignore: decorator
 @inline export const TILE_BYTES: usize = 384;
 
@@ -125,13 +125,13 @@ export function multiplyPanels(
 ): void {
   const stepA = <usize>depth * <usize>(ROWS << 2);
   const stepB = <usize>depth * 32;
-  for (let j = 0; j < columns; j += COLUMNS) {
-    const width = min(columns - j, COLUMNS);
+  for (let j = 0; j < columns; j += TILE_COLUMNS) {
+    const width = min(columns - j, TILE_COLUMNS);
     let panel = a;
     let to = c + (<usize>j << 2);
     for (let i = 0; i < rows; i += ROWS) {
       const height = min(rows - i, ROWS);
-      if (height == ROWS && width == COLUMNS) tile(depth, panel, b, to, ldc, accumulate);
+      if (height == ROWS && width == TILE_COLUMNS) tile(depth, panel, b, to, ldc, accumulate);
       else edgeTile(depth, panel, b, to, ldc, accumulate, height, width, scratch);
       panel += stepA;
       to += <usize>ROWS * ldc;

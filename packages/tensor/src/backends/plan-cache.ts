@@ -17,11 +17,16 @@ const MOST = 256;
  */
 export class PlanCache<Step> {
   private readonly limits: { readonly [name: string]: number };
+  private readonly check: (op: Op<Signature>, plan: Plan<Step>) => void;
   private readonly byOp = new WeakMap<Op<Signature>, { count: number; readonly byHash: Map<number, Entry<Step>[]> }>();
 
-  /** `limits`: what the device's planners may depend on. */
-  constructor(limits: { readonly [name: string]: number }) {
+  /** `limits`: what the device's planners may depend on. `check` sees every new plan, and throws when the device cannot run it. */
+  constructor(
+    limits: { readonly [name: string]: number },
+    check: (op: Op<Signature>, plan: Plan<Step>) => void = () => {},
+  ) {
     this.limits = limits;
+    this.check = check;
   }
 
   of(op: Op<Signature>, planner: Planner<Signature, Step>, call: Call<Signature>): Plan<Step> {
@@ -37,6 +42,7 @@ export class PlanCache<Step> {
     // Layouts alone: a tensor must not be kept by what its plan says of errors. Copies: a caller may change its lists afterwards.
     const kept = { inputs: call.inputs.map(layoutOf), outputs: call.outputs.map(layoutOf), attrs: copyOf(call.attrs) };
     const entry = { ...kept, plan: planner.plan(kept, this.limits) };
+    this.check(op, entry.plan);
     if (known.count >= MOST) {
       known.byHash.clear();
       known.count = 0;

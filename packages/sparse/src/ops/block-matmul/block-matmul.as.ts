@@ -20,6 +20,7 @@
  */
 import { blockTile } from "@tessera/tensor/assembly/block-tiles.as";
 import { finish } from "@tessera/tensor/assembly/epilogue.as";
+import { optional } from "@tessera/tensor/assembly/optional.as";
 import { pack4, pack6, pack8, packRows } from "@tessera/tensor/assembly/panels.as";
 import { ROWS, TILE_BYTES, tile4x4, tile4x8, tile6x8 } from "@tessera/tensor/assembly/tiles.as";
 
@@ -62,7 +63,7 @@ function firstLineOf(part: i32, parts: i32, pointers: usize, lines: i32): i32 {
  * lines are block columns, `pointers` is ccol.
  */
 export function block_pack_values_f32(
-  task: i32, values: usize, packed: usize, pointers: usize, permutation: usize, lines: i32, b: i32, parts: i32,
+  task: i32, values: usize, packed: usize, pointers: usize, permutation: optional, lines: i32, b: i32, parts: i32,
 ): void {
   const across = permutation ? 1 : b, along = permutation ? b : 1;
   const size = <usize>(b * b) << 2;
@@ -165,7 +166,7 @@ function multiplyLines(
  * value before the activation, laid out like Y) may be 0; activations as in epilogue.as.ts.
  */
 export function block_product_f32(
-  task: i32, x: usize, packedTokens: usize, packedValues: usize, pointers: usize, indices: usize, bias: usize, y: usize, pre: usize,
+  task: i32, x: optional, packedTokens: optional, packedValues: usize, pointers: usize, indices: usize, bias: optional, y: usize, pre: optional,
   scratch: usize, scratchFloats: i32, tokens: i32, from: i32, features: i32, depth: i32, lines: i32, b: i32, perTask: i32, perGroup: i32,
   parts: i32, activation: i32,
 ): void {

@@ -1,12 +1,13 @@
 import type { Backend, Buffer, Launch } from "../../backend.ts";
 import { bytesPerElement, hostView, type DType, type TypedArray } from "../../dtype.ts";
 import { DeviceError, IndexError, TesseraError } from "../../error.ts";
-import type { CpuArgument, CpuStep, Op, Signature, Slot, WasmModule } from "../../op.ts";
+import type { CpuArgument, CpuStep, Op, Plan, Signature, WasmModule } from "../../op.ts";
 import type { Layout } from "../../shape.ts";
+import type { Slot } from "../../slots.ts";
 import { PlanCache } from "../plan-cache.ts";
 import { dataOf } from "../reference/reference-backend.ts";
-import { FAULT, LinearMemory, WORDS } from "./linear-memory.ts";
-import { kernels as ownKernels } from "../../kernels.ts";
+import { LinearMemory, WORDS } from "./linear-memory.ts";
+import { FAULT, wasm as ownModule } from "../../generated/kernels.ts";
 import { measurePeak, type Peak, type PeakOptions } from "./measure-peak.ts";
 import type { Kernel } from "./pool-thread.ts";
 import { ThreadPool } from "./thread-pool.ts";
@@ -41,7 +42,7 @@ export class CpuBackend implements Backend {
   /** How often a kernel of each kind was launched, for tests and profiles. */
   readonly launches = { wasm: 0, reference: 0 };
   private machine: Machine | null = null;
-  private readonly plans = new PlanCache<CpuStep>({});
+  private readonly plans = new PlanCache<CpuStep>({}, (op, plan) => this.check(op, plan));
   private readonly instances = new Map<WasmModule, ReadonlyMap<string, Callable>>();
 
   alloc(dtype: DType, length: number): LinearBuffer {
@@ -137,7 +138,7 @@ export class CpuBackend implements Backend {
   async measurePeak(options: PeakOptions = {}): Promise<Peak> {
     const { linear, pool } = this.open();
     const { heap } = linear;
-    const kernels = this.kernelsOf(ownKernels);
+    const kernels = this.kernelsOf(ownModule);
     const borrow = <T>(bytes: number, work: (address: number) => T): T => {
       const address = heap.alloc(bytes);
       try {
@@ -168,7 +169,7 @@ export class CpuBackend implements Backend {
     const linear = new LinearMemory();
     const machine = { linear, pool: new ThreadPool(linear.memory) };
     // The pool's own functions come with this package's kernels, which must be the first module.
-    this.instantiate(ownKernels, machine);
+    this.instantiate(ownModule, machine);
     return (this.machine = machine);
   }
 
@@ -176,10 +177,21 @@ export class CpuBackend implements Backend {
     return this.open().linear;
   }
 
+  /** Once a plan: what a step names is there, and takes so many arguments. A missing one would become 0, which is an address. */
+  private check({ name }: Op<Signature>, { steps }: Plan<CpuStep>): void {
+    for (const { wasm, fn, args } of steps) {
+      const kernel = this.kernelsOf(wasm).get(fn);
+      if (!kernel) throw new DeviceError(`${name}: its module has no kernel "${fn}"; build the kernels again`);
+      const parameters = kernel.run.length - 1;
+      if (args.length !== parameters)
+        throw new DeviceError(
+          `${name}: kernel "${fn}" takes ${parameters} arguments after the task, its plan has ${args.length}; build the kernels again`,
+        );
+    }
+  }
+
   private runStep(step: CpuStep, frame: Frame): void {
-    const kernel = this.kernelsOf(step.wasm).get(step.fn);
-    if (!kernel)
-      throw new DeviceError(`${frame.launch.op.name}: its module has no kernel "${step.fn}"; build the kernels again`);
+    const kernel = this.kernelsOf(step.wasm).get(step.fn)!;
     const args = new Array<number>(step.args.length);
     for (let i = 0; i < args.length; i++) args[i] = this.resolve(step.args[i]!, frame);
     if (!step.fault) return this.runTasks(kernel, args, step.tasks, frame);
@@ -229,6 +241,7 @@ export class CpuBackend implements Backend {
   }
 
   private instantiate(wasm: WasmModule, { linear, pool }: Machine): ReadonlyMap<string, Callable> {
+    this.refuseTakenSlot(wasm);
     const { module, bytes } = compile(wasm);
     const { exports } = new WebAssembly.Instance(module, { env: { memory: linear.memory } });
     const first = pool.add(module, exports, bytes, (content) => {
@@ -241,6 +254,15 @@ export class CpuBackend implements Backend {
     );
     this.instances.set(wasm, callables);
     return callables;
+  }
+
+  /** Static data is written when a module is instantiated: two modules in one slot would overwrite each other's. */
+  private refuseTakenSlot(wasm: WasmModule): void {
+    for (const other of this.instances.keys())
+      if (wasm.slot !== null && other.slot === wasm.slot && other.base64 !== wasm.base64)
+        throw new DeviceError(
+          `cpu: memory slot ${wasm.slot} was expected to be free for ${wasm.name}, and ${other.name} has its static data there; give one of them another "memorySlot" from 3 to 15 in package.json, and build its kernels again`,
+        );
   }
 
   /** For ops of other packages that say `cpu: "reference"`: their plain kernel, over linear memory. */

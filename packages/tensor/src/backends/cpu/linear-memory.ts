@@ -16,7 +16,6 @@ const PAGE = 65536;
  * | 131072 – 196607 | tables of @tessera/sparse's kernels |
  * | 196608 – 1048575 | tables of other packages' kernels |
  */
-export const FAULT = 64;
 export const WORDS = { start: 1024, end: PAGE };
 const HEAP = 16 * PAGE;
 

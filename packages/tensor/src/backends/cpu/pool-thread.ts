@@ -1,6 +1,8 @@
+import { POOL_TASKS } from "../../generated/kernels.ts";
+
 /** Words of the pool in low memory, as int32 indices; pool.as.ts has the atomic ones. */
 export const WORD = {
-  tasks: 144 / 4,
+  tasks: POOL_TASKS / 4,
   kernel: 152 / 4,
   arguments: 156 / 4,
   joined: 160 / 4,

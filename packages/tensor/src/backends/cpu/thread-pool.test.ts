@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { DeviceError } from "../../error.ts";
-import { kernels } from "../../kernels.ts";
+import { wasm } from "../../generated/kernels.ts";
 import { LinearMemory } from "./linear-memory.ts";
 import { WORD, type Kernel, type PoolExports } from "./pool-thread.ts";
 import { ThreadPool } from "./thread-pool.ts";
@@ -54,7 +54,7 @@ beforeEach(() => {
       new Uint8Array(linear.memory.buffer).set(content, at);
       return at;
     });
-  const own = compile(kernels);
+  const own = compile(wasm);
   const first = instantiate(own.module);
   exports = first as unknown as PoolExports;
   add(own.module, first, own.bytes);

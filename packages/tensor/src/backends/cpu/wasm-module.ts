@@ -1,15 +1,27 @@
 import { DeviceError } from "../../error.ts";
 import type { WasmModule } from "../../op.ts";
 
+/** Of a module whose package is named and placed: what `tessera-wasm` found in package.json. */
+export interface WasmModuleOptions {
+  /** For errors. */
+  readonly name?: string;
+  /** The memory slot of its static data, 3 to 15; two modules in one slot are refused. Leave it out for a module that has none. */
+  readonly slot?: number;
+}
+
 /**
- * Kernels compiled from AssemblyScript, as base64: portable, and a variant whose multiply-adds are fused where the
- * machine can (relaxed SIMD). Each package compiles its kernels to a memory base of its own, see linear-memory.ts.
+ * Kernels compiled from AssemblyScript, as base64: portable, and a variant whose multiply-adds are fused where the machine can (relaxed
+ * SIMD). `tessera-wasm` writes the call into src/generated/kernels.ts, beside a builder for each kernel.
  *
  * @example
- * const wasm = wasmModule(baseWasm, relaxedWasm);
- * // then in a planner: { steps: [{ wasm, fn: "scale_f32", args: [{ in: 0 }, { out: 0 }, n], tasks: 1 }] }
+ * const wasm = wasmModule(baseWasm, relaxedWasm, { name: "my-ops", slot: 3 });
+ * const scale = wasmKernel(wasm, "scale_f32", { x: "usize", y: "usize", n: "i32" });
  */
-export const wasmModule = (base64: string, relaxedBase64: string = base64): WasmModule => ({ base64, relaxedBase64 });
+export const wasmModule = (
+  base64: string,
+  relaxedBase64: string = base64,
+  { name = "a module of kernels", slot }: WasmModuleOptions = {},
+): WasmModule => ({ base64, relaxedBase64, name, slot: slot ?? null });
 
 const decode = (base64: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
 

@@ -9,17 +9,18 @@
  * float32 throughout. After Dao et al., "FlashAttention", 2022.
  */
 import { expNegative4 } from "../../assembly/math.as";
+import { optional } from "../../assembly/optional.as";
 import { pack8, packRows, unpack8 } from "../../assembly/panels.as";
 import { philox4, word0, word1, word2, word3 } from "../../assembly/philox.as";
 import { loadLanes, madd } from "../../assembly/simd.as";
 import { TILE_BYTES, multiplyPanels } from "../../assembly/tiles.as";
 import { blocksOf, keep } from "./attention-dropout.as";
 import {
-  DY, K, Q, V, arePadding, causal, finite, heads, keys, keysFor, keysShown, maskKind, multiplyPanel, packFeatures,
+  DY, K, MaskKind, PANEL_QUERIES, Q, V, arePadding, causal, finite, heads, keys, keysFor, keysShown, maskKind, multiplyPanel, packFeatures,
   packQueries, packTokens, panelStep, queries, rounded, rowAt, scoresOf, valueWidth, width, word,
 } from "./attention-panels.as";
 
-/** Queries of one backward round. */
+/** Queries of one backward round. @shared */
 // @ts-ignore: decorator
 @inline const TILE_QUERIES: i32 = 64;
 
@@ -84,8 +85,8 @@ function addOuter(
   dst: usize, ldc: usize, panels: usize, span: usize, count: i32, base: usize, words: usize, operand: usize, b: i32, t: i32, h: i32,
   n: i32, features: i32, left: usize, right: usize, tileScratch: usize, accumulate: bool,
 ): void {
-  for (let i = 0; i < n; i += 8) {
-    packRows(left + panelStep(i), panelStep(n), panels, 8, 1, count, min(n - i, 8));
+  for (let i = 0; i < n; i += PANEL_QUERIES) {
+    packRows(left + panelStep(i), panelStep(n), panels, PANEL_QUERIES, 1, count, min(n - i, PANEL_QUERIES));
     panels += span;
   }
   pack8(right, <usize>n << 5, rowAt(base, words, operand, b, t, h), word(words, operand + 3), word(words, operand + 1), features, n);
@@ -98,14 +99,14 @@ function addOuter(
  * weight is dropped.
  */
 export function attention_backward_f32(
-  task: i32, dy: usize, q: usize, k: usize, v: usize, mask: usize, y: usize, lse: usize, dq: usize, dk: usize, dv: usize,
+  task: i32, dy: usize, q: usize, k: usize, v: usize, mask: optional, y: usize, lse: usize, dq: usize, dk: usize, dv: usize,
   scratch: usize, scale: f32, words: usize, below: i32, keepScale: f32, seedLow: f64, seedHigh: f64, counter: f64,
   count: i32, headsPerTask: i32,
 ): void {
   const d = width(words), e = valueWidth(words), tk = keys(words);
   const rows = <usize>rounded(tk) << 2;
-  const bytes = rows * <usize>(d + e + 3 * TILE_QUERIES) + ((<usize>rounded(d) * <usize>(tk + 8)) << 2)
-    + (<usize>(d + 2 * e) << 5) + ((<usize>TILE_QUERIES * <usize>(max(d, e) + 8)) << 2) + TILE_BYTES;
+  const bytes = rows * <usize>(d + e + 3 * TILE_QUERIES) + ((<usize>rounded(d) * <usize>(tk + PANEL_QUERIES)) << 2)
+    + (<usize>(d + 2 * e) << 5) + ((<usize>TILE_QUERIES * <usize>(max(d, e) + PANEL_QUERIES)) << 2) + TILE_BYTES;
   scratch += <usize>task * bytes;
   for (let head = task * headsPerTask, end = min(head + headsPerTask, count); head < end; head++)
     headGradients(
@@ -130,7 +131,7 @@ function headGradients(
   const panelOfDy = panelOfQ + (<usize>d << 5);
   const panelOfY = panelOfDy + (<usize>e << 5);
   const right = panelOfY + (<usize>e << 5);
-  const left = right + ((<usize>TILE_QUERIES * <usize>(max(d, e) + 8)) << 2);
+  const left = right + ((<usize>TILE_QUERIES * <usize>(max(d, e) + PANEL_QUERIES)) << 2);
   const scores = left + rows * <usize>TILE_QUERIES;
   const gradients = scores + rows * <usize>TILE_QUERIES;
   const span = rows << 3;
@@ -144,7 +145,7 @@ function headGradients(
   dv += (firstKey * <usize>e) << 2;
   const shown = keysShown(mask, words, b, h);
   // The first round may not reach all keys, or not take place.
-  const cleared = causal(words) || tq == 0 || shown < tk || maskKind(words) == 3;
+  const cleared = causal(words) || tq == 0 || shown < tk || maskKind(words) == MaskKind.tokens;
   if (cleared)
     for (let j: usize = 0; j < <usize>tk; j++) {
       memory.fill(dk + j * rowOfD, 0, <usize>d << 2);
@@ -155,8 +156,8 @@ function headGradients(
     const reach = keysFor(words, shown, t0 + ((n - 1) & ~7));
     let attended = false;
     let p = scores, ds = gradients;
-    for (let t = t0; t < t0 + n; t += 8) {
-      const lanes = min(tq - t, 8);
+    for (let t = t0; t < t0 + n; t += PANEL_QUERIES) {
+      const lanes = min(tq - t, PANEL_QUERIES);
       const token = (<usize>b * <usize>tq + <usize>t) * <usize>all + <usize>h;
       const count = arePadding(mask, words, b, t, h, lanes) ? 0 : keysFor(words, shown, t);
       if (count == 0) {

@@ -8,6 +8,18 @@
 import { pack8, packRows } from "../../assembly/panels.as";
 import { ROUND, ROWS, tile } from "../../assembly/tiles.as";
 
+/** Queries of a panel: the width of the right operand of every tile. @shared */
+// @ts-ignore: decorator
+@inline export const PANEL_QUERIES: i32 = 8;
+
+/** What the mask is; `tokens` is a bool one where what is no key is no query either. @shared */
+export const enum MaskKind {
+  none = 0,
+  bool = 1,
+  float = 2,
+  tokens = 3,
+}
+
 // The words of a launch: sizes, flags, then strides [B, T, H, D] of each operand and [B, H, Tq, Tk] of the mask.
 // @ts-ignore: decorator
 @inline export function word(words: usize, index: usize): i32 {
@@ -27,7 +39,7 @@ import { ROUND, ROWS, tile } from "../../assembly/tiles.as";
 @inline export function valueWidth(words: usize): i32 { return word(words, 4); }
 // @ts-ignore: decorator
 @inline export function causal(words: usize): bool { return word(words, 5) != 0; }
-/** 0 none, 1 bool, 2 float, 3 bool of tokens: what is no key is no query either. */
+/** A MaskKind. */
 // @ts-ignore: decorator
 @inline export function maskKind(words: usize): i32 { return word(words, 6); }
 /** Panels of 8 queries in one forward task. */
@@ -98,7 +110,7 @@ export function addMask(scores: usize, mask: usize, words: usize, b: i32, t: i32
   const strideQ = <usize>word(words, MASK + 2), strideK = <usize>word(words, MASK + 3);
   const start = <usize>b * <usize>word(words, MASK) + <usize>h * <usize>word(words, MASK + 1) + <usize>t * strideQ;
   const end = scores + (<usize>count << 5);
-  if (maskKind(words) != 2) {
+  if (maskKind(words) != MaskKind.float) {
     let from = mask + start;
     for (; scores != end; scores += 32) {
       if (strideQ == 0) {
@@ -124,7 +136,7 @@ export function addMask(scores: usize, mask: usize, words: usize, b: i32, t: i32
 /** Scores of keys after their query become −∞: key j, query t + i, i < j − t. */
 export function maskFuture(scores: usize, t: i32, count: i32): void {
   for (let j = t + 1; j < count; j++)
-    for (let i = 0; i < min(j - t, 8); i++) store<f32>(scores + (<usize>j << 5) + (<usize>i << 2), -Infinity);
+    for (let i = 0; i < min(j - t, PANEL_QUERIES); i++) store<f32>(scores + (<usize>j << 5) + (<usize>i << 2), -Infinity);
 }
 
 /** Whether the mask shows key j, and for masks of tokens query j, to a head's queries: for masks that are alike for all of them. */
@@ -139,13 +151,13 @@ export function maskFuture(scores: usize, t: i32, count: i32): void {
 export function keysShown(mask: usize, words: usize, b: i32, h: i32): i32 {
   let count = keys(words);
   const kind = maskKind(words);
-  if ((kind == 1 || kind == 3) && word(words, MASK + 2) == 0) while (count > 0 && !shows(mask, words, b, h, count - 1)) count--;
+  if ((kind == MaskKind.bool || kind == MaskKind.tokens) && word(words, MASK + 2) == 0) while (count > 0 && !shows(mask, words, b, h, count - 1)) count--;
   return count;
 }
 
 /** Whether all of the queries t … t + lanes − 1 are padding. */
 export function arePadding(mask: usize, words: usize, b: i32, t: i32, h: i32, lanes: i32): bool {
-  if (maskKind(words) != 3) return false;
+  if (maskKind(words) != MaskKind.tokens) return false;
   for (let i = 0; i < lanes; i++) if (shows(mask, words, b, h, t + i)) return false;
   return true;
 }
@@ -161,7 +173,7 @@ export function hideQueries(scores: usize, mask: usize, words: usize, b: i32, t:
 /** How many of `shown` keys the queries t … t + 7 may attend to. */
 // @ts-ignore: decorator
 @inline export function keysFor(words: usize, shown: i32, t: i32): i32 {
-  return causal(words) ? min(shown, t + 8) : shown;
+  return causal(words) ? min(shown, t + PANEL_QUERIES) : shown;
 }
 
 /** The masked scores of 8 queries, [count keys][8]. */
@@ -170,8 +182,8 @@ export function scoresOf(
 ): void {
   const depth = width(words);
   multiplyPanel(count, depth, packedKeys, panelStep(depth), packedQueries, scores);
-  if (maskKind(words)) addMask(scores, mask, words, b, t, h, lanes, count);
-  if (maskKind(words) == 3) hideQueries(scores, mask, words, b, t, h, lanes, count);
+  if (maskKind(words) != MaskKind.none) addMask(scores, mask, words, b, t, h, lanes, count);
+  if (maskKind(words) == MaskKind.tokens) hideQueries(scores, mask, words, b, t, h, lanes, count);
   if (causal(words)) maskFuture(scores, t, count);
 }
 

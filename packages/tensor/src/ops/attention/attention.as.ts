@@ -16,11 +16,12 @@
  * https://pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html
  */
 import { expNegative4, log4 } from "../../assembly/math.as";
+import { optional } from "../../assembly/optional.as";
 import { unpack8 } from "../../assembly/panels.as";
 import { storeLanes } from "../../assembly/simd.as";
 import { dropWeights } from "./attention-dropout.as";
 import {
-  K, Q, V, arePadding, finite, heads, keys, keysFor, keysShown, multiplyPanel, packFeatures, packQueries, packTokens,
+  K, PANEL_QUERIES, Q, V, arePadding, finite, heads, keys, keysFor, keysShown, multiplyPanel, packFeatures, packQueries, packTokens,
   panelsPerTask, panelStep, queries, rounded, scoresOf, valueWidth, width,
 } from "./attention-panels.as";
 
@@ -83,7 +84,7 @@ export function attention_pack_f32(task: i32, k: usize, v: usize, packed: usize,
  * each task 8 · (D + rounded(Tk) + rounded(Dv) + 2) floats. `below`: 0 where no weight is dropped.
  */
 export function attention_f32(
-  task: i32, q: usize, packed: usize, mask: usize, y: usize, lse: usize, scratch: usize, scale: f32, words: usize,
+  task: i32, q: usize, packed: usize, mask: optional, y: usize, lse: optional, scratch: usize, scale: f32, words: usize,
   below: i32, keepScale: f32, seedLow: f64, seedHigh: f64, counter: f64,
 ): void {
   const tq = queries(words), tk = keys(words), d = width(words), dv = valueWidth(words), all = heads(words);
@@ -101,8 +102,8 @@ export function attention_f32(
   const row = <usize>(all * dv) << 2;
   const first = (task % tasksPerHead) * span;
   const shown = keysShown(mask, words, b, h);
-  for (let t = first, end = min(first + span, tq); t < end; t += 8) {
-    const lanes = min(tq - t, 8);
+  for (let t = first, end = min(first + span, tq); t < end; t += PANEL_QUERIES) {
+    const lanes = min(tq - t, PANEL_QUERIES);
     // Queries that are padding attend to nothing.
     const count = arePadding(mask, words, b, t, h, lanes) ? 0 : keysFor(words, shown, t);
     if (count > 0) {

@@ -1,17 +1,13 @@
-import { kernels } from "../../kernels.ts";
-import type { CpuArgument, CpuStep, Planner } from "../../op.ts";
+import { kernels, MaskKind, PANEL_QUERIES, ROUND, TILE_BYTES, TILE_QUERIES } from "../../generated/kernels.ts";
+import type { CpuStep, Planner } from "../../op.ts";
 import { keepRule } from "../../philox.ts";
 import { broadcastStrides, type Layout } from "../../shape.ts";
+import { input, output, scalar, scratch, words, type Words } from "../../slots.ts";
 import type { AttentionAttrs, AttentionBackwardSignature, AttentionSignature } from "./attention.ts";
 
-// As in attention.as.ts and tiles.as.ts.
-const PANEL = 8;
-const ROUND = 12;
-const TILE_BYTES = 384;
-const TILE_QUERIES = 64;
 const MULTIPLY_ADDS_PER_TASK = 1 << 19;
 /** Of the backward, each with scratch of its own: enough for the threads there may be, and by no count of them. */
-const MOST_BACKWARD_TASKS = 16;
+const MAX_BACKWARD_TASKS = 16;
 
 const rounded = (rows: number): number => Math.ceil(rows / ROUND) * ROUND;
 
@@ -36,17 +32,24 @@ const wordsOf = (
   panels: number,
   [q, k, v, dy]: readonly (Layout | null)[],
   mask: Layout | null,
-): { words: readonly number[] } => {
-  const kind = mask === null ? 0 : skipPaddedQueries ? 3 : mask.dtype === "bool" ? 1 : 2;
+): Words => {
+  const kind =
+    MaskKind[mask === null ? "none" : skipPaddedQueries ? "tokens" : mask.dtype === "bool" ? "bool" : "float"];
   const strides = [q, k, v, dy].flatMap((operand) => operand?.strides ?? [0, 0, 0, 0]);
   const maskStrides = mask ? broadcastStrides(mask, [batch, heads, queries, keys]) : [];
-  return { words: [heads, queries, keys, width, valueWidth, causal ? 1 : 0, kind, panels, ...strides, ...maskStrides] };
+  return words([
+    ...[heads, queries, keys, width, valueWidth, causal ? 1 : 0, kind, panels],
+    ...[...strides, ...maskStrides],
+  ]);
 };
 
 /** What is dropped, and from which draw. */
-const droppingOf = ({ dropoutP }: AttentionAttrs): readonly CpuArgument[] => {
-  const { below, scale } = keepRule(dropoutP);
-  return [below, scale, { scalar: "seedLow" }, { scalar: "seedHigh" }, { scalar: "counter" }];
+const droppingOf = ({ dropoutP }: AttentionAttrs) => {
+  const { below, scale: keepScale } = keepRule(dropoutP);
+  return {
+    ...{ below, keepScale },
+    ...{ seedLow: scalar("seedLow"), seedHigh: scalar("seedHigh"), counter: scalar("counter") },
+  };
 };
 
 export const attentionCpu: Planner<AttentionSignature, CpuStep> = {
@@ -54,35 +57,33 @@ export const attentionCpu: Planner<AttentionSignature, CpuStep> = {
   plan: ({ inputs: [q, k, v, mask], outputs: [, lse], attrs }) => {
     const sizes = sizesOf(q, k, v);
     const { batch, heads, queries, keys, width, valueWidth } = sizes;
-    const all = Math.ceil(queries / PANEL);
-    const perPanel = PANEL * Math.max(keys, 1) * (width + valueWidth);
+    const all = Math.ceil(queries / PANEL_QUERIES);
+    const perPanel = PANEL_QUERIES * Math.max(keys, 1) * (width + valueWidth);
     const panels = Math.min(all, Math.max(1, Math.ceil(MULTIPLY_ADDS_PER_TASK / perPanel)));
     const tasks = batch * heads * Math.ceil(all / panels);
-    const words = wordsOf(sizes, attrs, panels, [q, k, v, null], mask);
-    const packed = { scratch: 0 };
+    const list = wordsOf(sizes, attrs, panels, [q, k, v, null], mask);
+    const packed = scratch(0);
     return {
       scratchBytes: [
         batch * heads * (rounded(keys) * width + rounded(valueWidth) * keys) * 4,
-        tasks * PANEL * (width + rounded(keys) + rounded(valueWidth) + 2) * 4,
+        tasks * PANEL_QUERIES * (width + rounded(keys) + rounded(valueWidth) + 2) * 4,
       ],
       steps: [
-        { wasm: kernels, fn: "attention_pack_f32", args: [{ in: 1 }, { in: 2 }, packed, words], tasks: batch * heads },
-        {
-          wasm: kernels,
-          fn: "attention_f32",
-          args: [
-            { in: 0 },
-            packed,
-            mask ? { in: 3 } : 0,
-            { out: 0 },
-            lse ? { out: 1 } : 0,
-            { scratch: 1 },
-            attrs.scale,
-            words,
-            ...droppingOf(attrs),
-          ],
-          tasks,
-        },
+        kernels.attentionPackF32({ k: input(1), v: input(2), packed, words: list }, { tasks: batch * heads }),
+        kernels.attentionF32(
+          {
+            ...{
+              q: input(0),
+              packed,
+              mask: mask && input(3),
+              y: output(0),
+              lse: lse && output(1),
+              scratch: scratch(1),
+            },
+            ...{ scale: attrs.scale, words: list, ...droppingOf(attrs) },
+          },
+          { tasks },
+        ),
       ],
     };
   },
@@ -95,33 +96,31 @@ export const attentionBackwardCpu: Planner<AttentionBackwardSignature, CpuStep> 
     const { batch, heads, keys, width, valueWidth } = sizes;
     const floats =
       rounded(keys) * (width + valueWidth + 3 * TILE_QUERIES) +
-      rounded(width) * (keys + PANEL) +
-      PANEL * (width + 2 * valueWidth) +
-      TILE_QUERIES * (Math.max(width, valueWidth) + PANEL);
-    const headsPerTask = Math.ceil((batch * heads) / MOST_BACKWARD_TASKS);
+      rounded(width) * (keys + PANEL_QUERIES) +
+      PANEL_QUERIES * (width + 2 * valueWidth) +
+      TILE_QUERIES * (Math.max(width, valueWidth) + PANEL_QUERIES);
+    const headsPerTask = Math.ceil((batch * heads) / MAX_BACKWARD_TASKS);
     const tasks = headsPerTask === 0 ? 0 : Math.ceil((batch * heads) / headsPerTask);
     return {
       scratchBytes: [tasks * (floats * 4 + TILE_BYTES)],
       steps: [
-        {
-          wasm: kernels,
-          fn: "attention_backward_f32",
-          args: [
-            ...[{ in: 0 }, { in: 1 }, { in: 2 }, { in: 3 }, mask ? { in: 4 } : 0, { in: 5 }, { in: 6 }],
-            ...[
-              { out: 0 },
-              { out: 1 },
-              { out: 2 },
-              { scratch: 0 },
-              attrs.scale,
-              wordsOf(sizes, attrs, 0, [q, k, v, dy], mask),
-              ...droppingOf(attrs),
-              batch * heads,
-              headsPerTask,
-            ],
-          ],
-          tasks,
-        },
+        kernels.attentionBackwardF32(
+          {
+            ...{
+              dy: input(0),
+              q: input(1),
+              k: input(2),
+              v: input(3),
+              mask: mask && input(4),
+              y: input(5),
+              lse: input(6),
+            },
+            ...{ dq: output(0), dk: output(1), dv: output(2), scratch: scratch(0) },
+            ...{ scale: attrs.scale, words: wordsOf(sizes, attrs, 0, [q, k, v, dy], mask), ...droppingOf(attrs) },
+            ...{ count: batch * heads, headsPerTask },
+          },
+          { tasks },
+        ),
       ],
     };
   },

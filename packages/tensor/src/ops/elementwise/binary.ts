@@ -2,99 +2,119 @@ import type { DType } from "../../dtype.ts";
 import { DTypeError } from "../../error.ts";
 import { run } from "../../op.ts";
 import { Tensor } from "../../tensor.ts";
+import { kernels } from "../../generated/kernels.ts";
+import type { BinaryKernel } from "./elementwise.cpu.ts";
 import { binary, ternary } from "./rows.ts";
 import { erf } from "./special.ts";
 import type { GeluApproximation } from "./unary.ts";
 
-const both = (name: string) => ({ float32: `${name}_f32`, int32: `${name}_i32` });
-const all = (name: string) => ({ ...both(name), bool: `${name}_bool` });
-const f32 = (fn: string) => ({ float32: fn });
+const f32 = (kernel: BinaryKernel) => ({ float32: kernel });
 /** NaN wins; WGSL leaves open which operand it takes. */
 const extreme = (fn: "max" | "min") => (dtype: DType) =>
   dtype === "float32" ? `select(${fn}(x, y), nan(), isNan(x) || isNan(y))` : `${fn}(x, y)`;
 const or = (x: number, y: number): number => (Number.isNaN(x) || Number.isNaN(y) ? NaN : 0);
 
-export const addOp = binary("add", { wgsl: "x + y", reference: (x, y) => x + y, cpu: both("add") });
-export const subOp = binary("sub", { wgsl: "x - y", reference: (x, y) => x - y, cpu: both("sub") });
-export const mulOp = binary("mul", { wgsl: "x * y", reference: (x, y) => x * y, cpu: both("mul") });
-export const divOp = binary("div", { wgsl: "x / y", reference: (x, y) => x / y, cpu: f32("div_f32") });
+export const addOp = binary("add", {
+  wgsl: "x + y",
+  reference: (x, y) => x + y,
+  cpu: { float32: kernels.addF32, int32: kernels.addI32 },
+});
+export const subOp = binary("sub", {
+  wgsl: "x - y",
+  reference: (x, y) => x - y,
+  cpu: { float32: kernels.subF32, int32: kernels.subI32 },
+});
+export const mulOp = binary("mul", {
+  wgsl: "x * y",
+  reference: (x, y) => x * y,
+  cpu: { float32: kernels.mulF32, int32: kernels.mulI32 },
+});
+export const divOp = binary("div", { wgsl: "x / y", reference: (x, y) => x / y, cpu: f32(kernels.divF32) });
 export const maximumOp = binary("maximum", {
   wgsl: extreme("max"),
   reference: (x, y) => (x > y ? x : y) + or(x, y),
-  cpu: both("maximum"),
+  cpu: { float32: kernels.maximumF32, int32: kernels.maximumI32 },
 });
 export const minimumOp = binary("minimum", {
   wgsl: extreme("min"),
   reference: (x, y) => (x < y ? x : y) + or(x, y),
-  cpu: both("minimum"),
+  cpu: { float32: kernels.minimumF32, int32: kernels.minimumI32 },
 });
 export const powOp = binary("pow", {
   wgsl: "powOf(x, y)",
   // C's and torch's, where JavaScript has NaN: 1^NaN = 1, (−1)^±∞ = 1.
   reference: (x, y) => (x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y),
-  cpu: f32("pow_f32"),
+  cpu: f32(kernels.powF32),
 });
 export const eqOp = binary("eq", {
   wgsl: "select(0u, 1u, x == y)",
   reference: (x, y) => +(x === y),
-  cpu: all("eq"),
+  cpu: { float32: kernels.eqF32, int32: kernels.eqI32, bool: kernels.eqBool },
   out: "bool",
 });
 export const neOp = binary("ne", {
   // Some drivers take x != y for false when one is NaN.
   wgsl: "select(1u, 0u, x == y)",
   reference: (x, y) => +(x !== y),
-  cpu: all("ne"),
+  cpu: { float32: kernels.neF32, int32: kernels.neI32, bool: kernels.neBool },
   out: "bool",
 });
 export const ltOp = binary("lt", {
   wgsl: "select(0u, 1u, x < y)",
   reference: (x, y) => +(x < y),
-  cpu: both("lt"),
+  cpu: { float32: kernels.ltF32, int32: kernels.ltI32 },
   out: "bool",
 });
 export const leOp = binary("le", {
   wgsl: "select(0u, 1u, x <= y)",
   reference: (x, y) => +(x <= y),
-  cpu: both("le"),
+  cpu: { float32: kernels.leF32, int32: kernels.leI32 },
   out: "bool",
 });
 export const gtOp = binary("gt", {
   wgsl: "select(0u, 1u, x > y)",
   reference: (x, y) => +(x > y),
-  cpu: both("gt"),
+  cpu: { float32: kernels.gtF32, int32: kernels.gtI32 },
   out: "bool",
 });
 export const geOp = binary("ge", {
   wgsl: "select(0u, 1u, x >= y)",
   reference: (x, y) => +(x >= y),
-  cpu: both("ge"),
+  cpu: { float32: kernels.geF32, int32: kernels.geI32 },
   out: "bool",
 });
 export const logicalAndOp = binary("logicalAnd", {
   wgsl: "x & y",
   reference: (x, y) => x & y,
-  cpu: { bool: "and_bool" },
+  cpu: { bool: kernels.andBool },
 });
-export const logicalOrOp = binary("logicalOr", { wgsl: "x | y", reference: (x, y) => x | y, cpu: { bool: "or_bool" } });
-export const whereOp = ternary("where", { float32: "where_f32", int32: "where_i32", bool: "where_bool" });
+export const logicalOrOp = binary("logicalOr", {
+  wgsl: "x | y",
+  reference: (x, y) => x | y,
+  cpu: { bool: kernels.orBool },
+});
+export const whereOp = ternary("where", {
+  float32: kernels.whereF32,
+  int32: kernels.whereI32,
+  bool: kernels.whereBool,
+});
 
 const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
 
 export const tanhBackwardOp = binary("tanhBackward", {
   wgsl: "x * (1.0 - y * y)",
   reference: (dy, y) => dy * (1 - y * y),
-  cpu: f32("tanh_backward_f32"),
+  cpu: f32(kernels.tanhBackwardF32),
 });
 export const sigmoidBackwardOp = binary("sigmoidBackward", {
   wgsl: "x * y * (1.0 - y)",
   reference: (dy, y) => dy * y * (1 - y),
-  cpu: f32("sigmoid_backward_f32"),
+  cpu: f32(kernels.sigmoidBackwardF32),
 });
 export const geluBackwardOp = binary<{ approximate: GeluApproximation }>("geluBackward", {
   wgsl: (_, { approximate }) => (approximate === "tanh" ? "x * geluTanhSlope(y)" : "x * geluSlope(y)"),
   reference: (dy, x, { approximate }) => dy * (approximate === "tanh" ? geluTanhSlope(x) : geluSlope(x)),
-  cpu: ({ approximate }) => f32(approximate === "tanh" ? "gelu_tanh_backward_f32" : "gelu_backward_f32"),
+  cpu: ({ approximate }) => f32(approximate === "tanh" ? kernels.geluTanhBackwardF32 : kernels.geluBackwardF32),
 });
 
 /** d/dx x/2·(1 + tanh u) with u = √(2/π)(x + 0.044715x³); far out the slope of tanh is 0, not 0·∞. */

@@ -249,92 +249,154 @@ const ONE: usize = memory.data<f32>([1]);
   }
 }
 
-// The kernels, by dtype of the operands. t is the task, w the words.
+// The kernels, by dtype of the operands. The words are those of assembly/map.as.ts.
 
 // y = f(x)
-export function neg_f32(t: i32, x: usize, y: usize, w: usize): void { unary<Neg, f32, f32>(t, x, y, w); }
-export function exp_f32(t: i32, x: usize, y: usize, w: usize): void { unary<Exp, f32, f32>(t, x, y, w); }
-export function log_f32(t: i32, x: usize, y: usize, w: usize): void { unary<Log, f32, f32>(t, x, y, w); }
-export function sqrt_f32(t: i32, x: usize, y: usize, w: usize): void { unary<Sqrt, f32, f32>(t, x, y, w); }
-export function rsqrt_f32(t: i32, x: usize, y: usize, w: usize): void { unary<Rsqrt, f32, f32>(t, x, y, w); }
-export function abs_f32(t: i32, x: usize, y: usize, w: usize): void { unary<Abs, f32, f32>(t, x, y, w); }
-export function tanh_f32(t: i32, x: usize, y: usize, w: usize): void { unary<Tanh, f32, f32>(t, x, y, w); }
-export function sigmoid_f32(t: i32, x: usize, y: usize, w: usize): void { unary<Sigmoid, f32, f32>(t, x, y, w); }
-export function relu_f32(t: i32, x: usize, y: usize, w: usize): void { unary<Relu, f32, f32>(t, x, y, w); }
-export function erf_f32(t: i32, x: usize, y: usize, w: usize): void { unary<Erf, f32, f32>(t, x, y, w); }
-export function sin_f32(t: i32, x: usize, y: usize, w: usize): void { unary<Sin, f32, f32>(t, x, y, w); }
-export function cos_f32(t: i32, x: usize, y: usize, w: usize): void { unary<Cos, f32, f32>(t, x, y, w); }
-export function square_f32(t: i32, x: usize, y: usize, w: usize): void { unary<Square, f32, f32>(t, x, y, w); }
-export function reciprocal_f32(t: i32, x: usize, y: usize, w: usize): void { unary<Reciprocal, f32, f32>(t, x, y, w); }
-export function silu_f32(t: i32, x: usize, y: usize, w: usize): void { unary<Silu, f32, f32>(t, x, y, w); }
-export function softplus_f32(t: i32, x: usize, y: usize, w: usize): void { unary<Softplus, f32, f32>(t, x, y, w); }
-export function sign_f32(t: i32, x: usize, y: usize, w: usize): void { unary<Sign, f32, f32>(t, x, y, w); }
-export function floor_f32(t: i32, x: usize, y: usize, w: usize): void { unary<Floor, f32, f32>(t, x, y, w); }
-export function gelu_f32(t: i32, x: usize, y: usize, w: usize): void { unary<Gelu, f32, f32>(t, x, y, w); }
-export function gelu_tanh_f32(t: i32, x: usize, y: usize, w: usize): void { unary<GeluTanh, f32, f32>(t, x, y, w); }
-export function clamp_f32(t: i32, x: usize, y: usize, w: usize, least: f32, most: f32): void {
-  unary<Clamp, f32, f32>(t, x, y, w, least, most);
+export function neg_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Neg, f32, f32>(task, x, y, words); }
+export function exp_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Exp, f32, f32>(task, x, y, words); }
+export function log_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Log, f32, f32>(task, x, y, words); }
+export function sqrt_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Sqrt, f32, f32>(task, x, y, words); }
+export function rsqrt_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Rsqrt, f32, f32>(task, x, y, words); }
+export function abs_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Abs, f32, f32>(task, x, y, words); }
+export function tanh_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Tanh, f32, f32>(task, x, y, words); }
+export function sigmoid_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Sigmoid, f32, f32>(task, x, y, words); }
+export function relu_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Relu, f32, f32>(task, x, y, words); }
+export function erf_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Erf, f32, f32>(task, x, y, words); }
+export function sin_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Sin, f32, f32>(task, x, y, words); }
+export function cos_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Cos, f32, f32>(task, x, y, words); }
+export function square_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Square, f32, f32>(task, x, y, words); }
+export function reciprocal_f32(task: i32, x: usize, y: usize, words: usize): void {
+  unary<Reciprocal, f32, f32>(task, x, y, words);
 }
-export function neg_i32(t: i32, x: usize, y: usize, w: usize): void { unary<NegI, i32, i32>(t, x, y, w); }
-export function abs_i32(t: i32, x: usize, y: usize, w: usize): void { unary<AbsI, i32, i32>(t, x, y, w); }
-export function sign_i32(t: i32, x: usize, y: usize, w: usize): void { unary<SignI, i32, i32>(t, x, y, w); }
-export function not_bool(t: i32, x: usize, y: usize, w: usize): void { unary<Not, u8, u8>(t, x, y, w); }
+export function silu_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Silu, f32, f32>(task, x, y, words); }
+export function softplus_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Softplus, f32, f32>(task, x, y, words); }
+export function sign_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Sign, f32, f32>(task, x, y, words); }
+export function floor_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Floor, f32, f32>(task, x, y, words); }
+export function gelu_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Gelu, f32, f32>(task, x, y, words); }
+export function gelu_tanh_f32(task: i32, x: usize, y: usize, words: usize): void { unary<GeluTanh, f32, f32>(task, x, y, words); }
+export function clamp_f32(task: i32, x: usize, y: usize, words: usize, min: f32, max: f32): void {
+  unary<Clamp, f32, f32>(task, x, y, words, min, max);
+}
+export function neg_i32(task: i32, x: usize, y: usize, words: usize): void { unary<NegI, i32, i32>(task, x, y, words); }
+export function abs_i32(task: i32, x: usize, y: usize, words: usize): void { unary<AbsI, i32, i32>(task, x, y, words); }
+export function sign_i32(task: i32, x: usize, y: usize, words: usize): void { unary<SignI, i32, i32>(task, x, y, words); }
+export function not_bool(task: i32, x: usize, y: usize, words: usize): void { unary<Not, u8, u8>(task, x, y, words); }
 
 // Casts. To int32 towards zero; NaN gives 0 and what is too large the nearest int32.
-export function cast_f32_i32(t: i32, x: usize, y: usize, w: usize): void { unary<F32ToI32, f32, i32>(t, x, y, w); }
-export function cast_f32_bool(t: i32, x: usize, y: usize, w: usize): void { unary<F32ToBool, f32, u8>(t, x, y, w); }
-export function cast_i32_f32(t: i32, x: usize, y: usize, w: usize): void { unary<I32ToF32, i32, f32>(t, x, y, w); }
-export function cast_i32_bool(t: i32, x: usize, y: usize, w: usize): void { unary<I32ToBool, i32, u8>(t, x, y, w); }
-export function cast_bool_f32(t: i32, x: usize, y: usize, w: usize): void { unary<I32ToF32, u8, f32>(t, x, y, w); }
-export function cast_bool_i32(t: i32, x: usize, y: usize, w: usize): void { unary<Copy, u8, i32>(t, x, y, w); }
+export function cast_f32_i32(task: i32, x: usize, y: usize, words: usize): void { unary<F32ToI32, f32, i32>(task, x, y, words); }
+export function cast_f32_bool(task: i32, x: usize, y: usize, words: usize): void { unary<F32ToBool, f32, u8>(task, x, y, words); }
+export function cast_i32_f32(task: i32, x: usize, y: usize, words: usize): void { unary<I32ToF32, i32, f32>(task, x, y, words); }
+export function cast_i32_bool(task: i32, x: usize, y: usize, words: usize): void { unary<I32ToBool, i32, u8>(task, x, y, words); }
+export function cast_bool_f32(task: i32, x: usize, y: usize, words: usize): void { unary<I32ToF32, u8, f32>(task, x, y, words); }
+export function cast_bool_i32(task: i32, x: usize, y: usize, words: usize): void { unary<Copy, u8, i32>(task, x, y, words); }
 
 // z = f(x, y)
-export function add_f32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<Add, f32, f32>(2, t, x, y, z, w); }
-export function sub_f32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<Sub, f32, f32>(2, t, x, y, z, w); }
-export function mul_f32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<Mul, f32, f32>(2, t, x, y, z, w); }
-export function div_f32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<Div, f32, f32>(2, t, x, y, z, w); }
-export function maximum_f32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<Maximum, f32, f32>(1, t, x, y, z, w); }
-export function minimum_f32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<Minimum, f32, f32>(1, t, x, y, z, w); }
-export function pow_f32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<Pow, f32, f32>(0, t, x, y, z, w); }
-export function eq_f32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<Eq, f32, u8>(0, t, x, y, z, w); }
-export function ne_f32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<Ne, f32, u8>(0, t, x, y, z, w); }
-export function lt_f32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<Lt, f32, u8>(0, t, x, y, z, w); }
-export function le_f32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<Le, f32, u8>(0, t, x, y, z, w); }
-export function gt_f32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<Gt, f32, u8>(0, t, x, y, z, w); }
-export function ge_f32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<Ge, f32, u8>(0, t, x, y, z, w); }
-export function add_i32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<AddI, i32, i32>(0, t, x, y, z, w); }
-export function sub_i32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<SubI, i32, i32>(0, t, x, y, z, w); }
-export function mul_i32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<MulI, i32, i32>(0, t, x, y, z, w); }
-export function maximum_i32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<MaximumI, i32, i32>(0, t, x, y, z, w); }
-export function minimum_i32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<MinimumI, i32, i32>(0, t, x, y, z, w); }
-export function eq_i32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<EqI, i32, u8>(0, t, x, y, z, w); }
-export function ne_i32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<NeI, i32, u8>(0, t, x, y, z, w); }
-export function lt_i32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<LtI, i32, u8>(0, t, x, y, z, w); }
-export function le_i32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<LeI, i32, u8>(0, t, x, y, z, w); }
-export function gt_i32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<GtI, i32, u8>(0, t, x, y, z, w); }
-export function ge_i32(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<GeI, i32, u8>(0, t, x, y, z, w); }
-export function eq_bool(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<EqI, u8, u8>(0, t, x, y, z, w); }
-export function ne_bool(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<NeI, u8, u8>(0, t, x, y, z, w); }
-export function and_bool(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<And, u8, u8>(0, t, x, y, z, w); }
-export function or_bool(t: i32, x: usize, y: usize, z: usize, w: usize): void { binary<Or, u8, u8>(0, t, x, y, z, w); }
+export function add_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<Add, f32, f32>(2, task, x, y, z, words);
+}
+export function sub_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<Sub, f32, f32>(2, task, x, y, z, words);
+}
+export function mul_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<Mul, f32, f32>(2, task, x, y, z, words);
+}
+export function div_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<Div, f32, f32>(2, task, x, y, z, words);
+}
+export function maximum_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<Maximum, f32, f32>(1, task, x, y, z, words);
+}
+export function minimum_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<Minimum, f32, f32>(1, task, x, y, z, words);
+}
+export function pow_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<Pow, f32, f32>(0, task, x, y, z, words);
+}
+export function eq_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<Eq, f32, u8>(0, task, x, y, z, words);
+}
+export function ne_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<Ne, f32, u8>(0, task, x, y, z, words);
+}
+export function lt_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<Lt, f32, u8>(0, task, x, y, z, words);
+}
+export function le_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<Le, f32, u8>(0, task, x, y, z, words);
+}
+export function gt_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<Gt, f32, u8>(0, task, x, y, z, words);
+}
+export function ge_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<Ge, f32, u8>(0, task, x, y, z, words);
+}
+export function add_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<AddI, i32, i32>(0, task, x, y, z, words);
+}
+export function sub_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<SubI, i32, i32>(0, task, x, y, z, words);
+}
+export function mul_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<MulI, i32, i32>(0, task, x, y, z, words);
+}
+export function maximum_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<MaximumI, i32, i32>(0, task, x, y, z, words);
+}
+export function minimum_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<MinimumI, i32, i32>(0, task, x, y, z, words);
+}
+export function eq_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<EqI, i32, u8>(0, task, x, y, z, words);
+}
+export function ne_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<NeI, i32, u8>(0, task, x, y, z, words);
+}
+export function lt_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<LtI, i32, u8>(0, task, x, y, z, words);
+}
+export function le_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<LeI, i32, u8>(0, task, x, y, z, words);
+}
+export function gt_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<GtI, i32, u8>(0, task, x, y, z, words);
+}
+export function ge_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<GeI, i32, u8>(0, task, x, y, z, words);
+}
+export function eq_bool(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<EqI, u8, u8>(0, task, x, y, z, words);
+}
+export function ne_bool(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<NeI, u8, u8>(0, task, x, y, z, words);
+}
+export function and_bool(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<And, u8, u8>(0, task, x, y, z, words);
+}
+export function or_bool(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<Or, u8, u8>(0, task, x, y, z, words);
+}
 
-// dx = dy · f'(…), given y or x
-export function tanh_backward_f32(t: i32, dy: usize, y: usize, dx: usize, w: usize): void {
-  binary<TanhBackward, f32, f32>(1, t, dy, y, dx, w);
+// z = x · f'(y), with f' by what f gave or took: dx = dy · f'
+export function tanh_backward_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<TanhBackward, f32, f32>(1, task, x, y, z, words);
 }
-export function sigmoid_backward_f32(t: i32, dy: usize, y: usize, dx: usize, w: usize): void {
-  binary<SigmoidBackward, f32, f32>(1, t, dy, y, dx, w);
+export function sigmoid_backward_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<SigmoidBackward, f32, f32>(1, task, x, y, z, words);
 }
-export function gelu_backward_f32(t: i32, dy: usize, x: usize, dx: usize, w: usize): void {
-  binary<GeluBackward, f32, f32>(1, t, dy, x, dx, w);
+export function gelu_backward_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<GeluBackward, f32, f32>(1, task, x, y, z, words);
 }
-export function gelu_tanh_backward_f32(t: i32, dy: usize, x: usize, dx: usize, w: usize): void {
-  binary<GeluTanhBackward, f32, f32>(1, t, dy, x, dx, w);
+export function gelu_tanh_backward_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<GeluTanhBackward, f32, f32>(1, task, x, y, z, words);
 }
 
 // y = c ? a : b
-export function where_f32(t: i32, c: usize, a: usize, b: usize, y: usize, w: usize): void { ternary<Where, f32>(t, c, a, b, y, w); }
-export function where_i32(t: i32, c: usize, a: usize, b: usize, y: usize, w: usize): void { ternary<Where, i32>(t, c, a, b, y, w); }
-export function where_bool(t: i32, c: usize, a: usize, b: usize, y: usize, w: usize): void {
-  ternary<WhereBool, u8>(t, c, a, b, y, w);
+export function where_f32(task: i32, condition: usize, a: usize, b: usize, y: usize, words: usize): void {
+  ternary<Where, f32>(task, condition, a, b, y, words);
+}
+export function where_i32(task: i32, condition: usize, a: usize, b: usize, y: usize, words: usize): void {
+  ternary<Where, i32>(task, condition, a, b, y, words);
+}
+export function where_bool(task: i32, condition: usize, a: usize, b: usize, y: usize, words: usize): void {
+  ternary<WhereBool, u8>(task, condition, a, b, y, words);
 }

@@ -1,42 +1,53 @@
 import { collapse } from "../../backends/collapse.ts";
-import { kernels as wasm } from "../../kernels.ts";
-import type { Attrs, CpuArgument, CpuStep, Planner, Signature, Slot } from "../../op.ts";
+import type { WasmLaunch } from "../../backends/cpu/wasm-kernel.ts";
+import type { Attrs, CpuStep, Planner, Signature } from "../../op.ts";
 import { broadcastStrides, type Layout, type Shape } from "../../shape.ts";
-import type { PickKernel } from "./rows.ts";
+import { words, type Slot, type Words } from "../../slots.ts";
 
 /** Elements of the result that one task computes: about 20 µs of the cheapest op. */
 const CHUNK = 32768;
 
-/** Views in, broadcast to a contiguous result. `args` follow the tensors and the words. */
-export const elementwiseCpu = <S extends Signature>(
-  kernel: PickKernel<S>,
-  args: (attrs: Attrs<S>) => readonly number[] = () => [],
-): Planner<S, CpuStep> => ({
+/** The kernels of assembly/map.as.ts: operands, the result, and the words that say how they are walked. */
+export type UnaryKernel = (args: { x: Slot; y: Slot; words: Words }, launch: WasmLaunch) => CpuStep;
+export type BinaryKernel = (args: { x: Slot; y: Slot; z: Slot; words: Words }, launch: WasmLaunch) => CpuStep;
+export type TernaryKernel = (
+  args: { condition: Slot; a: Slot; b: Slot; y: Slot; words: Words },
+  launch: WasmLaunch,
+) => CpuStep;
+
+/** What an elementwise planner gives to the row of its op. */
+interface Elementwise<S extends Signature> {
+  readonly inputs: readonly Layout[];
+  readonly attrs: Attrs<S>;
+  readonly words: Words;
+  readonly launch: WasmLaunch;
+}
+
+/** Views in, broadcast to a contiguous result. */
+export const elementwiseCpu = <S extends Signature>(step: (call: Elementwise<S>) => CpuStep): Planner<S, CpuStep> => ({
   strided: "all",
   plan: ({ inputs, outputs, attrs }) => {
     const operands = inputs as readonly Layout[];
     const { shape } = outputs[0] as Layout;
     const strides = operands.map((operand) => broadcastStrides(operand, shape));
-    const slots = [...operands.map((_, i) => ({ in: i })), { out: 0 }];
-    return { steps: [walkStep(kernel(operands, attrs), shape, strides, slots, args(attrs))] };
+    return { steps: [step({ inputs: operands, attrs, ...walkOf(shape, strides) })] };
   },
 });
 
 /**
- * The step that runs an elementwise kernel over a walk of `shape`: operands with strides of their own, then the contiguous
- * result. Words as assembly/map.as.ts says: [inner, chunk, total, dims, outer sizes, each operand's inner and outer strides].
+ * How an elementwise kernel walks `shape`: operands with strides of their own, then the contiguous result. Words as
+ * assembly/map.as.ts says: [inner, chunk, total, dims, outer sizes, each operand's inner and outer strides].
  */
-export const walkStep = (
-  fn: string,
+export const walkOf = (
   shape: Shape,
   operands: readonly (readonly number[])[],
-  slots: readonly Slot[],
-  args: readonly CpuArgument[] = [],
-): CpuStep => {
+): { readonly words: Words; readonly launch: WasmLaunch } => {
   const { sizes, strides } = collapse(shape, operands);
   const total = sizes.reduce((n, size) => n * size, 1);
   const outer = sizes.slice(0, -1).reverse();
   const inwards = strides.flatMap((stride) => [stride.at(-1) ?? 0, ...stride.slice(0, -1).reverse()]);
-  const words = [sizes.at(-1) ?? 1, CHUNK, total, outer.length, ...outer, ...inwards];
-  return { wasm, fn, args: [...slots, { words }, ...args], tasks: Math.ceil(total / CHUNK) };
+  return {
+    words: words([sizes.at(-1) ?? 1, CHUNK, total, outer.length, ...outer, ...inwards]),
+    launch: { tasks: Math.ceil(total / CHUNK) },
+  };
 };

@@ -1,9 +1,10 @@
 import type { DType } from "../../dtype.ts";
 import { DTypeError } from "../../error.ts";
-import { defineOp, type Attrs, type Op, type Signature } from "../../op.ts";
+import { defineOp, type Op, type Signature } from "../../op.ts";
 import { broadcastShapes, type Layout } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
-import { elementwiseCpu } from "./elementwise.cpu.ts";
+import { input, output } from "../../slots.ts";
+import { elementwiseCpu, type BinaryKernel, type TernaryKernel, type UnaryKernel } from "./elementwise.cpu.ts";
 import { elementwiseWgsl } from "./elementwise.wgsl.ts";
 import { binaryReference, unaryReference, whereReference } from "./elementwise.reference.ts";
 
@@ -25,7 +26,7 @@ export interface TernarySignature extends Signature {
 }
 
 /** The `cpu` kernel for each input dtype that the op takes; the others are refused. */
-export type KernelNames = { readonly [D in DType]?: string };
+type Kernels<K> = { readonly [D in DType]?: K };
 
 /** The `webgpu` kernel: an expression in x, y, z and the parameters w.p0, w.p1; bool operands are u32, 0 or 1. */
 type Expression<A extends object> = string | ((dtype: DType, attrs: A) => string);
@@ -33,17 +34,17 @@ type Expression<A extends object> = string | ((dtype: DType, attrs: A) => string
 interface UnaryRow<A extends object> {
   readonly reference: (x: number, attrs: A) => number;
   readonly wgsl: Expression<A>;
-  readonly cpu: KernelNames | ((attrs: A) => KernelNames);
+  readonly cpu: Kernels<UnaryKernel> | ((attrs: A) => Kernels<UnaryKernel>);
   /** Default: that of the input. */
   readonly out?: (input: DType, attrs: A) => DType;
-  /** Passed to the kernels after the tensors: w.p0, w.p1 in WGSL. */
+  /** w.p0, w.p1 in WGSL. */
   readonly args?: (attrs: A) => readonly number[];
 }
 
 interface BinaryRow<A extends object> {
   readonly reference: (x: number, y: number, attrs: A) => number;
   readonly wgsl: Expression<A>;
-  readonly cpu: KernelNames | ((attrs: A) => KernelNames);
+  readonly cpu: Kernels<BinaryKernel> | ((attrs: A) => Kernels<BinaryKernel>);
   readonly out?: DType;
 }
 
@@ -52,18 +53,17 @@ const expressionOf = <A extends object>(wgsl: Expression<A>, inputs: readonly La
 
 /** An op y = f(x) on every element. */
 export const unary = <A extends object = None>(name: string, row: UnaryRow<A>): Op<UnarySignature<A>> => {
-  const names = (attrs: A): KernelNames => (typeof row.cpu === "function" ? row.cpu(attrs) : row.cpu);
+  const kernels = (attrs: A): Kernels<UnaryKernel> => (typeof row.cpu === "function" ? row.cpu(attrs) : row.cpu);
   return defineOp<UnarySignature<A>>({
     name,
     infer: ([x], attrs) => {
-      checkDType(name, x.dtype, names(attrs));
+      checkDType(name, x.dtype, kernels(attrs));
       return [{ shape: x.shape, dtype: row.out?.(x.dtype, attrs) ?? x.dtype }];
     },
     kernels: {
       reference: unaryReference<A>(row.reference),
-      cpu: elementwiseCpu<UnarySignature<A>>(
-        (inputs, attrs) => names(attrs)[inputs[0]!.dtype]!,
-        (attrs) => row.args?.(attrs) ?? [],
+      cpu: elementwiseCpu<UnarySignature<A>>(({ inputs, attrs, words, launch }) =>
+        kernels(attrs)[inputs[0]!.dtype]!({ x: input(0), y: output(0), words }, launch),
       ),
       webgpu: elementwiseWgsl<UnarySignature<A>>(
         name,
@@ -76,24 +76,26 @@ export const unary = <A extends object = None>(name: string, row: UnaryRow<A>): 
 
 /** An op z = f(x, y) on every pair of elements, after broadcasting. */
 export const binary = <A extends object = None>(name: string, row: BinaryRow<A>): Op<BinarySignature<A>> => {
-  const names = (attrs: A): KernelNames => (typeof row.cpu === "function" ? row.cpu(attrs) : row.cpu);
+  const kernels = (attrs: A): Kernels<BinaryKernel> => (typeof row.cpu === "function" ? row.cpu(attrs) : row.cpu);
   return defineOp<BinarySignature<A>>({
     name,
     infer: ([x, y], attrs) => {
       checkSameDType(name, x.dtype, y.dtype);
-      checkDType(name, x.dtype, names(attrs));
+      checkDType(name, x.dtype, kernels(attrs));
       return [{ shape: broadcastShapes(name, x.shape, y.shape), dtype: row.out ?? x.dtype }];
     },
     kernels: {
       reference: binaryReference<A>(row.reference),
-      cpu: elementwiseCpu<BinarySignature<A>>((inputs, attrs) => names(attrs)[inputs[0]!.dtype]!),
+      cpu: elementwiseCpu<BinarySignature<A>>(({ inputs, attrs, words, launch }) =>
+        kernels(attrs)[inputs[0]!.dtype]!({ x: input(0), y: input(1), z: output(0), words }, launch),
+      ),
       webgpu: elementwiseWgsl<BinarySignature<A>>(name, (inputs, attrs) => expressionOf(row.wgsl, inputs, attrs)),
     },
   });
 };
 
 /** The op behind `where`: the condition is bool, the branches share a dtype. */
-export const ternary = (name: string, cpu: Required<KernelNames>): Op<TernarySignature> =>
+export const ternary = (name: string, cpu: Required<Kernels<TernaryKernel>>): Op<TernarySignature> =>
   defineOp<TernarySignature>({
     name,
     infer: ([condition, a, b]) => {
@@ -104,20 +106,21 @@ export const ternary = (name: string, cpu: Required<KernelNames>): Op<TernarySig
     },
     kernels: {
       reference: whereReference,
-      cpu: elementwiseCpu<TernarySignature>((inputs) => cpu[inputs[1]!.dtype]),
+      cpu: elementwiseCpu<TernarySignature>(({ inputs, words, launch }) =>
+        cpu[inputs[1]!.dtype]({ condition: input(0), a: input(1), b: input(2), y: output(0), words }, launch),
+      ),
       webgpu: elementwiseWgsl<TernarySignature>(name, () => "select(z, y, x != 0u)"),
     },
   });
 
-const checkDType = (op: string, dtype: DType, names: KernelNames): void => {
-  if (!names[dtype])
-    throw new DTypeError(`${op}: expected ${Object.keys(names).join(" or ")}, got ${dtype}; cast(x, "float32") first?`);
+const checkDType = (op: string, dtype: DType, kernels: Kernels<unknown>): void => {
+  if (!kernels[dtype])
+    throw new DTypeError(
+      `${op}: expected ${Object.keys(kernels).join(" or ")}, got ${dtype}; cast(x, "float32") first?`,
+    );
 };
 
 /** Nothing is promoted silently. */
 export const checkSameDType = (op: string, a: DType, b: DType): void => {
   if (a !== b) throw new DTypeError(`${op}: dtypes differ, ${a} and ${b}; cast one side`);
 };
-
-/** Which kernel a launch calls. */
-export type PickKernel<S extends Signature> = (inputs: readonly Layout[], attrs: Attrs<S>) => string;

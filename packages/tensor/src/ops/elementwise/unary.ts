@@ -3,6 +3,8 @@ import { run } from "../../op.ts";
 import type { Tensor } from "../../tensor.ts";
 import { erf as erfReference } from "./special.ts";
 import { wgslType } from "../../backends/webgpu/snippets.wgsl.ts";
+import { kernels } from "../../generated/kernels.ts";
+import type { UnaryKernel } from "./elementwise.cpu.ts";
 import { unary } from "./rows.ts";
 
 /** Which form of GELU: the exact one with erf, or the tanh approximation. */
@@ -10,92 +12,95 @@ export type GeluApproximation = "none" | "tanh";
 
 const SQRT_HALF = Math.SQRT1_2;
 const SQRT_2_OVER_PI = Math.sqrt(2 / Math.PI);
-const f32 = (fn: string) => ({ float32: fn });
+const f32 = (kernel: UnaryKernel) => ({ float32: kernel });
 
-export const negOp = unary("neg", { wgsl: "-x", reference: (x) => -x, cpu: { float32: "neg_f32", int32: "neg_i32" } });
-export const expOp = unary("exp", { wgsl: "expOf(x)", reference: Math.exp, cpu: f32("exp_f32") });
-export const logOp = unary("log", { wgsl: "logOf(x)", reference: Math.log, cpu: f32("log_f32") });
-export const sqrtOp = unary("sqrt", { wgsl: "sqrt(x)", reference: Math.sqrt, cpu: f32("sqrt_f32") });
+export const negOp = unary("neg", {
+  wgsl: "-x",
+  reference: (x) => -x,
+  cpu: { float32: kernels.negF32, int32: kernels.negI32 },
+});
+export const expOp = unary("exp", { wgsl: "expOf(x)", reference: Math.exp, cpu: f32(kernels.expF32) });
+export const logOp = unary("log", { wgsl: "logOf(x)", reference: Math.log, cpu: f32(kernels.logF32) });
+export const sqrtOp = unary("sqrt", { wgsl: "sqrt(x)", reference: Math.sqrt, cpu: f32(kernels.sqrtF32) });
 export const rsqrtOp = unary("rsqrt", {
   wgsl: "inverseSqrt(x)",
   reference: (x) => 1 / Math.sqrt(x),
-  cpu: f32("rsqrt_f32"),
+  cpu: f32(kernels.rsqrtF32),
 });
 export const absOp = unary("abs", {
   wgsl: "abs(x)",
   reference: Math.abs,
-  cpu: { float32: "abs_f32", int32: "abs_i32" },
+  cpu: { float32: kernels.absF32, int32: kernels.absI32 },
 });
-export const tanhOp = unary("tanh", { wgsl: "tanhOf(x)", reference: Math.tanh, cpu: f32("tanh_f32") });
+export const tanhOp = unary("tanh", { wgsl: "tanhOf(x)", reference: Math.tanh, cpu: f32(kernels.tanhF32) });
 export const sigmoidOp = unary("sigmoid", {
   wgsl: "sigmoidOf(x)",
   reference: (x) => 1 / (1 + Math.exp(-x)),
-  cpu: f32("sigmoid_f32"),
+  cpu: f32(kernels.sigmoidF32),
 });
 // Written so that NaN passes through.
 export const reluOp = unary("relu", {
   wgsl: "select(x, 0.0, x <= 0.0)",
   reference: (x) => (x <= 0 ? 0 : x),
-  cpu: f32("relu_f32"),
+  cpu: f32(kernels.reluF32),
 });
-export const erfOp = unary("erf", { wgsl: "erfOf(x)", reference: erfReference, cpu: f32("erf_f32") });
-export const sinOp = unary("sin", { wgsl: "sinOf(x)", reference: Math.sin, cpu: f32("sin_f32") });
-export const cosOp = unary("cos", { wgsl: "cosOf(x)", reference: Math.cos, cpu: f32("cos_f32") });
-export const squareOp = unary("square", { wgsl: "x * x", reference: (x) => x * x, cpu: f32("square_f32") });
+export const erfOp = unary("erf", { wgsl: "erfOf(x)", reference: erfReference, cpu: f32(kernels.erfF32) });
+export const sinOp = unary("sin", { wgsl: "sinOf(x)", reference: Math.sin, cpu: f32(kernels.sinF32) });
+export const cosOp = unary("cos", { wgsl: "cosOf(x)", reference: Math.cos, cpu: f32(kernels.cosF32) });
+export const squareOp = unary("square", { wgsl: "x * x", reference: (x) => x * x, cpu: f32(kernels.squareF32) });
 export const reciprocalOp = unary("reciprocal", {
   wgsl: "1.0 / x",
   reference: (x) => 1 / x,
-  cpu: f32("reciprocal_f32"),
+  cpu: f32(kernels.reciprocalF32),
 });
 export const siluOp = unary("silu", {
   wgsl: "x * sigmoidOf(x)",
   reference: (x) => x / (1 + Math.exp(-x)),
-  cpu: f32("silu_f32"),
+  cpu: f32(kernels.siluF32),
 });
 export const softplusOp = unary("softplus", {
   wgsl: "softplusOf(x)",
   // log(1 + eˣ) = max(x, 0) + log1p(e^−|x|), which cannot overflow.
   reference: (x) => (x > 0 ? x : 0) + Math.log1p(Math.exp(-Math.abs(x))) + (Number.isNaN(x) ? NaN : 0),
-  cpu: f32("softplus_f32"),
+  cpu: f32(kernels.softplusF32),
 });
 export const signOp = unary("sign", {
   wgsl: (dtype) => (dtype === "int32" ? "sign(x)" : "select(sign(x), x, isNan(x))"),
   reference: Math.sign,
-  cpu: { float32: "sign_f32", int32: "sign_i32" },
+  cpu: { float32: kernels.signF32, int32: kernels.signI32 },
 });
-export const floorOp = unary("floor", { wgsl: "floor(x)", reference: Math.floor, cpu: f32("floor_f32") });
+export const floorOp = unary("floor", { wgsl: "floor(x)", reference: Math.floor, cpu: f32(kernels.floorF32) });
 export const geluOp = unary<{ approximate: GeluApproximation }>("gelu", {
   wgsl: (_, { approximate }) => (approximate === "tanh" ? "geluTanhOf(x)" : "geluOf(x)"),
   reference: (x, { approximate }) =>
     approximate === "tanh"
       ? 0.5 * x * (1 + Math.tanh(SQRT_2_OVER_PI * (x + 0.044715 * x ** 3)))
       : 0.5 * x * (1 + erfReference(x * SQRT_HALF)),
-  cpu: ({ approximate }) => f32(approximate === "tanh" ? "gelu_tanh_f32" : "gelu_f32"),
+  cpu: ({ approximate }) => f32(approximate === "tanh" ? kernels.geluTanhF32 : kernels.geluF32),
 });
 export const clampOp = unary<{ min: number; max: number }>("clamp", {
   wgsl: "select(select(x, w.p0, x < w.p0), w.p1, x > w.p1)",
   // Comparisons, not Math.min: NaN passes through.
   reference: (x, { min, max }) => (x > max ? max : x < min ? min : x),
-  cpu: f32("clamp_f32"),
+  cpu: ({ min, max }) => f32((args, launch) => kernels.clampF32({ ...args, min, max }, launch)),
   args: ({ min, max }) => [min, max],
 });
 export const logicalNotOp = unary("logicalNot", {
   wgsl: "1u - x",
   reference: (x) => (x ? 0 : 1),
-  cpu: { bool: "not_bool" },
+  cpu: { bool: kernels.notBool },
 });
 
-const suffix: { readonly [D in DType]: string } = { float32: "f32", int32: "i32", bool: "bool" };
-const castNames = (to: DType) => ({
-  float32: `cast_f32_${suffix[to]}`,
-  int32: `cast_i32_${suffix[to]}`,
-  bool: `cast_bool_${suffix[to]}`,
-});
+const castKernels: { readonly [To in DType]: { readonly [From in DType]?: UnaryKernel } } = {
+  float32: { int32: kernels.castI32F32, bool: kernels.castBoolF32 },
+  int32: { float32: kernels.castF32I32, bool: kernels.castBoolI32 },
+  bool: { float32: kernels.castF32Bool, int32: kernels.castI32Bool },
+};
 export const castOp = unary<{ dtype: DType }>("cast", {
   // By ==: some drivers take x != 0 for false when x is NaN.
   wgsl: (from, { dtype }) => (dtype === "bool" ? `select(1u, 0u, x == ${wgslType[from]}(0))` : `${wgslType[dtype]}(x)`),
   reference: (x, { dtype }) => (dtype === "bool" ? (x !== 0 ? 1 : 0) : dtype === "int32" ? Math.trunc(x) : x),
-  cpu: ({ dtype }) => castNames(dtype),
+  cpu: ({ dtype }) => castKernels[dtype],
   out: (_, { dtype }) => dtype,
 });
 

@@ -1,8 +1,9 @@
 import { collapse } from "../../backends/collapse.ts";
-import { kernels as wasm } from "../../kernels.ts";
-import type { CpuStep, Planner, Slot } from "../../op.ts";
-import { contiguousStrides, numel, type Layout, type Shape, type TensorSpec } from "../../shape.ts";
-import { walkStep } from "../elementwise/elementwise.cpu.ts";
+import { kernels } from "../../generated/kernels.ts";
+import type { CpuStep, Planner } from "../../op.ts";
+import { contiguousStrides, numel, type Layout, type Shape } from "../../shape.ts";
+import { input, output, words, type Slot } from "../../slots.ts";
+import { walkOf } from "../elementwise/elementwise.cpu.ts";
 import { copyStep } from "../move/copy.cpu.ts";
 import { fillStep } from "../move/move.cpu.ts";
 import type {
@@ -18,67 +19,76 @@ import { outside } from "./index.reference.ts";
 
 /** Elements that one task copies. */
 const CHUNK = 32768;
-/** Elements that one task adds, and the least columns that it does so for: a cache line. */
+/** Elements that one task adds, and columns that it does so for at least: a cache line. */
 const SUMS = 16384;
-const COLUMNS = 16;
+const MIN_COLUMNS = 16;
 
 const at = (shape: Shape, dim: number) => ({
   outer: numel(shape.slice(0, dim)),
   n: shape[dim]!,
   inner: numel(shape.slice(dim + 1)),
 });
-const bytesOf = ({ dtype }: TensorSpec): 1 | 4 => (dtype === "bool" ? 1 : 4);
-const suffix = ({ dtype }: TensorSpec): string => (dtype === "float32" ? "f32" : "i32");
 
-const selectStep = (op: string, x: Layout, dim: number, table: Slot, index: Slot, count: number): CpuStep => {
+interface Select {
+  readonly op: string;
+  readonly x: Layout;
+  readonly dim: number;
+  readonly table: Slot;
+  readonly index: Slot;
+  readonly count: number;
+}
+
+const selectStep = ({ op, x, dim, table, index, count }: Select): CpuStep => {
   const { outer, n, inner } = at(x.shape, dim);
   const rows = outer * count;
   const perTask = Math.max(1, Math.floor(CHUNK / inner));
-  return {
-    wasm,
-    fn: `select_${bytesOf(x)}`,
-    args: [table, index, { out: 0 }, n, count, inner, rows, perTask],
-    tasks: Math.ceil(rows / perTask),
-    fault: (value) => outside(op, value, n),
-  };
+  const select = x.dtype === "bool" ? kernels.select1 : kernels.select4;
+  return select(
+    { x: table, index, y: output(0), n, count, inner, rows, perTask },
+    { tasks: Math.ceil(rows / perTask), fault: (value) => outside(op, value, n) },
+  );
 };
 
 /** What the adding starts from: a copy of an input, or zeros. */
-const startStep = (x: Layout | null, y: Layout, slot: Slot = { in: 0 }): CpuStep =>
+const startStep = (x: Layout | null, y: Layout, slot: Slot = input(0)): CpuStep =>
   x
-    ? copyStep(
-        x.dtype,
-        x.shape,
-        { slot, strides: x.strides },
-        { slot: { out: 0 }, strides: contiguousStrides(y.shape) },
-      )
-    : fillStep(y.dtype, { out: 0 }, numel(y.shape), 0);
+    ? copyStep(x.dtype, x.shape, { slot, strides: x.strides }, { slot: output(0), strides: contiguousStrides(y.shape) })
+    : fillStep(y.dtype, output(0), numel(y.shape), 0);
+
+interface IndexAdd {
+  readonly op: string;
+  readonly y: Layout;
+  readonly dim: number;
+  readonly index: Slot;
+  readonly source: Slot;
+  readonly count: number;
+  /** An index that adds nothing; −1 when there is none. */
+  readonly skip: number;
+}
 
 /** Tasks by columns of a plane, and by planes where those have few. */
-const indexAddStep = (
-  op: string,
-  y: Layout,
-  dim: number,
-  index: Slot,
-  source: Slot,
-  count: number,
-  skip: number,
-): CpuStep => {
+const indexAddStep = ({ op, y, dim, index, source, count, skip }: IndexAdd): CpuStep => {
   const { outer, n, inner } = at(y.shape, dim);
-  const columns = Math.min(inner, Math.max(COLUMNS, Math.ceil(SUMS / count / COLUMNS) * COLUMNS));
+  const columns = Math.min(inner, Math.max(MIN_COLUMNS, Math.ceil(SUMS / count / MIN_COLUMNS) * MIN_COLUMNS));
   const perTask = columns < inner ? 1 : Math.max(1, Math.floor(SUMS / (count * inner)));
-  return {
-    wasm,
-    fn: `index_add_${suffix(y)}`,
-    args: [index, source, { out: 0 }, outer, n, count, inner, columns, perTask, skip],
-    tasks: Math.ceil(outer / perTask) * Math.ceil(inner / columns),
-    fault: (value) => outside(op, value, n),
-  };
+  const add = y.dtype === "float32" ? kernels.indexAddF32 : kernels.indexAddI32;
+  return add(
+    { index, source, y: output(0), outer, n, count, inner, columns, perTask, skip },
+    {
+      tasks: Math.ceil(outer / perTask) * Math.ceil(inner / columns),
+      fault: (value) => outside(op, value, n),
+    },
+  );
 };
 
 export const embeddingCpu: Planner<EmbeddingSignature, CpuStep> = {
   plan: ({ inputs: [indices, weight] }) => ({
-    steps: [selectStep("embedding", weight, 0, { in: 1 }, { in: 0 }, numel(indices.shape))],
+    steps: [
+      selectStep({
+        ...{ op: "embedding", x: weight, dim: 0 },
+        ...{ table: input(1), index: input(0), count: numel(indices.shape) },
+      }),
+    ],
   }),
 };
 
@@ -86,15 +96,22 @@ export const embeddingBackwardCpu: Planner<EmbeddingBackwardSignature, CpuStep> 
   strided: [2],
   plan: ({ inputs: [, indices, start], outputs: [dWeight], attrs: { paddingIdx } }) => {
     const count = numel(indices.shape);
-    const add =
-      count === 0 ? [] : [indexAddStep("embedding", dWeight, 0, { in: 1 }, { in: 0 }, count, paddingIdx ?? -1)];
-    return { steps: [startStep(start, dWeight, { in: 2 }), ...add] };
+    const first = startStep(start, dWeight, input(2));
+    if (count === 0) return { steps: [first] };
+    const slots = { index: input(1), source: input(0) };
+    const add = indexAddStep({ op: "embedding", y: dWeight, dim: 0, ...slots, count, skip: paddingIdx ?? -1 });
+    return { steps: [first, add] };
   },
 };
 
 export const indexSelectCpu: Planner<IndexSelectSignature, CpuStep> = {
   plan: ({ inputs: [x, index], attrs: { dim } }) => ({
-    steps: [selectStep("indexSelect", x, dim, { in: 0 }, { in: 1 }, numel(index.shape))],
+    steps: [
+      selectStep({
+        ...{ op: "indexSelect", x, dim },
+        ...{ table: input(0), index: input(1), count: numel(index.shape) },
+      }),
+    ],
   }),
 };
 
@@ -102,8 +119,10 @@ export const indexAddCpu: Planner<IndexAddSignature, CpuStep> = {
   strided: [0],
   plan: ({ inputs: [x, index], outputs: [y], attrs: { dim } }) => {
     const count = numel(index.shape);
-    const add = count === 0 ? [] : [indexAddStep("indexAdd", y, dim, { in: 1 }, { in: 2 }, count, -1)];
-    return { steps: [startStep(x, y), ...add] };
+    const first = startStep(x, y);
+    if (count === 0) return { steps: [first] };
+    const slots = { index: input(1), source: input(2) };
+    return { steps: [first, indexAddStep({ op: "indexAdd", y, dim, ...slots, count, skip: -1 })] };
   },
 };
 
@@ -112,9 +131,13 @@ export const gatherCpu: Planner<GatherSignature, CpuStep> = {
   plan: ({ inputs: [x, index], attrs: { dim } }) => {
     const n = x.shape[dim]!;
     const others = x.strides.map((stride, d) => (d === dim ? 0 : stride));
-    const slots = [{ in: 0 }, { in: 1 }, { out: 0 }];
-    const step = walkStep(`gather_${bytesOf(x)}`, index.shape, [others], slots, [n, x.strides[dim]!]);
-    return { steps: [{ ...step, fault: (value) => outside("gather", value, n) }] };
+    const { words, launch } = walkOf(index.shape, [others]);
+    const gather = x.dtype === "bool" ? kernels.gather1 : kernels.gather4;
+    const step = gather(
+      { x: input(0), index: input(1), y: output(0), words, n, along: x.strides[dim]! },
+      { ...launch, fault: (value) => outside("gather", value, n) },
+    );
+    return { steps: [step] };
   },
 };
 
@@ -132,15 +155,14 @@ export const scatterAddCpu: Planner<ScatterAddSignature, CpuStep> = {
     const perTask = Math.max(1, Math.floor(SUMS / count));
     const outer = sizes.slice(0, -1).reverse();
     const inwards = strides.flatMap((stride) => [stride.at(-1) ?? 0, ...stride.slice(0, -1).reverse()]);
-    const words = [sizes.at(-1) ?? 1, perTask, lines, outer.length, ...outer, ...inwards];
-    const add: CpuStep = {
-      wasm,
-      fn: `scatter_add_${suffix(y)}`,
-      args: [{ in: 1 }, { in: 2 }, { out: 0 }, { words }, n, count, target[dim]!, source[dim]!],
-      tasks: Math.ceil(lines / perTask),
-      fault: (value) => outside("scatterAdd", value, n),
-    };
-    return { steps: [start, add] };
+    const list = words([sizes.at(-1) ?? 1, perTask, lines, outer.length, ...outer, ...inwards]);
+    const add = y.dtype === "float32" ? kernels.scatterAddF32 : kernels.scatterAddI32;
+    const slots = { index: input(1), source: input(2), y: output(0) };
+    const step = add(
+      { ...slots, words: list, n, count, along: target[dim]!, sourceAlong: source[dim]! },
+      { tasks: Math.ceil(lines / perTask), fault: (value) => outside("scatterAdd", value, n) },
+    );
+    return { steps: [start, step] };
   },
 };
 
@@ -148,13 +170,10 @@ export const oneHotCpu: Planner<OneHotSignature, CpuStep> = {
   plan: ({ inputs: [index], attrs: { numClasses } }) => {
     const rows = numel(index.shape);
     const perTask = Math.max(1, Math.floor(CHUNK / numClasses));
-    const step: CpuStep = {
-      wasm,
-      fn: "one_hot_i32",
-      args: [{ in: 0 }, { out: 0 }, numClasses, rows, perTask],
-      tasks: Math.ceil(rows / perTask),
-      fault: (value) => outside("oneHot", value, numClasses),
-    };
+    const step = kernels.oneHotI32(
+      { index: input(0), y: output(0), classes: numClasses, rows, perTask },
+      { tasks: Math.ceil(rows / perTask), fault: (value) => outside("oneHot", value, numClasses) },
+    );
     return { steps: [step] };
   },
 };

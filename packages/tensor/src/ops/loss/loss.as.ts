@@ -12,6 +12,7 @@
 import { checkedIndex } from "../../assembly/fault.as";
 import { expNegative4, log4 } from "../../assembly/math.as";
 import { maxRow } from "../../assembly/max-row.as";
+import { optional } from "../../assembly/optional.as";
 import { accumulate, loadLanes, storeLanes, sum64 } from "../../assembly/simd.as";
 
 /** The first `n` < 4 floats; the other lanes repeat `fill`. */
@@ -68,7 +69,7 @@ function sumShifted(x: usize, n: i32, m: f32): f64 {
 
 /** lse is 0 where nothing records. */
 export function cross_entropy_f32(
-  task: i32, x: usize, target: usize, loss: usize, lse: usize, rows: i32, n: i32, perTask: i32, ignore: i32, smoothing: f32,
+  task: i32, x: usize, target: usize, loss: usize, lse: optional, rows: i32, n: i32, perTask: i32, ignore: i32, smoothing: f32,
 ): void {
   const end = min((task + 1) * perTask, rows);
   for (let row = task * perTask; row < end; row++) {

@@ -10,6 +10,7 @@
  */
 import { batchOffset } from "../../assembly/batch-offset.as";
 import { finish } from "../../assembly/epilogue.as";
+import { optional } from "../../assembly/optional.as";
 import { madd } from "../../assembly/simd.as";
 
 /** c[j] += a[0] b[0][j] + … + a[3] b[3][j]: four rows of B, `step` bytes apart; `along` bytes between the factors. */
@@ -75,7 +76,7 @@ function dot(depth: i32, a: usize, b: usize): f32 {
 
 /** `partial` may be 0, with one part. */
 export function matmul_rows_f32(
-  task: i32, a: usize, b: usize, bias: usize, plus: usize, c: usize, pre: usize, partial: usize, m: i32, n: i32, k: i32,
+  task: i32, a: usize, b: usize, bias: optional, plus: optional, c: usize, pre: optional, partial: optional, m: i32, n: i32, k: i32,
   across: i32, along: i32, bAcross: i32, bAlong: i32, columns: i32, depth: i32, activation: i32, words: usize,
 ): void {
   const chunks = (n + columns - 1) / columns;
@@ -129,7 +130,7 @@ function sumParts(n: i32, parts: i32, from: usize, step: usize, to: usize): void
 
 /** Adds the parts that `matmul_rows_f32` left. A task finishes `columns` columns of one batch entry. */
 export function matmul_rows_sum_f32(
-  task: i32, partial: usize, bias: usize, plus: usize, c: usize, pre: usize, m: i32, n: i32, parts: i32, columns: i32, activation: i32,
+  task: i32, partial: usize, bias: optional, plus: optional, c: usize, pre: optional, m: i32, n: i32, parts: i32, columns: i32, activation: i32,
 ): void {
   const chunks = (n + columns - 1) / columns;
   const entry = task / chunks;

@@ -15,9 +15,10 @@
  */
 import { batchOffset } from "../../assembly/batch-offset.as";
 import { finish } from "../../assembly/epilogue.as";
+import { optional } from "../../assembly/optional.as";
 import { pack8, packRows, panelBytes } from "../../assembly/panels.as";
 import { flagBytes, freeSlots, giveSlot, takeSlot } from "../../assembly/slots.as";
-import { COLUMNS, ROWS, TILE_BYTES, multiplyPanels } from "../../assembly/tiles.as";
+import { TILE_COLUMNS, ROWS, TILE_BYTES, multiplyPanels } from "../../assembly/tiles.as";
 
 /**
  * B [K, N] to `packed`: for each block of KC rows, panels [N / 8][KC][8].
@@ -29,17 +30,17 @@ export function matmul_pack_f32(
   across: i32, along: i32, kc: i32, panels: i32, words: usize,
 ): void {
   if (task == 0) freeSlots(scratch, slots);
-  const allPanels = (n + COLUMNS - 1) / COLUMNS;
+  const allPanels = (n + TILE_COLUMNS - 1) / TILE_COLUMNS;
   const groups = (allPanels + panels - 1) / panels;
   const blocks = (k + kc - 1) / kc;
   const panel = (task % groups) * panels;
   const k0 = ((task / groups) % blocks) * kc;
   const matrix = task / groups / blocks;
   const depth = min(kc, k - k0);
-  const column = panel * COLUMNS;
+  const column = panel * TILE_COLUMNS;
   const from = batchOffset(words, matrix, 1) + <usize>column * <usize>across + <usize>k0 * <usize>along;
-  const to = <usize>matrix * panelBytes(COLUMNS, n, k) + (<usize>k0 * <usize>allPanels + <usize>panel * <usize>depth) * 32;
-  pack8(packed + to, <usize>depth * 32, b + (from << 2), across, along, min(panels * COLUMNS, n - column), depth);
+  const to = <usize>matrix * panelBytes(TILE_COLUMNS, n, k) + (<usize>k0 * <usize>allPanels + <usize>panel * <usize>depth) * 32;
+  pack8(packed + to, <usize>depth * 32, b + (from << 2), across, along, min(panels * TILE_COLUMNS, n - column), depth);
 }
 
 /**
@@ -47,7 +48,7 @@ export function matmul_pack_f32(
  * the slots, each with room for one tile and MC x KC floats. `bias`, `plus` (added to C, without an activation) and `pre` (the value before the activation) may be 0.
  */
 export function matmul_f32(
-  task: i32, a: usize, packed: usize, bias: usize, plus: usize, c: usize, pre: usize, scratch: usize, slots: i32, m: i32, n: i32, k: i32,
+  task: i32, a: usize, packed: usize, bias: optional, plus: optional, c: usize, pre: optional, scratch: usize, slots: i32, m: i32, n: i32, k: i32,
   across: i32, along: i32, kc: i32, mc: i32, nc: i32, group: i32, batches: i32, activation: i32, words: usize,
 ): void {
   const chunks = (n + nc - 1) / nc;
@@ -57,19 +58,19 @@ export function matmul_f32(
   const first = (task / chunks / rowBlocks) * group;
   const rows = min(mc, m - row);
   const columns = min(nc, n - column);
-  const allPanels = (n + COLUMNS - 1) / COLUMNS;
+  const allPanels = (n + TILE_COLUMNS - 1) / TILE_COLUMNS;
   const slot = takeSlot(scratch, slots);
   const tileScratch = scratch + flagBytes(slots) + <usize>slot * (<usize>(mc * kc) * 4 + TILE_BYTES);
   const panelsOfA = tileScratch + TILE_BYTES;
   const ldc = <usize>n << 2;
   for (let entry = first, end = min(first + group, batches); entry < end; entry++) {
     const from = a + ((batchOffset(words, entry, 1) + <usize>row * <usize>across) << 2);
-    const panelsOfB = packed + batchOffset(words, entry, 2) * panelBytes(COLUMNS, n, k);
+    const panelsOfB = packed + batchOffset(words, entry, 2) * panelBytes(TILE_COLUMNS, n, k);
     const at = ((<usize>entry * <usize>m + <usize>row) * <usize>n + <usize>column) << 2;
     for (let k0 = 0; k0 < k; k0 += kc) {
       const depth = min(kc, k - k0);
       packRows(panelsOfA, <usize>depth * <usize>(ROWS << 2), from + ((<usize>k0 * <usize>along) << 2), across, along, rows, depth);
-      const block = panelsOfB + (<usize>k0 * <usize>allPanels + <usize>(column / COLUMNS) * <usize>depth) * 32;
+      const block = panelsOfB + (<usize>k0 * <usize>allPanels + <usize>(column / TILE_COLUMNS) * <usize>depth) * 32;
       multiplyPanels(rows, columns, depth, panelsOfA, block, c + at, ldc, k0 > 0, tileScratch);
     }
     finish(

@@ -1,41 +1,36 @@
 import { MAX_THREADS } from "../../backends/cpu/thread-pool.ts";
-import { kernels } from "../../kernels.ts";
-import type { CpuStep, Plan, Planner, Slot } from "../../op.ts";
+import {
+  ActivationCode,
+  kernels,
+  PANELS_SIDE_BY_SIDE,
+  ROUND,
+  TILE_BYTES,
+  TILE_COLUMNS,
+} from "../../generated/kernels.ts";
+import type { CpuStep, Plan, Planner } from "../../op.ts";
 import { broadcastStrides, numel, type Layout } from "../../shape.ts";
-import { words, evenPart, type Operand, type Product } from "./product.ts";
+import { input, output, scratch, type Slot } from "../../slots.ts";
+import { batchWords, evenPart, type Operand, type Product } from "./product.ts";
 import { planRows } from "./row-plans.ts";
-import type {
-  Activation,
-  ActivatedLinearSignature,
-  AddmmSignature,
-  LinearSignature,
-  MatmulSignature,
-} from "./matmul.ts";
+import type { ActivatedLinearSignature, AddmmSignature, LinearSignature, MatmulSignature } from "./matmul.ts";
 
-// Tile sizes, see matmul.as.ts.
+// Blocks of a product, see matmul.as.ts.
 const KC = 512;
 const MC = 96;
 const FEWER_ROWS = [48, 24, 12] as const;
 const NC = 1024;
-const COLUMNS = 8;
-const ROUND = 12;
-const TILE_BYTES = 384;
 /** Up to here, packing B would cost more than reading it in place for each row. */
 const FEW_ROWS = 3;
 /**
  * Tasks that a product is cut into, where its tasks stay worth their start: a thread that ends first waits for the last one. Rows are cut as
  * small as they may be before columns, each part of which packs the rows anew.
  */
-const ENOUGH_TASKS = 16;
+const TARGET_TASKS = 16;
 const FEW_TASKS = 8;
-const LEAST_MULTIPLY_ADDS = 1 << 16;
-const LEAST_COLUMNS = 64;
+const MIN_MULTIPLY_ADDS = 1 << 16;
+const MIN_COLUMNS = 64;
 const MULTIPLY_ADDS_PER_TASK = 1 << 19;
 const PACKED_PER_TASK = 1 << 13;
-/** Panels that are packed side by side, see panels.as.ts. */
-const SIDE_BY_SIDE = 4;
-
-const activationCodes: { readonly [A in Activation]: number } = { relu: 1, gelu: 2, geluTanh: 3 };
 
 /**
  * The same product with as few batch dims as possible. Sizes of 1 go, neighbours merge where both operands step evenly
@@ -91,8 +86,8 @@ const planProduct = (given: Product): Plan<CpuStep> => {
 const rowsOfTask = (m: number, n: number, k: number, entries: number): number => {
   let rows = MC;
   for (const fewer of FEWER_ROWS) {
-    if (entries * Math.ceil(m / rows) * Math.ceil(n / NC) >= ENOUGH_TASKS) break;
-    if (2 * fewer <= m && fewer * n * k >= LEAST_MULTIPLY_ADDS) rows = fewer;
+    if (entries * Math.ceil(m / rows) * Math.ceil(n / NC) >= TARGET_TASKS) break;
+    if (2 * fewer <= m && fewer * n * k >= MIN_MULTIPLY_ADDS) rows = fewer;
   }
   return evenPart(m, rows, ROUND);
 };
@@ -103,52 +98,55 @@ const planBlocks = ({ m, n, k, batch, a, b, bias, plus, pre, activation }: Produ
   const entries = numel(batch);
   const mc = rowsOfTask(m, n, k, entries);
   const rowBlocks = Math.ceil(m / mc);
-  const panels = Math.ceil(n / COLUMNS);
+  const panels = Math.ceil(n / TILE_COLUMNS);
   let chunks = Math.ceil(n / NC);
   if (entries * rowBlocks * chunks < FEW_TASKS) {
-    const wanted = Math.ceil(ENOUGH_TASKS / (entries * rowBlocks));
-    const worth = Math.min(Math.floor(n / LEAST_COLUMNS), Math.ceil((mc * n * k) / MULTIPLY_ADDS_PER_TASK));
+    const wanted = Math.ceil(TARGET_TASKS / (entries * rowBlocks));
+    const worth = Math.min(Math.floor(n / MIN_COLUMNS), Math.ceil((mc * n * k) / MULTIPLY_ADDS_PER_TASK));
     chunks = Math.max(chunks, Math.min(wanted, worth));
   }
-  const nc = Math.ceil(panels / chunks) * COLUMNS;
+  const nc = Math.ceil(panels / chunks) * TILE_COLUMNS;
   const group = rowBlocks === 1 && chunks === 1 ? Math.max(1, Math.floor(MULTIPLY_ADDS_PER_TASK / (m * n * k))) : 1;
   const tasks = Math.ceil(entries / group) * rowBlocks * Math.ceil(n / nc);
 
   // A matrix of B that several batch entries share is packed once.
-  const own = batch.map((size, d) => (b.batch[d] === 0 ? 1 : size));
-  const ownStrides = own.map((_, d) => (b.batch[d] === 0 ? 0 : numel(own.slice(d + 1))));
-  const panelsPerTask = Math.min(panels, SIDE_BY_SIDE * Math.ceil(PACKED_PER_TASK / (kc * COLUMNS * SIDE_BY_SIDE)));
-  const packTasks = numel(own) * Math.ceil(k / kc) * Math.ceil(panels / panelsPerTask);
+  const unshared = batch.map((size, d) => (b.batch[d] === 0 ? 1 : size));
+  const unsharedStrides = unshared.map((_, d) => (b.batch[d] === 0 ? 0 : numel(unshared.slice(d + 1))));
+  const panelsPerTask = Math.min(
+    panels,
+    PANELS_SIDE_BY_SIDE * Math.ceil(PACKED_PER_TASK / (kc * TILE_COLUMNS * PANELS_SIDE_BY_SIDE)),
+  );
+  const packTasks = numel(unshared) * Math.ceil(k / kc) * Math.ceil(panels / panelsPerTask);
 
-  const [packed, scratch] = [{ scratch: 0 }, { scratch: 1 }];
+  const [packed, own] = [scratch(0), scratch(1)];
   // A block of A for each thread that may be at work.
   const slots = Math.min(tasks, MAX_THREADS);
   return {
     scratchBytes: [
-      numel(own) * panels * COLUMNS * k * 4,
+      numel(unshared) * panels * TILE_COLUMNS * k * 4,
       Math.ceil(slots / 16) * 64 + slots * (mc * kc * 4 + TILE_BYTES),
     ],
     steps: [
-      {
-        wasm: kernels,
-        fn: "matmul_pack_f32",
-        args: [b.slot, packed, scratch, slots, n, k, b.across, b.along, kc, panelsPerTask, words(own, b.batch)],
-        tasks: packTasks,
-      },
-      {
-        wasm: kernels,
-        fn: "matmul_f32",
-        args: [
-          ...[a.slot, packed, bias, plus, { out: 0 }, pre, scratch, slots, m, n, k, a.across, a.along],
-          ...[kc, mc, nc, group, entries, activation, words(batch, a.batch, ownStrides)],
-        ],
-        tasks,
-      },
+      kernels.matmulPackF32(
+        {
+          ...{ b: b.slot, packed, scratch: own, slots, n, k, across: b.across, along: b.along, kc },
+          ...{ panels: panelsPerTask, words: batchWords(unshared, b.batch) },
+        },
+        { tasks: packTasks },
+      ),
+      kernels.matmulF32(
+        {
+          ...{ a: a.slot, packed, bias, plus, c: output(0), pre, scratch: own, slots },
+          ...{ m, n, k, across: a.across, along: a.along, kc, mc, nc, group, batches: entries, activation },
+          words: batchWords(batch, a.batch, unsharedStrides),
+        },
+        { tasks },
+      ),
     ],
   };
 };
 
-const planMatmul = (a: Layout, b: Layout, c: Layout, plus: Slot | 0): Plan<CpuStep> => {
+const planMatmul = (a: Layout, b: Layout, c: Layout, plus: Slot | null): Plan<CpuStep> => {
   const batch = c.shape.slice(0, -2);
   const leading = ({ shape, strides }: Layout) =>
     broadcastStrides({ shape: shape.slice(0, -2), strides: strides.slice(0, -2) }, batch);
@@ -157,23 +155,23 @@ const planMatmul = (a: Layout, b: Layout, c: Layout, plus: Slot | 0): Plan<CpuSt
     n: b.shape.at(-1)!,
     k: a.shape.at(-1)!,
     batch,
-    a: { slot: { in: 0 }, across: a.strides.at(-2)!, along: a.strides.at(-1)!, batch: leading(a) },
-    b: { slot: { in: 1 }, across: b.strides.at(-1)!, along: b.strides.at(-2)!, batch: leading(b) },
-    bias: 0,
+    a: { slot: input(0), across: a.strides.at(-2)!, along: a.strides.at(-1)!, batch: leading(a) },
+    b: { slot: input(1), across: b.strides.at(-1)!, along: b.strides.at(-2)!, batch: leading(b) },
+    bias: null,
     plus,
-    pre: 0,
-    activation: 0,
+    pre: null,
+    activation: ActivationCode.none,
   });
 };
 
 export const matmulCpu: Planner<MatmulSignature, CpuStep> = {
   strided: "all",
-  plan: ({ inputs: [a, b], outputs: [c] }) => planMatmul(a, b, c, 0),
+  plan: ({ inputs: [a, b], outputs: [c] }) => planMatmul(a, b, c, null),
 };
 
 export const addmmCpu: Planner<AddmmSignature, CpuStep> = {
   strided: [0, 1],
-  plan: ({ inputs: [a, b], outputs: [c] }) => planMatmul(a, b, c, { in: 2 }),
+  plan: ({ inputs: [a, b], outputs: [c] }) => planMatmul(a, b, c, input(2)),
 };
 
 /** The weight is Bᵀ: its rows are B's columns. All leading dims of x count as batch dims, and mostly fold into M. */
@@ -190,22 +188,22 @@ const planLinear = (
     n: weight.shape[0]!,
     k: weight.shape[1]!,
     batch,
-    a: { slot: { in: 0 }, across: 0, along: x.strides.at(-1)!, batch: x.strides.slice(0, -1) },
-    b: { slot: { in: 1 }, across: weight.strides[0]!, along: weight.strides[1]!, batch: batch.map(() => 0) },
-    bias: bias ? { in: 2 } : 0,
-    plus: 0,
-    pre: pre ? { out: 1 } : 0,
+    a: { slot: input(0), across: 0, along: x.strides.at(-1)!, batch: x.strides.slice(0, -1) },
+    b: { slot: input(1), across: weight.strides[0]!, along: weight.strides[1]!, batch: batch.map(() => 0) },
+    bias: bias && input(2),
+    plus: null,
+    pre: pre && output(1),
     activation,
   });
 };
 
 export const linearCpu: Planner<LinearSignature, CpuStep> = {
   strided: [0, 1],
-  plan: ({ inputs: [x, weight, bias] }) => planLinear(x, weight, bias, null, 0),
+  plan: ({ inputs: [x, weight, bias] }) => planLinear(x, weight, bias, null, ActivationCode.none),
 };
 
 export const activatedLinearCpu: Planner<ActivatedLinearSignature, CpuStep> = {
   strided: [0, 1],
   plan: ({ inputs: [x, weight, bias], outputs: [, pre], attrs: { activation } }) =>
-    planLinear(x, weight, bias, pre, activationCodes[activation]),
+    planLinear(x, weight, bias, pre, ActivationCode[activation]),
 };

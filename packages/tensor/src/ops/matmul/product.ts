@@ -1,4 +1,4 @@
-import type { Slot } from "../../op.ts";
+import { words, type Slot, type Words } from "../../slots.ts";
 
 /** One operand: strides in elements from row to row of A (column to column of B), from k to k, and of the batch dims. */
 export interface Operand {
@@ -8,7 +8,7 @@ export interface Operand {
   readonly batch: readonly number[];
 }
 
-/** C[batch] = f(A[batch] · B[batch] + bias + plus[batch]), C and plus contiguous. 0 stands for a tensor that is not there. */
+/** C[batch] = f(A[batch] · B[batch] + bias + plus[batch]), C and plus contiguous; `null` for a tensor that is not there. */
 export interface Product {
   readonly m: number;
   readonly n: number;
@@ -16,16 +16,15 @@ export interface Product {
   readonly batch: readonly number[];
   readonly a: Operand;
   readonly b: Operand;
-  readonly bias: Slot | 0;
-  readonly plus: Slot | 0;
-  readonly pre: Slot | 0;
+  readonly bias: Slot | null;
+  readonly plus: Slot | null;
+  readonly pre: Slot | null;
   readonly activation: number;
 }
 
 /** An argument: how many batch dims, their sizes, and lists of their strides. */
-export const words = (sizes: readonly number[], ...strides: readonly (readonly number[])[]) => ({
-  words: [sizes.length, ...sizes, ...strides.flat()],
-});
+export const batchWords = (sizes: readonly number[], ...strides: readonly (readonly number[])[]): Words =>
+  words([sizes.length, ...sizes, ...strides.flat()]);
 
 /** `size` cut into equal parts of at most `max`, rounded up to a multiple of `multiple`. */
 export const evenPart = (size: number, max: number, multiple: number): number =>

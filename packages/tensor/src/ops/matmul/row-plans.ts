@@ -1,18 +1,19 @@
-import { kernels } from "../../kernels.ts";
-import type { CpuArgument, CpuStep, Plan } from "../../op.ts";
+import { kernels } from "../../generated/kernels.ts";
+import type { CpuStep, Plan } from "../../op.ts";
 import { numel } from "../../shape.ts";
-import { evenPart, words, type Product } from "./product.ts";
+import { output, scratch, type Slot } from "../../slots.ts";
+import { batchWords, evenPart, type Product } from "./product.ts";
 
 /** Elements of B that are worth a task. */
 const READ_PER_TASK = 1 << 16;
 /** Tasks that a product is cut into, where they stay worth their start. */
 const TARGET_TASKS = 16;
 /**
- * Most columns of a sum of rows: C stays in L1 while B streams by, or, with more than one row of A, four rows of B do, which each row
+ * Columns of a sum of rows, at most: C stays in L1 while B streams by, or, with more than one row of A, four rows of B do, which each row
  * of A reads again.
  */
-const WIDEST = 4096;
-const WIDEST_OF_MORE = 1024;
+const MAX_COLUMNS = 4096;
+const MAX_COLUMNS_OF_MORE = 1024;
 /** A part of K writes and reads back one sum for so many products, or more. */
 const MIN_DEPTH = 64;
 const MIN_DOT = 1024;
@@ -26,7 +27,7 @@ interface Cut {
 
 /** Rows of B are left whole as far as possible; where that makes too few tasks, K is cut, and only then the rows. */
 const cutRows = ({ m, n, k }: Product, entries: number, wanted: number): Cut => {
-  const widest = evenPart(n, m === 1 ? WIDEST : WIDEST_OF_MORE, LINE);
+  const widest = evenPart(n, m === 1 ? MAX_COLUMNS : MAX_COLUMNS_OF_MORE, LINE);
   const lines = entries * Math.ceil(n / widest);
   const parts = Math.max(1, Math.min(Math.ceil(wanted / lines), Math.floor(k / MIN_DEPTH)));
   const depth = evenPart(k, Math.ceil(k / parts), 4);
@@ -47,13 +48,7 @@ export const planRows = (product: Product): Plan<CpuStep> => {
   const { m, n, k, batch, a, b, bias, plus, pre, activation } = product;
   const entries = numel(batch);
   const scratchBytes: number[] = [];
-  const lend = (floats: number): CpuArgument => ({ scratch: scratchBytes.push(floats * 4) - 1 });
-  const step = (fn: string, args: readonly CpuArgument[], tasks: number): CpuStep => ({
-    wasm: kernels,
-    fn,
-    args,
-    tasks,
-  });
+  const lend = (floats: number): Slot => scratch(scratchBytes.push(floats * 4) - 1);
 
   const dots = b.across !== 1;
   const wanted = Math.max(1, Math.min(Math.floor((entries * n * k) / READ_PER_TASK), TARGET_TASKS));
@@ -61,34 +56,43 @@ export const planRows = (product: Product): Plan<CpuStep> => {
   const columns = Math.min(n, cut.columns);
   const parts = Math.max(1, Math.ceil(k / cut.depth));
   const chunks = Math.ceil(n / columns);
-  const partial = parts > 1 ? lend(entries * parts * m * n) : 0;
+  const partial = parts > 1 ? lend(entries * parts * m * n) : null;
 
   const steps: CpuStep[] = [];
-  let left: CpuArgument = a.slot;
+  let left = a.slot;
   let [across, along, strides] = [a.across, a.along, a.batch];
   if (dots && along !== 1) {
     const rows = lend(entries * m * k);
     const group = Math.max(1, Math.floor(READ_PER_TASK / (m * k)));
-    const args = [left, rows, m, k, across, along, group, entries, words(batch, strides)];
-    steps.push(step("matmul_gather_f32", args, Math.ceil(entries / group)));
+    const sizes = { m, k, across, along, group, batches: entries };
+    steps.push(
+      kernels.matmulGatherF32(
+        { a: left, to: rows, ...sizes, words: batchWords(batch, strides) },
+        { tasks: Math.ceil(entries / group) },
+      ),
+    );
     left = rows;
     [across, along] = [k, 1];
     strides = batch.map((_, d) => m * k * numel(batch.slice(d + 1)));
   }
   steps.push(
-    step(
-      "matmul_rows_f32",
-      [
-        ...[left, b.slot, bias, plus, { out: 0 }, pre, partial, m, n, k, across, along, b.across, b.along],
-        ...[columns, cut.depth, activation, words(batch, strides, b.batch)],
-      ],
-      entries * parts * chunks,
+    kernels.matmulRowsF32(
+      {
+        ...{ a: left, b: b.slot, bias, plus, c: output(0), pre, partial },
+        ...{ m, n, k, across, along, bAcross: b.across, bAlong: b.along, columns, depth: cut.depth, activation },
+        words: batchWords(batch, strides, b.batch),
+      },
+      { tasks: entries * parts * chunks },
     ),
   );
   if (partial) {
-    const width = Math.min(n, WIDEST);
-    const args = [partial, bias, plus, { out: 0 }, pre, m, n, parts, width, activation];
-    steps.push(step("matmul_rows_sum_f32", args, entries * Math.ceil(n / width)));
+    const width = Math.min(n, MAX_COLUMNS);
+    steps.push(
+      kernels.matmulRowsSumF32(
+        { partial, bias, plus, c: output(0), pre, m, n, parts, columns: width, activation },
+        { tasks: entries * Math.ceil(n / width) },
+      ),
+    );
   }
   return { scratchBytes, steps };
 };

@@ -124,9 +124,9 @@ export function copy_1(task: i32, src: usize, dst: usize, dstStart: i32, words: 
   copy<u8>(task, src, dst, dstStart, words);
 }
 
-/** Elements along each side of a square. */
+/** Elements along each side of a square that transposes work in. @shared */
 // @ts-ignore: decorator
-@inline const SIDE: i32 = 64;
+@inline const TRANSPOSE_SIDE: i32 = 64;
 
 /** Four columns of four rows of src become four rows of dst; strides in bytes. */
 // @ts-ignore: decorator
@@ -172,16 +172,16 @@ function transposeSquare(src: usize, srcRow: isize, dst: usize, dstRow: isize, r
 export function transpose_4(task: i32, src: usize, dst: usize, dstStart: i32, words: usize, squares: i32): void {
   const rows = load<i32>(words), columns = load<i32>(words + 4), total = load<i32>(words + 8);
   const srcRow = <isize>innerStride(words, 0) << 2, dstRow = <isize>innerStride(words, 1) << 2;
-  const down = (rows + SIDE - 1) / SIDE, across = (columns + SIDE - 1) / SIDE;
+  const down = (rows + TRANSPOSE_SIDE - 1) / TRANSPOSE_SIDE, across = (columns + TRANSPOSE_SIDE - 1) / TRANSPOSE_SIDE;
   dst += <usize>dstStart << 2;
   let square = task * squares;
   const end = min(square + squares, total);
   for (; square < end; square++) {
     const matrix = square / (down * across);
-    const r = ((square / across) % down) * SIDE, c = (square % across) * SIDE;
+    const r = ((square / across) % down) * TRANSPOSE_SIDE, c = (square % across) * TRANSPOSE_SIDE;
     const from = src + (rowOffset(words, matrix, 0) << 2) + <isize>r * srcRow + (<isize>c << 2);
     const to = dst + (rowOffset(words, matrix, 1) << 2) + <isize>c * dstRow + (<isize>r << 2);
-    transposeSquare(from, srcRow, to, dstRow, min(rows - r, SIDE), min(columns - c, SIDE));
+    transposeSquare(from, srcRow, to, dstRow, min(rows - r, TRANSPOSE_SIDE), min(columns - c, TRANSPOSE_SIDE));
   }
 }
 

@@ -1,19 +1,21 @@
 import type { Backend } from "../../backend.ts";
 import type { DType } from "../../dtype.ts";
-import { kernels as wasm } from "../../kernels.ts";
-import type { CpuStep, Planner, Slot } from "../../op.ts";
+import { kernels } from "../../generated/kernels.ts";
+import type { CpuStep, Planner } from "../../op.ts";
 import { contiguousStrides, numel, type Shape } from "../../shape.ts";
+import { input, output, type Slot } from "../../slots.ts";
 import type { Tensor } from "../../tensor.ts";
 import { CHUNK, copyStep } from "./copy.cpu.ts";
 import type { PlaceAttrs } from "./move.ts";
 
 /** The step that sets `total` elements, of which there must be at least one. */
-export const fillStep = (dtype: DType, slot: Slot, total: number, value: number): CpuStep => ({
-  wasm,
-  fn: dtype === "bool" ? "fill_1" : "fill_4",
-  args: [slot, bitsOf(dtype, value), total, CHUNK],
-  tasks: Math.ceil(total / CHUNK),
-});
+export const fillStep = (dtype: DType, dst: Slot, total: number, value: number): CpuStep => {
+  const launch = { tasks: Math.ceil(total / CHUNK) };
+  const bits = bitsOf(dtype, value);
+  return dtype === "bool"
+    ? kernels.fill1({ dst, value: bits, total, chunk: CHUNK }, launch)
+    : kernels.fill4({ dst, bits, total, chunk: CHUNK }, launch);
+};
 
 /** The int32 with the bits of the value, as a tensor of `dtype` stores it. */
 const bitsOf = (dtype: DType, value: number): number =>
@@ -33,11 +35,11 @@ export const placeCpu: Planner<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attr
     const start = starts.reduce((at, begin, d) => at + begin * out[d]!, 0);
     const count = numel(x.shape);
     // Every element is written once when nothing shows between or around those of x.
-    const fill = count === numel(y.shape) ? [] : [fillStep(y.dtype, { out: 0 }, numel(y.shape), value)];
+    const fill = count === numel(y.shape) ? [] : [fillStep(y.dtype, output(0), numel(y.shape), value)];
     const put =
       count === 0
         ? []
-        : [copyStep(x.dtype, x.shape, { slot: { in: 0 }, strides: x.strides }, { slot: { out: 0 }, strides, start })];
+        : [copyStep(x.dtype, x.shape, { slot: input(0), strides: x.strides }, { slot: output(0), strides, start })];
     return { steps: [...fill, ...put] };
   },
 };
@@ -50,8 +52,8 @@ export const catCpu: Planner<{ inputs: Tensor[]; outputs: [y: Tensor]; attrs: { 
     let start = 0;
     for (const [i, x] of inputs.entries()) {
       if (!x) continue;
-      const to = { slot: { out: 0 }, strides, start: start * strides[dim]! };
-      if (numel(x.shape) > 0) steps.push(copyStep(x.dtype, x.shape, { slot: { in: i }, strides: x.strides }, to));
+      const to = { slot: output(0), strides, start: start * strides[dim]! };
+      if (numel(x.shape) > 0) steps.push(copyStep(x.dtype, x.shape, { slot: input(i), strides: x.strides }, to));
       start += x.shape[dim]!;
     }
     return { steps };
@@ -62,5 +64,5 @@ export const fillCpu: Planner<
   { inputs: []; outputs: [y: Tensor]; attrs: { device: Backend; shape: Shape; dtype: DType; value: number } },
   CpuStep
 > = {
-  plan: ({ outputs: [y], attrs: { value } }) => ({ steps: [fillStep(y.dtype, { out: 0 }, numel(y.shape), value)] }),
+  plan: ({ outputs: [y], attrs: { value } }) => ({ steps: [fillStep(y.dtype, output(0), numel(y.shape), value)] }),
 };

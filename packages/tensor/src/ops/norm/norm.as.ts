@@ -12,6 +12,7 @@
  * `partials` [tasks][2][n], and a second kernel adds the parts in order. w and b may be 0: not there.
  * After Ba et al. 2016, Zhang and Sennrich 2019, torch.nn.functional.layer_norm and rms_norm.
  */
+import { optional } from "../../assembly/optional.as";
 import { high64, loadLanes, low64, madd, narrow64, nmadd, storeLanes, sum64 } from "../../assembly/simd.as";
 
 /** Σ (x − a) over a row, or Σ (x − a − m)² of it. */
@@ -127,19 +128,19 @@ function sumOfSquares(x: usize, n: i32, a: f32, m: f32): f64 {
 
 /** `shift` and `rstd` [rows] are for the backward, and may be 0. */
 export function layer_norm_f32(
-  task: i32, x: usize, w: usize, b: usize, y: usize, shift: usize, rstd: usize, n: i32, rows: i32, perTask: i32, eps: f64,
+  task: i32, x: usize, weight: optional, bias: optional, y: usize, shift: optional, rstd: optional, n: i32, rows: i32, perTask: i32, eps: f64,
 ): void {
   const end = min((task + 1) * perTask, rows);
   for (let row = task * perTask; row < end; row++) {
     const at = <usize>row * <usize>n << 2, i = <usize>row << 2;
     const first = load<f32>(x + at), total = sumOfDeviations(x + at, n, first);
-    normalizeRow(x + at, w, b, y + at, shift ? shift + i : 0, rstd ? rstd + i : 0, n, eps, first, total);
+    normalizeRow(x + at, weight, bias, y + at, shift ? shift + i : 0, rstd ? rstd + i : 0, n, eps, first, total);
   }
 }
 
 /** The sum is written to `sum`, which is y where nobody reads it later. */
 export function add_layer_norm_f32(
-  task: i32, x: usize, residual: usize, w: usize, b: usize, y: usize, sum: usize, shift: usize, rstd: usize,
+  task: i32, x: usize, residual: usize, weight: optional, bias: optional, y: usize, sum: usize, shift: optional, rstd: optional,
   n: i32, rows: i32, perTask: i32, eps: f64,
 ): void {
   const end = min((task + 1) * perTask, rows);
@@ -147,17 +148,17 @@ export function add_layer_norm_f32(
     const at = <usize>row * <usize>n << 2, i = <usize>row << 2;
     const first = load<f32>(x + at) + load<f32>(residual + at);
     const total = addRows(x + at, residual + at, sum + at, n, first);
-    normalizeRow(sum + at, w, b, y + at, shift ? shift + i : 0, rstd ? rstd + i : 0, n, eps, first, total);
+    normalizeRow(sum + at, weight, bias, y + at, shift ? shift + i : 0, rstd ? rstd + i : 0, n, eps, first, total);
   }
 }
 
 /** `rstd` [rows] is for the backward, and may be 0. */
-export function rms_norm_f32(task: i32, x: usize, w: usize, y: usize, rstd: usize, n: i32, rows: i32, perTask: i32, eps: f64): void {
+export function rms_norm_f32(task: i32, x: usize, weight: optional, y: usize, rstd: optional, n: i32, rows: i32, perTask: i32, eps: f64): void {
   const end = min((task + 1) * perTask, rows);
   for (let row = task * perTask; row < end; row++) {
     const at = <usize>row * <usize>n << 2;
     const r = <f32>(1 / sqrt<f64>(sumOfSquares(x + at, n, 0, 0) / <f64>n + eps));
-    if (w) writeRow(true, false, x + at, w, 0, y + at, n, 0, 0, r);
+    if (weight) writeRow(true, false, x + at, weight, 0, y + at, n, 0, 0, r);
     else writeRow(false, false, x + at, 0, 0, y + at, n, 0, 0, r);
     if (rstd) store<f32>(rstd + (<usize>row << 2), r);
   }
@@ -232,7 +233,7 @@ export function rms_norm_f32(task: i32, x: usize, w: usize, y: usize, rstd: usiz
 }
 
 export function layer_norm_backward_f32(
-  task: i32, dy: usize, x: usize, w: usize, shift: usize, rstd: usize, dx: usize, partials: usize, n: i32, rows: i32, perTask: i32,
+  task: i32, dy: usize, x: usize, weight: optional, shift: usize, rstd: usize, dx: usize, partials: usize, n: i32, rows: i32, perTask: i32,
 ): void {
   const sums = partials + (<usize>task * <usize>n << 3);
   memory.fill(sums, 0, <usize>n << 3);
@@ -240,20 +241,20 @@ export function layer_norm_backward_f32(
   for (let row = task * perTask; row < end; row++) {
     const at = <usize>row * <usize>n << 2, i = <usize>row << 2;
     const a = load<f32>(x + at), m = load<f32>(shift + i), r = load<f32>(rstd + i);
-    if (w) backwardRow(true, true, dy + at, x + at, w, dx + at, sums, n, a, m, r);
+    if (weight) backwardRow(true, true, dy + at, x + at, weight, dx + at, sums, n, a, m, r);
     else backwardRow(true, false, dy + at, x + at, 0, dx + at, sums, n, a, m, r);
   }
 }
 
 export function rms_norm_backward_f32(
-  task: i32, dy: usize, x: usize, w: usize, rstd: usize, dx: usize, partials: usize, n: i32, rows: i32, perTask: i32,
+  task: i32, dy: usize, x: usize, weight: optional, rstd: usize, dx: usize, partials: usize, n: i32, rows: i32, perTask: i32,
 ): void {
   const sums = partials + (<usize>task * <usize>n << 3);
   memory.fill(sums, 0, <usize>n << 3);
   const end = min((task + 1) * perTask, rows);
   for (let row = task * perTask; row < end; row++) {
     const at = <usize>row * <usize>n << 2, r = load<f32>(rstd + (<usize>row << 2));
-    if (w) backwardRow(false, true, dy + at, x + at, w, dx + at, sums, n, 0, 0, r);
+    if (weight) backwardRow(false, true, dy + at, x + at, weight, dx + at, sums, n, 0, 0, r);
     else backwardRow(false, false, dy + at, x + at, 0, dx + at, sums, n, 0, 0, r);
   }
 }

@@ -1,6 +1,7 @@
-import { kernels as wasm } from "../../kernels.ts";
-import type { CpuArgument, CpuStep, Plan, Planner, Slot } from "../../op.ts";
+import { kernels } from "../../generated/kernels.ts";
+import type { CpuStep, Plan, Planner } from "../../op.ts";
 import { numel, type Layout, type Shape } from "../../shape.ts";
+import { input, output, scratch, type Slot } from "../../slots.ts";
 import { fillStep } from "../move/move.cpu.ts";
 import type {
   AddLayerNormSignature,
@@ -13,8 +14,8 @@ import type {
 /** Elements that one task normalises. */
 const TASK = 32768;
 /** Rows that one backward task adds up in float32: enough to make adding the tasks' sums cheap, few enough to keep their digits. */
-const LEAST_ROWS = 32;
-const MOST_ROWS = 128;
+const MIN_ROWS = 32;
+const MAX_ROWS = 128;
 /** Columns of weight and bias that one task sums over all tasks' parts. */
 const COLUMNS = 256;
 
@@ -23,73 +24,87 @@ const sizes = (shape: Shape, dims: number) => {
   return { rows: numel(shape.slice(0, at)), n: numel(shape.slice(at)) };
 };
 
-/** 0 stands for a tensor that is not there. */
-const optional = (layout: Layout | null, slot: Slot): CpuArgument => (layout ? slot : 0);
+const optional = (layout: Layout | null, slot: Slot): Slot | null => layout && slot;
 
-const forward = (fn: string, slots: readonly CpuArgument[], shape: Shape, dims: number, eps: number): Plan<CpuStep> => {
+/** Rows by tasks. */
+const cutRows = (shape: Shape, dims: number) => {
   const { rows, n } = sizes(shape, dims);
   const perTask = Math.max(1, Math.floor(TASK / Math.max(n, 1)));
-  return { steps: [{ wasm, fn, args: [...slots, n, rows, perTask, eps], tasks: Math.ceil(rows / perTask) }] };
+  return { args: { n, rows, perTask }, launch: { tasks: Math.ceil(rows / perTask) } };
 };
 
 export const layerNormCpu: Planner<LayerNormSignature, CpuStep> = {
   plan: ({ inputs: [x, weight, bias], outputs: [, shift, rstd], attrs: { dims, eps } }) => {
-    const affine = [optional(weight, { in: 1 }), optional(bias, { in: 2 })];
-    const extras = [optional(shift, { out: 1 }), optional(rstd, { out: 2 })];
-    return forward("layer_norm_f32", [{ in: 0 }, ...affine, { out: 0 }, ...extras], x.shape, dims, eps);
+    const { args, launch } = cutRows(x.shape, dims);
+    const affine = { weight: optional(weight, input(1)), bias: optional(bias, input(2)) };
+    const extras = { shift: optional(shift, output(1)), rstd: optional(rstd, output(2)) };
+    return {
+      steps: [kernels.layerNormF32({ x: input(0), ...affine, y: output(0), ...extras, ...args, eps }, launch)],
+    };
   },
 };
 
 export const addLayerNormCpu: Planner<AddLayerNormSignature, CpuStep> = {
   plan: ({ inputs: [x, , weight, bias], outputs: [, sum, shift, rstd], attrs: { dims, eps } }) => {
-    const affine = [optional(weight, { in: 2 }), optional(bias, { in: 3 })];
-    const extras = [{ out: sum ? 1 : 0 }, optional(shift, { out: 2 }), optional(rstd, { out: 3 })];
-    const slots = [{ in: 0 }, { in: 1 }, ...affine, { out: 0 }, ...extras];
-    return forward("add_layer_norm_f32", slots, x.shape, dims, eps);
+    const { args, launch } = cutRows(x.shape, dims);
+    const operands = { x: input(0), residual: input(1) };
+    const affine = { weight: optional(weight, input(2)), bias: optional(bias, input(3)) };
+    // A sum that nobody wants passes through y.
+    const results = { y: output(0), sum: output(sum ? 1 : 0) };
+    const extras = { shift: optional(shift, output(2)), rstd: optional(rstd, output(3)) };
+    return {
+      steps: [kernels.addLayerNormF32({ ...operands, ...affine, ...results, ...extras, ...args, eps }, launch)],
+    };
   },
 };
 
 export const rmsNormCpu: Planner<RmsNormSignature, CpuStep> = {
-  plan: ({ inputs: [x, weight], outputs: [, rstd], attrs: { dims, eps } }) =>
-    forward(
-      "rms_norm_f32",
-      [{ in: 0 }, optional(weight, { in: 1 }), { out: 0 }, optional(rstd, { out: 1 })],
-      x.shape,
-      dims,
-      eps,
-    ),
+  plan: ({ inputs: [x, weight], outputs: [, rstd], attrs: { dims, eps } }) => {
+    const { args, launch } = cutRows(x.shape, dims);
+    const operands = { x: input(0), weight: optional(weight, input(1)) };
+    const results = { y: output(0), rstd: optional(rstd, output(1)) };
+    return { steps: [kernels.rmsNormF32({ ...operands, ...results, ...args, eps }, launch)] };
+  },
 };
 
-/** dx by rows, with each task's sums for the weight and the bias in scratch; then those are added up, in order. */
-const backward = (
-  fn: string,
-  slots: readonly CpuArgument[],
-  shape: Shape,
-  dims: number,
+/** How rows are cut for the sums over them, in scratch for each task. */
+const cutSums = (shape: Shape, dims: number) => {
+  const { rows, n } = sizes(shape, dims);
+  const perTask = Math.min(MAX_ROWS, Math.max(MIN_ROWS, Math.ceil(TASK / n)));
+  const parts = Math.ceil(rows / perTask);
+  return { n, rows, parts, args: { partials: scratch(0), n, rows, perTask }, launch: { tasks: parts } };
+};
+
+/** `first` is dx by rows, with each task's sums for the weight and the bias in scratch; then those are added up, in order. */
+const withSums = (
+  first: CpuStep,
+  { n, rows, parts }: ReturnType<typeof cutSums>,
   sums: readonly Slot[],
 ): Plan<CpuStep> => {
-  const { rows, n } = sizes(shape, dims);
   if (rows === 0 || n === 0) return { steps: n === 0 ? [] : sums.map((slot) => fillStep("float32", slot, n, 0)) };
-  const perTask = Math.min(MOST_ROWS, Math.max(LEAST_ROWS, Math.ceil(TASK / n)));
-  const parts = Math.ceil(rows / perTask);
-  const first: CpuStep = { wasm, fn, args: [...slots, { scratch: 0 }, n, rows, perTask], tasks: parts };
-  const last = sums.map((slot, which): CpuStep => {
-    const args = [{ scratch: 0 }, slot, which, parts, n, COLUMNS];
-    return { wasm, fn: "norm_backward_sum_f32", args, tasks: Math.ceil(n / COLUMNS) };
-  });
+  const last = sums.map((out, which) =>
+    kernels.normBackwardSumF32(
+      { partials: scratch(0), out, which, parts, n, columns: COLUMNS },
+      { tasks: Math.ceil(n / COLUMNS) },
+    ),
+  );
   return { steps: [first, ...last], scratchBytes: [parts * n * 8] };
 };
 
 export const layerNormBackwardCpu: Planner<LayerNormBackwardSignature, CpuStep> = {
   plan: ({ inputs: [, x, weight], attrs: { dims } }) => {
-    const slots = [{ in: 0 }, { in: 1 }, optional(weight, { in: 2 }), { in: 3 }, { in: 4 }, { out: 0 }];
-    return backward("layer_norm_backward_f32", slots, x.shape, dims, [{ out: 1 }, { out: 2 }]);
+    const cut = cutSums(x.shape, dims);
+    const operands = { dy: input(0), x: input(1), weight: optional(weight, input(2)), shift: input(3), rstd: input(4) };
+    const first = kernels.layerNormBackwardF32({ ...operands, dx: output(0), ...cut.args }, cut.launch);
+    return withSums(first, cut, [output(1), output(2)]);
   },
 };
 
 export const rmsNormBackwardCpu: Planner<RmsNormBackwardSignature, CpuStep> = {
   plan: ({ inputs: [, x, weight], attrs: { dims } }) => {
-    const slots = [{ in: 0 }, { in: 1 }, optional(weight, { in: 2 }), { in: 3 }, { out: 0 }];
-    return backward("rms_norm_backward_f32", slots, x.shape, dims, [{ out: 1 }]);
+    const cut = cutSums(x.shape, dims);
+    const operands = { dy: input(0), x: input(1), weight: optional(weight, input(2)), rstd: input(3) };
+    const first = kernels.rmsNormBackwardF32({ ...operands, dx: output(0), ...cut.args }, cut.launch);
+    return withSums(first, cut, [output(1)]);
   },
 };

@@ -1,10 +1,10 @@
 import { collapse } from "../../backends/collapse.ts";
-import type { DType } from "../../dtype.ts";
-import { kernels as wasm } from "../../kernels.ts";
-import type { CpuStep, Plan, Planner, Slot } from "../../op.ts";
+import { kernels } from "../../generated/kernels.ts";
+import type { CpuStep, Plan, Planner } from "../../op.ts";
 import { contiguousStrides, isContiguous, numel, type Layout } from "../../shape.ts";
+import { input, output, scratch, type Slot } from "../../slots.ts";
 import type { Tensor } from "../../tensor.ts";
-import { walkStep } from "../elementwise/elementwise.cpu.ts";
+import { walkOf } from "../elementwise/elementwise.cpu.ts";
 import { copyStep } from "../move/copy.cpu.ts";
 import { fillStep } from "../move/move.cpu.ts";
 import type { ReduceAttrs } from "./reduce.ts";
@@ -16,9 +16,9 @@ type AlongDim<A extends { dim: number }> = Planner<{ inputs: [x: Tensor]; output
 const TASK = 32768;
 /** A row longer than this is cut into parts of it. */
 const SPAN = 65536;
-/** Columns that a task walks down, and the least rows that it does so for. */
-const COLUMNS = 512;
-const ROWS = 64;
+/** Columns that a task walks down, and rows that it does so for at least. */
+const MIN_COLUMNS = 512;
+const MIN_ROWS = 64;
 
 /** x as [outer, n, inner], where it lies, and the step that put it there when it did not lie so already. */
 interface Canonical {
@@ -27,7 +27,7 @@ interface Canonical {
   readonly inner: number;
   readonly slot: Slot;
   readonly before: readonly CpuStep[];
-  readonly scratch: readonly number[];
+  readonly scratchBytes: readonly number[];
 }
 
 /** Finds the reduced dims as one block of a contiguous tensor, or copies to [kept dims, reduced dims]. bool becomes int32. */
@@ -43,117 +43,144 @@ const canonical = (x: Layout, dims: readonly number[]): Canonical => {
   if (whole && x.dtype !== "bool") {
     const at = reduced[0] ?? sizes.length;
     const inner = product(sizes.slice(at + 1));
-    return { outer: product(sizes.slice(0, at)), n: sizes[at] ?? 1, inner, slot: { in: 0 }, before: [], scratch: [] };
+    return {
+      outer: product(sizes.slice(0, at)),
+      n: sizes[at] ?? 1,
+      inner,
+      slot: input(0),
+      before: [],
+      scratchBytes: [],
+    };
   }
   const order = [...sizes.keys()].sort((a, b) => Number(marks[a] === 0) - Number(marks[b] === 0) || a - b);
   const shape = order.map((d) => sizes[d]!);
   const from = order.map((d) => source[d]!);
   const n = product(reduced.map((d) => sizes[d]!));
-  const slot = { scratch: 0 };
+  const slot = scratch(0);
   const before =
     x.dtype === "bool"
-      ? walkStep("cast_bool_i32", shape, [from], [{ in: 0 }, slot])
-      : copyStep(x.dtype, shape, { slot: { in: 0 }, strides: from }, { slot, strides: contiguousStrides(shape) });
-  return { outer: product(sizes) / n, n, inner: 1, slot, before: [before], scratch: [product(sizes) * 4] };
+      ? castStep(shape, from, slot)
+      : copyStep(x.dtype, shape, { slot: input(0), strides: from }, { slot, strides: contiguousStrides(shape) });
+  return { outer: product(sizes) / n, n, inner: 1, slot, before: [before], scratchBytes: [product(sizes) * 4] };
 };
 
+/** A bool view as int32, contiguous. */
+const castStep = (shape: readonly number[], strides: readonly number[], y: Slot): CpuStep => {
+  const { words, launch } = walkOf(shape, [strides]);
+  return kernels.castBoolI32({ x: input(0), y, words }, launch);
+};
+
+interface ByRows {
+  readonly rows: true;
+  readonly args: { readonly n: number; readonly span: number; readonly units: number; readonly perTask: number };
+  readonly tasks: number;
+  readonly parts: number;
+}
+
+interface ByColumns {
+  readonly rows: false;
+  readonly args: { readonly n: number; readonly inner: number; readonly span: number; readonly columns: number };
+  readonly tasks: number;
+  readonly parts: number;
+}
+
 /** How [outer, n, inner] is cut: parts of n, and what a task does. */
-const cut = (outer: number, n: number, inner: number) => {
+const cut = (outer: number, n: number, inner: number): ByRows | ByColumns => {
   if (inner === 1) {
     const span = Math.min(n, SPAN);
     const units = outer * Math.ceil(n / span);
     const perTask = Math.max(1, Math.floor(TASK / span));
     return {
-      kind: "rows",
-      parts: Math.ceil(n / span),
-      args: [n, span, units, perTask],
+      rows: true,
+      args: { n, span, units, perTask },
       tasks: Math.ceil(units / perTask),
+      parts: Math.ceil(n / span),
     };
   }
-  const span = Math.min(n, Math.max(ROWS, Math.ceil(TASK / inner)));
-  const columns = Math.min(inner, Math.max(COLUMNS, Math.ceil(TASK / span / 16) * 16));
+  const span = Math.min(n, Math.max(MIN_ROWS, Math.ceil(TASK / inner)));
+  const columns = Math.min(inner, Math.max(MIN_COLUMNS, Math.ceil(TASK / span / 16) * 16));
   const parts = Math.ceil(n / span);
-  return { kind: "columns", parts, args: [n, inner, span, columns], tasks: outer * parts * Math.ceil(inner / columns) };
+  return { rows: false, args: { n, inner, span, columns }, tasks: outer * parts * Math.ceil(inner / columns), parts };
 };
 
+/** The kernels of one fold. */
+interface Fold {
+  readonly rows: typeof kernels.amaxRowsF32;
+  readonly columns: typeof kernels.amaxColumnsF32;
+}
+
 /** A fold of int32, or of float32 where the order does not matter: parts are folded by the same kernel. */
-const fold = (name: string, type: string, x: Canonical): Plan<CpuStep> => {
+const fold = ({ rows, columns }: Fold, x: Canonical): Plan<CpuStep> => {
   const { outer, n, inner, slot } = x;
   const first = cut(outer, n, inner);
-  const step = (source: Slot, target: Slot, how: ReturnType<typeof cut>): CpuStep => ({
-    wasm,
-    fn: `${name}_${how.kind}_${type}`,
-    args: [source, target, ...how.args],
-    tasks: how.tasks,
-  });
-  if (first.parts === 1) return { steps: [...x.before, step(slot, { out: 0 }, first)], scratchBytes: x.scratch };
-  const partial = { scratch: x.scratch.length };
-  const steps = [...x.before, step(slot, partial, first), step(partial, { out: 0 }, cut(outer, first.parts, inner))];
-  return { steps, scratchBytes: [...x.scratch, outer * first.parts * inner * 4] };
+  const step = (from: Slot, to: Slot, how: ByRows | ByColumns): CpuStep =>
+    how.rows
+      ? rows({ x: from, y: to, ...how.args }, { tasks: how.tasks })
+      : columns({ x: from, y: to, ...how.args }, { tasks: how.tasks });
+  if (first.parts === 1) return { steps: [...x.before, step(slot, output(0), first)], scratchBytes: x.scratchBytes };
+  const partial = scratch(x.scratchBytes.length);
+  const steps = [...x.before, step(slot, partial, first), step(partial, output(0), cut(outer, first.parts, inner))];
+  return { steps, scratchBytes: [...x.scratchBytes, outer * first.parts * inner * 4] };
 };
 
 const sumFloats = (x: Canonical): Plan<CpuStep> => {
   const { outer, n, inner, slot } = x;
-  const { kind, parts, args, tasks } = cut(outer, n, inner);
-  const wide = parts > 1;
-  const partial = { scratch: x.scratch.length };
-  const first: CpuStep = {
-    wasm,
-    fn: `sum_${kind}_f32`,
-    args: [slot, wide ? partial : { out: 0 }, ...args, Number(wide)],
-    tasks,
-  };
-  if (!wide) return { steps: [...x.before, first], scratchBytes: x.scratch };
+  const how = cut(outer, n, inner);
+  const { parts, tasks } = how;
+  const partial = scratch(x.scratchBytes.length);
+  const common = { x: slot, y: parts > 1 ? partial : output(0), wide: Number(parts > 1) };
+  const first = how.rows
+    ? kernels.sumRowsF32({ ...common, ...how.args }, { tasks })
+    : kernels.sumColumnsF32({ ...common, ...how.args }, { tasks });
+  if (parts === 1) return { steps: [...x.before, first], scratchBytes: x.scratchBytes };
   const total = outer * inner;
   const chunk = Math.max(1, Math.floor(TASK / parts));
-  const last: CpuStep = {
-    wasm,
-    fn: "sum_parts_f32",
-    args: [partial, { out: 0 }, parts, inner, total, chunk],
-    tasks: Math.ceil(total / chunk),
-  };
-  return { steps: [...x.before, first, last], scratchBytes: [...x.scratch, total * parts * 8] };
+  const last = kernels.sumPartsF32(
+    { partials: partial, y: output(0), parts, inner, total, chunk },
+    { tasks: Math.ceil(total / chunk) },
+  );
+  return { steps: [...x.before, first, last], scratchBytes: [...x.scratchBytes, total * parts * 8] };
 };
 
-const suffix = (dtype: DType): string => (dtype === "float32" ? "f32" : "i32");
+const sumIntegers: Fold = { rows: kernels.sumRowsI32, columns: kernels.sumColumnsI32 };
 
 export const sumCpu: Reduce = {
   strided: "all",
   plan: ({ inputs: [x], outputs: [y], attrs: { dims } }) => {
-    if (numel(x.shape) === 0) return { steps: [fillStep(y.dtype, { out: 0 }, numel(y.shape), 0)] };
+    if (numel(x.shape) === 0) return { steps: [fillStep(y.dtype, output(0), numel(y.shape), 0)] };
     const view = canonical(x, dims);
-    return x.dtype === "float32" ? sumFloats(view) : fold("sum", "i32", view);
+    return x.dtype === "float32" ? sumFloats(view) : fold(sumIntegers, view);
   },
 };
 
-const extremeCpu = (name: string): Reduce => ({
+const extremeCpu = (floats: Fold, integers: Fold): Reduce => ({
   strided: "all",
-  plan: ({ inputs: [x], attrs: { dims } }) => fold(name, suffix(x.dtype), canonical(x, dims)),
+  plan: ({ inputs: [x], attrs: { dims } }) => fold(x.dtype === "float32" ? floats : integers, canonical(x, dims)),
 });
-export const amaxCpu = extremeCpu("amax");
-export const aminCpu = extremeCpu("amin");
+export const amaxCpu = extremeCpu(
+  { rows: kernels.amaxRowsF32, columns: kernels.amaxColumnsF32 },
+  { rows: kernels.amaxRowsI32, columns: kernels.amaxColumnsI32 },
+);
+export const aminCpu = extremeCpu(
+  { rows: kernels.aminRowsF32, columns: kernels.aminColumnsF32 },
+  { rows: kernels.aminRowsI32, columns: kernels.aminColumnsI32 },
+);
 
 export const argmaxCpu: AlongDim<{ dim: number; keepdim: boolean }> = {
   strided: "all",
   plan: ({ inputs: [x], attrs: { dim } }) => {
-    const { outer, n, inner, slot, before, scratch } = canonical(x, x.shape.length === 0 ? [] : [dim]);
+    const { outer, n, inner, slot, before, scratchBytes } = canonical(x, x.shape.length === 0 ? [] : [dim]);
     const perTask = Math.max(1, Math.floor(TASK / n));
     const columns = Math.min(inner, perTask);
-    const step: CpuStep =
+    const isFloat = x.dtype === "float32";
+    const byRows = isFloat ? kernels.argmaxRowsF32 : kernels.argmaxRowsI32;
+    const byColumns = isFloat ? kernels.argmaxColumnsF32 : kernels.argmaxColumnsI32;
+    const slots = { x: slot, y: output(0) };
+    const step =
       inner === 1
-        ? {
-            wasm,
-            fn: `argmax_rows_${suffix(x.dtype)}`,
-            args: [slot, { out: 0 }, n, outer, perTask],
-            tasks: Math.ceil(outer / perTask),
-          }
-        : {
-            wasm,
-            fn: `argmax_columns_${suffix(x.dtype)}`,
-            args: [slot, { out: 0 }, n, inner, columns],
-            tasks: outer * Math.ceil(inner / columns),
-          };
-    return { steps: [...before, step], scratchBytes: scratch };
+        ? byRows({ ...slots, n, units: outer, perTask }, { tasks: Math.ceil(outer / perTask) })
+        : byColumns({ ...slots, n, inner, columns }, { tasks: outer * Math.ceil(inner / columns) });
+    return { steps: [...before, step], scratchBytes };
   },
 };
 
@@ -163,9 +190,8 @@ export const cumsumCpu: AlongDim<{ dim: number }> = {
     const inner = numel(x.shape.slice(dim + 1));
     const lines = numel(x.shape) / n;
     const perTask = Math.max(1, Math.floor(TASK / n));
-    const fn = `cumsum_${suffix(x.dtype)}`;
-    return {
-      steps: [{ wasm, fn, args: [{ in: 0 }, { out: 0 }, n, inner, lines, perTask], tasks: Math.ceil(lines / perTask) }],
-    };
+    const cumsum = x.dtype === "float32" ? kernels.cumsumF32 : kernels.cumsumI32;
+    const slots = { x: input(0), y: output(0) };
+    return { steps: [cumsum({ ...slots, n, inner, lines, perTask }, { tasks: Math.ceil(lines / perTask) })] };
   },
 };
