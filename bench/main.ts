@@ -1,4 +1,4 @@
-// `npm run bench -- cpu`: how fast we are, beside others and beside what the machine can do. See options.ts. `-- webgpu`: webgpu/main.ts.
+// `npm run bench -- cpu`: how fast we are, beside others and beside what the machine can do. See options.ts. `-- webgpu`: webgpu/main.ts. `-- kept`: kept-bytes.ts.
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Peak } from "@tessera/tensor";
@@ -104,6 +104,10 @@ try {
   const args = process.argv.slice(2);
   // A program of its own, which does not come back.
   if (args.includes("webgpu")) await import("./webgpu/main.ts");
+  if (args.length === 1 && args[0] === "kept") {
+    await import("./kept-bytes.ts");
+    process.exit();
+  }
   const options = parseOptions(args);
   if (options) await bench(options);
   else console.log(usage);
