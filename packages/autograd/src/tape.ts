@@ -203,7 +203,7 @@ export class Tape implements Recorder {
       ...ends,
       pull: (dy, takeSum) => {
         const seen = { ...call, takeSum, ...kept.restore(), ...recomputed?.restore(call) };
-        return rule.vjp(dy as readonly null[], seen);
+        return rule.vjp(dy, seen);
       },
       release: () => {
         kept.release();

@@ -1,13 +1,11 @@
-import { defineVjps, rule, type VjpTable } from "@tessera/autograd";
+import { defineFamilyVjps, rule, type VjpTable, type VjpTables } from "@tessera/autograd";
 import { cast, gt, mul, run, type Tensor } from "@tessera/tensor";
 import { geluBackward } from "@tessera/tensor/ops/elementwise";
 import type { Activation } from "@tessera/tensor/ops/matmul";
 import type { IndexInputs, MatrixAttrs } from "./block-index.ts";
-import * as blockCopy from "./ops/block-copy/block-copy.ts";
-import * as blockMatmul from "./ops/block-matmul/block-matmul.ts";
-
-const { gatherBlocksOp, scatterBlocksOp } = blockCopy;
-const { blockSparseLinearOp, ddsOp, sddOp } = blockMatmul;
+import { families } from "./families.ts";
+import { gatherBlocksOp, scatterBlocksOp } from "./ops/block-copy/block-copy.ts";
+import { blockSparseLinearOp, ddsOp, sddOp } from "./ops/block-matmul/block-matmul.ts";
 
 /** x Wᵀ (+ b) */
 const product = (
@@ -94,7 +92,7 @@ const blockMatmulVjps = {
       ...noIndexGradients,
     ],
   }),
-} satisfies VjpTable<typeof blockMatmul>;
+} satisfies VjpTable<typeof families.blockMatmul>;
 
 /** Each copy is the other's gradient. */
 const blockCopyVjps = {
@@ -106,7 +104,8 @@ const blockCopyVjps = {
     reads: ({ inputs: [, ...index] }) => ({ index }),
     vjp: ([dDense], { index, attrs }) => [run(gatherBlocksOp, [dDense, ...index], attrs)[0], null, null],
   }),
-} satisfies VjpTable<typeof blockCopy>;
+} satisfies VjpTable<typeof families.blockCopy>;
 
-defineVjps(blockMatmul, blockMatmulVjps);
-defineVjps(blockCopy, blockCopyVjps);
+const rules = { blockMatmul: blockMatmulVjps, blockCopy: blockCopyVjps } satisfies VjpTables<typeof families>;
+
+defineFamilyVjps(families, rules);
