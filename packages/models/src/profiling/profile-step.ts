@@ -1,12 +1,13 @@
 import { cpu, DeviceError, WebgpuBackend, type Backend, type Peak } from "@tessera/tensor";
 import { logLaunches } from "./launch-log.ts";
-import { costOf, familyOf, type OpFamily } from "./op-cost.ts";
+import { costOf } from "./op-cost.ts";
 
 const WARM_UP = 3;
 
 /** One line of a profile: what the ops of a family took in one step. */
 export interface ProfileLine {
-  readonly family: OpFamily | "between the ops" | "whole step";
+  /** As the ops say, or "between the ops", or "whole step". */
+  readonly family: string;
   readonly calls: number;
   readonly milliseconds: number;
   readonly shareOfStep: number;
@@ -43,7 +44,7 @@ const nothing = (): Total => ({ calls: 0, seconds: 0, flops: 0, bytes: 0, elemen
 
 /** Something that took a part of the step. */
 interface Part extends Total {
-  readonly family: OpFamily;
+  readonly family: string;
   readonly name: string;
 }
 interface Measured {
@@ -108,10 +109,10 @@ const measureOnWebgpu = async (device: WebgpuBackend, step: () => unknown, steps
     }
     await value;
   });
-  // A kernel is named like its op, or at least like one of its family.
+  // A kernel is named like its op.
   const families = new Map(parts.map(({ name, family }) => [name, family]));
   for (const { label, seconds } of times)
-    parts.push({ ...nothing(), seconds, name: label, family: families.get(label) ?? familyOf(label) ?? "others" });
+    parts.push({ ...nothing(), seconds, name: label, family: families.get(label) ?? "others" });
   return { parts, seconds: middleOf(whole).seconds };
 };
 
@@ -119,7 +120,7 @@ const middleOf = (measured: readonly Measured[]): Measured =>
   measured.toSorted((a, b) => a.seconds - b.seconds)[measured.length >> 1]!;
 
 const linesOf = ({ parts, seconds: step }: Measured, peak: DevicePeak | undefined): ProfileLine[] => {
-  const families = new Map<OpFamily, { total: Total; ops: Map<string, Total> }>();
+  const families = new Map<string, { total: Total; ops: Map<string, Total> }>();
   const whole = nothing();
   for (const part of parts) {
     const entry = families.get(part.family) ?? { total: nothing(), ops: new Map<string, Total>() };

@@ -55,6 +55,7 @@ export const unary = <A extends object = None>(name: string, row: UnaryRow<A>): 
   const names = (attrs: A): KernelNames => (typeof row.cpu === "function" ? row.cpu(attrs) : row.cpu);
   return defineOp<UnarySignature<A>>({
     name,
+    family: "elementwise",
     infer: ([x], attrs) => {
       checkDType(name, x.dtype, names(attrs));
       return [{ shape: x.shape, dtype: row.out?.(x.dtype, attrs) ?? x.dtype }];
@@ -79,6 +80,7 @@ export const binary = <A extends object = None>(name: string, row: BinaryRow<A>)
   const names = (attrs: A): KernelNames => (typeof row.cpu === "function" ? row.cpu(attrs) : row.cpu);
   return defineOp<BinarySignature<A>>({
     name,
+    family: "elementwise",
     infer: ([x, y], attrs) => {
       checkSameDType(name, x.dtype, y.dtype);
       checkDType(name, x.dtype, names(attrs));
@@ -96,6 +98,7 @@ export const binary = <A extends object = None>(name: string, row: BinaryRow<A>)
 export const ternary = (name: string, cpu: Required<KernelNames>): Op<TernarySignature> =>
   defineOp<TernarySignature>({
     name,
+    family: "elementwise",
     infer: ([condition, a, b]) => {
       if (condition.dtype !== "bool")
         throw new DTypeError(`${name}: the condition is bool, got ${condition.dtype}; compare first, as in gt(x, 0)`);
