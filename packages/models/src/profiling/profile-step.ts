@@ -1,4 +1,5 @@
 import { cpu, DeviceError, WebgpuBackend, type Backend, type Peak } from "@tessera/tensor";
+import { families } from "@tessera/tensor/families";
 import { logLaunches } from "./launch-log.ts";
 import { costOf } from "./op-cost.ts";
 
@@ -91,6 +92,12 @@ const measureHere = async (device: Backend, step: () => unknown): Promise<Measur
   return { parts: parts.map((part) => ({ ...part, elements: part.bytes / 8 })), seconds };
 };
 
+const familyOfKernel: ReadonlyMap<string, string> = new Map(
+  Object.values<object>(families)
+    .flatMap((family) => Object.values(family) as ({ name: string; family?: string } | (() => unknown))[])
+    .flatMap((one) => ("family" in one && one.family !== undefined ? [[one.name, one.family]] : [])),
+);
+
 /** On a device that works later, and notes when. */
 const measureOnWebgpu = async (device: WebgpuBackend, step: () => unknown, steps: number): Promise<Measured> => {
   const whole: Measured[] = [];
@@ -109,10 +116,15 @@ const measureOnWebgpu = async (device: WebgpuBackend, step: () => unknown, steps
     }
     await value;
   });
-  // A kernel is named like its op.
-  const families = new Map(parts.map(({ name, family }) => [name, family]));
+  // A kernel is named like its op, or, where ops share it, like another op.
+  const launched = new Map(parts.map(({ name, family }) => [name, family]));
   for (const { label, seconds } of times)
-    parts.push({ ...nothing(), seconds, name: label, family: families.get(label) ?? "others" });
+    parts.push({
+      ...nothing(),
+      seconds,
+      name: label,
+      family: launched.get(label) ?? familyOfKernel.get(label) ?? "others",
+    });
   return { parts, seconds: middleOf(whole).seconds };
 };
 
