@@ -50,6 +50,8 @@ export interface RobertaTraining {
   readonly model: RobertaForMaskedLM;
   /** `null` for a dense model. */
   readonly plan: PatchPlan | null;
+  /** Draws a batch. */
+  inputs(): MaskedLMInputs;
   /** Draws a batch, and gives the loss with the gradients. */
   gradients(): { loss: Tensor; grads: Gradients };
   /** Clips, and updates the model. Consumes the gradients. */
@@ -92,8 +94,9 @@ export const tinyRoberta = (sizes: RobertaSizes, density: number): RobertaTraini
   const optimizer = new AdamW(weightDecayGroups(model, { weightDecay: 0.01 }), { lr: 1e-3, betas: [0.9, 0.98] });
   const lossAndGrads = valueAndGrad(model, (inputs: MaskedLMInputs) => model.forward(inputs).loss!);
   const source = batches(vocabulary, batch, tokens);
+  const inputs = (): MaskedLMInputs => source.next().inputs;
   const gradients = (): { loss: Tensor; grads: Gradients } => {
-    const { value, grads } = lossAndGrads(source.next().inputs);
+    const { value, grads } = lossAndGrads(inputs());
     return { loss: value, grads };
   };
   const update = (grads: Gradients): void => {
@@ -103,6 +106,7 @@ export const tinyRoberta = (sizes: RobertaSizes, density: number): RobertaTraini
   return {
     model,
     plan,
+    inputs,
     gradients,
     update,
     step: () =>

@@ -265,7 +265,6 @@ defineVjps(
   { spyOp },
   {
     spy: {
-      saves: "none",
       vjp: ([dy], { attrs: { seen } }) => {
         seen.push(true);
         return [neg(dy)];

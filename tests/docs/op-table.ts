@@ -1,49 +1,31 @@
 import { notDifferentiable, onceDifferentiable, ruleOf } from "@tessera/autograd";
-import * as blockCopy from "@tessera/sparse/ops/block-copy";
-import * as blockMatmul from "@tessera/sparse/ops/block-matmul";
 // Teaches autograd the gradients.
 import "@tessera/sparse";
+import { families as sparseFamilies } from "@tessera/sparse/families";
 import type { Op, Signature } from "@tessera/tensor";
-import * as attention from "@tessera/tensor/ops/attention";
-import * as elementwise from "@tessera/tensor/ops/elementwise";
-import * as index from "@tessera/tensor/ops/index";
-import * as loss from "@tessera/tensor/ops/loss";
-import * as matmul from "@tessera/tensor/ops/matmul";
-import * as move from "@tessera/tensor/ops/move";
-import * as norm from "@tessera/tensor/ops/norm";
-import * as random from "@tessera/tensor/ops/random";
-import * as reduce from "@tessera/tensor/ops/reduce";
-import * as softmax from "@tessera/tensor/ops/softmax";
-import * as update from "@tessera/tensor/ops/update";
-import { attentionSamples } from "../samples/attention.ts";
-import { blockCopySamples } from "../samples/block-copy.ts";
-import { blockMatmulSamples } from "../samples/block-matmul.ts";
-import { elementwiseSamples } from "../samples/elementwise.ts";
-import { indexSamples } from "../samples/index.ts";
-import { lossSamples } from "../samples/loss.ts";
-import { matmulSamples } from "../samples/matmul.ts";
-import { moveSamples } from "../samples/move.ts";
-import { normSamples } from "../samples/norm.ts";
-import { randomSamples } from "../samples/random.ts";
-import { reduceSamples } from "../samples/reduce.ts";
-import { softmaxSamples } from "../samples/softmax.ts";
+import { families } from "@tessera/tensor/families";
+import { samples, sparseSamples } from "../samples/all.ts";
+import type { SampleTables } from "../support/sample.ts";
 
-/** The families of ops, with the samples of their functions. */
-const families: readonly (readonly [title: string, ops: object, samples: object])[] = [
-  ["elementwise", elementwise, elementwiseSamples],
-  ["reduce", reduce, reduceSamples],
-  ["move", move, moveSamples],
-  ["index", index, indexSamples],
-  ["random", random, randomSamples],
-  ["matmul", matmul, matmulSamples],
-  ["softmax", softmax, softmaxSamples],
-  ["norm", norm, normSamples],
-  ["loss", loss, lossSamples],
-  ["attention", attention, attentionSamples],
-  ["update", update, {}],
-  ["block-matmul (sparse)", blockMatmul, blockMatmulSamples],
-  ["block-copy (sparse)", blockCopy, blockCopySamples],
-];
+interface Family {
+  readonly title: string;
+  readonly ops: object;
+  readonly samples: object;
+}
+
+/** The families of a record, with the samples of their functions. */
+const familiesOf = <F extends { readonly [name: string]: object }>(
+  families: F,
+  samples: SampleTables<F>,
+  suffix = "",
+): Family[] =>
+  Object.entries(families).map(([name, ops]) => ({
+    title: `${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}${suffix}`,
+    ops,
+    samples: samples[name]!,
+  }));
+
+const all = [...familiesOf(families, samples), ...familiesOf(sparseFamilies, sparseSamples, " (sparse)")];
 
 const isOp = (value: unknown): value is Op<Signature> =>
   typeof value === "object" && value !== null && "infer" in value && "kernels" in value;
@@ -88,8 +70,8 @@ const tableOf = (rows: readonly Row[]): string[] => {
 
 /** docs/generated/ops.md: which op runs where, from the ops themselves and their samples. */
 export const opTable = (): string => {
-  const all = families.map(([title, ops, samples]) => ({ title, rows: rowsOf(ops, samples) }));
-  const rows = all.flatMap((family) => family.rows);
+  const tables = all.map(({ title, ops, samples }) => ({ title, rows: rowsOf(ops, samples) }));
+  const rows = tables.flatMap((table) => table.rows);
   const withWebgpu = rows.filter(({ cells }) => cells[1] !== NO).length;
   return [
     "# Ops and where they run",
@@ -100,9 +82,9 @@ export const opTable = (): string => {
     "",
     "- **view**: shares the storage where strides allow; nothing runs.",
     "- **gradient**: of any order, once (its gradient has none), or – where there is none. An op made only for another's gradient may have none.",
-    "- **sampled**: calls of the function of that name are compared with the reference on every device. Functions of other names, and",
-    "  `update`, have tests of their own.",
-    ...all.flatMap((family) => ["", `## ${family.title}`, "", ...tableOf(family.rows)]),
+    "- **sampled**: calls of the function of that name are compared with the reference on every device. Ops of other names than their",
+    "  functions are sampled by those (`adam` by `adamStep`), and fused backwards by the gradients of what they belong to.",
+    ...tables.flatMap((table) => ["", `## ${table.title}`, "", ...tableOf(table.rows)]),
     "",
   ].join("\n");
 };

@@ -1,19 +1,29 @@
 import { costOf, logLaunches, profileStep } from "@tessera/models/profiling";
+import { BlockSparseMatrix, blockSparseLinear } from "@tessera/sparse";
+import { families as sparseFamilies } from "@tessera/sparse/families";
 import {
   cpu,
+  defineOp,
+  embedding,
   exp,
   linear,
   matmul,
   ones,
   randn,
   reference,
+  run,
   scope,
   setThreads,
   sum,
+  tensor,
   WebgpuBackend,
   type Backend,
+  type Op,
   type Peak,
+  type Signature,
+  type Tensor,
 } from "@tessera/tensor";
+import { families } from "@tessera/tensor/families";
 import { afterEach, describe, expect, it } from "vitest";
 import { devices } from "../support/devices.ts";
 import { withoutLeaks } from "../support/leaks.ts";
@@ -48,6 +58,52 @@ describe("costOf", () => {
       expect(costs["matmul"]).toEqual({ family: "dense products", flops: 2 * 5 * 7 * 3, bytes: 4 * (35 + 21 + 15) });
       expect(costs["exp"]).toEqual({ family: "elementwise", flops: 0, bytes: 4 * 30 });
     }));
+
+  const costOfOne = (fn: () => Tensor) => {
+    const { launches } = logLaunches(cpu, () => scope((): void => void fn()));
+    return costOf(launches.at(-1)!.launch);
+  };
+
+  it("counts stored blocks alone, and of a table only the rows asked for", () =>
+    withoutLeaks(() => {
+      const weight = BlockSparseMatrix.randn([32, 64], { density: 0.25, blockSize: 8, seed: 1 });
+      const blocks = weight.values.size(0);
+      const sparse = costOfOne(() => blockSparseLinear(ones([5, 64]), weight));
+      expect([sparse.family, sparse.flops]).toEqual(["block-sparse products", 2 * blocks * 8 * 8 * 5]);
+      weight.dispose();
+      expect(costOfOne(() => embedding(tensor(new Int32Array([1, 2])), ones([100, 7])))).toEqual({
+        family: "embedding and indexing",
+        flops: 0,
+        bytes: 2 * 4 * 14,
+      });
+    }));
+
+  it("asks an op from outside what it costs, and to which family it belongs", () =>
+    withoutLeaks(() => {
+      const op = {
+        name: "linearly",
+        infer: ([x]: readonly [{ shape: readonly number[] }]) =>
+          [{ shape: x.shape, dtype: "float32" as const }] as const,
+        kernels: { reference: () => undefined, cpu: "reference" as const, webgpu: "none" as const },
+      };
+      type One = { inputs: [x: Tensor]; outputs: [y: Tensor] };
+      const silent = defineOp<One>(op);
+      const telling = defineOp<One>({
+        ...op,
+        family: "transforms",
+        cost: ({ inputs: [x] }) => ({ multiplyAdds: 3 * x.shape[0]!, bytes: 10 }),
+      });
+      expect(costOfOne(() => run(telling, [ones([8])])[0])).toEqual({ family: "transforms", flops: 48, bytes: 10 });
+      expect(costOfOne(() => run(silent, [ones([8])])[0])).toEqual({ family: "elementwise", flops: 0, bytes: 64 });
+    }));
+
+  it("knows a family of every op of ours", () => {
+    const modules: readonly object[] = [...Object.values(families), ...Object.values(sparseFamilies)];
+    const all = modules.flatMap((family) => Object.values(family) as (Op<Signature> | (() => unknown))[]);
+    const ops = all.filter((one) => typeof one === "object");
+    expect(ops.length).toBeGreaterThan(90);
+    expect(ops.filter((op) => op.family === undefined).map(({ name }) => name)).toEqual([]);
+  });
 });
 
 describe("profileStep", () => {

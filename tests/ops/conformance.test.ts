@@ -1,40 +1,28 @@
-import * as composed from "@tessera/tensor";
-import * as softmax from "@tessera/tensor/ops/softmax";
-import * as norm from "@tessera/tensor/ops/norm";
-import * as matmul from "@tessera/tensor/ops/matmul";
-import * as attention from "@tessera/tensor/ops/attention";
-import * as elementwise from "@tessera/tensor/ops/elementwise";
-import * as index from "@tessera/tensor/ops/index";
-import * as loss from "@tessera/tensor/ops/loss";
-import * as move from "@tessera/tensor/ops/move";
-import * as random from "@tessera/tensor/ops/random";
-import * as reduce from "@tessera/tensor/ops/reduce";
-import { elementwiseSamples } from "../samples/elementwise.ts";
-import { indexSamples } from "../samples/index.ts";
-import { lossSamples } from "../samples/loss.ts";
-import { moveSamples } from "../samples/move.ts";
-import { randomSamples } from "../samples/random.ts";
-import { reduceSamples } from "../samples/reduce.ts";
-import { attentionSamples } from "../samples/attention.ts";
-import { matmulSamples } from "../samples/matmul.ts";
-import { normSamples } from "../samples/norm.ts";
-import { softmaxSamples } from "../samples/softmax.ts";
+import { composed, families } from "@tessera/tensor/families";
+import { samples } from "../samples/all.ts";
 import { composedSamples } from "../samples/composed.ts";
-import { conformance } from "../support/conformance.ts";
+import { conformance, conformanceOfAll, type FamilyTolerance } from "../support/conformance.ts";
 
 // float32 functions are within a few units in the last place; sums and products grow errors with their length.
 const each = { forward: { each: 1e-5 }, gradient: { each: 1e-5 } } as const;
 const sums = { forward: { relative: 1e-5 }, gradient: { relative: 1e-4 } } as const;
 const exact = { forward: "equal", gradient: "equal" } as const;
+// Steps of size 0.1 from values of size 1, by quotients of moments.
+const steps = { forward: { relative: 2e-6 }, gradient: { relative: 1e-4 } } as const;
 
-conformance("elementwise", elementwise, elementwiseSamples, each);
-conformance("reduce", reduce, reduceSamples, sums);
-conformance("move", move, moveSamples, exact);
-conformance("random", random, randomSamples, each);
-conformance("index", index, indexSamples, sums);
-conformance("loss", loss, lossSamples, sums);
-conformance("attention", attention, attentionSamples, sums);
-conformance("matmul", matmul, matmulSamples, sums);
-conformance("norm", norm, normSamples, sums);
-conformance("softmax", softmax, softmaxSamples, sums);
+const tolerances = {
+  elementwise: each,
+  reduce: sums,
+  move: exact,
+  random: each,
+  index: sums,
+  loss: sums,
+  attention: sums,
+  matmul: sums,
+  norm: sums,
+  softmax: sums,
+  update: steps,
+} satisfies { readonly [F in keyof typeof families]: FamilyTolerance };
+
+conformanceOfAll(families, samples, tolerances);
 conformance("composed", composed, composedSamples, sums);

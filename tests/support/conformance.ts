@@ -6,7 +6,7 @@ import { difference, valuesOf, type Values } from "./close.ts";
 import { devices, gpu, oracle, skippedWithoutGpu } from "./devices.ts";
 import { Gen, normal, uniform } from "./generate.ts";
 import { withoutLeaks } from "./leaks.ts";
-import type { Sample, Tolerance } from "./sample.ts";
+import type { Sample, SampleTables, Tolerance } from "./sample.ts";
 
 type AnyFunction = (...args: readonly unknown[]) => unknown;
 type AnySample = Sample<AnyFunction>;
@@ -32,6 +32,16 @@ export const conformance = (family: string, functions: object, table: object, to
       }
     }
   });
+};
+
+/** Every sample of every family of a record. */
+export const conformanceOfAll = <F extends { readonly [name: string]: object }>(
+  families: F,
+  samples: SampleTables<F>,
+  tolerances: { readonly [K in keyof F]: FamilyTolerance },
+): void => {
+  for (const [family, functions] of Object.entries(families))
+    conformance(family, functions, samples[family]!, tolerances[family]!);
 };
 
 /** The same samples on one more device, without those that are refused. */
@@ -112,6 +122,8 @@ interface Built {
   readonly args: readonly unknown[];
   /** The float32 tensors among the arguments, in order. */
   readonly tensors: readonly Tensor[];
+  /** Those of all dtypes. */
+  readonly all: readonly Tensor[];
   /** The arguments again, around other tensors. */
   rebuild(tensors: readonly Tensor[]): readonly unknown[];
 }
@@ -121,11 +133,13 @@ const build = (sample: AnySample, seed: number, device: Backend): Built => {
   // Creators without inputs make their tensors there too.
   setDefaultDevice(device);
   const tensors: Tensor[] = [];
+  const all: Tensor[] = [];
   const places: ((from: readonly Tensor[]) => unknown)[] = [];
   let next = seed;
   const visit = (arg: unknown): ((from: readonly Tensor[]) => unknown) => {
     if (arg instanceof Gen) {
       const made = arg.make(next++, device);
+      all.push(made);
       if (made.dtype !== "float32") return () => made;
       const at = tensors.push(made) - 1;
       return (from) => from[at]!;
@@ -147,7 +161,7 @@ const build = (sample: AnySample, seed: number, device: Backend): Built => {
   };
   for (const arg of sample.args) places.push(visit(arg));
   const rebuild = (from: readonly Tensor[]) => places.map((place) => place(from));
-  return { args: rebuild(tensors), tensors, rebuild };
+  return { args: rebuild(tensors), tensors, all, rebuild };
 };
 
 const outputsOf = (result: unknown): Tensor[] => (Array.isArray(result) ? (result as Tensor[]) : [result as Tensor]);
@@ -162,7 +176,9 @@ interface Evaluated {
 const evaluate = async (call: AnyFunction, sample: AnySample, seed: number, device: Backend): Promise<Evaluated> => {
   const { outputs, gradients } = scope(() => {
     const built = build(sample, seed, device);
-    const outputs = outputsOf(call(...built.args));
+    const result = call(...built.args);
+    // What gives nothing has written into what it was given.
+    const outputs = result === undefined ? [...built.all] : outputsOf(result);
     const differentiable =
       built.tensors.length > 0 && outputs.some(isFloat) && sample.noGradient !== "not differentiable";
     if (!differentiable) return { outputs, gradients: [] };

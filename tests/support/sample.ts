@@ -33,3 +33,6 @@ export type SampleTable<M> = {
     K in keyof M as K extends `${string}Op` ? never : M[K] extends (...args: never[]) => unknown ? K : never
   ]: readonly Sample<M[K]>[];
 };
+
+/** The samples of every family of a record. */
+export type SampleTables<Families> = { readonly [F in keyof Families]: SampleTable<Families[F]> };

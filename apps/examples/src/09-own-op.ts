@@ -2,7 +2,7 @@
 // ones: checked, recorded, differentiated twice, on views and on every device that has a kernel.
 //
 // The op is a "leaky" ReLU of any slope: y = x where x > 0, else k x.
-import { defineVjps, grad, type VjpTable } from "@tessera/autograd";
+import { defineVjps, grad, rule, type VjpTable } from "@tessera/autograd";
 import {
   defineOp,
   DTypeError,
@@ -86,10 +86,10 @@ const leakyRelu = (x: Tensor, k = 0.01): Tensor => run(family.leakyReluOp, [x], 
 
 // dx = dy where x > 0, else k dy. Leaving this row out does not compile.
 const vjps = {
-  leakyRelu: {
-    saves: "inputs",
-    vjp: ([dy], { inputs: [x], attrs: { k } }) => [where(gt(x, 0), dy, mul(dy, k))],
-  },
+  leakyRelu: rule({
+    reads: ({ inputs: [x] }) => ({ x }),
+    vjp: ([dy], { x, attrs: { k } }) => [where(gt(x, 0), dy, mul(dy, k))],
+  }),
 } satisfies VjpTable<typeof family>;
 defineVjps(family, vjps);
 

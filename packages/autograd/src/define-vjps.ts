@@ -14,62 +14,98 @@ type Cotangents<T extends readonly (Tensor | null)[]> = { readonly [I in keyof T
 /** dL/d input; `null` where none flows. One of a broadcast shape is summed back by the tape. */
 type Grads<T extends readonly (Tensor | null)[]> = { readonly [I in keyof T]: Tensor | null };
 
-interface Unread {
-  readonly inputs?: readonly number[];
-  readonly outputs?: readonly number[];
+/** What a rule keeps, by names of its own. `null`: an optional input that was not given, or what no gradient is wanted of. */
+export interface Reads {
+  readonly [name: string]: Tensor | null | readonly (Tensor | null)[];
 }
 
-interface Base<S extends Signature> {
+/** What is known of a call whatever its rule reads. */
+export interface Seen<S extends Signature> {
   readonly attrs: Attrs<S>;
   readonly scalars: Scalars<S>;
-  /** Which inputs a gradient is wanted for: work for the others can be left out. */
+  /** Which inputs a gradient is wanted for: what only the others need is neither read nor computed. */
   readonly needs: Each<S["inputs"], boolean>;
-  /** Shapes of all inputs, kept whatever is saved. */
+  /** Shapes of all inputs. */
   readonly shapes: Each<S["inputs"], readonly number[]>;
+}
+
+/** A call as it ran, from which a rule takes what it reads. */
+export interface Ran<S extends Signature> extends Seen<S> {
+  readonly inputs: S["inputs"];
+  readonly outputs: Present<S["outputs"]>;
+}
+
+interface Takes {
   /**
    * Takes over the gradient that an input has already, from its other uses: the rule then returns the sum. For rules that can
    * add to it on the way; the tape adds for the others.
    */
   takeSum(this: void, input: number): Tensor | null;
 }
-interface Seen<S extends Signature> {
-  none: Base<S>;
-  inputs: Base<S> & { inputs: S["inputs"] };
-  outputs: Base<S> & { outputs: Present<S["outputs"]> };
-  both: Base<S> & { inputs: S["inputs"]; outputs: Present<S["outputs"]> };
+
+/**
+ * How gradients flow through one op: the vector-Jacobian product, and what of the forward pass it reads. A row that reads something is
+ * made by `rule`, so that its `vjp` sees what it reads and nothing else.
+ */
+export interface Vjp<S extends Signature> {
+  /** Inputs and outputs, by name: the tape keeps these and no others. */
+  reads?(ran: Ran<S>): Reads;
+  readonly recompute?: Recompute<S, Reads, Reads>;
+  vjp(dy: Cotangents<S["outputs"]>, seen: Seen<S> & Takes): Grads<S["inputs"]>;
 }
 
-/** How gradients flow through one op: what it keeps from the forward pass, and the vector-Jacobian product. */
-export type Vjp<S extends Signature> = {
-  [K in keyof Seen<S>]: {
-    readonly saves: K;
-    /**
-     * Places among the saved tensors that `vjp` does not read, or only for second derivatives. They are kept while another tape
-     * watches too, and where they are parameters, which any tape may track; else they are `null` there.
-     */
-    readonly unread?: Unread;
-    vjp(dy: Cotangents<S["outputs"]>, saved: Seen<S>[K]): Grads<S["inputs"]>;
-  };
-}[keyof Seen<S>];
+/**
+ * How an output that only the backward reads is made again from inputs. It has no gradient, so where another tape watches the way back,
+ * a second derivative passes through the one that is made again.
+ */
+export interface Recompute<S extends Signature, R extends Reads, From extends Reads> {
+  /** Inputs, by name: kept only where another tape may watch. */
+  reads(ran: Ran<S>): From;
+  make(from: Seen<S> & From): Partial<R>;
+}
+
+interface ReadingVjp<S extends Signature, R extends Reads, From extends Reads> {
+  reads(ran: Ran<S>): R;
+  readonly recompute?: Recompute<S, R, From>;
+  vjp(dy: Cotangents<S["outputs"]>, seen: Seen<S> & Takes & R): Grads<S["inputs"]>;
+}
+
+/**
+ * A row that reads something of the forward pass.
+ *
+ * @example
+ * // d tanh x = (1 − tanh² x) dx
+ * rule({ reads: ({ outputs: [y] }) => ({ y }), vjp: ([dy], { y }) => [tanhBackward(dy, y)] });
+ */
+export const rule = <S extends Signature, R extends Reads, From extends Reads>(row: ReadingVjp<S, R, From>): Vjp<S> =>
+  row;
 
 /** A row for every op that a family exports: leaving one out does not compile. */
 export type VjpTable<M> = {
   readonly [K in keyof OpsOf<M>]: Vjp<SigOf<OpsOf<M>[K]>> | typeof notDifferentiable | typeof onceDifferentiable;
 };
 
-/** A row as the tape uses it. */
+/** A table for every family of a record: leaving one out does not compile. */
+export type VjpTables<Families> = { readonly [F in keyof Families]: VjpTable<Families[F]> };
+
+/** A row as the tape uses it, which knows nothing of its op. */
 export type Rule = typeof notDifferentiable | typeof onceDifferentiable | AnyVjp;
 export interface AnyVjp {
-  readonly saves: "none" | "inputs" | "outputs" | "both";
-  readonly unread?: Unread;
-  vjp(dy: readonly (Tensor | null)[], saved: SeenByAny): readonly (Tensor | null)[];
+  reads?(ran: AnyRan): Reads;
+  readonly recompute?: AnyRecompute;
+  vjp(dy: readonly (Tensor | null)[], seen: AnySeen & Takes): readonly (Tensor | null)[];
 }
-export interface SeenByAny {
+export interface AnyRecompute {
+  reads(ran: AnyRan): Reads;
+  make(from: AnySeen): Partial<Reads>;
+}
+export interface AnySeen {
   readonly attrs: object;
   readonly scalars: object;
   readonly needs: readonly (boolean | null)[];
   readonly shapes: readonly (readonly number[] | null)[];
-  takeSum(this: void, input: number): Tensor | null;
+}
+export interface AnyRan extends AnySeen {
   readonly inputs: readonly (Tensor | null)[];
   readonly outputs: readonly (Tensor | null)[];
 }
@@ -83,13 +119,21 @@ const rules = new Map<Op<Signature>, Rule>();
  * import * as family from "./scale.ts"; // exports scaleOp and scale
  * defineVjps(family, {
  *   // d(kx) = k dx
- *   scale: { saves: "none", vjp: ([dy], { attrs: { k } }) => [family.scale(dy, k)] },
+ *   scale: { vjp: ([dy], { attrs: { k } }) => [family.scale(dy, k)] },
  * });
  */
 export const defineVjps = <M extends object>(ops: M, table: VjpTable<M>): void => {
   const family = ops as { readonly [name: string]: Op<Signature> };
   for (const [name, rule] of Object.entries(table as { readonly [name: string]: Rule }))
     rules.set(family[`${name}Op`]!, rule);
+};
+
+/** Teaches autograd the gradients of all families of a record. */
+export const defineFamilyVjps = <F extends { readonly [name: string]: object }>(
+  families: F,
+  tables: VjpTables<F>,
+): void => {
+  for (const name of Object.keys(families) as (keyof F)[]) defineVjps(families[name]!, tables[name]);
 };
 
 /** The row of an op, if its family was taught. */

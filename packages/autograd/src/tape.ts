@@ -3,44 +3,24 @@ import {
   add,
   Parameter,
   scope,
-  Tensor,
   zeros,
-  type Layout,
   type Recorded,
   type Recorder,
-  type Storage,
+  type Tensor,
 } from "@tessera/tensor";
-import { notDifferentiable, onceDifferentiable, ruleOf, type AnyVjp } from "./define-vjps.ts";
+import {
+  notDifferentiable,
+  onceDifferentiable,
+  ruleOf,
+  type AnyRan,
+  type AnyRecompute,
+  type AnySeen,
+  type AnyVjp,
+  type Reads,
+} from "./define-vjps.ts";
 import { GradientError } from "./gradient-error.ts";
+import { Kept, tensorsOf } from "./kept.ts";
 import { unbroadcast } from "./unbroadcast.ts";
-
-/** A tensor kept for a rule: its memory and layout, without a handle that a scope could drop. */
-class Saved {
-  private readonly storage: Storage;
-  private readonly layout: Layout;
-  private readonly origin: string;
-  private readonly id: number;
-
-  constructor(tensor: Tensor) {
-    this.storage = tensor.storage.retain();
-    this.storage.saves++;
-    const { shape, dtype, strides, offset } = tensor;
-    this.layout = { shape, dtype, strides, offset };
-    this.origin = tensor.origin;
-    this.id = tensor.id;
-  }
-
-  /** A handle again, in the scope that is open; the tape lets go of its count. */
-  restore(): Tensor {
-    this.storage.saves--;
-    return new Tensor(this.storage, this.layout, this.origin, this.id);
-  }
-
-  release(): void {
-    this.storage.saves--;
-    this.storage.release();
-  }
-}
 
 /** How gradients pass one step back: from those of its outputs to those of its inputs. */
 interface Entry {
@@ -52,6 +32,47 @@ interface Entry {
   readonly zeros: readonly ((() => Tensor) | null)[];
   pull(dy: readonly (Tensor | null)[], takeSum: (input: number) => Tensor | null): readonly (Tensor | null)[];
   release(): void;
+}
+
+/** The tapes that watch now, innermost last. */
+const activeTapes = (): readonly Tape[] => activeRecorders().filter((recorder) => recorder instanceof Tape);
+
+/** What a rule makes again from inputs where another tape watches its step back. */
+class Recomputed {
+  private readonly op: string;
+  private readonly recompute: AnyRecompute;
+  private readonly ids: readonly number[];
+  private readonly kept: Kept | null;
+
+  constructor(tape: Tape, op: string, recompute: AnyRecompute, ran: AnyRan) {
+    this.op = op;
+    this.recompute = recompute;
+    const reads = recompute.reads(ran);
+    const tensors = tensorsOf(reads);
+    this.ids = tensors.map(({ id }) => id);
+    // An outer tape watches the forward pass too. Only a parameter may be followed by one that starts later.
+    const tapes = activeTapes();
+    const isWatched =
+      tapes.slice(0, tapes.indexOf(tape)).some((outer) => outer.wants(tensors)) ||
+      tensors.some((tensor) => tensor instanceof Parameter && tensor.trainable);
+    this.kept = isWatched ? new Kept(reads) : null;
+  }
+
+  restore(call: AnySeen): Partial<Reads> {
+    if (!activeTapes().some((tape) => tape.follows(this.ids))) {
+      this.release();
+      return {};
+    }
+    if (!this.kept)
+      throw new GradientError(
+        `${this.op}: its second derivative reads inputs that were not kept; run the forward pass inside the function that is differentiated twice`,
+      );
+    return this.recompute.make({ ...call, ...this.kept.restore() });
+  }
+
+  release(): void {
+    this.kept?.release();
+  }
 }
 
 /**
@@ -69,6 +90,10 @@ export class Tape implements Recorder {
 
   tracks(tensor: Tensor): boolean {
     return this.tracked.has(tensor.id);
+  }
+
+  follows(ids: readonly number[]): boolean {
+    return ids.some((id) => this.tracked.has(id));
   }
 
   wants(inputs: readonly (Tensor | null)[]): boolean {
@@ -170,29 +195,19 @@ export class Tape implements Recorder {
 
   private entry({ op, inputs, outputs, attrs, scalars }: Recorded, rule: AnyVjp): Entry {
     const ends = this.ends(inputs, outputs, outputs.length - (op.extras ?? 0));
-    const keep = (tensors: readonly (Tensor | null)[], unread: readonly number[] = []): (Saved | null)[] =>
-      tensors.map((tensor, i) =>
-        tensor && (tensor instanceof Parameter || !unread.includes(i)) ? new Saved(tensor) : null,
-      );
-    const { saves } = rule;
-    const unread = activeRecorders().length > 1 ? undefined : rule.unread;
-    const savedInputs = saves === "inputs" || saves === "both" ? keep(inputs, unread?.inputs) : [];
-    const savedOutputs = saves === "outputs" || saves === "both" ? keep(outputs, unread?.outputs) : [];
-    const restore = (saved: readonly (Saved | null)[]) => saved.map((one) => one?.restore() ?? null);
+    const call = { attrs, scalars, needs: ends.needs, shapes: ends.shapes };
+    const ran = { ...call, inputs, outputs };
+    const kept = new Kept(rule.reads?.(ran) ?? {});
+    const recomputed = rule.recompute && new Recomputed(this, op.name, rule.recompute, ran);
     return {
       ...ends,
-      pull: (dy, takeSum) =>
-        rule.vjp(dy, {
-          takeSum,
-          attrs,
-          scalars,
-          needs: ends.needs,
-          shapes: ends.shapes,
-          inputs: restore(savedInputs),
-          outputs: restore(savedOutputs),
-        }),
+      pull: (dy, takeSum) => {
+        const seen = { ...call, takeSum, ...kept.restore(), ...recomputed?.restore(call) };
+        return rule.vjp(dy, seen);
+      },
       release: () => {
-        for (const saved of [...savedInputs, ...savedOutputs]) saved?.release();
+        kept.release();
+        recomputed?.release();
       },
     };
   }

@@ -1,13 +1,11 @@
-import { defineVjps, type VjpTable } from "@tessera/autograd";
-import { activeRecorders, cast, gt, mul, run, type Tensor } from "@tessera/tensor";
+import { defineFamilyVjps, rule, type VjpTable, type VjpTables } from "@tessera/autograd";
+import { cast, gt, mul, run, type Tensor } from "@tessera/tensor";
 import { geluBackward } from "@tessera/tensor/ops/elementwise";
 import type { Activation } from "@tessera/tensor/ops/matmul";
 import type { IndexInputs, MatrixAttrs } from "./block-index.ts";
-import * as blockCopy from "./ops/block-copy/block-copy.ts";
-import * as blockMatmul from "./ops/block-matmul/block-matmul.ts";
-
-const { gatherBlocksOp, scatterBlocksOp } = blockCopy;
-const { blockSparseLinearOp, ddsOp, sddOp } = blockMatmul;
+import { families } from "./families.ts";
+import { gatherBlocksOp, scatterBlocksOp } from "./ops/block-copy/block-copy.ts";
+import { blockSparseLinearOp, ddsOp, sddOp } from "./ops/block-matmul/block-matmul.ts";
 
 /** x Wᵀ (+ b) */
 const product = (
@@ -38,64 +36,76 @@ const noIndexGradients = [null, null, null, null, null] as const;
  */
 const blockMatmulVjps = {
   // y = x Wᵀ + b: dx = dy W, dW = dyᵀ x, db = Σ dy, which the tape sums
-  blockSparseLinear: {
-    saves: "inputs",
-    vjp: ([dy], { inputs: [x, values, , ...index], needs, attrs }) => [
-      needs[0] ? inputGradient(dy, values, index, attrs) : null,
-      needs[1] ? weightGradient(dy, x, index, attrs) : null,
+  blockSparseLinear: rule({
+    reads: ({ inputs: [x, values, , ...index], needs }) => ({
+      x: needs[1] ? x : null,
+      values: needs[0] ? values : null,
+      index,
+    }),
+    vjp: ([dy], { x, values, index, needs, attrs }) => [
+      values && inputGradient(dy, values, index, attrs),
+      x && weightGradient(dy, x, index, attrs),
       needs[2] ? dy : null,
       ...noIndexGradients,
     ],
-  },
-  activatedBlockSparseLinear: {
-    saves: "both",
-    vjp: ([dy], { inputs: [x, values, bias, ...index], outputs: [, pre], needs, attrs }) => {
-      // What is saved has no gradient: whoever differentiates again needs it computed again.
-      const z = activeRecorders().length > 0 ? product(x, values, index, attrs, bias) : pre;
-      const dz = throughActivation(dy, z, attrs.activation);
+  }),
+  activatedBlockSparseLinear: rule({
+    reads: ({ inputs: [x, values, , ...index], outputs: [, pre], needs }) => ({
+      x: needs[1] ? x : null,
+      values: needs[0] ? values : null,
+      index,
+      pre,
+    }),
+    recompute: {
+      reads: ({ inputs: [x, values, bias, ...index] }) => ({ x, values, bias, index }),
+      make: ({ x, values, bias, index, attrs }) => ({ pre: product(x, values, index, attrs, bias) }),
+    },
+    vjp: ([dy], { x, values, index, pre, needs, attrs }) => {
+      const dpre = throughActivation(dy, pre, attrs.activation);
       return [
-        needs[0] ? inputGradient(dz, values, index, attrs) : null,
-        needs[1] ? weightGradient(dz, x, index, attrs) : null,
-        needs[2] ? dz : null,
+        values && inputGradient(dpre, values, index, attrs),
+        x && weightGradient(dpre, x, index, attrs),
+        needs[2] ? dpre : null,
         ...noIndexGradients,
       ];
     },
-  },
+  }),
   // z = dy W, with cotangent g: d dy = g Wᵀ, dW = dyᵀ g
-  dds: {
-    saves: "inputs",
-    vjp: ([g], { inputs: [dy, values, ...index], needs, attrs }) => [
-      needs[0] ? product(g, values, index, attrs) : null,
-      needs[1] ? weightGradient(dy, g, index, attrs) : null,
+  dds: rule({
+    reads: ({ inputs: [dy, values, ...index], needs }) => ({
+      dy: needs[1] ? dy : null,
+      values: needs[0] ? values : null,
+      index,
+    }),
+    vjp: ([g], { dy, values, index, attrs }) => [
+      values && product(g, values, index, attrs),
+      dy && weightGradient(dy, g, index, attrs),
       ...noIndexGradients,
     ],
-  },
+  }),
   // V = dyᵀ x, with cotangent G in the same blocks: d dy = x Gᵀ, dx = dy G
-  sdd: {
-    saves: "inputs",
-    vjp: ([g], { inputs: [dy, x, ...index], needs, attrs }) => [
-      needs[0] ? product(x, g, index, attrs) : null,
-      needs[1] ? inputGradient(dy, g, index, attrs) : null,
+  sdd: rule({
+    reads: ({ inputs: [dy, x, ...index], needs }) => ({ dy: needs[1] ? dy : null, x: needs[0] ? x : null, index }),
+    vjp: ([g], { dy, x, index, attrs }) => [
+      x && product(x, g, index, attrs),
+      dy && inputGradient(dy, g, index, attrs),
       ...noIndexGradients,
     ],
-  },
-} satisfies VjpTable<typeof blockMatmul>;
+  }),
+} satisfies VjpTable<typeof families.blockMatmul>;
 
 /** Each copy is the other's gradient. */
 const blockCopyVjps = {
-  gatherBlocks: {
-    saves: "inputs",
-    vjp: ([dValues], { inputs: [, ...index], attrs }) => [
-      run(scatterBlocksOp, [dValues, ...index], attrs)[0],
-      null,
-      null,
-    ],
-  },
-  scatterBlocks: {
-    saves: "inputs",
-    vjp: ([dDense], { inputs: [, ...index], attrs }) => [run(gatherBlocksOp, [dDense, ...index], attrs)[0], null, null],
-  },
-} satisfies VjpTable<typeof blockCopy>;
+  gatherBlocks: rule({
+    reads: ({ inputs: [, ...index] }) => ({ index }),
+    vjp: ([dValues], { index, attrs }) => [run(scatterBlocksOp, [dValues, ...index], attrs)[0], null, null],
+  }),
+  scatterBlocks: rule({
+    reads: ({ inputs: [, ...index] }) => ({ index }),
+    vjp: ([dDense], { index, attrs }) => [run(gatherBlocksOp, [dDense, ...index], attrs)[0], null, null],
+  }),
+} satisfies VjpTable<typeof families.blockCopy>;
 
-defineVjps(blockMatmul, blockMatmulVjps);
-defineVjps(blockCopy, blockCopyVjps);
+const rules = { blockMatmul: blockMatmulVjps, blockCopy: blockCopyVjps } satisfies VjpTables<typeof families>;
+
+defineFamilyVjps(families, rules);

@@ -1,76 +1,58 @@
+import type { families } from "./families.ts";
 import * as composed from "./ops/composed.ts";
 import * as elementwise from "./ops/elementwise/elementwise.ts";
 import * as index from "./ops/index/index.ts";
+import * as matmul from "./ops/matmul/matmul.ts";
 import * as move from "./ops/move/move.ts";
 import * as reduce from "./ops/reduce/reduce.ts";
+import * as softmax from "./ops/softmax/softmax.ts";
 import { show } from "./print.ts";
 import { Tensor } from "./tensor.ts";
 
-/**
- * Functions that are also methods: those whose first argument is the tensor in torch too. Left out are op values, functions
- * of several tensors, fused backwards, and `where`, whose first argument is the condition.
- */
-const methodNames = [
-  ...[
-    "neg",
-    "exp",
-    "log",
-    "sqrt",
-    "rsqrt",
-    "abs",
-    "tanh",
-    "sigmoid",
-    "relu",
-    "erf",
-    "sin",
-    "cos",
-    "square",
-    "reciprocal",
-  ],
-  ...[
-    "silu",
-    "softplus",
-    "sign",
-    "floor",
-    "gelu",
-    "clamp",
-    "logicalNot",
-    "cast",
-    "add",
-    "sub",
-    "mul",
-    "div",
-    "maximum",
-  ],
-  ...["minimum", "pow", "eq", "ne", "lt", "le", "gt", "ge", "logicalAnd", "logicalOr", "maskedFill"],
-  ...["sum", "amax", "amin", "argmax", "cumsum", "mean", "std", "variance", "logsumexp"],
-  ...["reshape", "flatten", "permute", "transpose", "expand", "unsqueeze", "squeeze", "narrow", "slice", "select"],
-  ...["chunk", "split", "pad", "clone", "contiguous"],
-  ...["indexSelect", "indexAdd", "gather", "scatterAdd"],
+/** Every function of the families is a method too, but for op values, fused backwards, and these. */
+const notMethods = [
+  // The tensor is not their first argument.
+  ...["where", "embedding", "einsum", "cat", "stack", "globalNorm", "adamStep", "sgdStep"],
+  // They make tensors.
+  ...["rand", "randn", "randint", "bernoulli"],
+  // Torch has them in nn.functional and linalg alone, or under another name.
+  ...["linear", "layerNorm", "addLayerNorm", "rmsNorm", "dropout", "crossEntropy", "scaledDotProductAttention"],
+  ...["oneHot", "vectorNorm", "stopGradient"],
 ] as const;
 
-type MethodName = (typeof methodNames)[number];
+type Left = `${string}Op` | `${string}Backward` | (typeof notMethods)[number];
+
+/** What modules export together: the intersection of a union. */
+type Together<M> = (M extends unknown ? (module: M) => void : never) extends (module: infer All) => void ? All : never;
+type Exports = Together<(typeof families)[keyof typeof families] | typeof composed>;
 type Method<F> = F extends (x: Tensor, ...rest: infer A) => infer R ? (...rest: A) => R : never;
 /** Filtered by name alone, so that an editor shows the function's own docs. */
-type Methods<M> = { [K in keyof M as K extends MethodName ? K : never]: Method<M[K]> };
+type Methods = { [K in keyof Exports as K extends Left ? never : K]: Method<Exports[K]> };
 
 declare module "./tensor.ts" {
-  interface Tensor
-    extends
-      Methods<typeof elementwise>,
-      Methods<typeof index>,
-      Methods<typeof reduce>,
-      Methods<typeof move>,
-      Methods<typeof composed> {
+  interface Tensor extends Methods {
     /** Values, shape and dtype in torch's form. On a device that answers only later: shape and dtype. */
     toString(): string;
   }
 }
 
-const families: { readonly [name: string]: unknown } = { ...elementwise, ...index, ...reduce, ...move, ...composed };
+// The families that have methods, and no others: who imports a function of this package gets these with it.
+const functions: { readonly [K in keyof Methods]: unknown } = {
+  ...elementwise,
+  ...reduce,
+  ...move,
+  ...index,
+  ...matmul,
+  ...softmax,
+  ...composed,
+};
+const left: ReadonlySet<string> = new Set(notMethods);
 
-for (const name of methodNames) {
-  const call = families[name] as (x: Tensor, ...rest: readonly unknown[]) => unknown;
+for (const [name, call] of Object.entries(functions) as [
+  string,
+  (x: Tensor, ...rest: readonly unknown[]) => unknown,
+][]) {
+  if (/(Op|Backward)$/.test(name) || left.has(name)) continue;
   Object.defineProperty(Tensor.prototype, name, {
     configurable: true,
     writable: true,

@@ -138,15 +138,27 @@ export interface Kernels<S extends Signature> {
   readonly webgpu: Planner<S, WebgpuStep> | "none";
 }
 
+/** What a launch costs at the least. */
+export interface Cost {
+  /** Of the products in it; none unless said otherwise: memory bounds it. */
+  readonly multiplyAdds?: number;
+  /** Read and written; every input once and every output once unless said otherwise. */
+  readonly bytes?: number;
+}
+
 /** One op: what it computes, its shape rule and one kernel for each backend. */
 export interface Op<S extends Signature> {
   readonly name: string;
+  /** What it belongs to in a profile, where it is one of several: "norms". */
+  readonly family?: string;
   /** Specs of all outputs, extras included, never from data. Throws ShapeError or DTypeError. */
   infer(inputs: Each<S["inputs"], TensorSpec>, attrs: Attrs<S>): AllPresent<S["outputs"]>;
   /** Trailing outputs made only while something records. */
   readonly extras?: number;
   /** Inputs written in place. */
   mutates?(input: number): boolean;
+  /** For profiles; from shapes alone. */
+  cost?(call: Call<S>): Cost;
   /** A missing kernel does not compile. Views have a layout rule instead; `null`: copy first. */
   readonly kernels: Kernels<S> | { view(this: void, input: Layout, attrs: Attrs<S>): Layout | null };
 }
@@ -303,6 +315,7 @@ const commonDevice = (op: string, inputs: readonly (Tensor | null)[], attrs: obj
 /** Row-major copy of a view. Lives here because `run` needs it for inputs that a kernel cannot read in place. */
 export const copyOp = defineOp<{ inputs: [x: Tensor]; outputs: [y: Tensor] }>({
   name: "copy",
+  family: "copies",
   infer: ([x]) => [{ shape: x.shape, dtype: x.dtype }],
   kernels: { reference: copyReference, cpu: copyCpu, webgpu: copyWgsl },
 });

@@ -1,4 +1,4 @@
-import type { DType } from "./dtype.ts";
+import { bytesPerElement, type DType } from "./dtype.ts";
 import { ArgumentError, ShapeError } from "./error.ts";
 
 export type Shape = readonly number[];
@@ -23,6 +23,10 @@ export const numel = (shape: Shape): number => {
   for (const size of shape) n *= size;
   return n;
 };
+
+/** Bytes that a layout covers: a stretched dim is there once. */
+export const bytesOf = ({ shape, strides, dtype }: Layout): number =>
+  bytesPerElement[dtype] * numel(shape.map((size, d) => (strides[d] === 0 ? 1 : size)));
 
 /** Row-major strides, in elements. */
 export const contiguousStrides = (shape: Shape): number[] => {

@@ -13,9 +13,9 @@ export class Storage {
   readonly length: number;
   /** Raised by every op that writes in place. */
   version = 0;
-  /** How many live tapes read this storage later. */
-  saves = 0;
   private counts = 1;
+  /** Those among the counts that want the contents as they are. */
+  private holds = 0;
   private held: Buffer | null;
 
   /** `op`: what it is made for, for messages. */
@@ -54,9 +54,20 @@ export class Storage {
     this.held = null;
   }
 
+  /** Keeps the memory and what is in it, for a tape: until `letGo`, no op may write here. */
+  hold(): this {
+    this.holds++;
+    return this.retain();
+  }
+
+  letGo(): void {
+    this.holds--;
+    this.release();
+  }
+
   /** Called before an op writes in place. */
   mutate(op: string): void {
-    if (this.saves > 0)
+    if (this.holds > 0)
       throw new LifetimeError(
         `${op}: would overwrite a tensor that a live tape still reads in its backward pass; do it after the gradients are taken, or on a clone()`,
       );

@@ -20,7 +20,7 @@ import {
 import type * as family from "@tessera/tensor/ops/attention";
 import { attentionBackwardOp, type AttentionAttrs, type AttentionSignature } from "@tessera/tensor/ops/attention";
 import { dropoutOp } from "@tessera/tensor/ops/random";
-import { onceDifferentiable, type VjpTable } from "../define-vjps.ts";
+import { onceDifferentiable, rule, type VjpTable } from "../define-vjps.ts";
 
 /** [B, T, H, D] as [B, H, T, D]. */
 const byHead = (x: Tensor): Tensor => permute(x, [0, 2, 1, 3]);
@@ -54,15 +54,15 @@ const maskGradient = (
 
 /** Gradients of attention: one fused pass, which computes the probabilities again. */
 export const attentionVjps: VjpTable<typeof family> = {
-  attention: {
-    saves: "both",
-    vjp: ([dy], { inputs: [q, k, v, mask], outputs: [y, lse], attrs, scalars, needs }) => {
+  attention: rule({
+    reads: ({ inputs: [q, k, v, mask], outputs: [y, lse] }) => ({ q, k, v, mask, y, lse }),
+    vjp: ([dy], { q, k, v, mask, y, lse, attrs, scalars, needs }) => {
       const [dq, dk, dv] =
         needs[0] || needs[1] || needs[2]
           ? run(attentionBackwardOp, [dy, q, k, v, mask, y, lse], attrs, scalars)
           : [null, null, null];
       return [dq, dk, dv, mask && needs[3] ? maskGradient(dy, [q, k, v, mask], y, attrs, scalars) : null];
     },
-  },
+  }),
   attentionBackward: onceDifferentiable,
 };

@@ -1,5 +1,4 @@
 import {
-  activeRecorders,
   addmm,
   cast,
   geluBackward,
@@ -15,7 +14,7 @@ import {
 } from "@tessera/tensor";
 import type * as family from "@tessera/tensor/ops/matmul";
 import type { Activation } from "@tessera/tensor/ops/matmul";
-import type { VjpTable } from "../define-vjps.ts";
+import { rule, type VjpTable } from "../define-vjps.ts";
 
 /** The last two dims swapped. */
 const flipped = (x: Tensor): Tensor => transpose(x, -2, -1);
@@ -26,7 +25,15 @@ const rows = (x: Tensor): Tensor => reshape(x, [numel(x.shape.slice(0, -1)), x.s
 /** A B, plus what is already there. */
 const product = (a: Tensor, b: Tensor, sum: Tensor | null): Tensor => (sum ? addmm(sum, a, b) : matmul(a, b));
 
-interface Wanted {
+/** The factor of each other's gradient, where one is wanted. */
+const factors = (
+  [a, b]: readonly [Tensor, Tensor, ...unknown[]],
+  needs: readonly (boolean | null)[],
+): { a: Tensor | null; b: Tensor | null } => ({ a: needs[1] ? a : null, b: needs[0] ? b : null });
+
+interface LinearStep {
+  readonly x: Tensor | null;
+  readonly weight: Tensor | null;
   readonly needs: readonly (boolean | null)[];
   takeSum(this: void, input: number): Tensor | null;
 }
@@ -34,12 +41,11 @@ interface Wanted {
 /** Gradients of y = x Wᵀ + b: dx = dy W, dW = dyᵀ x, db = Σ dy. */
 const linearGradients = (
   dy: Tensor,
-  [x, weight]: readonly [Tensor, Tensor, Tensor | null],
-  { needs, takeSum }: Wanted,
+  { x, weight, needs, takeSum }: LinearStep,
 ): [Tensor | null, Tensor | null, Tensor | null] => [
   // One vector is no matrix: nothing can be added to its product.
-  needs[0] ? product(dy, weight, x.ndim > 1 ? takeSum(0) : null) : null,
-  needs[1] ? product(flipped(rows(dy)), rows(x), takeSum(1)) : null,
+  weight && product(dy, weight, dy.ndim > 1 ? takeSum(0) : null),
+  x && product(flipped(rows(dy)), rows(x), takeSum(1)),
   needs[2] ? sum(rows(dy), { dim: 0 }) : null,
 ];
 
@@ -52,43 +58,39 @@ const throughActivation = (dy: Tensor, pre: Tensor, activation: Activation): Ten
 /** Gradients of C = A B. */
 const matmulGradients = (
   dc: Tensor,
-  a: Tensor,
-  b: Tensor,
-  needs: readonly (boolean | null)[],
+  { a, b, shapes }: { a: Tensor | null; b: Tensor | null; shapes: readonly (readonly number[])[] },
 ): [Tensor | null, Tensor | null] => [
-  needs[0] ? matmul(dc, flipped(b)) : null,
+  b && matmul(dc, flipped(b)),
   // One B for a whole batch: the sum over the batch is part of the product.
-  needs[1] ? (b.ndim === 2 ? matmul(flipped(rows(a)), rows(dc)) : matmul(flipped(a), dc)) : null,
+  a && (shapes[1]!.length === 2 ? matmul(flipped(rows(a)), rows(dc)) : matmul(flipped(a), dc)),
 ];
 
 /** Gradients of the matrix products. */
 export const matmulVjps: VjpTable<typeof family> = {
   // dA = dC Bᵀ, dB = Aᵀ dC; the tape sums over dims that were broadcast
-  matmul: { saves: "inputs", vjp: ([dc], { inputs: [a, b], needs }) => matmulGradients(dc, a, b, needs) },
+  matmul: rule({
+    reads: ({ inputs, needs }) => factors(inputs, needs),
+    vjp: ([dc], seen) => matmulGradients(dc, seen),
+  }),
   // C = input + A B
-  addmm: {
-    saves: "inputs",
-    unread: { inputs: [2] },
-    vjp: ([dc], { inputs: [a, b], needs }) => [...matmulGradients(dc, a, b, needs), dc],
-  },
-  linear: {
-    saves: "inputs",
-    unread: { inputs: [2] },
-    vjp: ([dy], saved) => linearGradients(dy, saved.inputs, saved),
-  },
-  activatedLinear: {
-    saves: "both",
-    unread: { outputs: [0] },
-    vjp: ([dy], seen) => {
-      const {
-        inputs,
-        outputs: [, saved],
-        attrs: { activation },
-      } = seen;
-      // Second derivatives pass through the pre-activation, so an outer tape must see where it comes from.
-      const taped = activeRecorders().some((recorder) => recorder.wants(inputs));
-      const pre = taped ? linear(...inputs) : saved;
-      return linearGradients(throughActivation(dy, pre, activation), inputs, seen);
+  addmm: rule({
+    reads: ({ inputs, needs }) => factors(inputs, needs),
+    vjp: ([dc], seen) => [...matmulGradients(dc, seen), dc],
+  }),
+  linear: rule({
+    reads: ({ inputs: [x, weight], needs }) => ({ x: needs[1] ? x : null, weight: needs[0] ? weight : null }),
+    vjp: ([dy], seen) => linearGradients(dy, seen),
+  }),
+  activatedLinear: rule({
+    reads: ({ inputs: [x, weight], outputs: [, pre], needs }) => ({
+      x: needs[1] ? x : null,
+      weight: needs[0] ? weight : null,
+      pre,
+    }),
+    recompute: {
+      reads: ({ inputs: [x, weight, bias] }) => ({ x, weight, bias }),
+      make: ({ x, weight, bias }) => ({ pre: linear(x, weight, bias) }),
     },
-  },
+    vjp: ([dy], seen) => linearGradients(throughActivation(dy, seen.pre, seen.attrs.activation), seen),
+  }),
 };

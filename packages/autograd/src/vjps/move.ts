@@ -5,10 +5,9 @@ import { notDifferentiable, type VjpTable } from "../define-vjps.ts";
 
 /** Gradients of the moves: each is another move. */
 export const moveVjps: VjpTable<typeof family> = {
-  copy: { saves: "none", vjp: ([dy]) => [dy] },
-  reshape: { saves: "none", vjp: ([dy], { shapes: [shape] }) => [reshape(dy, shape)] },
+  copy: { vjp: ([dy]) => [dy] },
+  reshape: { vjp: ([dy], { shapes: [shape] }) => [reshape(dy, shape)] },
   permute: {
-    saves: "none",
     vjp: ([dy], { attrs: { dims } }) => [
       permute(
         dy,
@@ -17,9 +16,8 @@ export const moveVjps: VjpTable<typeof family> = {
     ],
   },
   // The tape sums over what was stretched.
-  expand: { saves: "none", vjp: ([dy]) => [dy] },
+  expand: { vjp: ([dy]) => [dy] },
   slice: {
-    saves: "none",
     vjp: ([dy], { attrs: { dim, start, step }, shapes: [shape] }) => [
       run(placeOp, [dy], {
         shape,
@@ -31,7 +29,6 @@ export const moveVjps: VjpTable<typeof family> = {
   },
   stopGradient: notDifferentiable,
   place: {
-    saves: "none",
     vjp: ([dy], { attrs: { starts, steps }, shapes: [shape] }) => {
       let dx = dy;
       for (const [d, start] of starts.entries()) {
@@ -42,7 +39,6 @@ export const moveVjps: VjpTable<typeof family> = {
     },
   },
   cat: {
-    saves: "none",
     vjp: ([dy], { attrs: { dim }, shapes, needs }) => {
       let start = 0;
       return shapes.map((shape, i) => {

@@ -8,5 +8,5 @@ export const randomVjps: VjpTable<typeof family> = {
   uniform: notDifferentiable,
   normal: notDifferentiable,
   // dx = mask · dy/(1 − p): the same op, with the same draw
-  dropout: { saves: "none", vjp: ([dy], { attrs, scalars }) => [run(dropoutOp, [dy], attrs, scalars)[0]] },
+  dropout: { vjp: ([dy], { attrs, scalars }) => [run(dropoutOp, [dy], attrs, scalars)[0]] },
 };

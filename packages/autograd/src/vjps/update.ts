@@ -1,6 +1,6 @@
 import type * as family from "@tessera/tensor/ops/update";
 import { div, expand, mul } from "@tessera/tensor";
-import { notDifferentiable, type VjpTable } from "../define-vjps.ts";
+import { notDifferentiable, rule, type VjpTable } from "../define-vjps.ts";
 
 /** Gradients of the update ops: steps in place have none. */
 export const updateVjps: VjpTable<typeof family> = {
@@ -8,9 +8,8 @@ export const updateVjps: VjpTable<typeof family> = {
   sgd: notDifferentiable,
   sgdMomentum: notDifferentiable,
   // d‖x‖ = x/‖x‖ · dx
-  globalNorm: {
-    saves: "both",
-    vjp: ([dy], { inputs, outputs: [y], needs }) =>
-      inputs.map((x, i) => (needs[i] ? expand(mul(x, div(dy, y)), x.shape) : null)),
-  },
+  globalNorm: rule({
+    reads: ({ inputs, outputs: [y], needs }) => ({ xs: inputs.map((x, i) => (needs[i] ? x : null)), y }),
+    vjp: ([dy], { xs, y }) => xs.map((x) => x && expand(mul(x, div(dy, y)), x.shape)),
+  }),
 };

@@ -1,12 +1,14 @@
 import { cpu, DeviceError, WebgpuBackend, type Backend, type Peak } from "@tessera/tensor";
+import { families } from "@tessera/tensor/families";
 import { logLaunches } from "./launch-log.ts";
-import { costOf, familyOf, type OpFamily } from "./op-cost.ts";
+import { costOf } from "./op-cost.ts";
 
 const WARM_UP = 3;
 
 /** One line of a profile: what the ops of a family took in one step. */
 export interface ProfileLine {
-  readonly family: OpFamily | "between the ops" | "whole step";
+  /** As the ops say, or "between the ops", or "whole step". */
+  readonly family: string;
   readonly calls: number;
   readonly milliseconds: number;
   readonly shareOfStep: number;
@@ -43,7 +45,7 @@ const nothing = (): Total => ({ calls: 0, seconds: 0, flops: 0, bytes: 0, elemen
 
 /** Something that took a part of the step. */
 interface Part extends Total {
-  readonly family: OpFamily;
+  readonly family: string;
   readonly name: string;
 }
 interface Measured {
@@ -90,6 +92,12 @@ const measureHere = async (device: Backend, step: () => unknown): Promise<Measur
   return { parts: parts.map((part) => ({ ...part, elements: part.bytes / 8 })), seconds };
 };
 
+const familyOfKernel: ReadonlyMap<string, string> = new Map(
+  Object.values<object>(families)
+    .flatMap((family) => Object.values(family) as ({ name: string; family?: string } | (() => unknown))[])
+    .flatMap((one) => ("family" in one && one.family !== undefined ? [[one.name, one.family]] : [])),
+);
+
 /** On a device that works later, and notes when. */
 const measureOnWebgpu = async (device: WebgpuBackend, step: () => unknown, steps: number): Promise<Measured> => {
   const whole: Measured[] = [];
@@ -108,10 +116,15 @@ const measureOnWebgpu = async (device: WebgpuBackend, step: () => unknown, steps
     }
     await value;
   });
-  // A kernel is named like its op, or at least like one of its family.
-  const families = new Map(parts.map(({ name, family }) => [name, family]));
+  // A kernel is named like its op, or, where ops share it, like another op.
+  const launched = new Map(parts.map(({ name, family }) => [name, family]));
   for (const { label, seconds } of times)
-    parts.push({ ...nothing(), seconds, name: label, family: families.get(label) ?? familyOf(label) ?? "others" });
+    parts.push({
+      ...nothing(),
+      seconds,
+      name: label,
+      family: launched.get(label) ?? familyOfKernel.get(label) ?? "others",
+    });
   return { parts, seconds: middleOf(whole).seconds };
 };
 
@@ -119,7 +132,7 @@ const middleOf = (measured: readonly Measured[]): Measured =>
   measured.toSorted((a, b) => a.seconds - b.seconds)[measured.length >> 1]!;
 
 const linesOf = ({ parts, seconds: step }: Measured, peak: DevicePeak | undefined): ProfileLine[] => {
-  const families = new Map<OpFamily, { total: Total; ops: Map<string, Total> }>();
+  const families = new Map<string, { total: Total; ops: Map<string, Total> }>();
   const whole = nothing();
   for (const part of parts) {
     const entry = families.get(part.family) ?? { total: nothing(), ops: new Map<string, Total>() };

@@ -1,4 +1,4 @@
-import { defineOp, run, sameShape, ShapeError, showShape, type Tensor } from "@tessera/tensor";
+import { bytesOf, defineOp, run, sameShape, ShapeError, showShape, type Tensor } from "@tessera/tensor";
 import {
   checkFloat,
   checkIndex,
@@ -20,6 +20,7 @@ export interface BlockCopySignature {
 /** values[n] = the part of the matrix under block n, 0 where the block sticks out. */
 export const gatherBlocksOp = defineOp<BlockCopySignature>({
   name: "gatherBlocks",
+  family: "embedding and indexing",
   infer: ([dense, ...index], attrs) => {
     checkFloat("gatherBlocks", dense);
     checkIndex("gatherBlocks", index, attrs);
@@ -29,12 +30,15 @@ export const gatherBlocksOp = defineOp<BlockCopySignature>({
       );
     return [{ shape: [index[1].shape[0]!, attrs.blockSize, attrs.blockSize], dtype: "float32" }];
   },
+  // Only what is under a block is read.
+  cost: ({ outputs: [values] }) => ({ bytes: 2 * bytesOf(values) }),
   kernels: { reference: gatherBlocksReference, cpu: gatherBlocksCpu, webgpu: gatherBlocksWgsl },
 });
 
 /** The matrix with the values in their blocks and 0 elsewhere. */
 export const scatterBlocksOp = defineOp<BlockCopySignature>({
   name: "scatterBlocks",
+  family: "embedding and indexing",
   infer: ([values, ...index], attrs) => {
     checkFloat("scatterBlocks", values);
     checkIndex("scatterBlocks", index, attrs);

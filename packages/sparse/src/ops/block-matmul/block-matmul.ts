@@ -1,11 +1,14 @@
 import {
   defineOp,
+  numel,
   run,
   sameShape,
   scope,
   ShapeError,
   showShape,
   transpose,
+  type Cost,
+  type Layout,
   type Tensor,
   type TensorSpec,
 } from "@tessera/tensor";
@@ -73,23 +76,37 @@ const linearShape = (
   return [...leadingDims(op, "x", x, inputs, attrs.shape), outputs];
 };
 
+/** Every stored element meets every token: a row of x, or of dy. */
+const productCost = (blocks: Layout, tokens: Layout): Cost => ({
+  multiplyAdds: numel(blocks.shape) * numel(tokens.shape.slice(0, -1)),
+});
+const layerCost = ({
+  inputs: [x, values],
+}: {
+  readonly inputs: readonly [x: Layout, values: Layout, ...unknown[]];
+}): Cost => productCost(values, x);
+
 /** y = x Wᵀ + b. */
 export const blockSparseLinearOp = defineOp<BlockSparseLinearSignature>({
   name: "blockSparseLinear",
+  family: "block-sparse products",
   infer: ([x, values, bias, ...index], attrs) => [
     { shape: linearShape(x, values, bias, index, attrs), dtype: "float32" },
   ],
+  cost: layerCost,
   kernels: { reference: blockSparseLinearReference, cpu: blockSparseLinearCpu, webgpu: blockSparseLinearWgsl },
 });
 
 /** y = f(x Wᵀ + b) in one pass. An op of its own, so that the plain product keeps neither its output nor a pre-activation. */
 export const activatedBlockSparseLinearOp = defineOp<ActivatedBlockSparseLinearSignature>({
   name: "activatedBlockSparseLinear",
+  family: "block-sparse products",
   infer: ([x, values, bias, ...index], attrs) => {
     const out = { shape: linearShape(x, values, bias, index, attrs), dtype: "float32" } as const;
     return [out, out];
   },
   extras: 1,
+  cost: layerCost,
   kernels: {
     reference: activatedBlockSparseLinearReference,
     cpu: activatedBlockSparseLinearCpu,
@@ -100,6 +117,7 @@ export const activatedBlockSparseLinearOp = defineOp<ActivatedBlockSparseLinearS
 /** dx = dy W. */
 export const ddsOp = defineOp<DdsSignature>({
   name: "dds",
+  family: "block-sparse products",
   infer: ([dy, values, ...index], attrs) => {
     const [outputs, inputs] = attrs.shape;
     checkFloat("dds", dy, values);
@@ -107,12 +125,14 @@ export const ddsOp = defineOp<DdsSignature>({
     checkValues("dds", values, index[1], attrs);
     return [{ shape: [...leadingDims("dds", "a left factor", dy, outputs, attrs.shape), inputs], dtype: "float32" }];
   },
+  cost: layerCost,
   kernels: { reference: ddsReference, cpu: ddsCpu, webgpu: ddsWgsl },
 });
 
 /** dW = dyᵀ x, where blocks are. */
 export const sddOp = defineOp<SddSignature>({
   name: "sdd",
+  family: "block-sparse products",
   infer: ([dy, x, ...index], attrs) => {
     const { shape, blockSize } = attrs;
     checkFloat("sdd", dy, x);
@@ -124,6 +144,7 @@ export const sddOp = defineOp<SddSignature>({
       );
     return [{ shape: [index[1].shape[0]!, blockSize, blockSize], dtype: "float32" }];
   },
+  cost: ({ inputs: [dy], outputs: [dValues] }) => productCost(dValues, dy),
   kernels: { reference: sddReference, cpu: sddCpu, webgpu: sddWgsl },
 });
 

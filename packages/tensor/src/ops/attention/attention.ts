@@ -2,7 +2,7 @@ import { ArgumentError, DTypeError, ShapeError } from "../../error.ts";
 import { defaultGenerator, type Generator } from "../../generator.ts";
 import { defineOp, run } from "../../op.ts";
 import { scope } from "../../scope.ts";
-import { broadcastShapes, numel, sameShape, showShape, type Shape, type TensorSpec } from "../../shape.ts";
+import { broadcastShapes, type Layout, numel, sameShape, type Shape, showShape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { expand, permute, reshape, unsqueeze } from "../move/move.ts";
 import type { Draw } from "../random/random.ts";
@@ -34,9 +34,13 @@ export interface AttentionBackwardSignature {
 
 const float = (shape: Shape): TensorSpec => ({ shape, dtype: "float32" });
 
+/** Multiply-adds of q kᵀ: B H Tq Tk D. */
+const productOf = (q: Layout, k: Layout): number => numel(q.shape) * k.shape[1]!;
+
 /** y = softmax(scale · q kᵀ + mask) v, heads next to features: what a projection gives and takes, without a copy. */
 export const attentionOp = defineOp<AttentionSignature>({
   name: "attention",
+  family: "attention",
   infer: ([q, k, v, mask], { skipPaddedQueries }) => {
     checkOperands(q, k, v, mask);
     if (skipPaddedQueries && mask) checkTokens(q, k, mask);
@@ -44,13 +48,18 @@ export const attentionOp = defineOp<AttentionSignature>({
     return [float([batch, queries, heads, v.shape[3]!]), float([batch, heads, queries])];
   },
   extras: 1,
+  // q kᵀ and p v
+  cost: ({ inputs: [q, k] }) => ({ multiplyAdds: 2 * productOf(q, k) }),
   kernels: { reference: attentionReference, cpu: attentionCpu, webgpu: attentionWgsl },
 });
 
 /** dq, dk and dv of `attentionOp`. The probabilities are computed again, so nothing of size Tq · Tk is kept. */
 export const attentionBackwardOp = defineOp<AttentionBackwardSignature>({
   name: "attentionBackward",
+  family: "attention",
   infer: ([, q, k, v]) => [float(q.shape), float(k.shape), float(v.shape)],
+  // p again, dp, and the three gradients
+  cost: ({ inputs: [, q, k] }) => ({ multiplyAdds: 5 * productOf(q, k) }),
   kernels: { reference: attentionBackwardReference, cpu: attentionBackwardCpu, webgpu: attentionBackwardWgsl },
 });
 

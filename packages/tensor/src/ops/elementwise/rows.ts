@@ -56,6 +56,7 @@ export const unary = <A extends object = None>(name: string, row: UnaryRow<A>): 
   const kernels = (attrs: A): Kernels<UnaryKernel> => (typeof row.cpu === "function" ? row.cpu(attrs) : row.cpu);
   return defineOp<UnarySignature<A>>({
     name,
+    family: "elementwise",
     infer: ([x], attrs) => {
       checkDType(name, x.dtype, kernels(attrs));
       return [{ shape: x.shape, dtype: row.out?.(x.dtype, attrs) ?? x.dtype }];
@@ -79,6 +80,7 @@ export const binary = <A extends object = None>(name: string, row: BinaryRow<A>)
   const kernels = (attrs: A): Kernels<BinaryKernel> => (typeof row.cpu === "function" ? row.cpu(attrs) : row.cpu);
   return defineOp<BinarySignature<A>>({
     name,
+    family: "elementwise",
     infer: ([x, y], attrs) => {
       checkSameDType(name, x.dtype, y.dtype);
       checkDType(name, x.dtype, kernels(attrs));
@@ -98,6 +100,7 @@ export const binary = <A extends object = None>(name: string, row: BinaryRow<A>)
 export const ternary = (name: string, cpu: Required<Kernels<TernaryKernel>>): Op<TernarySignature> =>
   defineOp<TernarySignature>({
     name,
+    family: "elementwise",
     infer: ([condition, a, b]) => {
       if (condition.dtype !== "bool")
         throw new DTypeError(`${name}: the condition is bool, got ${condition.dtype}; compare first, as in gt(x, 0)`);

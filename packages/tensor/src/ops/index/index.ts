@@ -1,7 +1,17 @@
 import { ArgumentError, DTypeError, ShapeError } from "../../error.ts";
-import { defineOp, run } from "../../op.ts";
+import { defineOp, run, type Cost } from "../../op.ts";
 import { scope } from "../../scope.ts";
-import { checkCount, normalizeDim, numel, sameShape, showShape, type Shape, type TensorSpec } from "../../shape.ts";
+import {
+  bytesOf,
+  checkCount,
+  type Layout,
+  normalizeDim,
+  numel,
+  sameShape,
+  type Shape,
+  showShape,
+  type TensorSpec,
+} from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { checkSameDType } from "../elementwise/rows.ts";
 import { narrow } from "../move/move.ts";
@@ -95,8 +105,14 @@ const checkSums = (op: string, x: TensorSpec | null, source: TensorSpec): void =
 const replaced = (shape: Shape, dim: number, size: number): number[] => shape.map((old, d) => (d === dim ? size : old));
 
 /** y[…, :] = weight[indices[…], :]. */
+/** Of a table, only what is asked for is read. */
+const rowsAskedFor = ({ outputs: [y] }: { readonly outputs: readonly [y: Layout] }): Cost => ({
+  bytes: 2 * bytesOf(y),
+});
+
 export const embeddingOp = defineOp<EmbeddingSignature>({
   name: "embedding",
+  family: "embedding and indexing",
   infer: ([indices, weight]) => {
     checkIndex("embedding", "indices", indices);
     if (weight.shape.length !== 2)
@@ -106,28 +122,33 @@ export const embeddingOp = defineOp<EmbeddingSignature>({
     checkChoice("embedding", weight.shape, 0, indices);
     return [{ shape: [...indices.shape, weight.shape[1]!], dtype: weight.dtype }];
   },
+  cost: rowsAskedFor,
   kernels: { reference: embeddingReference, cpu: embeddingCpu, webgpu: embeddingWgsl },
 });
 
 /** dWeight[v, :] = start[v, :] + Σ dy[i, :] over the i with indices[i] = v, in order; just the start, or 0, for v = paddingIdx. */
 export const embeddingBackwardOp = defineOp<EmbeddingBackwardSignature>({
   name: "embeddingBackward",
+  family: "embedding and indexing",
   infer: ([dy], { rows }) => [{ shape: [rows, dy.shape.at(-1)!], dtype: "float32" }],
   kernels: { reference: embeddingBackwardReference, cpu: embeddingBackwardCpu, webgpu: embeddingBackwardWgsl },
 });
 
 export const indexSelectOp = defineOp<IndexSelectSignature>({
   name: "indexSelect",
+  family: "embedding and indexing",
   infer: ([x, index], { dim }) => {
     checkList("indexSelect", index);
     checkChoice("indexSelect", x.shape, dim, index);
     return [{ shape: replaced(x.shape, dim, index.shape[0]!), dtype: x.dtype }];
   },
+  cost: rowsAskedFor,
   kernels: { reference: indexSelectReference, cpu: indexSelectCpu, webgpu: indexSelectWgsl },
 });
 
 export const indexAddOp = defineOp<IndexAddSignature>({
   name: "indexAdd",
+  family: "embedding and indexing",
   infer: ([x, index, source], { dim, shape }) => {
     checkList("indexAdd", index);
     checkChoice("indexAdd", shape, dim, index);
@@ -154,15 +175,18 @@ const checkElements = (op: string, shape: Shape, dim: number, index: TensorSpec)
 
 export const gatherOp = defineOp<GatherSignature>({
   name: "gather",
+  family: "embedding and indexing",
   infer: ([x, index], { dim }) => {
     checkElements("gather", x.shape, dim, index);
     return [{ shape: index.shape, dtype: x.dtype }];
   },
+  cost: rowsAskedFor,
   kernels: { reference: gatherReference, cpu: gatherCpu, webgpu: gatherWgsl },
 });
 
 export const scatterAddOp = defineOp<ScatterAddSignature>({
   name: "scatterAdd",
+  family: "embedding and indexing",
   infer: ([x, index, source], { dim, shape }) => {
     checkElements("scatterAdd", shape, dim, index);
     checkSums("scatterAdd", x, source);
@@ -177,10 +201,12 @@ export const scatterAddOp = defineOp<ScatterAddSignature>({
 
 export const oneHotOp = defineOp<OneHotSignature>({
   name: "oneHot",
+  family: "embedding and indexing",
   infer: ([index], { numClasses }) => {
     checkIndex("oneHot", "index", index);
     return [{ shape: [...index.shape, numClasses], dtype: "int32" }];
   },
+  cost: rowsAskedFor,
   kernels: { reference: oneHotReference, cpu: oneHotCpu, webgpu: oneHotWgsl },
 });
 

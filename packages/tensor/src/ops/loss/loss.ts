@@ -29,6 +29,7 @@ export interface CrossEntropyBackwardSignature {
 /** The loss of each row; 0 where the target is ignored. */
 export const crossEntropyOp = defineOp<CrossEntropySignature>({
   name: "crossEntropy",
+  family: "softmax and losses",
   infer: ([logits, target]) => {
     if (logits.dtype !== "float32")
       throw new DTypeError(`crossEntropy: the logits are float32, got ${logits.dtype}; cast(logits, "float32") first?`);
@@ -50,6 +51,7 @@ export const crossEntropyOp = defineOp<CrossEntropySignature>({
 /** The gradient of `crossEntropyOp`: dloss · (softmax − target distribution). */
 export const crossEntropyBackwardOp = defineOp<CrossEntropyBackwardSignature>({
   name: "crossEntropyBackward",
+  family: "softmax and losses",
   infer: ([, logits]) => [{ shape: logits.shape, dtype: "float32" }],
   kernels: { reference: crossEntropyBackwardReference, cpu: crossEntropyBackwardCpu, webgpu: crossEntropyBackwardWgsl },
 });

@@ -1,7 +1,7 @@
 import { DTypeError, ShapeError } from "../../error.ts";
-import { defineOp, run } from "../../op.ts";
+import { defineOp, run, type Cost } from "../../op.ts";
 import { scope } from "../../scope.ts";
-import { broadcastShapes, sameShape, showShape, type Shape, type TensorSpec } from "../../shape.ts";
+import { broadcastShapes, numel, sameShape, showShape, type Layout, type Shape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { reshape, unsqueeze } from "../move/move.ts";
 import { activatedLinearCpu, addmmCpu, linearCpu, matmulCpu } from "./matmul.cpu.ts";
@@ -64,19 +64,31 @@ const linearShape = (x: TensorSpec, weight: TensorSpec, bias: TensorSpec | null)
   return [...x.shape.slice(0, -1), outputs];
 };
 
+interface Product {
+  readonly inputs: readonly [a: Layout, ...unknown[]];
+  readonly outputs: readonly [c: Layout, ...unknown[]];
+}
+/** M N K for C = A B, with A [M, K]. */
+const productCost = ({ inputs: [a], outputs: [c] }: Product): Cost => ({
+  multiplyAdds: numel(c.shape) * (a.shape.at(-1) ?? 0),
+});
+
 /** C[…] = A[…] · B[…] for operands with at least two dims. */
 export const matmulOp = defineOp<MatmulSignature>({
   name: "matmul",
+  family: "dense products",
   infer: ([a, b]) => {
     checkFloat("matmul", a, b);
     return [{ shape: productShape(a.shape, b.shape), dtype: "float32" }];
   },
+  cost: productCost,
   kernels: { reference: matmulReference, cpu: matmulCpu, webgpu: matmulWgsl },
 });
 
 /** C[…] = input[…] + A[…] · B[…], in one pass over C. */
 export const addmmOp = defineOp<AddmmSignature>({
   name: "addmm",
+  family: "dense products",
   infer: ([a, b, input]) => {
     checkFloat("addmm", a, b, input);
     const shape = productShape(a.shape, b.shape);
@@ -86,24 +98,29 @@ export const addmmOp = defineOp<AddmmSignature>({
       );
     return [{ shape, dtype: "float32" }];
   },
+  cost: productCost,
   kernels: { reference: addmmReference, cpu: addmmCpu, webgpu: addmmWgsl },
 });
 
 /** y = x Wᵀ + b. */
 export const linearOp = defineOp<LinearSignature>({
   name: "linear",
+  family: "dense products",
   infer: ([x, weight, bias]) => [{ shape: linearShape(x, weight, bias), dtype: "float32" }],
+  cost: productCost,
   kernels: { reference: linearReference, cpu: linearCpu, webgpu: linearWgsl },
 });
 
 /** y = f(x Wᵀ + b) in one pass. An op of its own, so that the plain product keeps neither its output nor a pre-activation. */
 export const activatedLinearOp = defineOp<ActivatedLinearSignature>({
   name: "activatedLinear",
+  family: "dense products",
   infer: ([x, weight, bias]) => {
     const out = { shape: linearShape(x, weight, bias), dtype: "float32" } as const;
     return [out, out];
   },
   extras: 1,
+  cost: productCost,
   kernels: { reference: activatedLinearReference, cpu: activatedLinearCpu, webgpu: activatedLinearWgsl },
 });
 

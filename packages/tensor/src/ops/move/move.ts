@@ -27,6 +27,7 @@ export { copyOp };
 
 export const reshapeOp = defineOp<OneToOne<{ shape: Shape }>>({
   name: "reshape",
+  family: "copies",
   infer: ([x], { shape }) => [{ shape, dtype: x.dtype }],
   kernels: {
     view: (x, { shape }) => {
@@ -38,6 +39,7 @@ export const reshapeOp = defineOp<OneToOne<{ shape: Shape }>>({
 
 export const permuteOp = defineOp<OneToOne<{ dims: readonly number[] }>>({
   name: "permute",
+  family: "copies",
   infer: ([x], { dims }) => [{ shape: dims.map((d) => x.shape[d]!), dtype: x.dtype }],
   kernels: {
     view: (x, { dims }) => ({
@@ -50,6 +52,7 @@ export const permuteOp = defineOp<OneToOne<{ dims: readonly number[] }>>({
 
 export const expandOp = defineOp<OneToOne<{ shape: Shape }>>({
   name: "expand",
+  family: "copies",
   infer: ([x], { shape }) => {
     if (!sameShape(broadcastShapes("expand", x.shape, shape), shape))
       throw new ShapeError(
@@ -62,6 +65,7 @@ export const expandOp = defineOp<OneToOne<{ shape: Shape }>>({
 
 export const sliceOp = defineOp<OneToOne<{ dim: number; start: number; length: number; step: number }>>({
   name: "slice",
+  family: "copies",
   infer: ([x], { dim, length }) => [{ shape: x.shape.map((size, d) => (d === dim ? length : size)), dtype: x.dtype }],
   kernels: {
     view: (x, { dim, start, length, step }) => ({
@@ -75,6 +79,7 @@ export const sliceOp = defineOp<OneToOne<{ dim: number; start: number; length: n
 
 export const stopGradientOp = defineOp<{ inputs: [x: Tensor]; outputs: [y: Tensor] }>({
   name: "stopGradient",
+  family: "copies",
   infer: ([x]) => [x],
   kernels: { view: plain },
 });
@@ -88,12 +93,14 @@ export interface PlaceAttrs {
 }
 export const placeOp = defineOp<OneToOne<PlaceAttrs>>({
   name: "place",
+  family: "copies",
   infer: ([x], { shape }) => [{ shape, dtype: x.dtype }],
   kernels: { reference: placeReference, cpu: placeCpu, webgpu: placeWgsl },
 });
 
 export const catOp = defineOp<{ inputs: Tensor[]; outputs: [y: Tensor]; attrs: { dim: number } }>({
   name: "cat",
+  family: "copies",
   infer: (inputs, { dim }) => {
     const [first, ...rest] = inputs;
     if (!first) throw new ShapeError("cat: expected at least one tensor, got none");
@@ -116,6 +123,7 @@ export const fillOp = defineOp<{
   attrs: { device: Backend; shape: Shape; dtype: DType; value: number };
 }>({
   name: "fill",
+  family: "copies",
   infer: (_, { shape, dtype }) => [{ shape, dtype }],
   kernels: { reference: fillReference, cpu: fillCpu, webgpu: fillWgsl },
 });

@@ -74,6 +74,7 @@ const floats = (shape: Shape): TensorSpec => ({ shape, dtype: "float32" });
 
 export const layerNormOp = defineOp<LayerNormSignature>({
   name: "layerNorm",
+  family: "norms",
   infer: ([x, weight, bias], { dims }) => {
     checkInputs("layerNorm", x, dims, { weight, bias });
     const { rows } = splitShape(x.shape, dims);
@@ -86,6 +87,7 @@ export const layerNormOp = defineOp<LayerNormSignature>({
 /** y = layerNorm(x + residual) in one pass: both addends have the gradient of the sum, which is that of `layerNormBackwardOp`. */
 export const addLayerNormOp = defineOp<AddLayerNormSignature>({
   name: "addLayerNorm",
+  family: "norms",
   infer: ([x, residual, weight, bias], { dims }) => {
     checkInputs("addLayerNorm", x, dims, { weight, bias });
     if (!sameShape(residual.shape, x.shape) || residual.dtype !== x.dtype)
@@ -102,6 +104,7 @@ export const addLayerNormOp = defineOp<AddLayerNormSignature>({
 /** All three gradients in one pass over dy and x; those of a weight and a bias that are not there are for nobody. */
 export const layerNormBackwardOp = defineOp<LayerNormBackwardSignature>({
   name: "layerNormBackward",
+  family: "norms",
   infer: ([, x], { dims }) => {
     const { normalized } = splitShape(x.shape, dims);
     return [floats(x.shape), floats(normalized), floats(normalized)];
@@ -111,6 +114,7 @@ export const layerNormBackwardOp = defineOp<LayerNormBackwardSignature>({
 
 export const rmsNormOp = defineOp<RmsNormSignature>({
   name: "rmsNorm",
+  family: "norms",
   infer: ([x, weight], { dims }) => {
     checkInputs("rmsNorm", x, dims, { weight });
     return [floats(x.shape), floats(splitShape(x.shape, dims).rows)];
@@ -121,6 +125,7 @@ export const rmsNormOp = defineOp<RmsNormSignature>({
 
 export const rmsNormBackwardOp = defineOp<RmsNormBackwardSignature>({
   name: "rmsNormBackward",
+  family: "norms",
   infer: ([, x], { dims }) => [floats(x.shape), floats(splitShape(x.shape, dims).normalized)],
   kernels: { reference: rmsNormBackwardReference, cpu: rmsNormBackwardCpu, webgpu: rmsNormBackwardWgsl },
 });

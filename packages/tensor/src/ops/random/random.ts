@@ -23,18 +23,21 @@ type Filling = { inputs: []; outputs: [y: Tensor]; attrs: { device: Backend; sha
 
 export const uniformOp = defineOp<Filling>({
   name: "rand",
+  family: "random",
   infer: (_, { shape }) => [{ shape, dtype: "float32" }],
   kernels: { reference: uniformReference, cpu: uniformCpu, webgpu: uniformWgsl },
 });
 
 export const normalOp = defineOp<Filling>({
   name: "randn",
+  family: "random",
   infer: (_, { shape }) => [{ shape, dtype: "float32" }],
   kernels: { reference: normalReference, cpu: normalCpu, webgpu: normalWgsl },
 });
 
 export const dropoutOp = defineOp<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { p: number }; scalars: Draw }>({
   name: "dropout",
+  family: "random",
   infer: ([x]) => {
     if (x.dtype !== "float32") throw new DTypeError(`dropout: expected float32, got ${x.dtype}`);
     return [{ shape: x.shape, dtype: "float32" }];

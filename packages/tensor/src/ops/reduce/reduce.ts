@@ -43,6 +43,7 @@ const notEmpty = (op: string, x: TensorSpec, dims: readonly number[]): void => {
 
 export const sumOp = defineOp<Reduce>({
   name: "sum",
+  family: "reductions",
   infer: ([x], attrs) => [{ shape: reducedShape(x.shape, attrs), dtype: x.dtype === "bool" ? "int32" : x.dtype }],
   kernels: { reference: sumReference, cpu: sumCpu, webgpu: sumWgsl },
 });
@@ -53,6 +54,7 @@ const extreme = (
 ) =>
   defineOp<Reduce>({
     name,
+    family: "reductions",
     infer: ([x], attrs) => {
       takes(name, x.dtype, "float32", "int32");
       notEmpty(name, x, attrs.dims);
@@ -69,6 +71,7 @@ export const argmaxOp = defineOp<{
   attrs: { dim: number; keepdim: boolean };
 }>({
   name: "argmax",
+  family: "reductions",
   infer: ([x], { dim, keepdim }) => {
     const dims = x.shape.length === 0 ? [] : [dim];
     takes("argmax", x.dtype, "float32", "int32");
@@ -80,6 +83,7 @@ export const argmaxOp = defineOp<{
 
 export const cumsumOp = defineOp<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { dim: number } }>({
   name: "cumsum",
+  family: "reductions",
   infer: ([x]) => {
     takes("cumsum", x.dtype, "float32", "int32");
     return [{ shape: x.shape, dtype: x.dtype }];

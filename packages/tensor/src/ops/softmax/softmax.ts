@@ -31,6 +31,7 @@ const checkFloat = (op: string, x: TensorSpec): void => {
 const forward = (name: string, kernels: Kernels<SoftmaxSignature>) =>
   defineOp<SoftmaxSignature>({
     name,
+    family: "softmax and losses",
     infer: ([x]) => {
       checkFloat(name, x);
       return [{ shape: x.shape, dtype: x.dtype }];
@@ -41,6 +42,7 @@ const forward = (name: string, kernels: Kernels<SoftmaxSignature>) =>
 const backward = (name: string, kernels: Kernels<SoftmaxBackwardSignature>) =>
   defineOp<SoftmaxBackwardSignature>({
     name,
+    family: "softmax and losses",
     infer: ([dy, y]) => {
       for (const input of [dy, y]) checkFloat(name, input);
       if (!sameShape(dy.shape, y.shape))

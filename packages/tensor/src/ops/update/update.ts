@@ -59,6 +59,7 @@ const checkState = (op: string, inputs: readonly TensorSpec[], each: number): vo
 
 export const adamOp = defineOp<AdamSignature>({
   name: "adam",
+  family: "optimiser",
   infer: (inputs) => {
     checkState("adam", inputs, 4);
     return [];
@@ -71,6 +72,7 @@ export const adamOp = defineOp<AdamSignature>({
 const sgd = (name: string, each: 2 | 3) =>
   defineOp<SgdSignature>({
     name,
+    family: "optimiser",
     infer: (inputs) => {
       checkState(name, inputs, each);
       return [];
@@ -83,6 +85,7 @@ export const sgdMomentumOp = sgd("sgdMomentum", 3);
 
 export const globalNormOp = defineOp<{ inputs: Tensor[]; outputs: [y: Tensor] }>({
   name: "globalNorm",
+  family: "optimiser",
   infer: (inputs) => {
     for (const { dtype } of inputs)
       if (dtype !== "float32") throw new DTypeError(`globalNorm: expected float32, got ${dtype}`);
