@@ -1,3 +1,4 @@
+import type { ReduceOptions, VarOptions } from "@tessera/tensor";
 import type { composed } from "@tessera/tensor/families";
 import { distinct, ints, normal, normalOf, values } from "../support/generate.ts";
 import type { SampleTable } from "../support/sample.ts";
@@ -39,7 +40,7 @@ export const composedSamples = {
     { args: [normal(3, 4), { dim: undefined, keepdim: undefined }], note: "options that are undefined" },
     { args: [normal(3, 4), { dim: 2 }], throws: /^mean: dim 2 is outside/ },
     {
-      args: [normal(3, 4), { axis: 1 } as tensor.ReduceOptions],
+      args: [normal(3, 4), { axis: 1 } as ReduceOptions],
       throws: /^mean: expected options among dim, keepdim, got "axis"; it is called "dim" here$/,
     },
   ],
@@ -58,7 +59,7 @@ export const composedSamples = {
     { args: [normal(3, 7), { dim: 1, correction: undefined }], note: "an option that is undefined" },
     { args: [normal(3, 7), { dim: 2 }], throws: /^std: dim 2 is outside/ },
     {
-      args: [normal(3, 7), { ddof: 0 } as tensor.VarOptions],
+      args: [normal(3, 7), { ddof: 0 } as VarOptions],
       throws: /^std: expected options among dim, keepdim, correction, got "ddof"; it is called "correction" here$/,
     },
   ],
