@@ -75,7 +75,7 @@ onWebgpu("a matrix times a vector", (gpu) => {
           b: { ...operand, slot: { in: 1 }, across, along },
           out: { out: 0 },
         },
-        gpu.limits,
+        gpu.profile,
       );
     // 8 columns a workgroup where memory runs along k; else 32, and k in parts that a second step adds up.
     expect(plan(4096, 1).steps.map(({ workgroups }) => workgroups)).toEqual([512]);

@@ -1,6 +1,5 @@
+import type { DeviceProfile } from "@tessera/tensor";
 import { coresOf, threadsOf, type Runs, type TilePlan } from "@tessera/tensor/webgpu";
-
-type Limits = { readonly [name: string]: number };
 
 /** The largest divisor of the block size that is a multiple of 4, and at most 16: what a step of k takes. */
 const stepOf = (blockSize: number): number => {
@@ -14,7 +13,12 @@ const stepOf = (blockSize: number): number => {
  */
 export const linePlans = (blockSize: number, runs: Runs): readonly TilePlan[] => {
   const plan = (bm: number, bk: number, tm: number, tn: number): TilePlan => ({
-    ...{ name: `line${blockSize} ${bm} ${tn}`, bm, bn: blockSize, bk, tm, tn },
+    name: `line${blockSize} ${bm} ${tn}`,
+    bm,
+    bn: blockSize,
+    bk,
+    tm,
+    tn,
   });
   if (blockSize === 64) {
     const first = runs === "across" ? [plan(128, 16, 8, 8)] : [];
@@ -27,20 +31,31 @@ export const linePlans = (blockSize: number, runs: Runs): readonly TilePlan[] =>
 };
 
 /** Invocations that hide each other's waiting for memory on a core. */
-const HIDING = 256;
+const MIN_HIDING = 256;
+
+/** A product of tokens and lines of blocks. */
+interface LineSize {
+  readonly blockSize: number;
+  readonly runs: Runs;
+  readonly tokens: number;
+  readonly lines: number;
+}
 
 /** The first candidate that gives every core enough invocations, or the last. */
-export const linePlan = (blockSize: number, runs: Runs, tokens: number, lines: number, limits: Limits): TilePlan => {
+export const linePlan = (
+  { blockSize, runs, tokens, lines }: LineSize,
+  device: Pick<DeviceProfile, "vendor">,
+): TilePlan => {
   const plans = linePlans(blockSize, runs);
   const busy = (plan: TilePlan): boolean =>
-    Math.ceil(tokens / plan.bm) * lines * threadsOf(plan) >= HIDING * coresOf(limits);
+    Math.ceil(tokens / plan.bm) * lines * threadsOf(plan) >= MIN_HIDING * coresOf(device);
   return plans.find(busy) ?? plans.at(-1)!;
 };
 
 /** Features of x that a tile of dyᵀ x covers, at most: more were slower, but for small blocks. */
 const widest = (blockSize: number): number => (blockSize > 8 ? 96 : 192);
 /** Sums of a tile: 16 for each of 256 invocations. */
-const MOST_SUMS = 4096;
+const MAX_SUMS = 4096;
 
 /**
  * Tiles of dyᵀ x at stored blocks: some of a row of blocks, which has `average` of them. Together they read the row's features of dy once;
@@ -50,7 +65,7 @@ export const blockPlan = (blockSize: number, average: number): TilePlan => {
   // A single block fills a tile that is as fast as any.
   if (blockSize === 64) return { name: "block64", bm: 64, bn: 64, bk: 32, tm: 8, tn: 4 };
   let [best, least] = [1, Infinity];
-  const most = Math.max(1, Math.floor(Math.min(widest(blockSize) / blockSize, MOST_SUMS / blockSize ** 2)));
+  const most = Math.max(1, Math.floor(Math.min(widest(blockSize) / blockSize, MAX_SUMS / blockSize ** 2)));
   for (let together = 1; together <= most; together++) {
     // Features read, of dy once and of x for each block.
     const cost = Math.ceil(average / together) * (together + 1);
@@ -61,11 +76,11 @@ export const blockPlan = (blockSize: number, average: number): TilePlan => {
 };
 
 /** Workgroups that keep a large GPU busy with parts of the tokens. */
-const BUSY = 1056;
-const MOST_PARTS = 64;
+const TARGET_GROUPS = 1056;
+const MAX_PARTS = 64;
 /** Tokens of a part, at least. */
-const PART = 128;
+const MIN_PART = 128;
 
 /** Into how many parts the tokens of a weight gradient are cut, when so many workgroups do one part of it. */
 export const partsOf = (tokens: number, workgroups: number): number =>
-  Math.max(1, Math.min(MOST_PARTS, Math.floor(tokens / PART), Math.ceil(BUSY / Math.max(1, workgroups))));
+  Math.max(1, Math.min(MAX_PARTS, Math.floor(tokens / MIN_PART), Math.ceil(TARGET_GROUPS / Math.max(1, workgroups))));

@@ -1,7 +1,8 @@
 import type { Backend, Buffer, Launch } from "../../backend.ts";
+import { DEFAULT_PROFILE } from "../../device-profile.ts";
 import { bytesPerElement, hostView, type DType, type TypedArray } from "../../dtype.ts";
 import { DeviceError, IndexError, TesseraError } from "../../error.ts";
-import type { CpuArgument, CpuStep, Op, Signature, Slot, WasmModule } from "../../op.ts";
+import type { CpuArgument, CpuStep, KernelOp, Signature, Slot, WasmModule } from "../../op.ts";
 import type { Layout } from "../../shape.ts";
 import { PlanCache } from "../plan-cache.ts";
 import { dataOf } from "../reference/reference-backend.ts";
@@ -41,7 +42,7 @@ export class CpuBackend implements Backend {
   /** How often a kernel of each kind was launched, for tests and profiles. */
   readonly launches = { wasm: 0, reference: 0 };
   private machine: Machine | null = null;
-  private readonly plans = new PlanCache<CpuStep>({});
+  private readonly plans = new PlanCache<CpuStep>(DEFAULT_PROFILE);
   private readonly instances = new Map<WasmModule, ReadonlyMap<string, Callable>>();
 
   alloc(dtype: DType, length: number): LinearBuffer {
@@ -75,7 +76,6 @@ export class CpuBackend implements Backend {
 
   launch(launch: Launch): void {
     const { kernels } = launch.op;
-    if ("view" in kernels) return;
     if (kernels.cpu === "reference") return this.launchReference(launch);
     this.launches.wasm++;
     const { steps, scratchBytes = [] } = this.plans.of(launch.op, kernels.cpu, launch.call);
@@ -89,8 +89,8 @@ export class CpuBackend implements Backend {
     }
   }
 
-  readsViews({ kernels }: Op<Signature>): readonly number[] | "all" | undefined {
-    return "view" in kernels || kernels.cpu === "reference" ? undefined : kernels.cpu.strided;
+  readsViews({ kernels }: KernelOp<Signature>): readonly number[] | "all" | undefined {
+    return kernels.cpu === "reference" ? undefined : kernels.cpu.strided;
   }
 
   sync(): Promise<void> {
@@ -245,7 +245,6 @@ export class CpuBackend implements Backend {
 
   /** For ops of other packages that say `cpu: "reference"`: their plain kernel, over linear memory. */
   private launchReference({ op, call, inputs, outputs, scalars }: Launch): void {
-    if ("view" in op.kernels) return;
     this.launches.reference++;
     const { buffer } = this.memory().memory;
     const data = (layout: Layout | null, at: Buffer | null | undefined) =>
