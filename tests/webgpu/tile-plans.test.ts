@@ -62,16 +62,24 @@ const productOp = ({ size: [m, k, n], a, b, choice, form, entries = 1, activatio
         plan: (_, device) =>
           planProduct(
             {
-              ...{ label: "forced", m, n, k, batch: [entries], activation: activation ?? "none", out: { out: 0 } },
+              label: "forced",
+              m,
+              n,
+              k,
+              batch: [entries],
+              activation: activation ?? "none",
+              out: { out: 0 },
               a: {
                 slot: { in: 0 },
                 ...(a === "along" ? { across: k, along: 1 } : { across: 1, along: m }),
-                ...{ batch: [m * k], offset: 0 },
+                batch: [m * k],
+                offset: 0,
               },
               b: {
                 slot: { in: 1 },
                 ...(b === "along" ? { across: k, along: 1 } : { across: 1, along: n }),
-                ...{ batch: [k * n], offset: 0 },
+                batch: [k * n],
+                offset: 0,
               },
               bias: layer ? { slot: { in: 2 }, offset: 0 } : null,
               pre: layer ? { out: 1 } : null,
@@ -143,35 +151,59 @@ onWebgpu("tile plans", (gpu) => {
     // Each way to write sums down: element by element, vec4s with a test and without, and by another dispatch.
     it.runIf(fits)("applies a bias and an activation to each of several products, at odd sizes", () =>
       check({
-        ...{ size: [bm + 1, 7, bn + 2], a: "along", b: "along", choice: one, form: "rolled" },
-        ...{ entries: 3, activation: "gelu" },
+        size: [bm + 1, 7, bn + 2],
+        a: "along",
+        b: "along",
+        choice: one,
+        form: "rolled",
+        entries: 3,
+        activation: "gelu",
       }),
     );
     it.runIf(fits)(
       "applies a bias and an activation to each of several products, at sizes that it does not divide",
       () =>
         check({
-          ...{ size: [bm + 4, bk + 4, bn + 4], a: "along", b: "across", choice: one, form: "unrolled" },
-          ...{ entries: 2, activation: "relu" },
+          size: [bm + 4, bk + 4, bn + 4],
+          a: "along",
+          b: "across",
+          choice: one,
+          form: "unrolled",
+          entries: 2,
+          activation: "relu",
         }),
     );
     it.runIf(fits)("applies a bias and an activation to each of several products, in whole tiles", () =>
       check({
-        ...{ size: [bm, bk, bn], a: "across", b: "along", choice: one, form: "unrolled" },
-        ...{ entries: 2, activation: "relu" },
+        size: [bm, bk, bn],
+        a: "across",
+        b: "along",
+        choice: one,
+        form: "unrolled",
+        entries: 2,
+        activation: "relu",
       }),
     );
     it.runIf(fits)("applies a bias and an activation to each of several products, after their parts are added", () =>
       check({
-        ...{ size: [bm + 1, 3 * bk, 9], a: "along", b: "across", choice: four, form: "rolled" },
-        ...{ entries: 2, activation: "gelu" },
+        size: [bm + 1, 3 * bk, 9],
+        a: "along",
+        b: "across",
+        choice: four,
+        form: "rolled",
+        entries: 2,
+        activation: "gelu",
       }),
     );
   });
 
   it("multiply more matrices than one dimension of a dispatch has workgroups", () =>
     check({
-      ...{ size: [4, 4, 4], a: "along", b: "along", form: "rolled", entries: 65535 + 5 },
+      size: [4, 4, 4],
+      a: "along",
+      b: "along",
+      form: "rolled",
+      entries: 65535 + 5,
       choice: { plan: { name: "tiny", bm: 4, bn: 4, bk: 4, tm: 4, tn: 4 }, parts: 1 },
     }));
 

@@ -5,12 +5,10 @@ import type { Layout } from "../shape.ts";
 import { PlanCache } from "./plan-cache.ts";
 
 const layout = (shape: readonly number[], more: Partial<Layout> = {}): Layout => ({
-  ...{
-    shape,
-    dtype: "float32",
-    offset: 0,
-    strides: shape.map((_, d) => shape.slice(d + 1).reduce((n, s) => n * s, 1)),
-  },
+  shape,
+  dtype: "float32",
+  offset: 0,
+  strides: shape.map((_, d) => shape.slice(d + 1).reduce((n, s) => n * s, 1)),
   ...more,
 });
 const callOf = (input: Layout | null, attrs: object = {}, output = layout([2])): Call<Signature> => ({
