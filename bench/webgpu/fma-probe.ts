@@ -1,5 +1,5 @@
 import { defineOp, run, type Planner, type Tensor, type WebgpuStep } from "@tessera/tensor";
-import { shaders } from "@tessera/tensor/webgpu";
+import { input, kernel, output, read, write } from "@tessera/tensor/webgpu";
 
 const WORKGROUP = 256;
 /** vec4 accumulators of an invocation: enough independent multiply-adds to hide the latency of one. */
@@ -20,17 +20,16 @@ interface FmaSignature {
 const names = Array.from({ length: ACCUMULATORS }, (_, i) => `s${i}`);
 
 /** The factors come from memory, so that no compiler can foresee the result. */
-const fmaShader = shaders(() => ({
-  label: "fma probe",
-  wgsl: /* wgsl */ `
-struct Words { turns: u32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> factors: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
-
-@compute @workgroup_size(${WORKGROUP})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * groups.x) * ${WORKGROUP}u + lane;
+const fmaKernel = kernel(
+  {
+    name: "fma probe",
+    workgroup: WORKGROUP,
+    words: { turns: "u32" },
+    bind: { factors: read("f32"), y: write("f32") },
+  },
+  (k) => /* wgsl */ `
+${k.main} {
+  let i = ${k.invocation};
   let a = vec4<f32>(factors[0]);
   let b = vec4<f32>(factors[1], factors[2], factors[3], factors[4]);
   let start = f32(i % 64u);
@@ -41,11 +40,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let total = ${names.join(" + ")};
   y[i] = total.x + total.y + total.z + total.w;
 }`,
-}));
+);
 
 const fmaWgsl: Planner<FmaSignature, WebgpuStep> = {
   plan: ({ attrs: { workgroups, turns } }) => ({
-    steps: [{ shader: fmaShader(), bind: [{ in: 0 }, { out: 0 }], words: [turns], workgroups }],
+    steps: [fmaKernel({ turns, factors: input(0), y: output(0) }, { workgroups })],
   }),
 };
 

@@ -21,7 +21,7 @@ const opsWith = (name: AttentionTileName) => ({
     kernels: {
       reference: () => {},
       cpu: "reference",
-      webgpu: { strided: "all", plan: (call, limits) => planAttention(call, limits, name) },
+      webgpu: { strided: "all", plan: (call, device) => planAttention(call, device, name) },
     },
   }),
   backward: defineOp<AttentionBackwardSignature>({
@@ -30,7 +30,7 @@ const opsWith = (name: AttentionTileName) => ({
     kernels: {
       reference: () => {},
       cpu: "reference",
-      webgpu: { strided: [0, 1, 2, 3, 4], plan: (call, limits) => planAttentionBackward(call, limits, name) },
+      webgpu: { strided: [0, 1, 2, 3, 4], plan: (call, device) => planAttentionBackward(call, device, name) },
     },
   }),
 });
@@ -81,7 +81,7 @@ onWebgpu("attention's tiles", (gpu) => {
     });
 
   it("refuses heads of which not even a row fits into workgroup memory, by text", () => {
-    const room = gpu.limits["maxComputeWorkgroupStorageSize"]!;
+    const room = gpu.profile.limits.maxComputeWorkgroupStorageSize;
     const q = zeros([1, 1, 1, room / 4], { device: gpu });
     expect(() => run(attentionOp, [q, q, q, null], plain, draw)).toThrow(
       `attention: heads of ${room / 4} and ${room / 4} features do not fit into ${room} bytes of workgroup memory on webgpu; use more heads, or another device`,

@@ -1,12 +1,15 @@
 import { BlockLayout } from "@tessera/sparse";
 import { activatedBlockSparseLinearOp, blockSparseLinearOp, ddsOp, sddOp } from "@tessera/sparse/ops/block-matmul";
 import {
+  DEFAULT_PROFILE as standard,
   dispose,
+  hasKernels,
   reference,
   run,
   scope,
   tensor,
   type Backend,
+  type DeviceProfile,
   type Op,
   type Signature,
   type Tensor,
@@ -18,15 +21,12 @@ import { normal } from "../support/generate.ts";
 import { withoutLeaks } from "../support/leaks.ts";
 import { onWebgpu } from "./on-webgpu.ts";
 
-/** WebGPU's defaults. */
-const standard = { maxComputeWorkgroupStorageSize: 16384, maxComputeInvocationsPerWorkgroup: 256 };
-
-/** The op with the text that a GPU's compiler gets, or a software one's, planned for these limits. */
-const planned = <S extends Signature>(op: Op<S>, form: Form, limits: { readonly [name: string]: number }): Op<S> => {
+/** The op with the text that a GPU's compiler gets, or a software one's, planned for this device. */
+const planned = <S extends Signature>(op: Op<S>, form: Form, device: DeviceProfile): Op<S> => {
+  if (!hasKernels(op) || op.kernels.webgpu === "none") throw new Error(`${op.name} has no webgpu kernel`);
   const { kernels } = op;
-  if ("view" in kernels || kernels.webgpu === "none") throw new Error(`${op.name} has no webgpu kernel`);
-  const { webgpu } = kernels;
-  const given = { ...limits, software: form === "rolled" ? 1 : 0 };
+  const { webgpu } = op.kernels;
+  const given = { ...device, software: form === "rolled" };
   return { ...op, kernels: { ...kernels, webgpu: { ...webgpu, plan: (call) => webgpu.plan(call, given) } } };
 };
 
@@ -37,14 +37,14 @@ onWebgpu("block-sparse plans", (gpu) => {
     readonly tokens: number;
     /** Features that the last line of blocks lacks, of the inputs and of the outputs. */
     readonly lack: number;
-    readonly limits: { readonly [name: string]: number };
+    readonly device: DeviceProfile;
   }
 
   /**
    * All products of a matrix of 3 × 2 blocks with an empty row of blocks; without the weight gradient of ragged sizes in the unrolled form,
    * which SwiftShader takes minutes to compile.
    */
-  const check = ({ blockSize, form, tokens, lack, limits }: Case) =>
+  const check = ({ blockSize, form, tokens, lack, device: profile }: Case) =>
     withoutLeaks(async () => {
       const [outputs, inputs] = [3 * blockSize - lack, 2 * blockSize - lack];
       const layout = BlockLayout.fromMask([[1, 1], [0, 0], [0, 1]], 3, 2, blockSize); // prettier-ignore
@@ -70,7 +70,7 @@ onWebgpu("block-sparse plans", (gpu) => {
             ...(form === "rolled" || lack === 0 ? run(of(sddOp), [dy, x, ...index], attrs) : []),
           ].filter((one) => one !== null);
         });
-      const got = compute(gpu, (op) => planned(op, form, limits));
+      const got = compute(gpu, (op) => planned(op, form, profile));
       const want = compute(reference, (op) => op);
       for (const [i, one] of want.entries())
         expect(difference(await valuesOf(got[i]!), await valuesOf(one), { relative: 1e-5 }), `output ${i}`).toBeNull();
@@ -78,25 +78,25 @@ onWebgpu("block-sparse plans", (gpu) => {
     });
 
   describe.each([16, 32, 64])("of blocks of %i", (blockSize) => {
-    for (const [name, limits] of [
-      ["", gpu.limits],
+    for (const [name, device] of [
+      ["", gpu.profile],
       [", in default limits", standard],
     ] as const) {
       it(`multiply whole tiles without a test${name}`, () =>
-        check({ blockSize, form: "unrolled", tokens: 256, lack: 0, limits }));
+        check({ blockSize, form: "unrolled", tokens: 256, lack: 0, device }));
       // Tiles of many tokens, which the last of them does not fill.
       it(`multiply many tokens without a test${name}`, () =>
-        check({ blockSize, form: "unrolled", tokens: 1005, lack: 0, limits }));
+        check({ blockSize, form: "unrolled", tokens: 1005, lack: 0, device }));
       it(`multiply many tokens as vec4s with a test${name}`, () =>
-        check({ blockSize, form: "unrolled", tokens: 1005, lack: 4, limits }));
+        check({ blockSize, form: "unrolled", tokens: 1005, lack: 4, device }));
       it(`multiply many tokens in their rolled form${name}`, () =>
-        check({ blockSize, form: "rolled", tokens: 1005, lack: 3, limits }));
+        check({ blockSize, form: "rolled", tokens: 1005, lack: 3, device }));
       it(`multiply vec4s with a test${name}`, () =>
-        check({ blockSize, form: "unrolled", tokens: 37, lack: 4, limits }));
+        check({ blockSize, form: "unrolled", tokens: 37, lack: 4, device }));
       it(`multiply element by element${name}`, () =>
-        check({ blockSize, form: "unrolled", tokens: 37, lack: 3, limits }));
+        check({ blockSize, form: "unrolled", tokens: 37, lack: 3, device }));
       it(`multiply in their rolled form${name}`, () =>
-        check({ blockSize, form: "rolled", tokens: 131, lack: 3, limits }));
+        check({ blockSize, form: "rolled", tokens: 131, lack: 3, device }));
     }
   });
 });

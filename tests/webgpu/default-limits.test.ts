@@ -24,8 +24,8 @@ onWebgpu("a device with the limits that every device has", () => {
     own!.destroy();
   });
   it("has less workgroup memory than the adapter", () => {
-    expect(standard!.limits["maxComputeWorkgroupStorageSize"]).toBe(16384);
-    expect(standard!.limits["maxComputeInvocationsPerWorkgroup"]).toBe(256);
+    expect(standard!.profile.limits.maxComputeWorkgroupStorageSize).toBe(16384);
+    expect(standard!.profile.limits.maxComputeInvocationsPerWorkgroup).toBe(256);
   });
   const sums = { forward: { relative: 1e-5 }, gradient: { relative: 1e-4 } } as const;
   conformanceOn(standard!, "matmul", matmul, matmulSamples, sums);

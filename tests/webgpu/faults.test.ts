@@ -132,7 +132,7 @@ onWebgpu("faults on webgpu", (gpu) => {
     withoutLeaks(async () => {
       const kept = tensor([1, 2, 3]);
       const before = [memory()["webgpu"]!.bytes, gpu.deviceBytes.live];
-      const most = gpu.limits["maxStorageBufferBindingSize"]!;
+      const most = gpu.profile.limits.maxStorageBufferBindingSize;
       expect(() => zeros([most / 4 + 1])).toThrow(
         new OutOfMemoryError(
           `webgpu: one tensor may have ${most} bytes on this device, got ${most + 4}; split it, or use smaller batches`,

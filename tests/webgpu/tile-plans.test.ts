@@ -1,5 +1,7 @@
 import {
   add,
+  DEFAULT_LIMITS,
+  DEFAULT_PROFILE,
   defineOp,
   dispose,
   gelu,
@@ -12,6 +14,7 @@ import {
   scope,
   transpose,
   type Backend,
+  type DeviceProfile,
   type Tensor,
 } from "@tessera/tensor";
 import {
@@ -56,24 +59,32 @@ const productOp = ({ size: [m, k, n], a, b, choice, form, entries = 1, activatio
       reference: () => {},
       cpu: "reference",
       webgpu: {
-        plan: (_, limits) =>
+        plan: (_, device) =>
           planProduct(
             {
-              ...{ label: "forced", m, n, k, batch: [entries], activation: activation ?? "none", out: { out: 0 } },
+              label: "forced",
+              m,
+              n,
+              k,
+              batch: [entries],
+              activation: activation ?? "none",
+              out: { out: 0 },
               a: {
                 slot: { in: 0 },
                 ...(a === "along" ? { across: k, along: 1 } : { across: 1, along: m }),
-                ...{ batch: [m * k], offset: 0 },
+                batch: [m * k],
+                offset: 0,
               },
               b: {
                 slot: { in: 1 },
                 ...(b === "along" ? { across: k, along: 1 } : { across: 1, along: n }),
-                ...{ batch: [k * n], offset: 0 },
+                batch: [k * n],
+                offset: 0,
               },
               bias: layer ? { slot: { in: 2 }, offset: 0 } : null,
               pre: layer ? { out: 1 } : null,
             },
-            { ...limits, software: form === "rolled" ? 1 : 0 },
+            { ...device, software: form === "rolled" },
             choice,
           ),
       },
@@ -113,14 +124,14 @@ onWebgpu("tile plans", (gpu) => {
     const { bm, bn, bk } = plan;
     const one = { plan, parts: 1 };
     const four = { plan, parts: 4 };
-    const fits = fitsDevice(plan, gpu.limits);
+    const fits = fitsDevice(plan, gpu.profile);
     it.runIf(fits)("multiplies in its rolled form, at odd sizes", () =>
       check({ size: [bm + 5, 37, bn + 3], a: "along", b: "across", choice: one, form: "rolled" }),
     );
     it.runIf(fits)("multiplies in its unrolled form, at odd sizes", ({ skip }) => {
       const twoPatches = (plan.bk * (bm + bn)) / 16 > threadsOf(plan);
       skip(
-        gpu.limits["software"] === 1 && twoPatches,
+        gpu.profile.software && twoPatches,
         "a software adapter takes minutes to compile two patches an invocation, loaded element by element; use a GPU",
       );
       return check({ size: [bm + 5, bk + 1, bn + 3], a: "along", b: "across", choice: one, form: "unrolled" });
@@ -140,35 +151,59 @@ onWebgpu("tile plans", (gpu) => {
     // Each way to write sums down: element by element, vec4s with a test and without, and by another dispatch.
     it.runIf(fits)("applies a bias and an activation to each of several products, at odd sizes", () =>
       check({
-        ...{ size: [bm + 1, 7, bn + 2], a: "along", b: "along", choice: one, form: "rolled" },
-        ...{ entries: 3, activation: "gelu" },
+        size: [bm + 1, 7, bn + 2],
+        a: "along",
+        b: "along",
+        choice: one,
+        form: "rolled",
+        entries: 3,
+        activation: "gelu",
       }),
     );
     it.runIf(fits)(
       "applies a bias and an activation to each of several products, at sizes that it does not divide",
       () =>
         check({
-          ...{ size: [bm + 4, bk + 4, bn + 4], a: "along", b: "across", choice: one, form: "unrolled" },
-          ...{ entries: 2, activation: "relu" },
+          size: [bm + 4, bk + 4, bn + 4],
+          a: "along",
+          b: "across",
+          choice: one,
+          form: "unrolled",
+          entries: 2,
+          activation: "relu",
         }),
     );
     it.runIf(fits)("applies a bias and an activation to each of several products, in whole tiles", () =>
       check({
-        ...{ size: [bm, bk, bn], a: "across", b: "along", choice: one, form: "unrolled" },
-        ...{ entries: 2, activation: "relu" },
+        size: [bm, bk, bn],
+        a: "across",
+        b: "along",
+        choice: one,
+        form: "unrolled",
+        entries: 2,
+        activation: "relu",
       }),
     );
     it.runIf(fits)("applies a bias and an activation to each of several products, after their parts are added", () =>
       check({
-        ...{ size: [bm + 1, 3 * bk, 9], a: "along", b: "across", choice: four, form: "rolled" },
-        ...{ entries: 2, activation: "gelu" },
+        size: [bm + 1, 3 * bk, 9],
+        a: "along",
+        b: "across",
+        choice: four,
+        form: "rolled",
+        entries: 2,
+        activation: "gelu",
       }),
     );
   });
 
   it("multiply more matrices than one dimension of a dispatch has workgroups", () =>
     check({
-      ...{ size: [4, 4, 4], a: "along", b: "along", form: "rolled", entries: 65535 + 5 },
+      size: [4, 4, 4],
+      a: "along",
+      b: "along",
+      form: "rolled",
+      entries: 65535 + 5,
       choice: { plan: { name: "tiny", bm: 4, bn: 4, bk: 4, tm: 4, tn: 4 }, parts: 1 },
     }));
 
@@ -178,7 +213,7 @@ onWebgpu("tile plans", (gpu) => {
     const plan = TILE_PLANS.find(({ name }) => name === "small")!;
     for (let parts = 1; parts <= 64; parts++) {
       const product = { label: "matmul", m: 1, n: 1, k: 4100, batch: [], a: operand, b: operand, ...sums };
-      const { steps, scratchBytes } = planProduct(product, gpu.limits, { plan, parts });
+      const { steps, scratchBytes } = planProduct(product, gpu.profile, { plan, parts });
       const [k, kPart, made] = (steps[0]!.words as number[]).slice(5);
       expect(k).toBe(4100);
       expect((made! - 1) * kPart!).toBeLessThan(4100);
@@ -188,12 +223,14 @@ onWebgpu("tile plans", (gpu) => {
   });
 
   it("are chosen by cost: whole tiles for large products, parts of k where there would be few of them", () => {
-    const nvidia = {
-      ...gpu.limits,
-      "vendor:google": 0,
-      "vendor:nvidia": 1,
-      maxComputeInvocationsPerWorkgroup: 1024,
-      maxComputeWorkgroupStorageSize: 49152,
+    const nvidia: DeviceProfile = {
+      ...gpu.profile,
+      vendor: "nvidia",
+      limits: {
+        ...gpu.profile.limits,
+        maxComputeInvocationsPerWorkgroup: 1024,
+        maxComputeWorkgroupStorageSize: 49152,
+      },
     };
     const choose = (m: number, k: number, n: number) => {
       const { plan, parts } = choosePlan({ m, n, k, entries: 1 }, nvidia);
@@ -207,26 +244,25 @@ onWebgpu("tile plans", (gpu) => {
 
   it("of one device are not taken for those of another, whose vendor or limits differ", () => {
     const size = { m: 4096, n: 4096, k: 512, entries: 1 };
-    const nvidia = {
-      "vendor:nvidia": 1,
-      maxComputeInvocationsPerWorkgroup: 256,
-      maxComputeWorkgroupSizeX: 256,
-      maxComputeWorkgroupStorageSize: 32768,
-      maxStorageBufferBindingSize: 2 ** 31,
-    };
-    const apple = { ...nvidia, "vendor:nvidia": 0, "vendor:apple": 1 };
-    const small = { ...nvidia, maxComputeInvocationsPerWorkgroup: 64 };
-    const standard = { ...nvidia, maxComputeWorkgroupStorageSize: 16384 };
-    const plans = [nvidia, apple, small, standard, nvidia].map((limits) => choosePlan(size, limits).plan.name);
+    const limits = { ...DEFAULT_LIMITS, maxComputeWorkgroupStorageSize: 32768, maxStorageBufferBindingSize: 2 ** 31 };
+    const nvidia: DeviceProfile = { ...DEFAULT_PROFILE, vendor: "nvidia", limits };
+    const apple = { ...nvidia, vendor: "apple" };
+    const small = { ...nvidia, limits: { ...limits, maxComputeInvocationsPerWorkgroup: 64 } };
+    const standard = { ...nvidia, limits: { ...limits, maxComputeWorkgroupStorageSize: 16384 } };
+    const plans = [nvidia, apple, small, standard, nvidia].map((device) => choosePlan(size, device).plan.name);
     expect(plans).toEqual(["square", "half", "medium", "half", "square"]);
-    for (const plan of TILE_PLANS) expect(fitsDevice(plan, {})).toBe(plan.name !== "square");
+    for (const plan of TILE_PLANS) expect(fitsDevice(plan, DEFAULT_PROFILE)).toBe(plan.name !== "square");
   });
 
   it("make no parts of k whose sums no buffer could hold", () => {
     const size = { m: 512, n: 512, k: 65536, entries: 1 };
-    const limits = { ...gpu.limits, "vendor:google": 0, "vendor:nvidia": 1, maxStorageBufferBindingSize: 2 ** 22 };
-    expect(choosePlan(size, { ...limits, maxStorageBufferBindingSize: 2 ** 30 }).parts).toBeGreaterThan(4);
-    expect(choosePlan(size, limits).parts).toBeLessThanOrEqual(4);
+    const nvidia = (maxStorageBufferBindingSize: number): DeviceProfile => ({
+      ...gpu.profile,
+      vendor: "nvidia",
+      limits: { ...gpu.profile.limits, maxStorageBufferBindingSize },
+    });
+    expect(choosePlan(size, nvidia(2 ** 30)).parts).toBeGreaterThan(4);
+    expect(choosePlan(size, nvidia(2 ** 22)).parts).toBeLessThanOrEqual(4);
   });
 
   it("apply what follows a product after its parts are added", () =>

@@ -70,12 +70,19 @@ onWebgpu("a matrix times a vector", (gpu) => {
     const plan = (across: number, along: number) =>
       planProduct(
         {
-          ...{ label: "matmul", m: 1, n: 4096, k: 4096, batch: [], bias: null, pre: null, activation: "none" },
+          label: "matmul",
+          m: 1,
+          n: 4096,
+          k: 4096,
+          batch: [],
+          bias: null,
+          pre: null,
+          activation: "none",
           a: { ...operand, slot: { in: 0 }, across: 4096, along: 1 },
           b: { ...operand, slot: { in: 1 }, across, along },
           out: { out: 0 },
         },
-        gpu.limits,
+        gpu.profile,
       );
     // 8 columns a workgroup where memory runs along k; else 32, and k in parts that a second step adds up.
     expect(plan(4096, 1).steps.map(({ workgroups }) => workgroups)).toEqual([512]);

@@ -3,40 +3,27 @@
 //
 // The op is a "leaky" ReLU of any slope: y = x where x > 0, else k x.
 import { defineVjps, grad, rule, type VjpTable } from "@tessera/autograd";
-import {
-  defineOp,
-  DTypeError,
-  gt,
-  input,
-  mul,
-  numel,
-  output,
-  run,
-  sum,
-  tensor,
-  where,
-  type Tensor,
-} from "@tessera/tensor";
-import { shaders } from "@tessera/tensor/webgpu";
+import { defineOp, DTypeError, gt, mul, numel, run, sum, tensor, where, type Tensor } from "@tessera/tensor";
+import { input, kernel, output, read, write } from "@tessera/tensor/webgpu";
 import { kernels } from "./generated/kernels.ts";
 
 /** Inputs, outputs and attributes by name: everything below is checked against it. */
 type LeakyRelu = { inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { k: number } };
 
-const leakyShader = shaders(() => ({
-  label: "leakyRelu",
-  wgsl: `
-struct Words { count: u32, start: u32, k: f32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
-
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * groups.x) * 64u + lane;
+/** Words are members of `w`, buffers go by their names; one invocation computes one element. */
+const leakyKernel = kernel(
+  {
+    name: "leakyRelu",
+    workgroup: 64,
+    words: { count: "u32", start: "u32", k: "f32" },
+    bind: { x: read("f32"), y: write("f32") },
+  },
+  (text) => `
+${text.main} {
+  let i = ${text.invocation};
   if (i < w.count) { let value = x[w.start + i]; y[i] = select(w.k * value, value, value > 0.0); }
 }`,
-}));
+);
 
 const family = {
   leakyReluOp: defineOp<LeakyRelu>({
@@ -64,18 +51,13 @@ const family = {
           return { steps: [kernels.leakyReluF32(args, { tasks: Math.ceil(n / perTask) })] };
         },
       },
-      // One invocation computes one element; sizes and numbers are words, so one shader serves them all.
+      // Sizes and numbers are words, so one shader serves them all. What is missing or misspelt does not compile.
       webgpu: {
-        plan: ({ inputs: [x], outputs: [y], attrs: { k } }) => ({
-          steps: [
-            {
-              shader: leakyShader(),
-              bind: [input(0), output(0)],
-              words: [numel(y.shape), x.offset, { f32: k }],
-              workgroups: Math.ceil(numel(y.shape) / 64),
-            },
-          ],
-        }),
+        plan: ({ inputs: [x], outputs: [y], attrs: { k } }) => {
+          const count = numel(y.shape);
+          const args = { x: input(0), y: output(0), count, start: x.offset, k };
+          return { steps: [leakyKernel(args, { workgroups: Math.ceil(count / 64) })] };
+        },
       },
     },
   }),

@@ -1,6 +1,6 @@
 import type { DType, TypedArray } from "./dtype.ts";
 import { DeviceError } from "./error.ts";
-import type { Call, Op, Signature } from "./op.ts";
+import type { Call, KernelOp, Signature } from "./op.ts";
 
 /** Device memory of one storage. Its fields belong to the backend that made it. */
 export interface Buffer {
@@ -9,7 +9,7 @@ export interface Buffer {
 
 /** What one launch reads and writes. `null`: an optional input that was not given, or an extra that nobody reads. */
 export interface Launch {
-  readonly op: Op<Signature>;
+  readonly op: KernelOp<Signature>;
   readonly call: Call<Signature>;
   readonly inputs: readonly (Buffer | null)[];
   readonly outputs: readonly (Buffer | null)[];
@@ -36,7 +36,7 @@ export interface Backend {
   readSync?(buffer: Buffer, dtype: DType, offset: number, length: number): TypedArray;
   launch(launch: Launch): void;
   /** The inputs that this device's kernel reads as views; `run` makes the others contiguous first. */
-  readsViews(op: Op<Signature>): readonly number[] | "all" | undefined;
+  readsViews(op: KernelOp<Signature>): readonly number[] | "all" | undefined;
   /** Resolves when everything launched so far has run; rejects with its first failure. */
   sync(): Promise<void>;
   close(): void;

@@ -33,6 +33,7 @@ export { ReferenceBackend } from "./backends/reference/reference-backend.ts";
 export { WebgpuBackend } from "./backends/webgpu/webgpu-backend.ts";
 export type { AdapterDescription, GpuDeviceLike, WebgpuOptions } from "./backends/webgpu/open-webgpu.ts";
 export * from "./create.ts";
+export * from "./device-profile.ts";
 export * from "./devices.ts";
 export * from "./dtype.ts";
 export * from "./error.ts";

@@ -1,4 +1,5 @@
 import { defaultDevice, type Backend } from "./backend.ts";
+import type { DeviceProfile } from "./device-profile.ts";
 import type { TypedArray } from "./dtype.ts";
 import { DeviceError, ShapeError } from "./error.ts";
 import { copyCpu } from "./ops/move/copy.cpu.ts";
@@ -60,7 +61,7 @@ export interface CpuStep {
   readonly fault?: (value: number) => string;
 }
 
-/** A WGSL program. Its identity names the pipeline: make it once, see `shaders`. */
+/** A WGSL program. Its identity names the pipeline: `kernel` makes it once, and `variants` once for each of its forms. */
 export interface Shader {
   /** The op that it belongs to, for errors and profiles. */
   readonly label: string;
@@ -79,8 +80,8 @@ export type WebgpuWord =
   | { readonly high: string };
 
 /**
- * One dispatch. The shader declares `@binding(0) var<uniform> w: Words` when there are words, then one storage buffer for each
- * entry of `bind`, in order, from `@binding(1)` on.
+ * One dispatch, as a call of a `kernel` makes it. The shader declares `@binding(0) var<uniform> w: Words` when there are words, then one
+ * storage buffer for each entry of `bind`, in order, from `@binding(1)` on.
  */
 export interface WebgpuStep {
   readonly shader: Shader;
@@ -93,7 +94,7 @@ export interface WebgpuStep {
   readonly workgroups: number;
   /**
    * What to say when the kernel reports an index that it cannot use. The shader's last member of `Words` is then `fault: u32`, and its
-   * last buffer `fault`: see FAULT in backends/webgpu/snippets.wgsl.ts.
+   * last buffer `fault`: a kernel with `faults: true` declares them.
    */
   readonly fault?: (value: number) => string;
 }
@@ -107,8 +108,8 @@ export interface Plan<Step> {
 export interface Planner<S extends Signature, Step> {
   /** Inputs read as views; `run` makes the others contiguous first. */
   readonly strided?: readonly number[] | "all";
-  /** Pure: equal calls give equal plans. */
-  plan(call: Call<S>, limits: { readonly [name: string]: number }): Plan<Step>;
+  /** Pure: equal calls give equal plans on one device. */
+  plan(call: Call<S>, device: DeviceProfile): Plan<Step>;
 }
 
 /** A tensor as a reference kernel sees it: its elements in row-major order, from `values[0]` on. */
@@ -162,6 +163,19 @@ export interface Op<S extends Signature> {
   /** A missing kernel does not compile. Views have a layout rule instead; `null`: copy first. */
   readonly kernels: Kernels<S> | { view(this: void, input: Layout, attrs: Attrs<S>): Layout | null };
 }
+
+/** An op that computes. Views are not among them: `run` answers those itself, and no backend sees one. */
+export interface KernelOp<S extends Signature> extends Op<S> {
+  readonly kernels: Kernels<S>;
+}
+
+/** An op that only looks at its input in another way: its layout rule is all there is. */
+export interface ViewOp<S extends Signature> extends Op<S> {
+  readonly kernels: { view(this: void, input: Layout, attrs: Attrs<S>): Layout | null };
+}
+
+/** Whether an op has kernels, rather than a layout rule. */
+export const hasKernels = <S extends Signature>(op: Op<S>): op is KernelOp<S> => !("view" in op.kernels);
 
 export const defineOp = <S extends Signature>(op: Op<S>): Op<S> => op;
 
@@ -218,40 +232,31 @@ const runRecorded = ({ op, inputs, attrs, scalars }: Recorded): readonly (Tensor
   const device = commonDevice(op.name, inputs, attrs);
   const specs = op.infer(inputs, attrs);
   const watching = recorders.filter((recorder) => recorder.wants(inputs));
-  const outputs =
-    "view" in op.kernels
-      ? [view(op, inputs[0]!, op.kernels.view, attrs)]
-      : compute(op, device, inputs, specs, watching.length > 0, attrs, scalars);
+  const outputs = hasKernels(op)
+    ? compute({ op, inputs, attrs, scalars }, device, specs, watching.length > 0)
+    : [view(op as ViewOp<Signature>, inputs[0]!, attrs)];
   for (const recorder of watching) recorder.record({ op, inputs, outputs, attrs, scalars });
   return outputs;
 };
 
 /** Shares the storage where the layout rule allows, else copies into row-major order first. */
-const view = (
-  op: Op<Signature>,
-  input: Tensor,
-  rule: (input: Layout, attrs: object) => Layout | null,
-  attrs: object,
-): Tensor => {
+const view = ({ name, kernels }: ViewOp<Signature>, input: Tensor, attrs: object): Tensor => {
+  const rule = kernels.view;
   const direct = rule(input, attrs);
-  if (direct) return new Tensor(input.storage.retain(), direct, op.name);
+  if (direct) return new Tensor(input.storage.retain(), direct, name);
   const copied = contiguousCopy(input);
   const layout = rule(copied, attrs);
-  if (!layout)
-    throw new ShapeError(`${op.name}: its layout rule refused a contiguous ${showShape(input.shape)} tensor`);
-  const out = new Tensor(copied.storage.retain(), layout, op.name);
+  if (!layout) throw new ShapeError(`${name}: its layout rule refused a contiguous ${showShape(input.shape)} tensor`);
+  const out = new Tensor(copied.storage.retain(), layout, name);
   copied.dispose();
   return out;
 };
 
 const compute = (
-  op: Op<Signature>,
+  { op, inputs, attrs, scalars }: Omit<Recorded, "op" | "outputs"> & { readonly op: KernelOp<Signature> },
   device: Backend,
-  inputs: readonly (Tensor | null)[],
   specs: readonly TensorSpec[],
   recording: boolean,
-  attrs: object,
-  scalars: { readonly [name: string]: Scalar },
 ): readonly (Tensor | null)[] => {
   const strided = device.readsViews(op);
   const copies: Tensor[] = [];

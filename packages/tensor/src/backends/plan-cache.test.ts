@@ -1,15 +1,14 @@
 import { expect, it } from "vitest";
-import { defineOp, type Call, type CpuStep, type Planner, type Signature } from "../op.ts";
+import { DEFAULT_PROFILE } from "../device-profile.ts";
+import type { Call, CpuStep, KernelOp, Planner, Signature } from "../op.ts";
 import type { Layout } from "../shape.ts";
 import { PlanCache } from "./plan-cache.ts";
 
 const layout = (shape: readonly number[], more: Partial<Layout> = {}): Layout => ({
-  ...{
-    shape,
-    dtype: "float32",
-    offset: 0,
-    strides: shape.map((_, d) => shape.slice(d + 1).reduce((n, s) => n * s, 1)),
-  },
+  shape,
+  dtype: "float32",
+  offset: 0,
+  strides: shape.map((_, d) => shape.slice(d + 1).reduce((n, s) => n * s, 1)),
   ...more,
 });
 const callOf = (input: Layout | null, attrs: object = {}, output = layout([2])): Call<Signature> => ({
@@ -28,12 +27,12 @@ const counting = () => {
       return { steps: [] };
     },
   };
-  const op = defineOp<Signature>({
+  const op: KernelOp<Signature> = {
     name: "counted",
     infer: () => [],
     kernels: { reference: () => {}, cpu: planner, webgpu: "none" },
-  });
-  const cache = new PlanCache<CpuStep>({});
+  };
+  const cache = new PlanCache<CpuStep>(DEFAULT_PROFILE);
   return { seen, plan: (call: Call<Signature>) => cache.of(op, planner, call) };
 };
 
@@ -106,7 +105,7 @@ it("does not grow without end: plans of many shapes are made again", () => {
 });
 
 it("a planner that throws leaves nothing behind", () => {
-  const cache = new PlanCache<CpuStep>({});
+  const cache = new PlanCache<CpuStep>(DEFAULT_PROFILE);
   let fails = true;
   const planner: Planner<Signature, CpuStep> = {
     plan: () => {
@@ -114,11 +113,11 @@ it("a planner that throws leaves nothing behind", () => {
       return { steps: [] };
     },
   };
-  const op = defineOp<Signature>({
+  const op: KernelOp<Signature> = {
     name: "failing",
     infer: () => [],
     kernels: { reference: () => {}, cpu: planner, webgpu: "none" },
-  });
+  };
   expect(() => cache.of(op, planner, callOf(null))).toThrow("no");
   fails = false;
   expect(cache.of(op, planner, callOf(null))).toEqual({ steps: [] });

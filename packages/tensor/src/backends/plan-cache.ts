@@ -1,4 +1,5 @@
-import type { Call, Op, Plan, Planner, Signature } from "../op.ts";
+import type { DeviceProfile } from "../device-profile.ts";
+import type { Call, KernelOp, Plan, Planner, Signature } from "../op.ts";
 import type { Layout } from "../shape.ts";
 
 interface Entry<Step> {
@@ -9,27 +10,27 @@ interface Entry<Step> {
 }
 
 /** Beyond so many an op's plans are made again: what keeps changing its shapes must not keep memory. */
-const MOST = 256;
+const MAX_PLANS = 256;
 
 /**
  * Plans of the calls that a device has seen. A planner is pure, so equal calls share one plan: the steps of a training repeat theirs, and
  * planning one takes longer than finding it.
  */
 export class PlanCache<Step> {
-  private readonly limits: { readonly [name: string]: number };
-  private readonly check: (op: Op<Signature>, plan: Plan<Step>) => void;
-  private readonly byOp = new WeakMap<Op<Signature>, { count: number; readonly byHash: Map<number, Entry<Step>[]> }>();
+  private readonly device: DeviceProfile;
+  private readonly check: (op: KernelOp<Signature>, plan: Plan<Step>) => void;
+  private readonly byOp = new WeakMap<
+    KernelOp<Signature>,
+    { count: number; readonly byHash: Map<number, Entry<Step>[]> }
+  >();
 
-  /** `limits`: what the device's planners may depend on. `check` sees every new plan, and throws when the device cannot run it. */
-  constructor(
-    limits: { readonly [name: string]: number },
-    check: (op: Op<Signature>, plan: Plan<Step>) => void = () => {},
-  ) {
-    this.limits = limits;
+  /** `check` sees every new plan, and throws when the device cannot run it. */
+  constructor(device: DeviceProfile, check: (op: KernelOp<Signature>, plan: Plan<Step>) => void = () => {}) {
+    this.device = device;
     this.check = check;
   }
 
-  of(op: Op<Signature>, planner: Planner<Signature, Step>, call: Call<Signature>): Plan<Step> {
+  of(op: KernelOp<Signature>, planner: Planner<Signature, Step>, call: Call<Signature>): Plan<Step> {
     let known = this.byOp.get(op);
     if (!known) this.byOp.set(op, (known = { count: 0, byHash: new Map<number, Entry<Step>[]>() }));
     const hash = hashOf(call);
@@ -41,9 +42,9 @@ export class PlanCache<Step> {
     if (found) return found.plan;
     // Layouts alone: a tensor must not be kept by what its plan says of errors. Copies: a caller may change its lists afterwards.
     const kept = { inputs: call.inputs.map(layoutOf), outputs: call.outputs.map(layoutOf), attrs: copyOf(call.attrs) };
-    const entry = { ...kept, plan: planner.plan(kept, this.limits) };
+    const entry = { ...kept, plan: planner.plan(kept, this.device) };
     this.check(op, entry.plan);
-    if (known.count >= MOST) {
+    if (known.count >= MAX_PLANS) {
       known.byHash.clear();
       known.count = 0;
     }

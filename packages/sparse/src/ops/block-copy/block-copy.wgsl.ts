@@ -1,5 +1,5 @@
 import { numel, type Planner, type WebgpuStep } from "@tessera/tensor";
-import { shaders } from "@tessera/tensor/webgpu";
+import { input, kernel, output, read, variants, write, type KernelText } from "@tessera/tensor/webgpu";
 import type { BlockCopySignature } from "./block-copy.ts";
 
 const WORKGROUP = 256;
@@ -17,32 +17,33 @@ fn ${name}(first: u32, end: u32, value: u32) -> u32 {
 }`;
 
 /** What both kernels are given: x, the index by rows, y; all of it may start anywhere. */
-const declarations = (unit: string): string => /* wgsl */ `
-struct Words { total: u32, rows: u32, outputs: u32, inputs: u32, b: u32, xStart: u32, crowStart: u32, colStart: u32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> x: array<${unit}>;
-@group(0) @binding(2) var<storage, read> crow: array<i32>;
-@group(0) @binding(3) var<storage, read> col: array<i32>;
-@group(0) @binding(4) var<storage, read_write> y: array<${unit}>;`;
+const WORDS = {
+  total: "u32",
+  rows: "u32",
+  outputs: "u32",
+  inputs: "u32",
+  b: "u32",
+  xStart: "u32",
+  crowStart: "u32",
+  colStart: "u32",
+} as const;
+const buffersOf = (unit: string) => ({ x: read(unit), crow: read("i32"), col: read("i32"), y: write(unit) });
 
-const head = /* wgsl */ `
-@compute @workgroup_size(${WORKGROUP})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let at = (group.x + group.y * groups.x) * ${WORKGROUP}u + lane;
+const begin = (k: KernelText): string => /* wgsl */ `${k.main} {
+  let at = ${k.invocation};
   if (at >= w.total) { return; }`;
 
 /**
  * values[n][i, j] = dense[row(n) b + i, col(n) b + j], 0 where the block sticks out; dense [outputs, inputs], values [blocks, b, b]. An
  * invocation copies one word, or four of a row: b is a multiple of four, and with four so are `inputs` and the start, which are then counted in fours. The row of block n is found in the index: crow[row] <= n < crow[row + 1].
  */
-const gatherShader = shaders((width: 1 | 4) => {
+const gather = variants(({ width }: { readonly width: 1 | 4 }) => {
   const unit = width === 4 ? "vec4<u32>" : "u32";
-  return {
-    label: "gatherBlocks",
-    wgsl: /* wgsl */ `
-${declarations(unit)}
+  return kernel(
+    { name: "gatherBlocks", workgroup: WORKGROUP, words: WORDS, bind: buffersOf(unit) },
+    (k) => /* wgsl */ `
 ${lastAtMost("rowOf", "crow")}
-${head}
+${begin(k)}
   let columns = w.b / ${width}u;
   let j = at % columns;
   let i = at / columns % w.b;
@@ -54,21 +55,20 @@ ${head}
   if (o < w.outputs && column < w.inputs) { value = x[w.xStart + o * w.inputs + column]; }
   y[at] = value;
 }`,
-  };
+  );
 });
 
 /**
  * dense[o, c] = the element of the stored block over it, or 0: the reverse. An invocation writes one word of the matrix, or four, and
  * looks for its column of blocks among those of its row, which rise.
  */
-const scatterShader = shaders((width: 1 | 4) => {
+const scatter = variants(({ width }: { readonly width: 1 | 4 }) => {
   const unit = width === 4 ? "vec4<u32>" : "u32";
-  return {
-    label: "scatterBlocks",
-    wgsl: /* wgsl */ `
-${declarations(unit)}
+  return kernel(
+    { name: "scatterBlocks", workgroup: WORKGROUP, words: WORDS, bind: buffersOf(unit) },
+    (k) => /* wgsl */ `
 ${lastAtMost("blockOf", "col")}
-${head}
+${begin(k)}
   let columns = w.b / ${width}u;
   let o = at / w.inputs;
   let c = at % w.inputs;
@@ -82,25 +82,36 @@ ${head}
   }
   y[at] = value;
 }`,
-  };
+  );
 });
 
-const planner = (shader: typeof gatherShader): Planner<BlockCopySignature, WebgpuStep> => ({
+const planner = (copy: typeof gather): Planner<BlockCopySignature, WebgpuStep> => ({
   plan: ({ inputs: [x, crow, col], outputs: [y], attrs: { shape, blockSize } }) => {
     const [outputs, inputs] = shape;
     // Block sizes are multiples of four, so only the matrix and the start decide.
     const width = inputs % 4 === 0 && x.offset % 4 === 0 ? 4 : 1;
     const total = numel(y.shape) / width;
     const rows = Math.ceil(outputs / blockSize);
-    const step: WebgpuStep = {
-      shader: shader(width),
-      bind: [{ in: 0 }, { in: 1 }, { in: 2 }, { out: 0 }],
-      words: [total, rows, outputs, inputs / width, blockSize, x.offset / width, crow.offset, col.offset],
-      workgroups: Math.ceil(total / WORKGROUP),
-    };
+    const step = copy({ width })(
+      {
+        total,
+        rows,
+        outputs,
+        inputs: inputs / width,
+        b: blockSize,
+        xStart: x.offset / width,
+        crowStart: crow.offset,
+        colStart: col.offset,
+        x: input(0),
+        crow: input(1),
+        col: input(2),
+        y: output(0),
+      },
+      { workgroups: Math.ceil(total / WORKGROUP) },
+    );
     return { steps: [step] };
   },
 });
 
-export const gatherBlocksWgsl = planner(gatherShader);
-export const scatterBlocksWgsl = planner(scatterShader);
+export const gatherBlocksWgsl = planner(gather);
+export const scatterBlocksWgsl = planner(scatter);

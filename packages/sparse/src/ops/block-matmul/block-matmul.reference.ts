@@ -1,4 +1,4 @@
-import { IndexError, numel, type Data, type ReferenceKernel } from "@tessera/tensor";
+import { hasKernels, IndexError, numel, type Data, type ReferenceKernel } from "@tessera/tensor";
 import { geluOp, reluOp } from "@tessera/tensor/ops/elementwise";
 import type { Activation } from "@tessera/tensor/ops/matmul";
 import type { MatrixAttrs } from "../../block-index.ts";
@@ -79,7 +79,7 @@ export const blockSparseLinearReference: ReferenceKernel<BlockSparseLinearSignat
 /** The activations are the elementwise ops themselves. */
 const activate = (activation: Activation, x: Data, y: Data): void => {
   const op = activation === "relu" ? reluOp : geluOp;
-  if ("view" in op.kernels) return;
+  if (!hasKernels(op)) throw new TypeError(`${op.name} has no reference kernel`);
   op.kernels.reference([x], [y], { approximate: activation === "geluTanh" ? "tanh" : "none" }, {});
 };
 

@@ -1,5 +1,13 @@
-import { numel, type Layout, type Plan, type Planner, type Slot, type WebgpuStep } from "@tessera/tensor";
-import { formFor, sumPartsStep, type WebgpuActivation } from "@tessera/tensor/webgpu";
+import {
+  numel,
+  type DeviceProfile,
+  type Layout,
+  type Plan,
+  type Planner,
+  type Slot,
+  type WebgpuStep,
+} from "@tessera/tensor";
+import { formFor, input, output, scratch, sumPartsStep, type WebgpuActivation } from "@tessera/tensor/webgpu";
 import type { MatrixAttrs } from "../../block-index.ts";
 import type {
   ActivatedBlockSparseLinearSignature,
@@ -8,9 +16,7 @@ import type {
   SddSignature,
 } from "./block-matmul.ts";
 import { blockPlan, linePlan, partsOf } from "./block-plans.ts";
-import { blockShader, COPY_WORKGROUP, copyShader, lineShader, type Access } from "./block-shaders.wgsl.ts";
-
-type Limits = { readonly [name: string]: number };
+import { COPY_WORKGROUP, copyValues, multiplyAtBlocks, multiplyLines, type Access } from "./block-shaders.wgsl.ts";
 
 const tokensOf = (x: Layout): number => numel(x.shape.slice(0, -1));
 
@@ -24,20 +30,26 @@ const accessOf = (
   return widths.every((width) => width % blockSize === 0) ? "exact" : "vector";
 };
 
+/** A tensor among the inputs. */
+interface Given {
+  readonly slot: Slot;
+  readonly layout: Layout;
+}
+
 interface Line {
   readonly label: string;
   readonly attrs: MatrixAttrs;
   readonly x: Layout;
   readonly values: Layout;
-  readonly pointers: { readonly slot: Slot; readonly layout: Layout };
-  readonly indices: { readonly slot: Slot; readonly layout: Layout };
-  readonly permutation: { readonly slot: Slot; readonly layout: Layout } | null;
+  readonly pointers: Given;
+  readonly indices: Given;
+  readonly permutation: Given | null;
   readonly bias: Layout | null;
   readonly pre: Layout | null;
   readonly activation: WebgpuActivation;
 }
 
-const planLines = (product: Line, limits: Limits): Plan<WebgpuStep> => {
+const planLines = (product: Line, device: DeviceProfile): Plan<WebgpuStep> => {
   const { label, attrs, x, values, pointers, indices, permutation, bias, pre, activation } = product;
   const { blockSize, shape } = attrs;
   const permuted = permutation !== null;
@@ -48,40 +60,52 @@ const planLines = (product: Line, limits: Limits): Plan<WebgpuStep> => {
   const copy = blocks > 0 && values.offset % 4 !== 0;
   const runs = permuted ? "across" : "along";
   const count = Math.ceil(to / blockSize);
-  const plan = linePlan(blockSize, runs, tokens, count, limits);
+  const plan = linePlan({ blockSize, runs, tokens, lines: count }, device);
   const offsets = [x.offset, bias?.offset ?? 0];
   const features = accessOf([from, to], offsets, blockSize);
   const access = features === "exact" && tokens % plan.bm !== 0 ? "edges" : features;
   const size = blocks * blockSize ** 2;
   const tiles = Math.ceil(tokens / plan.bm);
-  const lines: WebgpuStep = {
-    shader: lineShader(
-      ...([label, blockSize, plan, formFor(limits), access, permuted, runs] as const),
-      ...([activation, bias !== null, pre !== null] as const),
-    ),
-    bind: [
-      { in: 0 },
-      copy ? { scratch: 0 } : { in: 1 },
-      pointers.slot,
-      indices.slot,
-      ...(permutation ? [permutation.slot] : []),
-      ...(bias ? [{ in: 2 }] : []),
-      { out: 0 },
-      ...(pre ? [{ out: 1 }] : []),
-    ],
-    words: [
-      ...[count, tokens, from, to, x.offset, copy ? 0 : values.offset],
-      ...[pointers.layout.offset, indices.layout.offset, permutation?.layout.offset ?? 0, bias?.offset ?? 0],
-    ],
-    workgroups: tiles * count,
-  };
+  const multiply = multiplyLines({
+    label,
+    blockSize,
+    plan,
+    form: formFor(device),
+    access,
+    permuted,
+    runs,
+    activation,
+    bias: bias !== null,
+    pre: pre !== null,
+  });
+  const lines = multiply(
+    {
+      lines: count,
+      tokens,
+      from_: from,
+      to,
+      xStart: x.offset,
+      valuesStart: copy ? 0 : values.offset,
+      pointersStart: pointers.layout.offset,
+      indicesStart: indices.layout.offset,
+      permutationStart: permutation?.layout.offset ?? 0,
+      bias: bias?.offset ?? 0,
+      xValues: input(0),
+      values: copy ? scratch(0) : input(1),
+      pointers: pointers.slot,
+      indices: indices.slot,
+      permutation: permutation && permutation.slot,
+      biases: bias && input(2),
+      ys: output(0),
+      pres: pre && output(1),
+    },
+    { workgroups: tiles * count },
+  );
   if (!copy) return { steps: [lines] };
-  const copied: WebgpuStep = {
-    shader: copyShader(label),
-    bind: [{ in: 1 }, { scratch: 0 }],
-    words: [size, values.offset],
-    workgroups: Math.ceil(size / COPY_WORKGROUP),
-  };
+  const copied = copyValues({ label })(
+    { size, start: values.offset, values: input(1), copied: scratch(0) },
+    { workgroups: Math.ceil(size / COPY_WORKGROUP) },
+  );
   return { steps: [copied, lines], scratchBytes: [size * 4] };
 };
 
@@ -95,48 +119,46 @@ type LinearInputs = readonly [
 ];
 
 const planLinear = (
-  label: string,
+  layer: Pick<Line, "label" | "attrs" | "pre" | "activation">,
   [x, values, bias, crow, col]: LinearInputs,
-  pre: Layout | null,
-  attrs: MatrixAttrs,
-  activation: WebgpuActivation,
-  limits: Limits,
+  device: DeviceProfile,
 ): Plan<WebgpuStep> => {
-  const pointers = { slot: { in: 3 }, layout: crow };
-  const indices = { slot: { in: 4 }, layout: col };
-  return planLines({ label, attrs, x, values, pointers, indices, permutation: null, bias, pre, activation }, limits);
+  const pointers = { slot: input(3), layout: crow };
+  const indices = { slot: input(4), layout: col };
+  return planLines({ ...layer, x, values, pointers, indices, permutation: null, bias }, device);
 };
 
 export const blockSparseLinearWgsl: Planner<BlockSparseLinearSignature, WebgpuStep> = {
-  plan: ({ inputs, attrs }, limits) => planLinear("blockSparseLinear", inputs, null, attrs, "none", limits),
+  plan: ({ inputs, attrs }, device) =>
+    planLinear({ label: "blockSparseLinear", attrs, pre: null, activation: "none" }, inputs, device),
 };
 
 export const activatedBlockSparseLinearWgsl: Planner<ActivatedBlockSparseLinearSignature, WebgpuStep> = {
-  plan: ({ inputs, outputs: [, pre], attrs }, limits) =>
-    planLinear("activatedBlockSparseLinear", inputs, pre, attrs, attrs.activation, limits),
+  plan: ({ inputs, outputs: [, pre], attrs }, device) =>
+    planLinear({ label: "activatedBlockSparseLinear", attrs, pre, activation: attrs.activation }, inputs, device),
 };
 
 export const ddsWgsl: Planner<DdsSignature, WebgpuStep> = {
-  plan: ({ inputs: [x, values, , , ccol, row, permutation], attrs }, limits) =>
+  plan: ({ inputs: [x, values, , , ccol, row, permutation], attrs }, device) =>
     planLines(
       {
         label: "dds",
         attrs,
         x,
         values,
-        pointers: { slot: { in: 4 }, layout: ccol },
-        indices: { slot: { in: 5 }, layout: row },
-        permutation: { slot: { in: 6 }, layout: permutation },
+        pointers: { slot: input(4), layout: ccol },
+        indices: { slot: input(5), layout: row },
+        permutation: { slot: input(6), layout: permutation },
         bias: null,
         pre: null,
         activation: "none",
       },
-      limits,
+      device,
     ),
 };
 
 export const sddWgsl: Planner<SddSignature, WebgpuStep> = {
-  plan: ({ inputs: [dy, x, crow, col], attrs: { shape, blockSize } }, limits) => {
+  plan: ({ inputs: [dy, x, crow, col], attrs: { shape, blockSize } }, device) => {
     const tokens = tokensOf(dy);
     const blocks = col.shape[0]!;
     const lines = crow.shape[0]! - 1;
@@ -153,18 +175,32 @@ export const sddWgsl: Planner<SddSignature, WebgpuStep> = {
     const split = parts > 1;
     const size = blocks * blockSize * blockSize;
     const groups = lines * perLine;
-    const steps: WebgpuStep[] = [
-      {
-        shader: blockShader(blockSize, plan, formFor(limits), access),
-        bind: [{ in: 0 }, { in: 1 }, { in: 2 }, { in: 3 }, split ? { scratch: 0 } : { out: 0 }],
-        words: [
-          ...[groups, perLine, parts, tokens, part, blocks, shape[0], shape[1]],
-          ...[dy.offset, x.offset, crow.offset, col.offset],
-        ],
-        workgroups: blocks === 0 ? 0 : groups * parts,
-      },
+    const multiply = multiplyAtBlocks({ blockSize, plan, form: formFor(device), access });
+    const steps = [
+      multiply(
+        {
+          groups,
+          perLine,
+          parts,
+          tokens,
+          part,
+          blocks,
+          outputs: shape[0],
+          inputs: shape[1],
+          dyStart: dy.offset,
+          xStart: x.offset,
+          pointersStart: crow.offset,
+          columnsStart: col.offset,
+          dyValues: input(0),
+          xValues: input(1),
+          pointers: input(2),
+          columns: input(3),
+          dValues: split ? scratch(0) : output(0),
+        },
+        { workgroups: blocks === 0 ? 0 : groups * parts },
+      ),
     ];
-    const slots = { from: { scratch: 0 }, to: { out: 0 }, pre: null, bias: null };
+    const slots = { from: scratch(0), to: output(0), pre: null, bias: null };
     if (split) steps.push(sumPartsStep("sdd", { entries: 1, parts, size, n: blockSize }, slots, "none"));
     return { steps, ...(split ? { scratchBytes: [size * parts * 4] } : {}) };
   },

@@ -1,8 +1,7 @@
+import { DEFAULT_PROFILE as standard } from "@tessera/tensor";
 import { fitsDevice } from "@tessera/tensor/webgpu";
 import { expect, it } from "vitest";
 import { blockPlan, linePlan, linePlans } from "./block-plans.ts";
-
-const standard = { maxComputeWorkgroupStorageSize: 16384, maxComputeInvocationsPerWorkgroup: 256 };
 
 for (let blockSize = 4; blockSize <= 64; blockSize += 4) {
   it(`blocks of ${blockSize} run on a device with default limits, in whole steps of a block`, () => {
@@ -15,8 +14,8 @@ for (let blockSize = 4; blockSize <= 64; blockSize += 4) {
       }
       // Shaders are found by the plan's name.
       expect(new Set(plans.map(({ name }) => name)).size).toBe(plans.length);
-      expect(linePlan(blockSize, runs, 2 ** 20, 100, standard)).toEqual(plans[0]);
-      expect(linePlan(blockSize, runs, 1, 1, standard)).toEqual(plans.at(-1));
+      expect(linePlan({ blockSize, runs, tokens: 2 ** 20, lines: 100 }, standard)).toEqual(plans[0]);
+      expect(linePlan({ blockSize, runs, tokens: 1, lines: 1 }, standard)).toEqual(plans.at(-1));
     }
   });
 

@@ -1,6 +1,5 @@
+import type { DeviceProfile } from "@tessera/tensor";
 import { coresOf, threadsOf, type Runs, type TilePlan } from "@tessera/tensor/webgpu";
-
-type Limits = { readonly [name: string]: number };
 
 /** The largest divisor of the block size that is a multiple of 4, and at most 16: what a step of k takes. */
 const stepOf = (blockSize: number): number => {
@@ -32,13 +31,24 @@ export const linePlans = (blockSize: number, runs: Runs): readonly TilePlan[] =>
 };
 
 /** Invocations that hide each other's waiting for memory on a core. */
-const HIDING = 256;
+const MIN_HIDING = 256;
+
+/** A product of tokens and lines of blocks. */
+interface LineSize {
+  readonly blockSize: number;
+  readonly runs: Runs;
+  readonly tokens: number;
+  readonly lines: number;
+}
 
 /** The first candidate that gives every core enough invocations, or the last. */
-export const linePlan = (blockSize: number, runs: Runs, tokens: number, lines: number, limits: Limits): TilePlan => {
+export const linePlan = (
+  { blockSize, runs, tokens, lines }: LineSize,
+  device: Pick<DeviceProfile, "vendor">,
+): TilePlan => {
   const plans = linePlans(blockSize, runs);
   const busy = (plan: TilePlan): boolean =>
-    Math.ceil(tokens / plan.bm) * lines * threadsOf(plan) >= HIDING * coresOf(limits);
+    Math.ceil(tokens / plan.bm) * lines * threadsOf(plan) >= MIN_HIDING * coresOf(device);
   return plans.find(busy) ?? plans.at(-1)!;
 };
 
@@ -66,11 +76,11 @@ export const blockPlan = (blockSize: number, average: number): TilePlan => {
 };
 
 /** Workgroups that keep a large GPU busy with parts of the tokens. */
-const BUSY = 1056;
+const TARGET_GROUPS = 1056;
 const MAX_PARTS = 64;
 /** Tokens of a part, at least. */
-const PART = 128;
+const MIN_PART = 128;
 
 /** Into how many parts the tokens of a weight gradient are cut, when so many workgroups do one part of it. */
 export const partsOf = (tokens: number, workgroups: number): number =>
-  Math.max(1, Math.min(MAX_PARTS, Math.floor(tokens / PART), Math.ceil(BUSY / Math.max(1, workgroups))));
+  Math.max(1, Math.min(MAX_PARTS, Math.floor(tokens / MIN_PART), Math.ceil(TARGET_GROUPS / Math.max(1, workgroups))));

@@ -1,13 +1,17 @@
 import {
   finishFunction,
+  kernel,
   placeVectors,
-  shaders,
+  read,
   threadsOf,
   tileDeclarations,
   tileEnd,
   tileLoop,
   tileStart,
+  variants,
   vectorPlace,
+  when,
+  write,
   type Form,
   type Runs,
   type TilePlan,
@@ -43,6 +47,21 @@ const featuresFunction = (name: string, form: Form, access: "vector" | "scalar")
 
 const element = (access: Access): string => (access === "scalar" ? "f32" : "vec4<f32>");
 
+/** What kernels of lines differ in. */
+interface LineChoices {
+  readonly label: string;
+  readonly blockSize: number;
+  readonly plan: TilePlan;
+  readonly form: Form;
+  readonly access: Access;
+  readonly permuted: boolean;
+  readonly runs: Runs;
+  readonly activation: WebgpuActivation;
+  readonly bias: boolean;
+  /** Whether the sums before the activation are written, too. */
+  readonly pre: boolean;
+}
+
 /**
  * y = f(x Wᵀ + bias), or dx = dy W: for each token and each feature of a line, the sum over the line's stored blocks. A line is a row of
  * blocks for the first, a column for the second (`permuted`), which also finds its blocks by a permutation. A block's memory runs along k,
@@ -51,19 +70,8 @@ const element = (access: Access): string => (access === "scalar" ? "f32" : "vec4
  * A workgroup computes bm tokens of one line, in steps of bk within a block; see tiles.wgsl.ts of tensor. x [tokens, from],
  * values [n, b, b], y [tokens, to].
  */
-export const lineShader = shaders(
-  (
-    label: string,
-    blockSize: number,
-    plan: TilePlan,
-    form: Form,
-    access: Access,
-    permuted: boolean,
-    runs: Runs,
-    activation: WebgpuActivation,
-    bias: boolean,
-    pre: boolean,
-  ) => {
+export const multiplyLines = variants(
+  ({ label, blockSize, plan, form, access, permuted, runs, activation, bias, pre }: LineChoices) => {
     const perBlock = blockSize / plan.bk;
     const area = blockSize * blockSize;
     const text: TileText = {
@@ -72,7 +80,7 @@ export const lineShader = shaders(
       runs: { A: "along", B: runs },
       lane: (operand, across, k, name) => {
         if (operand === "B")
-          return `let ${name} = (w.values + ${runs === "across" ? `${k} * ${blockSize}u + ${across}` : `${across} * ${blockSize}u + ${k}`}) / 4u;`;
+          return `let ${name} = (w.valuesStart + ${runs === "across" ? `${k} * ${blockSize}u + ${across}` : `${across} * ${blockSize}u + ${k}`}) / 4u;`;
         if (access === "exact") return `let ${name} = (w.xStart + (token0 + ${across}) * w.from_ + ${k}) / 4u;`;
         if (access === "edges")
           return placeVectors(
@@ -101,25 +109,34 @@ export const lineShader = shaders(
       const test = access === "exact" ? "" : "if (token < w.tokens && feature < w.to) ";
       return `{ let token = token0 + ${row}; let feature = feature0 + ${column}; ${test}{ ${body} } }`;
     };
-    let binding = permuted ? 5 : 4;
-    const biasAt = bias ? ++binding : 0;
-    const yAt = ++binding;
-    const preAt = pre ? binding + 1 : 0;
-    return {
-      label,
-      wgsl: /* wgsl */ `
-struct Words {
-  lines: u32, tokens: u32, from_: u32, to: u32, xStart: u32, values: u32, pointers: u32, indices: u32, permutation: u32, bias: u32,
-}
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> xValues: array<${element(access)}>;
-@group(0) @binding(2) var<storage, read> values: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> pointers: array<i32>;
-@group(0) @binding(4) var<storage, read> indices: array<i32>;
-${permuted ? "@group(0) @binding(5) var<storage, read> permutation: array<i32>;" : ""}
-${bias ? `@group(0) @binding(${biasAt}) var<storage, read> biases: array<${element(access)}>;` : ""}
-@group(0) @binding(${yAt}) var<storage, read_write> ys: array<${element(access)}>;
-${pre ? `@group(0) @binding(${preAt}) var<storage, read_write> pres: array<${element(access)}>;` : ""}
+    return kernel(
+      {
+        name: label,
+        workgroup: threadsOf(plan),
+        words: {
+          lines: "u32",
+          tokens: "u32",
+          from_: "u32",
+          to: "u32",
+          xStart: "u32",
+          valuesStart: "u32",
+          pointersStart: "u32",
+          indicesStart: "u32",
+          permutationStart: "u32",
+          bias: "u32",
+        },
+        bind: {
+          xValues: read(element(access)),
+          values: read("vec4<f32>"),
+          pointers: read("i32"),
+          indices: read("i32"),
+          permutation: when(permuted, read("i32")),
+          biases: when(bias, read(element(access))),
+          ys: write(element(access)),
+          pres: when(pre, write(element(access))),
+        },
+      },
+      (k) => /* wgsl */ `
 ${tileDeclarations(text)}
 ${finishFunction(activation)}
 ${access === "vector" || access === "scalar" ? featuresFunction("x", form, access) : ""}
@@ -127,8 +144,8 @@ ${access === "vector" || access === "scalar" ? featuresFunction("x", form, acces
 fn stepOf(first: u32, blocks: u32, at: u32) -> vec2<u32> {
   let n = first + min(at / ${perBlock}u, max(blocks, 1u) - 1u);
   let k = (at % ${perBlock}u) * ${plan.bk}u;
-  let block = ${permuted ? "u32(permutation[w.permutation + n])" : "n"};
-  return vec2<u32>(u32(indices[w.indices + n]) * ${blockSize}u + k, block * ${area}u + k${runs === "across" ? ` * ${blockSize}u` : ""});
+  let block = ${permuted ? "u32(permutation[w.permutationStart + n])" : "n"};
+  return vec2<u32>(u32(indices[w.indicesStart + n]) * ${blockSize}u + k, block * ${area}u + k${runs === "across" ? ` * ${blockSize}u` : ""});
 }
 ${
   access === "scalar"
@@ -145,73 +162,89 @@ ${
     : ""
 }
 
-@compute @workgroup_size(${threadsOf(plan)})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let tile = group.x + group.y * groups.x;
+${k.main} {
+  let tile = ${k.group};
   // Lines of the same tokens follow each other, and share what they read of x.
   let line = tile % w.lines;
   let token0 = tile / w.lines * ${plan.bm}u;
   if (token0 >= w.tokens) { return; }
   let feature0 = line * ${blockSize}u;
-  let first = u32(pointers[w.pointers + line]);
-  let blocks = u32(pointers[w.pointers + line + 1u]) - first;
+  let first = u32(pointers[w.pointersStart + line]);
+  let blocks = u32(pointers[w.pointersStart + line + 1u]) - first;
   ${tileStart(text)}
   ${tileLoop(text, `blocks * ${perBlock}u`)}
   ${tileEnd(text, store)}
 }`,
-    };
+    );
   },
 );
+
+interface BlockChoices extends Pick<LineChoices, "blockSize" | "plan" | "form"> {
+  readonly access: Exclude<Access, "edges">;
+}
 
 /**
  * dValues[n] = Σ_t dy[t, row n]ᵀ x[t, column n] over a part of the tokens. A workgroup computes up to bn / b blocks that follow each other in
  * a row of blocks: they share its features of dy.
  */
-export const blockShader = shaders(
-  (blockSize: number, plan: TilePlan, form: Form, access: Exclude<Access, "edges">) => {
-    const b = blockSize;
-    const area = b * b;
-    const features = {
-      A: (across: string): string => `line * ${b}u + ${across}`,
-      B: (across: string): string =>
-        `u32(columns[w.columns + min(first + (${across}) / ${b}u, end - 1u)]) * ${b}u + (${across}) % ${b}u`,
-    };
-    // What sticks out of the matrix is 0, also where what it would be a product of is not finite.
-    const ragged = access !== "exact";
-    const names = { A: ["dy", "outputs"], B: ["x", "inputs"] } as const;
-    const text: TileText = {
-      plan,
-      form,
-      runs: { A: "across", B: "across" },
-      lane: (operand, across, k, name) => {
-        const [factor, width] = names[operand];
-        const feature = features[operand](across);
-        return access === "exact"
-          ? `let ${name} = (w.${factor}Start + (token0 + ${k}) * w.${width} + ${feature}) / 4u;`
-          : `let ${name}Across = ${feature}; let ${name}K = token0 + ${k};`;
+export const multiplyAtBlocks = variants(({ blockSize, plan, form, access }: BlockChoices) => {
+  const b = blockSize;
+  const area = b * b;
+  const features = {
+    A: (across: string): string => `line * ${b}u + ${across}`,
+    B: (across: string): string =>
+      `u32(columns[w.columnsStart + min(first + (${across}) / ${b}u, end - 1u)]) * ${b}u + (${across}) % ${b}u`,
+  };
+  // What sticks out of the matrix is 0, also where what it would be a product of is not finite.
+  const ragged = access !== "exact";
+  const names = { A: ["dy", "outputs"], B: ["x", "inputs"] } as const;
+  const text: TileText = {
+    plan,
+    form,
+    runs: { A: "across", B: "across" },
+    lane: (operand, across, k, name) => {
+      const [factor, width] = names[operand];
+      const feature = features[operand](across);
+      return access === "exact"
+        ? `let ${name} = (w.${factor}Start + (token0 + ${k}) * w.${width} + ${feature}) / 4u;`
+        : `let ${name}Across = ${feature}; let ${name}K = token0 + ${k};`;
+    },
+    load: (operand, name, i) => {
+      const [factor, width] = names[operand];
+      return access === "exact"
+        ? `${factor}Values[${name} + (at * ${plan.bk}u + ${i}) * (w.${width} / 4u)]`
+        : `${factor}At(${name}K + at * ${plan.bk}u + ${i}, ${name}Across, w.${width})`;
+    },
+    one: "min(w.groups, 1u)",
+  };
+  // The tokens of a part end inside a step only where the last part does, and there everything beyond is read as 0.
+  return kernel(
+    {
+      name: "sdd",
+      workgroup: threadsOf(plan),
+      words: {
+        groups: "u32",
+        perLine: "u32",
+        parts: "u32",
+        tokens: "u32",
+        part: "u32",
+        blocks: "u32",
+        outputs: "u32",
+        inputs: "u32",
+        dyStart: "u32",
+        xStart: "u32",
+        pointersStart: "u32",
+        columnsStart: "u32",
       },
-      load: (operand, name, i) => {
-        const [factor, width] = names[operand];
-        return access === "exact"
-          ? `${factor}Values[${name} + (at * ${plan.bk}u + ${i}) * (w.${width} / 4u)]`
-          : `${factor}At(${name}K + at * ${plan.bk}u + ${i}, ${name}Across, w.${width})`;
+      bind: {
+        dyValues: read(element(access)),
+        xValues: read(element(access)),
+        pointers: read("i32"),
+        columns: read("i32"),
+        dValues: write("vec4<f32>"),
       },
-      one: "min(w.groups, 1u)",
-    };
-    // The tokens of a part end inside a step only where the last part does, and there everything beyond is read as 0.
-    return {
-      label: "sdd",
-      wgsl: /* wgsl */ `
-struct Words {
-  groups: u32, perLine: u32, parts: u32, tokens: u32, part: u32, blocks: u32, outputs: u32, inputs: u32, dyStart: u32, xStart: u32,
-  pointers: u32, columns: u32,
-}
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> dyValues: array<${element(access)}>;
-@group(0) @binding(2) var<storage, read> xValues: array<${element(access)}>;
-@group(0) @binding(3) var<storage, read> pointers: array<i32>;
-@group(0) @binding(4) var<storage, read> columns: array<i32>;
-@group(0) @binding(5) var<storage, read_write> dValues: array<vec4<f32>>;
+    },
+    (k) => /* wgsl */ `
 ${tileDeclarations(text)}
 ${access === "exact" ? "" : `${featuresFunction("dy", form, access)}\n${featuresFunction("x", form, access)}`}
 ${
@@ -223,14 +256,13 @@ fn inside(v: vec4<f32>, output: u32, input: u32) -> vec4<f32> {
     : ""
 }
 
-@compute @workgroup_size(${threadsOf(plan)})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let tile = group.x + group.y * groups.x;
+${k.main} {
+  let tile = ${k.group};
   let part = tile / w.groups;
   if (part >= w.parts) { return; }
   let line = tile % w.groups / w.perLine;
-  let first = u32(pointers[w.pointers + line]) + tile % w.perLine * ${plan.bn / b}u;
-  let end = u32(pointers[w.pointers + line + 1u]);
+  let first = u32(pointers[w.pointersStart + line]) + tile % w.perLine * ${plan.bn / b}u;
+  let end = u32(pointers[w.pointersStart + line + 1u]);
   // A row has as many blocks as it has, and workgroups for all that it could have.
   if (first >= end) { return; }
   let token0 = part * w.part;
@@ -242,24 +274,24 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     return `{ let n = first + ${column} / ${b}u; if (n < end) { dValues[((part * w.blocks + n) * ${area}u + ${row} * ${b}u + ${column} % ${b}u) / 4u] = ${kept}; } }`;
   })}
 }`,
-    };
-  },
-);
+  );
+});
 
 export const COPY_WORKGROUP = 256;
 
 /** The values from the start of a buffer; an invocation copies one element. */
-export const copyShader = shaders((label: string) => ({
-  label,
-  wgsl: /* wgsl */ `
-struct Words { size: u32, start: u32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> values: array<f32>;
-@group(0) @binding(2) var<storage, read_write> copied: array<f32>;
-
-@compute @workgroup_size(${COPY_WORKGROUP})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * groups.x) * ${COPY_WORKGROUP}u + lane;
+export const copyValues = variants(({ label }: Pick<LineChoices, "label">) =>
+  kernel(
+    {
+      name: label,
+      workgroup: COPY_WORKGROUP,
+      words: { size: "u32", start: "u32" },
+      bind: { values: read("f32"), copied: write("f32") },
+    },
+    (k) => /* wgsl */ `
+${k.main} {
+  let i = ${k.invocation};
   if (i < w.size) { copied[i] = values[w.start + i]; }
 }`,
-}));
+  ),
+);

@@ -1,7 +1,8 @@
 import type { Backend, Buffer, Launch } from "../../backend.ts";
+import { DEFAULT_PROFILE } from "../../device-profile.ts";
 import { bytesPerElement, hostView, type DType, type TypedArray } from "../../dtype.ts";
 import { DeviceError, IndexError, TesseraError } from "../../error.ts";
-import type { CpuArgument, CpuStep, Op, Plan, Signature, WasmModule } from "../../op.ts";
+import type { CpuArgument, CpuStep, KernelOp, Plan, Signature, WasmModule } from "../../op.ts";
 import type { Layout } from "../../shape.ts";
 import type { Slot } from "../../slots.ts";
 import { PlanCache } from "../plan-cache.ts";
@@ -42,7 +43,7 @@ export class CpuBackend implements Backend {
   /** How often a kernel of each kind was launched, for tests and profiles. */
   readonly launches = { wasm: 0, reference: 0 };
   private machine: Machine | null = null;
-  private readonly plans = new PlanCache<CpuStep>({}, (op, plan) => this.check(op, plan));
+  private readonly plans = new PlanCache<CpuStep>(DEFAULT_PROFILE, (op, plan) => this.check(op, plan));
   private readonly instances = new Map<WasmModule, ReadonlyMap<string, Callable>>();
 
   alloc(dtype: DType, length: number): LinearBuffer {
@@ -76,7 +77,6 @@ export class CpuBackend implements Backend {
 
   launch(launch: Launch): void {
     const { kernels } = launch.op;
-    if ("view" in kernels) return;
     if (kernels.cpu === "reference") return this.launchReference(launch);
     this.launches.wasm++;
     const { steps, scratchBytes = [] } = this.plans.of(launch.op, kernels.cpu, launch.call);
@@ -90,8 +90,8 @@ export class CpuBackend implements Backend {
     }
   }
 
-  readsViews({ kernels }: Op<Signature>): readonly number[] | "all" | undefined {
-    return "view" in kernels || kernels.cpu === "reference" ? undefined : kernels.cpu.strided;
+  readsViews({ kernels }: KernelOp<Signature>): readonly number[] | "all" | undefined {
+    return kernels.cpu === "reference" ? undefined : kernels.cpu.strided;
   }
 
   sync(): Promise<void> {
@@ -178,7 +178,7 @@ export class CpuBackend implements Backend {
   }
 
   /** Once a plan: what a step names is there, and takes so many arguments. A missing one would become 0, which is an address. */
-  private check({ name }: Op<Signature>, { steps }: Plan<CpuStep>): void {
+  private check({ name }: KernelOp<Signature>, { steps }: Plan<CpuStep>): void {
     for (const { wasm, fn, args } of steps) {
       const kernel = this.kernelsOf(wasm).get(fn);
       if (!kernel) throw new DeviceError(`${name}: its module has no kernel "${fn}"; build the kernels again`);
@@ -267,7 +267,6 @@ export class CpuBackend implements Backend {
 
   /** For ops of other packages that say `cpu: "reference"`: their plain kernel, over linear memory. */
   private launchReference({ op, call, inputs, outputs, scalars }: Launch): void {
-    if ("view" in op.kernels) return;
     this.launches.reference++;
     const { buffer } = this.memory().memory;
     const data = (layout: Layout | null, at: Buffer | null | undefined) =>

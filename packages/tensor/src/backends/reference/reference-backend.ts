@@ -1,7 +1,7 @@
 import type { Backend, Buffer, Launch } from "../../backend.ts";
 import { bytesPerElement, hostView, type DType, type TypedArray } from "../../dtype.ts";
 import { OutOfMemoryError } from "../../error.ts";
-import { copyOp, type Data, type Op, type Signature } from "../../op.ts";
+import { copyOp, type Data, type KernelOp, type Signature } from "../../op.ts";
 import { isContiguous, numel, type Layout } from "../../shape.ts";
 
 interface HostBuffer extends Buffer {
@@ -49,7 +49,6 @@ export class ReferenceBackend implements Backend {
   }
 
   launch({ op, call, inputs, outputs, scalars }: Launch): void {
-    if ("view" in op.kernels) return;
     const data = (layout: Layout | null, i: number, buffers: readonly (Buffer | null)[]): Data | null =>
       layout && dataOf(layout, (buffers[i] as HostBuffer).memory, 0);
     op.kernels.reference(
@@ -60,7 +59,7 @@ export class ReferenceBackend implements Backend {
     );
   }
 
-  readsViews(op: Op<Signature>): "all" | undefined {
+  readsViews(op: KernelOp<Signature>): "all" | undefined {
     return op === copyOp ? "all" : undefined;
   }
 

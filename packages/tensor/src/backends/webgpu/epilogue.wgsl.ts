@@ -1,6 +1,7 @@
 import type { Slot, WebgpuStep } from "../../op.ts";
+import { kernel, read, when, write } from "./kernel.ts";
 import { mathFor } from "./math.wgsl.ts";
-import { shaders } from "./shaders.ts";
+import { variants } from "./variants.ts";
 
 /** What a product applies to its sums. */
 export type WebgpuActivation = "none" | "relu" | "gelu" | "geluTanh";
@@ -24,24 +25,36 @@ const SUM_WORKGROUP = 256;
 /** What is added to a product: nothing, one number for each column, or one for each element. */
 export type AddedText = "none" | "row" | "whole";
 
+interface SumChoices {
+  readonly label: string;
+  readonly activation: WebgpuActivation;
+  readonly added: AddedText;
+  readonly pre: boolean;
+}
+
 /**
  * out[e, i] = f(Σ_p parts[e, p, i] + bias[i mod n], or added[e, i]) for entries e of `size` elements; an invocation adds one element's
  * parts, in order.
  */
-const sumShader = shaders((label: string, activation: WebgpuActivation, added: AddedText, pre: boolean) => ({
-  label,
-  wgsl: /* wgsl */ `
-struct Words { total: u32, size: u32, parts: u32, n: u32, bias: u32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> sums: array<f32>;
-${added === "none" ? "" : "@group(0) @binding(2) var<storage, read> biases: array<f32>;"}
-@group(0) @binding(${added === "none" ? 2 : 3}) var<storage, read_write> outs: array<f32>;
-${pre ? `@group(0) @binding(${added === "none" ? 3 : 4}) var<storage, read_write> pres: array<f32>;` : ""}
+const sumParts = variants((choices: SumChoices) => {
+  const { label, activation, added, pre } = choices;
+  return kernel(
+    {
+      name: label,
+      workgroup: SUM_WORKGROUP,
+      words: { total: "u32", size: "u32", parts: "u32", n: "u32", bias: "u32" },
+      bind: {
+        sums: read("f32"),
+        biases: when(added !== "none", read("f32")),
+        outs: write("f32"),
+        pres: when(pre, write("f32")),
+      },
+    },
+    (k) => /* wgsl */ `
 ${finishFunction(activation)}
 
-@compute @workgroup_size(${SUM_WORKGROUP})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * groups.x) * ${SUM_WORKGROUP}u + lane;
+${k.main} {
+  let i = ${k.invocation};
   if (i >= w.total) { return; }
   let entry = i / w.size;
   let first = entry * w.parts * w.size + i % w.size;
@@ -51,7 +64,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   ${pre ? "pres[i] = v;" : ""}
   outs[i] = finish(vec4<f32>(v)).x;
 }`,
-}));
+  );
+});
 
 /** A bias, and where it starts. */
 export interface WebgpuBias {
@@ -77,10 +91,9 @@ export const sumPartsStep = (
 ): WebgpuStep => {
   const { from, to, pre, bias } = slots;
   const total = entries * size;
-  return {
-    shader: sumShader(label, activation, addedText(bias), pre !== null),
-    bind: [from, ...(bias ? [bias.slot] : []), to, ...(pre ? [pre] : [])],
-    words: [total, size, parts, n, bias?.offset ?? 0],
-    workgroups: Math.ceil(total / SUM_WORKGROUP),
-  };
+  const sum = sumParts({ label, activation, added: addedText(bias), pre: pre !== null });
+  return sum(
+    { total, size, parts, n, bias: bias?.offset ?? 0, sums: from, biases: bias?.slot ?? null, outs: to, pres: pre },
+    { workgroups: Math.ceil(total / SUM_WORKGROUP) },
+  );
 };

@@ -1,4 +1,5 @@
 import type * as webgpu from "webgpu";
+import { DEFAULT_LIMITS, DEVICE_FEATURES, type DeviceLimits, type DeviceProfile } from "../../device-profile.ts";
 import { DeviceError } from "../../error.ts";
 import { WebgpuBackend } from "./webgpu-backend.ts";
 
@@ -32,16 +33,7 @@ export interface WebgpuOptions {
   readonly powerPreference?: "low-power" | "high-performance";
 }
 
-const FEATURES = ["subgroups", "shader-f16", "timestamp-query"] as const;
-const LIMITS = [
-  "maxBufferSize",
-  "maxStorageBufferBindingSize",
-  "maxStorageBuffersPerShaderStage",
-  "maxComputeWorkgroupStorageSize",
-  "maxComputeInvocationsPerWorkgroup",
-  "maxComputeWorkgroupSizeX",
-  "maxComputeWorkgroupSizeY",
-] as const;
+const LIMITS = Object.keys(DEFAULT_LIMITS) as (keyof DeviceLimits)[];
 
 /** Held for the life of the process: when Node's GPU object is collected while a device lives, the process aborts. */
 let held: GPU | null = null;
@@ -109,7 +101,7 @@ const describe = (info: GPUAdapterInfo, available: GPUSupportedFeatures): Adapte
   const text = `${vendor} ${architecture} ${description}`.toLowerCase();
   const fallback = (info as { isFallbackAdapter?: boolean }).isFallbackAdapter ?? false;
   const software = fallback || /swiftshader|llvmpipe|lavapipe|basic render/.test(text);
-  const features = FEATURES.filter((feature) => available.has(feature));
+  const features = DEVICE_FEATURES.filter((feature) => available.has(feature));
   return { vendor, architecture, description, software, features };
 };
 
@@ -124,14 +116,16 @@ export const findAdapter = async (options: WebgpuOptions = {}): Promise<AdapterD
   }
 };
 
-const limitsOf = (
+const profileOf = (
   device: GPUDevice,
   { vendor = "", software = false }: Partial<AdapterDescription>,
-): { readonly [name: string]: number } => ({
-  ...Object.fromEntries(LIMITS.map((name) => [name, device.limits[name]])),
-  ...Object.fromEntries(FEATURES.map((name) => [name, Number(device.features.has(name))])),
-  software: Number(software),
-  [`vendor:${vendor}`]: 1,
+): DeviceProfile => ({
+  limits: Object.fromEntries(LIMITS.map((name) => [name, device.limits[name]])) as unknown as DeviceLimits,
+  vendor,
+  software,
+  features: Object.fromEntries(
+    DEVICE_FEATURES.map((name) => [name, device.features.has(name)]),
+  ) as unknown as DeviceProfile["features"],
 });
 
 /** A backend on the platform's best adapter. @throws DeviceError with the reason when there is none. */
@@ -151,12 +145,12 @@ export const openWebgpu = async (options: WebgpuOptions = {}): Promise<WebgpuBac
       { cause: error },
     );
   }
-  return new WebgpuBackend(device, limitsOf(device, description), true);
+  return new WebgpuBackend(device, profileOf(device, description), true);
 };
 
 /** A backend on a device that the caller made, with the limits it was made with. Closing it leaves the device alone. */
 export const adoptWebgpu = (device: GpuDeviceLike): WebgpuBackend => {
   const gpu = device as unknown as GPUDevice;
   const { adapterInfo } = gpu as { adapterInfo?: GPUAdapterInfo };
-  return new WebgpuBackend(gpu, limitsOf(gpu, adapterInfo ? describe(adapterInfo, gpu.features) : {}), false);
+  return new WebgpuBackend(gpu, profileOf(gpu, adapterInfo ? describe(adapterInfo, gpu.features) : {}), false);
 };

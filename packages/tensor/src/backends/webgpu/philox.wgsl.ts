@@ -1,8 +1,15 @@
-/** The members of `Words` that `philox` reads. */
-export const DRAW_MEMBERS = "seedLow: u32, seedHigh: u32, drawLow: u32, drawHigh: u32,";
+import { high, low } from "./kernel.ts";
+
+/** The words that `philox` reads. */
+export const DRAW_WORDS = { seedLow: "u32", seedHigh: "u32", drawLow: "u32", drawHigh: "u32" } as const;
 
 /** Their values: the seed and the draw of a launch. */
-export const DRAW_WORDS = [{ low: "seedLow" }, { low: "seedHigh" }, { low: "counter" }, { high: "counter" }] as const;
+export const DRAW = {
+  seedLow: low("seedLow"),
+  seedHigh: low("seedHigh"),
+  drawLow: low("counter"),
+  drawHigh: high("counter"),
+};
 
 /**
  * Philox 4x32-10 (Salmon et al. 2011): four words for the elements 4·block … 4·block + 3, exact. WGSL has no 64-bit products: their

@@ -25,7 +25,7 @@ interface Bound {
 }
 
 /** Beyond so many, a shader's bind groups are made again: what keeps changing its buffers must not keep memory. */
-const MOST_GROUPS = 4096;
+const MAX_GROUPS = 4096;
 const BINDING = /@binding\((\d+)\)\s*var<\s*(uniform|storage)\s*(?:,\s*(read_write|read)\s*)?>/g;
 
 /** Compiles shaders and binds buffers, once for each. */
@@ -84,9 +84,9 @@ export class Pipelines {
     if (pipeline.hasWords) entries.push({ binding: 0, resource: { buffer: this.ring.buffer, size: wordBytes } });
     const group = this.device.createBindGroup({ label, layout: pipeline.layout, entries });
     const bound = { ids: buffers.map(({ id }) => id), wordBytes, group };
-    if (list && pipeline.groups.size < MOST_GROUPS) list.push(bound);
+    if (list && pipeline.groups.size < MAX_GROUPS) list.push(bound);
     else {
-      if (pipeline.groups.size >= MOST_GROUPS) pipeline.groups.clear();
+      if (pipeline.groups.size >= MAX_GROUPS) pipeline.groups.clear();
       pipeline.groups.set(hash, [bound]);
     }
     return group;

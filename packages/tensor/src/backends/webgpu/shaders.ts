@@ -1,8 +1,8 @@
 import type { Shader } from "../../op.ts";
 
 /**
- * A family of shaders that differ in a few choices, each made once: plans are made at every launch, and a pipeline is found by the
- * identity of its shader. Of an object only its `name` tells it from others.
+ * A family of programs written out by hand, bindings and all, for what `kernel` cannot say. They differ in a few choices, and each is made
+ * once: a pipeline is found by the identity of its shader. Of an object only its `name` tells it from others.
  *
  * @example
  * const scaleShader = shaders((type: "f32" | "i32") => ({ label: "scale", wgsl: `… array<${type}> …` }));

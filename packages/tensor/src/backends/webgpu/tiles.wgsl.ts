@@ -1,3 +1,5 @@
+import type { DeviceProfile } from "../../device-profile.ts";
+
 /**
  * The heart of every matrix product on a GPU, dense or block-sparse: a workgroup computes a tile C[bm, bn] = Σ_k A[bm, k] B[k, bn].
  *
@@ -46,21 +48,15 @@ const LARGEST: TileText["runs"] = { A: "along", B: "along" };
 export const tileBytes = ({ bm, bn, bk }: TilePlan, runs = LARGEST): number =>
   16 * (vectorsOf(bm, bk, runs.A) + vectorsOf(bn, bk, runs.B));
 
-/** Whether a device with these limits, or with WebGPU's defaults where they say nothing, can run the plan: for any operands, or for some. */
-export const fitsDevice = (plan: TilePlan, limits: { readonly [name: string]: number }, runs = LARGEST): boolean => {
-  const threads = limits["maxComputeInvocationsPerWorkgroup"] ?? 256;
-  const across = limits["maxComputeWorkgroupSizeX"] ?? 256;
-  return (
-    threadsOf(plan) <= Math.min(threads, across) &&
-    tileBytes(plan, runs) <= (limits["maxComputeWorkgroupStorageSize"] ?? 16384)
-  );
-};
+/** Whether the device can run the plan: for any operands, or for some. */
+export const fitsDevice = (plan: TilePlan, { limits }: Pick<DeviceProfile, "limits">, runs = LARGEST): boolean =>
+  threadsOf(plan) <= Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX) &&
+  tileBytes(plan, runs) <= limits.maxComputeWorkgroupStorageSize;
 
 export type Form = "unrolled" | "rolled";
 
 /** The form that this device's compiler is good at. */
-export const formFor = (limits: { readonly [name: string]: number }): Form =>
-  limits["software"] === 1 ? "rolled" : "unrolled";
+export const formFor = ({ software }: Pick<DeviceProfile, "software">): Form => (software ? "rolled" : "unrolled");
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 

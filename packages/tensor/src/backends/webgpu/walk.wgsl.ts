@@ -1,38 +1,53 @@
 import { collapse } from "../collapse.ts";
 import type { Shape } from "../../shape.ts";
+import type { WordGroup } from "./kernel.ts";
 
 /** Operands walked together in row-major order, each in strides of its own; see `walkOf`. */
-export interface WebgpuWalk {
+export interface WebgpuWalk<Operands extends string> {
   /** Dims left after joining. */
   readonly rank: number;
   readonly total: number;
-  /** The words that `walkMembers` names. */
-  readonly words: readonly number[];
+  readonly sizes: readonly number[];
+  readonly operands: { readonly [O in Operands]: { readonly offset: number; readonly strides: readonly number[] } };
 }
 
 /** The walk of `shape`, with as few dims as possible. */
-export const walkOf = (
+export const walkOf = <Operands extends string>(
   shape: Shape,
-  operands: readonly { readonly strides: readonly number[]; readonly offset: number }[],
-): WebgpuWalk => {
+  operands: { readonly [O in Operands]: { readonly strides: readonly number[]; readonly offset: number } },
+): WebgpuWalk<Operands> => {
+  const names = Object.keys(operands) as Operands[];
   const { sizes, strides } = collapse(
     shape,
-    operands.map((operand) => operand.strides),
+    names.map((name) => operands[name].strides),
   );
-  const total = sizes.reduce((n, size) => n * size, 1);
-  const words = [total, ...sizes, ...operands.flatMap(({ offset }, i) => [offset, ...strides[i]!])];
-  return { rank: sizes.length, total, words };
+  const walked = Object.fromEntries(
+    names.map((name, i) => [name, { offset: operands[name].offset, strides: strides[i]! }]),
+  ) as WebgpuWalk<Operands>["operands"];
+  return { rank: sizes.length, total: sizes.reduce((n, size) => n * size, 1), sizes, operands: walked };
 };
 
 const dims = (rank: number): number[] => Array.from({ length: rank }, (_, d) => d);
 
-/** Members of `Words` for a walk: `total`, its sizes, and each operand's offset and strides. */
-export const walkMembers = (rank: number, operands: readonly string[]): string =>
-  [
-    "total: u32,",
-    ...dims(rank).map((d) => `size${d}: u32,`),
-    ...operands.flatMap((name) => [`${name}Start: u32,`, ...dims(rank).map((d) => `${name}Step${d}: u32,`)]),
-  ].join(" ");
+/** The words of a walk: `total`, its sizes, and each operand's offset and strides. A call gives what `walkOf` made. */
+export const walkWords = <const Operands extends string>(
+  rank: number,
+  operands: readonly Operands[],
+): WordGroup<WebgpuWalk<Operands>> => ({
+  members: () => [
+    ["total", "u32"],
+    ...dims(rank).map((d) => [`size${d}`, "u32"] as const),
+    ...operands.flatMap((name) => [
+      [`${name}Start`, "u32"] as const,
+      ...dims(rank).map((d) => [`${name}Step${d}`, "u32"] as const),
+    ]),
+  ],
+  words: ({ total, sizes, operands: walked }) => [
+    total,
+    ...sizes,
+    ...operands.flatMap((name) => [walked[name].offset, ...walked[name].strides]),
+  ],
+});
 
 /** Statements that set `<operand>At` to where element `i` of the walk lies. Strides wrap around, so negative ones work too. */
 export const walkTo = (rank: number, operands: readonly string[], i: string): string =>

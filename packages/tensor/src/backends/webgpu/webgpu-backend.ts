@@ -1,19 +1,20 @@
 import type { Backend, Buffer, KernelTime, Launch } from "../../backend.ts";
+import type { DeviceProfile } from "../../device-profile.ts";
 import { hostArray, type DType, type TypedArray } from "../../dtype.ts";
 import { DeviceError, IndexError, OutOfMemoryError } from "../../error.ts";
 import { retireAccount } from "../../memory.ts";
-import type { Op, Signature, Slot, WebgpuStep } from "../../op.ts";
+import type { KernelOp, Signature, Slot, WebgpuStep } from "../../op.ts";
 import { PlanCache } from "../plan-cache.ts";
 import { BufferPool, type DeviceBuffer } from "./buffer-pool.ts";
 import { Faults } from "./faults.ts";
 import { Pipelines, type Pipeline } from "./pipelines.ts";
-import { Profile } from "./profile.ts";
 import { Staging, type Staged } from "./staging.ts";
+import { Timestamps } from "./timestamps.ts";
 import { WordRing } from "./word-ring.ts";
 
 /** Dispatches after which a batch goes to the device, so that it works while the next batch is made. */
 const BATCH = 96;
-const MOST_WORKGROUPS = 65535;
+const MAX_WORKGROUPS = 65535;
 /** How long a failure waits for the news that the device was lost. */
 const LOSS_MS = 100;
 
@@ -33,8 +34,8 @@ interface Batch {
  */
 export class WebgpuBackend implements Backend {
   readonly name = "webgpu";
-  /** What planners may depend on: the device's limits, and `subgroups`, `nvidia` and the like as 0 or 1. */
-  readonly limits: { readonly [name: string]: number };
+  /** What planners may depend on. */
+  readonly profile: DeviceProfile;
   private readonly device: GPUDevice;
   private readonly owned: boolean;
   private readonly pool: BufferPool;
@@ -50,13 +51,13 @@ export class WebgpuBackend implements Backend {
   private gone: string | null = null;
   /** The op that was launched last, for errors that say no more. */
   private last = "webgpu";
-  private profile: Profile | null = null;
+  private timestamps: Timestamps | null = null;
 
   /** `owned`: whether closing destroys the device. Use `openDevice`. */
-  constructor(device: unknown, limits: { readonly [name: string]: number }, owned: boolean) {
+  constructor(device: unknown, profile: DeviceProfile, owned: boolean) {
     this.device = device as GPUDevice;
-    this.limits = limits;
-    this.plans = new PlanCache<WebgpuStep>(limits);
+    this.profile = profile;
+    this.plans = new PlanCache<WebgpuStep>(profile);
     this.owned = owned;
     this.pool = new BufferPool(this.device, (judged) => this.faults.await(judged));
     this.ring = new WordRing(this.device);
@@ -129,7 +130,6 @@ export class WebgpuBackend implements Backend {
 
   launch(launch: Launch): void {
     const { kernels, name } = launch.op;
-    if ("view" in kernels) return;
     // The key is missing where no compiler has looked at an op.
     const webgpu = kernels.webgpu as typeof kernels.webgpu | undefined;
     if (webgpu === undefined || webgpu === "none")
@@ -148,8 +148,8 @@ export class WebgpuBackend implements Backend {
     }
   }
 
-  readsViews({ kernels }: Op<Signature>): readonly number[] | "all" | undefined {
-    const webgpu = "view" in kernels ? undefined : (kernels.webgpu as typeof kernels.webgpu | undefined);
+  readsViews({ kernels }: KernelOp<Signature>): readonly number[] | "all" | undefined {
+    const webgpu = kernels.webgpu as typeof kernels.webgpu | undefined;
     return webgpu === undefined || webgpu === "none" ? undefined : webgpu.strided;
   }
 
@@ -201,16 +201,16 @@ export class WebgpuBackend implements Backend {
     if (!this.device.features.has("timestamp-query"))
       throw new DeviceError("webgpu: this device has no timestamp queries");
     this.flush();
-    const profile = new Profile(this.device);
-    this.profile = profile;
+    const timestamps = new Timestamps(this.device);
+    this.timestamps = timestamps;
     try {
       await fn();
       this.flush();
     } finally {
-      this.profile = null;
+      this.timestamps = null;
     }
     await this.judge(this.last);
-    return profile.read();
+    return timestamps.read();
   }
 
   private dispatch(step: WebgpuStep, launch: Launch, scratch: readonly DeviceBuffer[]): void {
@@ -237,13 +237,13 @@ export class WebgpuBackend implements Backend {
       this.place[0] = this.ring.put(words, launch, fault ? this.faults.arm(fault) : null);
       pass.setBindGroup(0, group, this.place, 0, 1);
     } else pass.setBindGroup(0, group);
-    if (workgroups <= MOST_WORKGROUPS) pass.dispatchWorkgroups(workgroups);
+    if (workgroups <= MAX_WORKGROUPS) pass.dispatchWorkgroups(workgroups);
     else {
-      const rows = Math.ceil(workgroups / MOST_WORKGROUPS);
+      const rows = Math.ceil(workgroups / MAX_WORKGROUPS);
       pass.dispatchWorkgroups(Math.ceil(workgroups / rows), rows);
     }
     batch.dispatches++;
-    if (this.profile) this.endPass();
+    if (this.timestamps) this.endPass();
     if (pipeline.proven) return;
     batch.unproven = pipeline;
     this.flush();
@@ -251,7 +251,7 @@ export class WebgpuBackend implements Backend {
 
   private passOf(batch: Batch, label: string): GPUComputePassEncoder {
     if (batch.pass) return batch.pass;
-    const timestampWrites = this.profile?.next(label);
+    const timestampWrites = this.timestamps?.next(label);
     return (batch.pass = batch.encoder.beginComputePass(timestampWrites ? { timestampWrites } : {}));
   }
 

@@ -1,17 +1,19 @@
+import { kernel, read, when, write } from "../../backends/webgpu/kernel.ts";
 import { mathFor } from "../../backends/webgpu/math.wgsl.ts";
-import { shaders } from "../../backends/webgpu/shaders.ts";
+import { variants } from "../../backends/webgpu/variants.ts";
 import { drawTile, dropFunctions, keepText } from "./attention-dropout.wgsl.ts";
 import {
   LOG2_E,
-  buffers,
+  elementOf,
   entry,
-  header,
   keyEnd,
   maskColumn,
+  maskElement,
   maskRows,
-  operandMembers,
   queryEnd,
   reachMemory,
+  scoreWords,
+  viewWords,
   type MaskKind,
 } from "./attention-scores.wgsl.ts";
 import {
@@ -24,6 +26,7 @@ import {
   ofQueries,
   rowReader,
   storeSums,
+  threadsOf,
   tileMemory,
   vectorsOf,
   weightAt,
@@ -33,22 +36,36 @@ import {
 
 export const STATS_WORKGROUP = 64;
 
+/** What kernels of gradients differ in; see attention.wgsl.ts. */
+export interface GradientChoices {
+  readonly name: AttentionTileName;
+  readonly width: number;
+  readonly valueWidth: number;
+  /** Whether rows of the operands are read as vec4s. */
+  readonly vector: boolean;
+  readonly mask: MaskKind;
+  readonly causal: boolean;
+  readonly drops: boolean;
+}
+
 /**
  * stats [B, H, Tq]: (lse, δ = Σ dy ⊙ y), a row for each invocation. Where nothing was attended, lse becomes 0: P is exp(−∞ − lse).
  * δ is summed in the order of dY Vᵀ, so that for a query of one key they are equal and dS is zero.
  */
-export const statsShader = shaders((valueWidth: number, vector: boolean) => ({
-  label: "attentionBackward",
-  wgsl: /* wgsl */ `
-struct Words { heads: u32, queries: u32, rows: u32, lseOffset: u32, ${operandMembers(["dy", "y"])} }
-@group(0) @binding(0) var<uniform> w: Words;
-${buffers(["dy", "y", "lse"], ["stats"], vector, "none")}
+export const takeStats = variants(({ valueWidth, vector }: Pick<GradientChoices, "valueWidth" | "vector">) =>
+  kernel(
+    {
+      name: "attentionBackward",
+      workgroup: STATS_WORKGROUP,
+      words: { heads: "u32", queries: "u32", rows: "u32", lseOffset: "u32", operands: viewWords(["dy", "y"]) },
+      bind: { dy: read(elementOf(vector)), y: read(elementOf(vector)), lse: read("f32"), stats: write("vec2<f32>") },
+    },
+    (k) => /* wgsl */ `
 ${rowReader("dy", valueWidth, vector)}
 ${rowReader("y", valueWidth, vector)}
 
-@compute @workgroup_size(${STATS_WORKGROUP})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let at = (group.x + group.y * groups.x) * ${STATS_WORKGROUP}u + lane;
+${k.main} {
+  let at = ${k.invocation};
   if (at >= w.rows) { return; }
   let h = at % w.heads;
   let t = (at / w.heads) % w.queries;
@@ -68,30 +85,34 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let found = lse[w.lseOffset + to];
   stats[to] = vec2<f32>(select(found, 0.0, bitcast<u32>(found) == 0xff800000u), delta);
 }`,
-}));
+  ),
+);
 
 /**
  * dQ = scale · dS K, dS = P ⊙ (dY Vᵀ − δ), P = exp(scale · q kᵀ + mask − lse); with dropout dS = P ⊙ (dY Vᵀ ⊙ m − δ), m as in
  * attention-dropout.wgsl.ts. A workgroup has some queries and goes through the keys.
  */
-export const queryGradientShader = shaders(
-  (
-    name: AttentionTileName,
-    width: number,
-    valueWidth: number,
-    vector: boolean,
-    mask: MaskKind,
-    causal: boolean,
-    drops: boolean,
-  ) => {
-    const tile: AttentionTile = ATTENTION_TILES[name];
-    const operands = ["dy", "q", "k", "v"];
-    const at = weightAt(tile, `column + j * ${tile.across}u`);
-    return {
-      label: "attentionBackward",
-      wgsl: /* wgsl */ `
-${header(operands, drops)}
-${buffers([...operands, ...(mask === "none" ? [] : ["mask"]), "stats"], ["dq"], vector, mask)}
+export const queryGradient = variants(({ name, width, valueWidth, vector, mask, causal, drops }: GradientChoices) => {
+  const tile: AttentionTile = ATTENTION_TILES[name];
+  const element = elementOf(vector);
+  const operands = ["dy", "q", "k", "v"] as const;
+  const at = weightAt(tile, `column + j * ${tile.across}u`);
+  return kernel(
+    {
+      name: "attentionBackward",
+      workgroup: threadsOf(tile),
+      words: scoreWords(operands, drops),
+      bind: {
+        dy: read(element),
+        q: read(element),
+        k: read(element),
+        v: read(element),
+        mask: when(mask !== "none", read(maskElement(mask))),
+        stats: read("vec2<f32>"),
+        dq: write(element),
+      },
+    },
+    (k) => /* wgsl */ `
 ${tileMemory(tile, [width, valueWidth])}
 ${reachMemory(mask)}
 ${mathFor("infinity()")}
@@ -99,7 +120,7 @@ ${rowReader("dy", valueWidth, vector)}
 ${rowReader("q", width, vector)}
 ${rowReader("k", width, vector)}
 ${rowReader("v", valueWidth, vector)}${drops ? dropFunctions(tile, "queries") : ""}
-${entry(tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
+${entry(k, tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
   ${maskRows(mask, "queries")}
   ${keyEnd(tile, mask, causal)}
   let statsAt = (b * w.heads + h) * w.queries + min(rows, vec4<u32>(w.queries - 1u));
@@ -117,34 +138,37 @@ ${entry(tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
   }
   ${storeSums("dq", width, "w.queries", tile, vector)}
 }`,
-    };
-  },
-);
+  );
+});
 
 /**
  * dV = Pᵀ dY, (P ⊙ m)ᵀ dY with dropout, and dK = scale · dSᵀ Q, P and dS as above. A workgroup has some keys and goes through the queries: rows
  * are keys and columns queries here.
  */
-export const keyGradientShader = shaders(
-  (
-    name: AttentionTileName,
-    width: number,
-    valueWidth: number,
-    vector: boolean,
-    mask: MaskKind,
-    causal: boolean,
-    drops: boolean,
-  ) => {
-    const tile: AttentionTile = ATTENTION_TILES[name];
-    const { columns, across } = tile;
-    const mine = mineOf(tile);
-    const operands = ["dy", "q", "k", "v"];
-    const at = weightAt(tile, `column + j * ${across}u`);
-    return {
-      label: "attentionBackward",
-      wgsl: /* wgsl */ `
-${header(operands, drops)}
-${buffers([...operands, ...(mask === "none" ? [] : ["mask"]), "stats"], ["dk", "dv"], vector, mask)}
+export const keyGradients = variants(({ name, width, valueWidth, vector, mask, causal, drops }: GradientChoices) => {
+  const tile: AttentionTile = ATTENTION_TILES[name];
+  const element = elementOf(vector);
+  const { columns, across } = tile;
+  const mine = mineOf(tile);
+  const operands = ["dy", "q", "k", "v"] as const;
+  const at = weightAt(tile, `column + j * ${across}u`);
+  return kernel(
+    {
+      name: "attentionBackward",
+      workgroup: threadsOf(tile),
+      words: scoreWords(operands, drops),
+      bind: {
+        dy: read(element),
+        q: read(element),
+        k: read(element),
+        v: read(element),
+        mask: when(mask !== "none", read(maskElement(mask))),
+        stats: read("vec2<f32>"),
+        dk: write(element),
+        dv: write(element),
+      },
+    },
+    (k) => /* wgsl */ `
 ${tileMemory(tile, [width, valueWidth])}
 ${reachMemory(mask)}
 ${mathFor("infinity()")}
@@ -152,7 +176,7 @@ ${rowReader("dy", valueWidth, vector)}
 ${rowReader("q", width, vector)}
 ${rowReader("k", width, vector)}
 ${rowReader("v", valueWidth, vector)}${drops ? dropFunctions(tile, "keys") : ""}
-${entry(tile, operands, mask, "g % w.tiles")}
+${entry(k, tile, operands, mask, "g % w.tiles")}
   ${maskRows(mask, "keys")}
   ${queryEnd(tile, mask)}
   let statsStart = (b * w.heads + h) * w.queries;
@@ -178,6 +202,5 @@ ${entry(tile, operands, mask, "g % w.tiles")}
   ${storeSums("dk", width, "w.keys", tile, vector)}
   ${storeSums("dv", valueWidth, "w.keys", tile, vector)}
 }`,
-    };
-  },
-);
+  );
+});

@@ -1,15 +1,15 @@
-import { DRAW_MEMBERS, DRAW_WORDS, philox } from "../../backends/webgpu/philox.wgsl.ts";
-import type { WebgpuWord } from "../../op.ts";
+import type { WordGroup } from "../../backends/webgpu/kernel.ts";
+import { DRAW, DRAW_WORDS, philox } from "../../backends/webgpu/philox.wgsl.ts";
 import { keepRule } from "../../philox.ts";
 import { downOf, threadsOf, type AttentionTile } from "./attention-tiles.wgsl.ts";
 
-/** The members of `Words` that dropout reads. */
-export const DROP_MEMBERS = `${DRAW_MEMBERS} dropBelow: u32, keepScale: f32,`;
-
-/** Their values. */
-export const dropWords = (dropoutP: number): readonly WebgpuWord[] => {
-  const { below, scale } = keepRule(dropoutP);
-  return [...DRAW_WORDS, below, { f32: scale }];
+/** The words that dropout reads. A call gives the probability. */
+export const DROPOUT_WORDS: WordGroup<number> = {
+  members: () => [...Object.entries(DRAW_WORDS), ["dropBelow", "u32"], ["keepScale", "f32"]],
+  words: (dropoutP) => {
+    const { below, scale } = keepRule(dropoutP);
+    return [...Object.values(DRAW), below, { f32: scale }];
+  },
 };
 
 /** Words of workgroup memory for a tile's draws: one for each query and four keys. */

@@ -1,5 +1,8 @@
+import { when, type KernelText, type WordGroup } from "../../backends/webgpu/kernel.ts";
+import type { DeviceProfile } from "../../device-profile.ts";
 import { DeviceError } from "../../error.ts";
-import { DROP_MEMBERS, drawnOf } from "./attention-dropout.wgsl.ts";
+import type { Layout } from "../../shape.ts";
+import { DROPOUT_WORDS, drawnOf } from "./attention-dropout.wgsl.ts";
 import {
   ATTENTION_TILES,
   downOf,
@@ -20,49 +23,49 @@ export type MaskKind = "none" | "keys" | "tokens" | "bool" | "float";
 
 const isOfKeys = (mask: MaskKind): boolean => mask === "keys" || mask === "tokens";
 
-export const operandMembers = (names: readonly string[]): string =>
-  names.map((name) => `${name}Offset: u32, ${name}B: u32, ${name}T: u32, ${name}H: u32, ${name}D: u32,`).join(" ");
+/** Where each operand [B, T, H, D] starts, and its strides. */
+export const viewWords = <const Operands extends string>(
+  names: readonly Operands[],
+): WordGroup<{ readonly [O in Operands]: Pick<Layout, "offset" | "strides"> }> => ({
+  members: () =>
+    names.flatMap((name) => ["Offset", "B", "T", "H", "D"].map((part) => [`${name}${part}`, "u32"] as const)),
+  words: (layouts) => names.flatMap((name) => [layouts[name].offset, ...layouts[name].strides]),
+});
 
-/** `drops`: whether weights are dropped; see attention-dropout.wgsl.ts. */
-export const header = (operands: readonly string[], drops: boolean): string => /* wgsl */ `
-struct Words {
-  heads: u32, queries: u32, keys: u32, tiles: u32, groups: u32, scale: f32,
-  ${operandMembers(operands)}
-  maskOffset: u32, maskB: u32, maskH: u32, maskRow: u32, maskColumn: u32,${drops ? `\n  ${DROP_MEMBERS}` : ""}
-}
-@group(0) @binding(0) var<uniform> w: Words;`;
+/** The words of every kernel that goes through scores. `drops`: whether weights are dropped; see attention-dropout.wgsl.ts. */
+export const scoreWords = <const Operands extends string>(operands: readonly Operands[], drops: boolean) =>
+  ({
+    heads: "u32",
+    queries: "u32",
+    keys: "u32",
+    tiles: "u32",
+    groups: "u32",
+    scale: "f32",
+    operands: viewWords(operands),
+    maskOffset: "u32",
+    maskB: "u32",
+    maskH: "u32",
+    maskRow: "u32",
+    maskColumn: "u32",
+    dropout: when(drops, DROPOUT_WORDS),
+  }) as const;
 
-/** Declares buffers from binding 1 on: those read, then those written. */
-export const buffers = (read: readonly string[], written: readonly string[], vector: boolean, mask: MaskKind): string =>
-  [...read, ...written]
-    .map((name, i) => {
-      const access = i < read.length ? "read" : "read_write";
-      const type =
-        name === "mask"
-          ? mask === "float"
-            ? "f32"
-            : "u32"
-          : name === "lse"
-            ? "f32"
-            : name === "stats"
-              ? "vec2<f32>"
-              : vector
-                ? "vec4<f32>"
-                : "f32";
-      return `@group(0) @binding(${i + 1}) var<storage, ${access}> ${name}: array<${type}>;`;
-    })
-    .join("\n");
+/** What the elements of operands are read as. */
+export const elementOf = (vector: boolean): string => (vector ? "vec4<f32>" : "f32");
+
+/** What those of a mask are. */
+export const maskElement = (mask: MaskKind): string => (mask === "float" ? "f32" : "u32");
 
 /** The entry point's first lines: which tokens of which head, and my 4 rows and first column. `order`: the tile of group g. */
 export const entry = (
+  k: KernelText,
   tile: AttentionTile,
   operands: readonly string[],
   mask: MaskKind,
   order: string,
 ): string => /* wgsl */ `
-@compute @workgroup_size(${threadsOf(tile)})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let g = group.x + group.y * groups.x;
+${k.main} {
+  let g = ${k.group};
   if (g >= w.groups) { return; }
   let start = (${order}) * ${tile.rows}u;
   let b = (g / w.tiles) / w.heads;
@@ -158,9 +161,9 @@ export const reachMemory = (mask: MaskKind): string =>
 export const tileFor = (
   widths: readonly [number, number],
   drops: boolean,
-  limits: { readonly [name: string]: number },
+  { limits }: Pick<DeviceProfile, "limits">,
 ): AttentionTileName => {
-  const room = limits.maxComputeWorkgroupStorageSize ?? 16384;
+  const room = limits.maxComputeWorkgroupStorageSize;
   for (const [name, tile] of Object.entries(ATTENTION_TILES) as [AttentionTileName, AttentionTile][]) {
     const vectors = memoryOf(tile, widths) + (drops ? Math.ceil(drawnOf(tile) / 4) : 0);
     // The last 16: how far the keys reach.

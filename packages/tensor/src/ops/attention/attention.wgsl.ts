@@ -1,18 +1,28 @@
+import { kernel, read, when, write } from "../../backends/webgpu/kernel.ts";
 import { mathFor } from "../../backends/webgpu/math.wgsl.ts";
-import { shaders } from "../../backends/webgpu/shaders.ts";
-import type { Call, Plan, Planner, WebgpuStep, WebgpuWord } from "../../op.ts";
+import { variants } from "../../backends/webgpu/variants.ts";
+import type { DeviceProfile } from "../../device-profile.ts";
+import type { Call, Plan, Planner, WebgpuStep } from "../../op.ts";
 import { broadcastStrides, type Layout } from "../../shape.ts";
-import { STATS_WORKGROUP, keyGradientShader, queryGradientShader, statsShader } from "./attention-backward.wgsl.ts";
-import { drawTile, dropFunctions, dropWords, keepText } from "./attention-dropout.wgsl.ts";
+import { input, output, scratch } from "../../slots.ts";
+import {
+  STATS_WORKGROUP,
+  keyGradients,
+  queryGradient,
+  takeStats,
+  type GradientChoices,
+} from "./attention-backward.wgsl.ts";
+import { drawTile, dropFunctions, keepText } from "./attention-dropout.wgsl.ts";
 import {
   LOG2_E,
-  buffers,
+  elementOf,
   entry,
-  header,
   keyEnd,
   maskColumn,
+  maskElement,
   maskRows,
   reachMemory,
+  scoreWords,
   tileFor,
   type MaskKind,
 } from "./attention-scores.wgsl.ts";
@@ -27,6 +37,7 @@ import {
   rowReader,
   scaleSums,
   storeSums,
+  threadsOf,
   tileMemory,
   weightAt,
   type AttentionTile,
@@ -43,33 +54,44 @@ import type { AttentionBackwardSignature, AttentionSignature } from "./attention
  * Weights that dropout zeroes count in the sum: only what V is multiplied by is dropped.
  * After Dao et al., "FlashAttention", 2022.
  */
-const forwardShader = shaders(
-  (
-    name: AttentionTileName,
-    width: number,
-    valueWidth: number,
-    vector: boolean,
-    mask: MaskKind,
-    causal: boolean,
-    withLse: boolean,
-    drops: boolean,
-  ) => {
+const attend = variants(
+  ({
+    name,
+    width,
+    valueWidth,
+    vector,
+    mask,
+    causal,
+    withLse,
+    drops,
+  }: GradientChoices & { readonly withLse: boolean }) => {
     const tile: AttentionTile = ATTENTION_TILES[name];
+    const element = elementOf(vector);
     const { columns, across } = tile;
     const mine = mineOf(tile);
-    const operands = ["q", "k", "v"];
-    return {
-      label: "attention",
-      wgsl: /* wgsl */ `
-${header(operands, drops)}
-${buffers([...operands, ...(mask === "none" ? [] : ["mask"])], ["y", ...(withLse ? ["lse"] : [])], vector, mask)}
+    const operands = ["q", "k", "v"] as const;
+    return kernel(
+      {
+        name: "attention",
+        workgroup: threadsOf(tile),
+        words: scoreWords(operands, drops),
+        bind: {
+          q: read(element),
+          k: read(element),
+          v: read(element),
+          mask: when(mask !== "none", read(maskElement(mask))),
+          y: write(element),
+          lse: when(withLse, write("f32")),
+        },
+      },
+      (k) => /* wgsl */ `
 ${tileMemory(tile, [width, valueWidth])}
 ${reachMemory(mask)}
 ${mathFor("infinity() logOf()")}
 ${rowReader("q", width, vector)}
 ${rowReader("k", width, vector)}
 ${rowReader("v", valueWidth, vector)}${drops ? dropFunctions(tile, "queries") : ""}
-${entry(tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
+${entry(k, tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
   ${maskRows(mask, "queries")}
   ${keyEnd(tile, mask, causal)}
   ${declareSums("y", valueWidth, tile)}
@@ -118,7 +140,7 @@ ${entry(tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
       : ""
   }
 }`,
-    };
+    );
   },
 );
 
@@ -129,9 +151,6 @@ const isVector = ({ shape, strides, offset }: Layout): boolean =>
   strides[3] === 1 &&
   offset % 4 === 0 &&
   strides.every((stride, d) => d === 3 || shape[d] === 1 || stride % 4 === 0);
-
-const operandWords = (operands: readonly Layout[]): number[] =>
-  operands.flatMap(({ offset, strides }) => [offset, ...strides]);
 
 interface Sizes {
   readonly batch: number;
@@ -156,43 +175,47 @@ const maskOf = (mask: Layout | null, { batch, heads, queries, keys }: Sizes, ski
   return { kind, offset: mask.offset, strides };
 };
 
-type Limits = Parameters<Planner<AttentionSignature, WebgpuStep>["plan"]>[1];
-
 /** The plan of attention with the tile that suits, or with one that is given. */
 export const planAttention = (
   { inputs: [q, k, v, mask], outputs: [, lse], attrs }: Call<AttentionSignature>,
-  limits: Limits,
+  device: DeviceProfile,
   tile?: AttentionTileName,
 ): Plan<WebgpuStep> => {
   const { causal, scale, skipPaddedQueries, dropoutP } = attrs;
   const sizes = sizesOf(q, k, v);
   const { batch, heads, queries, keys, width, valueWidth } = sizes;
   const { kind, offset, strides } = maskOf(mask, sizes, skipPaddedQueries);
-  const operands = [q, k, v];
-  const vector = operands.every(isVector);
-  const name = tile ?? tileFor([width, valueWidth], dropoutP > 0, limits);
+  const operands = { q, k, v };
+  const vector = Object.values(operands).every(isVector);
+  const name = tile ?? tileFor([width, valueWidth], dropoutP > 0, device);
   const tiles = Math.ceil(queries / ATTENTION_TILES[name].rows);
   const groups = batch * heads * tiles;
-  return {
-    steps: [
-      {
-        shader: forwardShader(name, width, valueWidth, vector, kind, causal, lse !== null, dropoutP > 0),
-        bind: [
-          ...[{ in: 0 }, { in: 1 }, { in: 2 }],
-          ...(mask ? [{ in: 3 }] : []),
-          { out: 0 },
-          ...(lse ? [{ out: 1 }] : []),
-        ],
-        words: [
-          ...[heads, queries, keys, tiles, groups, { f32: scale }],
-          ...operandWords(operands),
-          ...[offset, strides[0]!, strides[1]!, strides[2]!, strides[3]!],
-          ...(dropoutP > 0 ? dropWords(dropoutP) : []),
-        ],
-        workgroups: groups,
-      },
-    ],
-  };
+  const drops = dropoutP > 0;
+  const step = attend({ name, width, valueWidth, vector, mask: kind, causal, withLse: lse !== null, drops })(
+    {
+      heads,
+      queries,
+      keys,
+      tiles,
+      groups,
+      scale,
+      operands,
+      maskOffset: offset,
+      maskB: strides[0]!,
+      maskH: strides[1]!,
+      maskRow: strides[2]!,
+      maskColumn: strides[3]!,
+      dropout: drops ? dropoutP : null,
+      q: input(0),
+      k: input(1),
+      v: input(2),
+      mask: mask && input(3),
+      y: output(0),
+      lse: lse && output(1),
+    },
+    { workgroups: groups },
+  );
+  return { steps: [step] };
 };
 
 export const attentionWgsl: Planner<AttentionSignature, WebgpuStep> = { strided: "all", plan: planAttention };
@@ -200,50 +223,84 @@ export const attentionWgsl: Planner<AttentionSignature, WebgpuStep> = { strided:
 /** The plan of its gradients, likewise. */
 export const planAttentionBackward = (
   { inputs: [dy, q, k, v, mask, y, lse], attrs }: Call<AttentionBackwardSignature>,
-  limits: Limits,
+  device: DeviceProfile,
   tile?: AttentionTileName,
 ): Plan<WebgpuStep> => {
   const { causal, scale, skipPaddedQueries, dropoutP } = attrs;
   const sizes = sizesOf(q, k, v);
   const { batch, heads, queries, keys, width, valueWidth } = sizes;
   const { kind, offset, strides } = maskOf(mask, sizes, skipPaddedQueries);
-  const operands = [dy, q, k, v];
-  const vector = operands.every(isVector);
-  const name = tile ?? tileFor([width, valueWidth], dropoutP > 0, limits);
+  const operands = { dy, q, k, v };
+  const vector = Object.values(operands).every(isVector);
+  const name = tile ?? tileFor([width, valueWidth], dropoutP > 0, device);
   const { rows } = ATTENTION_TILES[name];
-  const stats = { scratch: 0 };
-  const bound = [...[{ in: 0 }, { in: 1 }, { in: 2 }, { in: 3 }], ...(mask ? [{ in: 4 }] : []), stats];
-  const wordsFor = (tiles: number, rowStride: number, columnStride: number): WebgpuWord[] => [
-    ...[heads, queries, keys, tiles, batch * heads * tiles, { f32: scale }],
-    ...operandWords(operands),
-    ...[offset, strides[0]!, strides[1]!, rowStride, columnStride],
-    ...(dropoutP > 0 ? dropWords(dropoutP) : []),
-  ];
+  const drops = dropoutP > 0;
+  const choices = { name, width, valueWidth, vector, mask: kind, causal, drops };
+  const stats = scratch(0);
+  const shared = {
+    heads,
+    queries,
+    keys,
+    scale,
+    operands,
+    maskOffset: offset,
+    maskB: strides[0]!,
+    maskH: strides[1]!,
+    dropout: drops ? dropoutP : null,
+    dy: input(0),
+    q: input(1),
+    k: input(2),
+    v: input(3),
+    mask: mask && input(4),
+    stats,
+  };
   const [queryTiles, keyTiles] = [Math.ceil(queries / rows), Math.ceil(keys / rows)];
+  const [queryGroups, keyGroups] = [batch * heads * queryTiles, batch * heads * keyTiles];
   const tokens = batch * queries * heads;
-  // Without queries, only dk and dv are there to be cleared.
-  const steps: (WebgpuStep & { readonly workgroups: number })[] = [
-    {
-      shader: statsShader(valueWidth, isVector(dy) && isVector(y)),
-      bind: [{ in: 0 }, { in: 5 }, { in: 6 }, stats],
-      words: [heads, queries, tokens, lse.offset, ...operandWords([dy, y])],
-      workgroups: Math.ceil(tokens / STATS_WORKGROUP),
-    },
-    {
-      shader: queryGradientShader(name, width, valueWidth, vector, kind, causal, dropoutP > 0),
-      bind: [...bound, { out: 0 }],
-      words: wordsFor(queryTiles, strides[2]!, strides[3]!),
-      workgroups: batch * heads * queryTiles,
-    },
-    {
-      shader: keyGradientShader(name, width, valueWidth, vector, kind, causal, dropoutP > 0),
-      bind: [...bound, { out: 1 }, { out: 2 }],
-      words: wordsFor(keyTiles, strides[3]!, strides[2]!),
-      workgroups: batch * heads * keyTiles,
-    },
+  const takeRows = takeStats({ valueWidth, vector: isVector(dy) && isVector(y) });
+  const steps = [
+    takeRows(
+      {
+        heads,
+        queries,
+        rows: tokens,
+        lseOffset: lse.offset,
+        operands: { dy, y },
+        dy: input(0),
+        y: input(5),
+        lse: input(6),
+        stats,
+      },
+      { workgroups: Math.ceil(tokens / STATS_WORKGROUP) },
+    ),
+    queryGradient(choices)(
+      {
+        ...shared,
+        tiles: queryTiles,
+        groups: queryGroups,
+        maskRow: strides[2]!,
+        maskColumn: strides[3]!,
+        dq: output(0),
+      },
+      { workgroups: queryGroups },
+    ),
+    // Rows are keys there.
+    keyGradients(choices)(
+      {
+        ...shared,
+        tiles: keyTiles,
+        groups: keyGroups,
+        maskRow: strides[3]!,
+        maskColumn: strides[2]!,
+        dk: output(1),
+        dv: output(2),
+      },
+      { workgroups: keyGroups },
+    ),
   ];
   return {
     scratchBytes: [tokens * 8],
+    // Without queries, only dk and dv are there to be cleared.
     steps: steps.filter(({ workgroups }) => workgroups > 0),
   };
 };

@@ -1,4 +1,5 @@
-import { shaders } from "../../backends/webgpu/shaders.ts";
+import { kernel, read, when, write } from "../../backends/webgpu/kernel.ts";
+import { variants } from "../../backends/webgpu/variants.ts";
 import type { Slot, WebgpuStep } from "../../op.ts";
 import type { Scratch } from "./sort-entries.wgsl.ts";
 
@@ -22,6 +23,14 @@ export interface Addition {
   readonly type: "f32" | "i32";
 }
 
+interface Choices {
+  readonly label: string;
+  readonly type: "f32" | "i32";
+  readonly width: 1 | 4;
+  /** Whether one chunk is left. */
+  readonly last: boolean;
+}
+
 /**
  * y[o, row, :] += the sum of source[o, position, :] over the entries (row, position) of each row below `rows`. Entries are sorted by row.
  * An invocation takes one column, or four, of a chunk of 32 entries. Rows that begin and end inside of the chunk are done then. What it has
@@ -29,25 +38,27 @@ export interface Addition {
  * came from, and 16 times shorter. The last list is one chunk. So no chain is long, however often a row is used, every row is written
  * once, and the order of its sum depends on the entries alone.
  */
-const addShader = shaders((label: string, type: "f32" | "i32", width: 1 | 4, last: boolean) => {
+const addChunks = variants(({ label, type, width, last }: Choices) => {
   const unit = width === 4 ? `vec4<${type}>` : type;
   const each = Array.from({ length: AT_ONCE }, (_, j) => j);
-  const write = "if (row < w.rows) { y[writeAt + row * w.columns] += sum; }";
-  const finish = last ? write : `if (whole) { ${write} } else { head = sum; whole = true; }`;
-  return {
-    label,
-    wgsl: /* wgsl */ `
-struct Words { total: u32, count: u32, chunks: u32, columns: u32, rows: u32, start: u32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> entries: array<vec2<u32>>;
-@group(0) @binding(2) var<storage, read> source: array<${unit}>;
-@group(0) @binding(3) var<storage, read_write> y: array<${unit}>;
-${last ? "" : "@group(0) @binding(4) var<storage, read_write> nextEntries: array<vec2<u32>>;"}
-${last ? "" : `@group(0) @binding(5) var<storage, read_write> nextSource: array<${unit}>;`}
-
-@compute @workgroup_size(${WORKGROUP})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * groups.x) * ${WORKGROUP}u + lane;
+  const put = "if (row < w.rows) { y[writeAt + row * w.columns] += sum; }";
+  const finish = last ? put : `if (whole) { ${put} } else { head = sum; whole = true; }`;
+  return kernel(
+    {
+      name: label,
+      workgroup: WORKGROUP,
+      words: { total: "u32", count: "u32", chunks: "u32", columns: "u32", rows: "u32", start: "u32" },
+      bind: {
+        entries: read("vec2<u32>"),
+        source: read(unit),
+        y: write(unit),
+        nextEntries: when(!last, write("vec2<u32>")),
+        nextSource: when(!last, write(unit)),
+      },
+    },
+    (k) => /* wgsl */ `
+${k.main} {
+  let i = ${k.invocation};
   if (i >= w.total) { return; }
   let column = i % w.columns;
   let chunk = i / w.columns % w.chunks;
@@ -73,7 +84,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   }
   ${
     last
-      ? write
+      ? put
       : `if (!whole) { head = sum; sum = ${unit}(); }
   let next = 2u * chunk;
   let at = (plane * 2u * w.chunks + next) * w.columns + column;
@@ -85,7 +96,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   }`
   }
 }`,
-  };
+  );
 });
 
 /** The steps that add, for sorted entries; those with a row of `rows` or more are left out. */
@@ -101,15 +112,18 @@ export const addEntries = (addition: Addition, sorted: Slot, scratch: Scratch): 
     const chunks = Math.ceil(count / CHUNK);
     const last = chunks === 1;
     const total = outer * chunks * columns;
-    const next = last ? [] : [scratch.take(2 * chunks * 8), scratch.take(outer * 2 * chunks * inner * 4)];
-    steps.push({
-      shader: addShader(label, type, width, last),
-      bind: [entries, source, target, ...next],
-      words: [total, count, chunks, columns, rows, start],
-      workgroups: Math.ceil(total / WORKGROUP),
-    });
-    if (last) return steps;
-    [entries, source] = next as [Slot, Slot];
+    const nextEntries = last ? null : scratch.take(2 * chunks * 8);
+    const nextSource = last ? null : scratch.take(outer * 2 * chunks * inner * 4);
+    const add = addChunks({ label, type, width, last });
+    steps.push(
+      add(
+        { total, count, chunks, columns, rows, start, entries, source, y: target, nextEntries, nextSource },
+        { workgroups: Math.ceil(total / WORKGROUP) },
+      ),
+    );
+    if (!nextEntries || !nextSource) return steps;
+    entries = nextEntries;
+    source = nextSource;
     count = 2 * chunks;
     start = 0;
   }

@@ -33,15 +33,8 @@ import {
   oneHotReference,
   scatterAddReference,
 } from "./index.reference.ts";
-import {
-  embeddingBackwardWgsl,
-  embeddingWgsl,
-  gatherWgsl,
-  indexAddWgsl,
-  indexSelectWgsl,
-  oneHotWgsl,
-  scatterAddWgsl,
-} from "./index.wgsl.ts";
+import { gatherWgsl, scatterAddWgsl } from "./gather-scatter.wgsl.ts";
+import { embeddingBackwardWgsl, embeddingWgsl, indexAddWgsl, indexSelectWgsl, oneHotWgsl } from "./index.wgsl.ts";
 
 /** `paddingIdx`: the row that gets no gradient. */
 export interface EmbeddingSignature {

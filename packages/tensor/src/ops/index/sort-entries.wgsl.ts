@@ -1,8 +1,10 @@
-import { shaders } from "../../backends/webgpu/shaders.ts";
+import { kernel, read, write } from "../../backends/webgpu/kernel.ts";
+import { variants } from "../../backends/webgpu/variants.ts";
 import type { Slot, WebgpuStep } from "../../op.ts";
+import { scratch } from "../../slots.ts";
 
 /** Keys that are counted against each other; beyond them a radix sort is less work, though more dispatches. */
-const COUNTED = 8192;
+const MAX_COUNTED = 8192;
 /** Entries that a workgroup ranks; and for each so many lanes, which share the keys that are at hand. */
 const RANKED = 64;
 const SHARERS = 4;
@@ -15,8 +17,12 @@ export class Scratch {
   readonly bytes: number[] = [];
 
   take(bytes: number): Slot {
-    return { scratch: this.bytes.push(bytes) - 1 };
+    return scratch(this.bytes.push(bytes) - 1);
   }
+}
+
+interface Label {
+  readonly label: string;
 }
 
 /**
@@ -24,20 +30,21 @@ export class Scratch {
  * stable, and whole numbers only. All keys come through workgroup memory, a vec4 a lane at once; of those, each of the four lanes of
  * an entry counts a quarter.
  */
-const rankShader = shaders((label: string) => ({
-  label,
-  wgsl: /* wgsl */ `
-struct Words { count: u32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> entries: array<vec2<u32>>;
-@group(0) @binding(2) var<storage, read_write> sorted: array<vec2<u32>>;
+const rankEntries = variants(({ label }: Label) =>
+  kernel(
+    {
+      name: label,
+      workgroup: RANKED * SHARERS,
+      words: { count: "u32" },
+      bind: { entries: read("vec2<u32>"), sorted: write("vec2<u32>") },
+    },
+    (k) => /* wgsl */ `
 var<workgroup> keys: array<vec4<u32>, ${RANKED * SHARERS}>;
 var<workgroup> ranks: array<u32, ${RANKED * SHARERS}>;
 
 fn keyAt(k: u32) -> u32 { return select(0xffffffffu, entries[min(k, w.count - 1u)].x, k < w.count); }
 
-@compute @workgroup_size(${RANKED * SHARERS})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+${k.main} {
   let k = group.x * ${RANKED}u + lane % ${RANKED}u;
   let share = lane / ${RANKED}u * ${RANKED}u;
   let mine = entries[min(k, w.count - 1u)];
@@ -62,21 +69,23 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     sorted[rank] = mine;
   }
 }`,
-}));
+  ),
+);
 
 /** Digits of the entries of a tile, counted: counts[digit][tile]. A workgroup takes a tile, a lane an entry. */
-const countShader = shaders((label: string) => ({
-  label,
-  wgsl: /* wgsl */ `
-struct Words { count: u32, shift: u32, tiles: u32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> entries: array<vec2<u32>>;
-@group(0) @binding(2) var<storage, read_write> counts: array<u32>;
+const countDigits = variants(({ label }: Label) =>
+  kernel(
+    {
+      name: label,
+      workgroup: TILE,
+      words: { count: "u32", shift: "u32", tiles: "u32" },
+      bind: { entries: read("vec2<u32>"), counts: write("u32") },
+    },
+    (k) => /* wgsl */ `
 var<workgroup> found: array<atomic<u32>, ${TILE}>;
 
-@compute @workgroup_size(${TILE})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let tile = group.x + group.y * groups.x;
+${k.main} {
+  let tile = ${k.group};
   let k = tile * ${TILE}u + lane;
   atomicStore(&found[lane], 0u);
   workgroupBarrier();
@@ -84,7 +93,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   workgroupBarrier();
   if (tile < w.tiles) { counts[lane * w.tiles + tile] = atomicLoad(&found[lane]); }
 }`,
-}));
+  ),
+);
 
 /** The sum of what the lanes before this one hold. All lanes call it together. */
 const before = /* wgsl */ `
@@ -101,17 +111,18 @@ fn before(value: u32, lane: u32) -> u32 {
 }`;
 
 /** counts[digit][tile] = the entries of that digit in earlier tiles, totals[digit] = all of them. A workgroup takes a digit. */
-const tileStartShader = shaders((label: string) => ({
-  label,
-  wgsl: /* wgsl */ `
-struct Words { tiles: u32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read_write> counts: array<u32>;
-@group(0) @binding(2) var<storage, read_write> totals: array<u32>;
+const startTiles = variants(({ label }: Label) =>
+  kernel(
+    {
+      name: label,
+      workgroup: TILE,
+      words: { tiles: "u32" },
+      bind: { counts: write("u32"), totals: write("u32") },
+    },
+    (k) => /* wgsl */ `
 ${before}
 
-@compute @workgroup_size(${TILE})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+${k.main} {
   let row = group.x * w.tiles;
   var carry = 0u;
   for (var first = 0u; first < w.tiles; first += ${TILE}u) {
@@ -127,25 +138,25 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }
   if (lane == 0u) { totals[group.x] = carry; }
 }`,
-}));
+  ),
+);
 
 /** sorted[place] = entry, place = entries of smaller digits + of the same one in earlier tiles + earlier in this tile. */
-const placeShader = shaders((label: string) => ({
-  label,
-  wgsl: /* wgsl */ `
-struct Words { count: u32, shift: u32, tiles: u32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> entries: array<vec2<u32>>;
-@group(0) @binding(2) var<storage, read> starts: array<u32>;
-@group(0) @binding(3) var<storage, read> totals: array<u32>;
-@group(0) @binding(4) var<storage, read_write> sorted: array<vec2<u32>>;
+const placeEntries = variants(({ label }: Label) =>
+  kernel(
+    {
+      name: label,
+      workgroup: TILE,
+      words: { count: "u32", shift: "u32", tiles: "u32" },
+      bind: { entries: read("vec2<u32>"), starts: read("u32"), totals: read("u32"), sorted: write("vec2<u32>") },
+    },
+    (k) => /* wgsl */ `
 var<workgroup> digits: array<u32, ${TILE}>;
 var<workgroup> digitStarts: array<u32, ${TILE}>;
 ${before}
 
-@compute @workgroup_size(${TILE})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let tile = group.x + group.y * groups.x;
+${k.main} {
+  let tile = ${k.group};
   let k = tile * ${TILE}u + lane;
   let entry = entries[min(k, w.count - 1u)];
   let digit = (entry.x >> w.shift) & ${TILE - 1}u;
@@ -156,34 +167,39 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   for (var j = 0u; j < lane; j++) { place += u32(digits[j] == digit); }
   if (k < w.count) { sorted[place + starts[digit * w.tiles + tile]] = entry; }
 }`,
-}));
+  ),
+);
 
-/**
- * The steps that sort `count` entries (key, position) by key, equal keys in their order, and where they end up. No key is above `most`.
- */
+/** Entries (key, position) to sort. No key is above `most`. */
+interface Entries {
+  readonly label: string;
+  readonly entries: Slot;
+  readonly count: number;
+  readonly most: number;
+}
+
+/** The steps that sort entries by key, equal keys in their order, and where they end up. */
 export const sortEntries = (
-  label: string,
-  entries: Slot,
-  count: number,
-  most: number,
-  scratch: Scratch,
+  { label, entries, count, most }: Entries,
+  memory: Scratch,
 ): { readonly steps: readonly WebgpuStep[]; readonly sorted: Slot } => {
   if (count === 1) return { steps: [], sorted: entries };
-  const other = scratch.take(count * 8);
-  if (count <= COUNTED) {
-    const rank = { shader: rankShader(label), bind: [entries, other], words: [count] };
-    return { steps: [{ ...rank, workgroups: Math.ceil(count / RANKED) }], sorted: other };
+  const other = memory.take(count * 8);
+  if (count <= MAX_COUNTED) {
+    const rank = rankEntries({ label });
+    const step = rank({ count, entries, sorted: other }, { workgroups: Math.ceil(count / RANKED) });
+    return { steps: [step], sorted: other };
   }
   const tiles = Math.ceil(count / TILE);
-  const [counts, totals] = [scratch.take(TILE * tiles * 4), scratch.take(TILE * 4)];
+  const [counts, totals] = [memory.take(TILE * tiles * 4), memory.take(TILE * 4)];
   const steps: WebgpuStep[] = [];
   let [from, to] = [entries, other];
   for (let shift = 0; shift < 32 && most >= 2 ** shift; shift += DIGIT) {
-    const words = [count, shift, tiles];
+    const of = { count, shift, tiles, entries: from };
     steps.push(
-      { shader: countShader(label), bind: [from, counts], words, workgroups: tiles },
-      { shader: tileStartShader(label), bind: [counts, totals], words: [tiles], workgroups: TILE },
-      { shader: placeShader(label), bind: [from, counts, totals, to], words, workgroups: tiles },
+      countDigits({ label })({ ...of, counts }, { workgroups: tiles }),
+      startTiles({ label })({ tiles, counts, totals }, { workgroups: TILE }),
+      placeEntries({ label })({ ...of, starts: counts, totals, sorted: to }, { workgroups: tiles }),
     );
     [from, to] = [to, from];
   }

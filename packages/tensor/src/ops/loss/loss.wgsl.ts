@@ -1,15 +1,16 @@
+import { kernel, read, when, write } from "../../backends/webgpu/kernel.ts";
 import { mathFor } from "../../backends/webgpu/math.wgsl.ts";
-import { shaders } from "../../backends/webgpu/shaders.ts";
-import { faultAt } from "../../backends/webgpu/snippets.wgsl.ts";
-import type { Planner, Slot, WebgpuStep } from "../../op.ts";
-import { larger, MAIN, plus, teamJoin, teamOf, WORKGROUP, wordType, type Team } from "../reduce/team.wgsl.ts";
+import { variants } from "../../backends/webgpu/variants.ts";
+import type { Planner, WebgpuStep } from "../../op.ts";
+import { input, output, scratch } from "../../slots.ts";
+import { larger, plus, teamJoin, teamOf, WORKGROUP, wordType, type Team } from "../reduce/team.wgsl.ts";
 import { exponentialText, onlineText, sumOf } from "../softmax/exponential.wgsl.ts";
 import { noClass } from "./loss.reference.ts";
 import type { CrossEntropyBackwardSignature, CrossEntropySignature } from "./loss.ts";
 
 /** Workgroups that keep a large GPU busy, and the classes of a part of a row, at least. */
-const ENOUGH = 1024;
-const PART = 4096;
+const TARGET_GROUPS = 1024;
+const MIN_PART = 4096;
 
 /** The row's target: whether it counts, and its class, 0 where it is none. One invocation says so. */
 const targetText = (speaks: string): string => /* wgsl */ `
@@ -45,35 +46,56 @@ const shiftText = (smoothed: boolean, logit: string): string =>
 
 const TARGET_LOGIT = "logits[w.logitsStart + row * w.classes + class_]";
 
-const WORDS =
-  "classes: u32, rows: u32, span: u32, parts: u32, logitsStart: u32, targetStart: u32, ignore: i32, smoothing: f32, fault: u32";
+const WORDS = {
+  classes: "u32",
+  rows: "u32",
+  span: "u32",
+  parts: "u32",
+  logitsStart: "u32",
+  targetStart: "u32",
+  ignore: "i32",
+  smoothing: "f32",
+} as const;
+
+interface ForwardChoices {
+  readonly smoothed: boolean;
+  /** Whether it writes lse. */
+  readonly saves: boolean;
+  readonly whole: boolean;
+  readonly wide: boolean;
+  readonly lanes: number;
+}
 
 /**
  * loss = ln Σ_c e^(x_c − m) − ((1 − ε)(x_t − m) + ε mean(x − m)) of each row, m = max x, and lse = m + ln Σ: a team of invocations reads a
  * part of a row once. `whole` rows are finished here; of others m, s and off go to `partials`.
  */
-const forwardShader = shaders((smoothed: boolean, saves: boolean, whole: boolean, wide: boolean, lanes: number) => {
+const forwardKernel = variants(({ smoothed, saves, whole, wide, lanes }: ForwardChoices) => {
   const team: Team = { wide, lanes, held: false, strided: false };
   const word = wordType(wide);
-  const first = wide ? "words" : "logits";
-  const outputs = whole ? ["losses", ...(saves ? ["lses"] : [])] : ["partials"];
-  const targetLogit = wide ? "words[w.logitsStart / 4u + (row * w.classes + class_) / 4u][class_ % 4u]" : TARGET_LOGIT;
-  return {
-    label: "crossEntropy",
-    wgsl: /* wgsl */ `
-struct Words { ${WORDS} }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> ${first}: array<${word}>;
-@group(0) @binding(2) var<storage, read> targets: array<i32>;
-${outputs.map((name, i) => `@group(0) @binding(${3 + i}) var<storage, read_write> ${name}: array<${whole ? "f32" : "vec4<f32>"}>;`).join("\n")}
-${faultAt(3 + outputs.length)}
+  const targetLogit = wide ? "logits[w.logitsStart / 4u + (row * w.classes + class_) / 4u][class_ % 4u]" : TARGET_LOGIT;
+  return kernel(
+    {
+      name: "crossEntropy",
+      workgroup: WORKGROUP,
+      words: WORDS,
+      bind: {
+        logits: read(word),
+        targets: read("i32"),
+        losses: when(whole, write("f32")),
+        lses: when(whole && saves, write("f32")),
+        partials: when(!whole, write("vec4<f32>")),
+      },
+      faults: true,
+    },
+    (k) => /* wgsl */ `
 ${mathFor("infinity() nan() isNan() logOf()")}
 ${exponentialText(wide)}
 ${teamJoin("largest", "f32", lanes, larger)}
 ${teamJoin("total", "vec2<f32>", lanes, plus)}
 
-${MAIN} {
-  let unit = (group.x + group.y * groups.x) * ${WORKGROUP / lanes}u + lane / ${lanes}u;
+${k.main} {
+  let unit = (${k.group}) * ${WORKGROUP / lanes}u + lane / ${lanes}u;
   let member = lane % ${lanes}u;
   let mine = unit / w.parts < w.rows;
   let row = select(0u, unit / w.parts, mine);
@@ -88,7 +110,7 @@ ${MAIN} {
   ${shiftText(smoothed, targetLogit)}
   ${onlineText(
     team,
-    (at) => `${first}[${at}]`,
+    (at) => `logits[${at}]`,
     (value) => (smoothed ? `{ let d = ${value} - shift; off += ${sumOf(wide, "d")}; }` : ""),
   )}
   let most = largest(m, lane);
@@ -105,25 +127,30 @@ ${MAIN} {
     }
   }
 }`,
-  };
+  );
 });
 
 /** The same from a row's partial results, which an invocation puts together. */
-const finishShader = shaders((smoothed: boolean, saves: boolean) => ({
-  label: "crossEntropy",
-  wgsl: /* wgsl */ `
-struct Words { ${WORDS} }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> logits: array<f32>;
-@group(0) @binding(2) var<storage, read> targets: array<i32>;
-@group(0) @binding(3) var<storage, read> partials: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> losses: array<f32>;
-${saves ? "@group(0) @binding(5) var<storage, read_write> lses: array<f32>;" : ""}
-${faultAt(saves ? 6 : 5)}
+const finishKernel = variants(({ smoothed, saves }: Pick<ForwardChoices, "smoothed" | "saves">) =>
+  kernel(
+    {
+      name: "crossEntropy",
+      workgroup: WORKGROUP,
+      words: WORDS,
+      bind: {
+        logits: read("f32"),
+        targets: read("i32"),
+        partials: read("vec4<f32>"),
+        losses: write("f32"),
+        lses: when(saves, write("f32")),
+      },
+      faults: true,
+    },
+    (k) => /* wgsl */ `
 ${mathFor("infinity() nan() isNan() logOf()")}
 ${exponentialText(false)}
 
-${MAIN} {
+${k.main} {
   let row = group.x * ${WORKGROUP}u + lane;
   let mine = row < w.rows;
   if (!mine) { return; }
@@ -141,36 +168,42 @@ ${MAIN} {
   }
   ${resultText(smoothed, saves, TARGET_LOGIT)}
 }`,
-}));
+  ),
+);
 
 export const crossEntropyWgsl: Planner<CrossEntropySignature, WebgpuStep> = {
   plan: ({ inputs: [logits, target], outputs: [, lse], attrs: { ignoreIndex, labelSmoothing } }) => {
     const [rows, classes] = logits.shape as [number, number];
     const { wide, lanes } = teamOf(classes, logits.offset);
     const words = classes / (wide ? 4 : 1);
-    const most = Math.max(1, Math.min(Math.floor(classes / PART), Math.ceil(ENOUGH / rows)));
+    const most = Math.max(1, Math.min(Math.floor(classes / MIN_PART), Math.ceil(TARGET_GROUPS / rows)));
     const span = Math.ceil(words / most / lanes) * lanes;
     const parts = Math.ceil(words / span);
     const smoothed = labelSmoothing > 0;
-    const outputs: Slot[] = [{ out: 0 }, ...(lse ? [{ out: 1 }] : [])];
-    const partials = { scratch: 0 };
-    const shared = {
-      words: [...[classes, rows, span, parts, logits.offset, target.offset, ignoreIndex], { f32: labelSmoothing }],
-      fault: (value: number) => noClass(value, classes, ignoreIndex),
+    const [whole, saves] = [parts === 1, lse !== null];
+    const fault = (value: number): string => noClass(value, classes, ignoreIndex);
+    const args = {
+      classes,
+      rows,
+      span,
+      parts,
+      logitsStart: logits.offset,
+      targetStart: target.offset,
+      ignore: ignoreIndex,
+      smoothing: labelSmoothing,
+      logits: input(0),
+      targets: input(1),
     };
-    const first: WebgpuStep = {
-      ...shared,
-      shader: forwardShader(smoothed, lse !== null && parts === 1, parts === 1, wide, lanes),
-      bind: [{ in: 0 }, { in: 1 }, ...(parts === 1 ? outputs : [partials])],
-      workgroups: Math.ceil((rows * parts * lanes) / WORKGROUP),
-    };
-    if (parts === 1) return { steps: [first] };
-    const last: WebgpuStep = {
-      ...shared,
-      shader: finishShader(smoothed, lse !== null),
-      bind: [{ in: 0 }, { in: 1 }, partials, ...outputs],
-      workgroups: Math.ceil(rows / WORKGROUP),
-    };
+    const results = { losses: output(0), lses: saves ? output(1) : null };
+    const first = forwardKernel({ smoothed, saves: saves && whole, whole, wide, lanes })(
+      { ...args, ...(whole ? { ...results, partials: null } : { losses: null, lses: null, partials: scratch(0) }) },
+      { workgroups: Math.ceil((rows * parts * lanes) / WORKGROUP), fault },
+    );
+    if (whole) return { steps: [first] };
+    const last = finishKernel({ smoothed, saves })(
+      { ...args, ...results, partials: scratch(0) },
+      { workgroups: Math.ceil(rows / WORKGROUP), fault },
+    );
     return { steps: [first, last], scratchBytes: [rows * parts * 16] };
   },
 };
@@ -179,28 +212,38 @@ export const crossEntropyWgsl: Planner<CrossEntropySignature, WebgpuStep> = {
  * dx_c = dloss (e^(x_c − lse) − ε / classes), and (1 − ε) dloss less at the target; 0 in rows that are ignored. A team of invocations
  * writes a span of a row, four words each.
  */
-const backwardShader = shaders((wide: boolean, lanes: number) => {
+const backwardKernel = variants(({ wide, lanes }: Pick<ForwardChoices, "wide" | "lanes">) => {
   const word = wordType(wide);
   const each = (text: (slot: number) => string): string => [0, 1, 2, 3].map(text).join("\n  ");
   const own = wide
     ? "select(vec4<f32>(0.0), vec4<f32>(w.own), vec4<u32>(4u * k) + vec4<u32>(0u, 1u, 2u, 3u) == vec4<u32>(class_))"
     : "select(0.0, w.own, k == class_)";
-  return {
-    label: "crossEntropyBackward",
-    wgsl: /* wgsl */ `
-struct Words { classes: u32, rows: u32, parts: u32, logitsStart: u32, targetStart: u32, ignore: i32, even: f32, own: f32, gStart: u32, gStep: u32, lseStart: u32, fault: u32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> dloss: array<f32>;
-@group(0) @binding(2) var<storage, read> logits: array<${word}>;
-@group(0) @binding(3) var<storage, read> targets: array<i32>;
-@group(0) @binding(4) var<storage, read> lses: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dx: array<${word}>;
-${faultAt(6)}
+  return kernel(
+    {
+      name: "crossEntropyBackward",
+      workgroup: WORKGROUP,
+      words: {
+        classes: "u32",
+        rows: "u32",
+        parts: "u32",
+        logitsStart: "u32",
+        targetStart: "u32",
+        ignore: "i32",
+        even: "f32",
+        own: "f32",
+        gStart: "u32",
+        gStep: "u32",
+        lseStart: "u32",
+      },
+      bind: { dloss: read("f32"), logits: read(word), targets: read("i32"), lses: read("f32"), dx: write(word) },
+      faults: true,
+    },
+    (k) => /* wgsl */ `
 ${mathFor("nan() isNan()")}
 ${exponentialText(wide)}
 
-${MAIN} {
-  let unit = (group.x + group.y * groups.x) * ${WORKGROUP / lanes}u + lane / ${lanes}u;
+${k.main} {
+  let unit = (${k.group}) * ${WORKGROUP / lanes}u + lane / ${lanes}u;
   let row = unit / w.parts;
   let mine = row < w.rows;
   if (!mine) { return; }
@@ -217,7 +260,7 @@ ${MAIN} {
   ${each((j) => `var v${j} = ${word}(0.0); if (counts && at + ${j * lanes}u < count) { v${j} = logits[w.logitsStart + base + at + ${j * lanes}u]; }`)}
   ${each((j) => `{ let k = at + ${j * lanes}u; if (k < count) { let d = select(g * ((expBelow(v${j} - lse) - w.even) - ${own}), ${word}(nan()), none); dx[base + k] = select(${word}(0.0), d, counts); } }`)}
 }`,
-  };
+  );
 });
 
 export const crossEntropyBackwardWgsl: Planner<CrossEntropyBackwardSignature, WebgpuStep> = {
@@ -227,17 +270,30 @@ export const crossEntropyBackwardWgsl: Planner<CrossEntropyBackwardSignature, We
     const { wide, lanes } = teamOf(classes, logits.offset);
     const width = wide ? 4 : 1;
     const parts = Math.ceil(classes / width / (4 * lanes));
-    const step: WebgpuStep = {
-      shader: backwardShader(wide, lanes),
-      bind: [{ in: 0 }, { in: 1 }, { in: 2 }, { in: 3 }, { out: 0 }],
-      words: [
-        ...[classes, rows, parts, logits.offset / width, target.offset, ignoreIndex],
-        ...[{ f32: labelSmoothing / classes }, { f32: 1 - labelSmoothing }],
-        ...[dloss.offset, dloss.strides[0]!, lse.offset],
-      ],
-      workgroups: Math.ceil((rows * parts * lanes) / WORKGROUP),
-      fault: (value) => noClass(value, classes, ignoreIndex),
-    };
+    const step = backwardKernel({ wide, lanes })(
+      {
+        classes,
+        rows,
+        parts,
+        logitsStart: logits.offset / width,
+        targetStart: target.offset,
+        ignore: ignoreIndex,
+        even: labelSmoothing / classes,
+        own: 1 - labelSmoothing,
+        gStart: dloss.offset,
+        gStep: dloss.strides[0]!,
+        lseStart: lse.offset,
+        dloss: input(0),
+        logits: input(1),
+        targets: input(2),
+        lses: input(3),
+        dx: output(0),
+      },
+      {
+        workgroups: Math.ceil((rows * parts * lanes) / WORKGROUP),
+        fault: (value) => noClass(value, classes, ignoreIndex),
+      },
+    );
     return { steps: [step] };
   },
 };

@@ -1,5 +1,5 @@
 import { finishFunction, type AddedText, type WebgpuActivation } from "../../backends/webgpu/epilogue.wgsl.ts";
-import { shaders } from "../../backends/webgpu/shaders.ts";
+import { kernel, read, when, write } from "../../backends/webgpu/kernel.ts";
 import {
   threadsOf,
   tileDeclarations,
@@ -11,26 +11,32 @@ import {
   type TilePlan,
   type TileText,
 } from "../../backends/webgpu/tiles.wgsl.ts";
-import { walkMembers, walkTo } from "../../backends/webgpu/walk.wgsl.ts";
+import { variants } from "../../backends/webgpu/variants.ts";
+import { walkTo, walkWords } from "../../backends/webgpu/walk.wgsl.ts";
 import { plainLoads, testedLoads, type Access } from "./tile-loads.wgsl.ts";
+
+/** What kernels of products differ in. */
+interface Choices {
+  readonly label: string;
+  readonly plan: TilePlan;
+  readonly form: Form;
+  readonly runsA: Runs;
+  readonly runsB: Runs;
+  readonly access: Access;
+  /** Batch dims. */
+  readonly rank: number;
+  readonly activation: WebgpuActivation;
+  readonly added: AddedText;
+  /** Whether the sums before the activation are written, too. */
+  readonly pre: boolean;
+}
 
 /**
  * C[z] = f(A[z] · B[z] + bias), [m, k] · [k, n] → [m, n] for each batch entry z: see backends/webgpu/tiles.wgsl.ts. A workgroup computes a
  * tile of C over `kPart` of k; with several parts, each goes to a slice of its own and sumPartsStep adds them.
  */
-export const productShader = shaders(
-  (
-    label: string,
-    plan: TilePlan,
-    form: Form,
-    runsA: Runs,
-    runsB: Runs,
-    access: Access,
-    rank: number,
-    activation: WebgpuActivation,
-    added: AddedText,
-    pre: boolean,
-  ) => {
+export const multiplyTiles = variants(
+  ({ label, plan, form, runsA, runsB, access, rank, activation, added, pre }: Choices) => {
     const bias = added !== "none";
     const runs = { A: runsA, B: runsB };
     const { functions, ...loads } =
@@ -52,21 +58,35 @@ export const productShader = shaders(
       }
       return `put(${row}, ${column}, ${value}, outStart);`;
     };
-    const binding = { count: 2 };
-    const next = (): number => ++binding.count;
-    return {
-      label,
-      wgsl: /* wgsl */ `
-struct Words {
-  tiles: u32, tilesM: u32, tilesN: u32, m: u32, n: u32, k: u32, kPart: u32, parts: u32, bias: u32,
-  aAcross: u32, aAlong: u32, bAcross: u32, bAlong: u32, ${walkMembers(rank, ["a", "b"])}
-}
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> aValues: array<${element}>;
-@group(0) @binding(2) var<storage, read> bValues: array<${element}>;
-${bias ? `@group(0) @binding(${next()}) var<storage, read> biases: array<${element}>;` : ""}
-@group(0) @binding(${next()}) var<storage, read_write> outs: array<${element}>;
-${pre ? `@group(0) @binding(${next()}) var<storage, read_write> pres: array<${element}>;` : ""}
+    return kernel(
+      {
+        name: label,
+        workgroup: threadsOf(plan),
+        words: {
+          tiles: "u32",
+          tilesM: "u32",
+          tilesN: "u32",
+          m: "u32",
+          n: "u32",
+          k: "u32",
+          kPart: "u32",
+          parts: "u32",
+          bias: "u32",
+          aAcross: "u32",
+          aAlong: "u32",
+          bAcross: "u32",
+          bAlong: "u32",
+          walk: walkWords(rank, ["a", "b"]),
+        },
+        bind: {
+          aValues: read(element),
+          bValues: read(element),
+          biases: when(bias, read(element)),
+          outs: write(element),
+          pres: when(pre, write(element)),
+        },
+      },
+      (k) => /* wgsl */ `
 ${tileDeclarations(text)}
 ${finishFunction(activation)}
 ${functions}
@@ -85,9 +105,8 @@ ${
 }`
 }
 
-@compute @workgroup_size(${threadsOf(plan)})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let tile = group.x + group.y * groups.x;
+${k.main} {
+  let tile = ${k.group};
   if (tile >= w.tiles) { return; }
   let row0 = tile % w.tilesM * ${plan.bm}u;
   let column0 = tile / w.tilesM % w.tilesN * ${plan.bn}u;
@@ -104,6 +123,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   ${tileLoop(text, `(kEnd - kStart + ${plan.bk - 1}u) / ${plan.bk}u`)}
   ${tileEnd(text, (row, column, value) => store(`(row0 + ${row})`, `(column0 + ${column})`, value))}
 }`,
-    };
+    );
   },
 );

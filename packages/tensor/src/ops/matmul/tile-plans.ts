@@ -1,3 +1,4 @@
+import type { DeviceProfile } from "../../device-profile.ts";
 import { fitsDevice, type TilePlan } from "../../backends/webgpu/tiles.wgsl.ts";
 
 /** A plan with what it was seen to reach. */
@@ -43,13 +44,11 @@ const VENDORS: { readonly [vendor: string]: Vendor } = {
 };
 const UNKNOWN: Vendor = { cores: 16, bandwidth: 100, dispatch: 5000, plans: all };
 
-type Limits = { readonly [name: string]: number };
+const vendorOf = ({ vendor }: Pick<DeviceProfile, "vendor">): Vendor =>
+  (Object.hasOwn(VENDORS, vendor) ? VENDORS[vendor] : undefined) ?? UNKNOWN;
 
-const vendorOf = (limits: Limits): Vendor =>
-  Object.entries(VENDORS).find(([name]) => limits[`vendor:${name}`] === 1)?.[1] ?? UNKNOWN;
-
-/** How many workgroups' multipliers a device with these limits should have. */
-export const coresOf = (limits: Limits): number => vendorOf(limits).cores;
+/** How many workgroups' multipliers the device should have: WebGPU does not tell, so it goes by the vendor. */
+export const coresOf = (device: Pick<DeviceProfile, "vendor">): number => vendorOf(device).cores;
 
 interface ProductSize {
   readonly m: number;
@@ -67,9 +66,9 @@ export interface Choice {
 
 /** Runs on whatever may call itself WebGPU. */
 const SMALLEST: Choice = { plan: TILE_PLANS.find(({ name }) => name === "small")!, parts: 1 };
-const MOST_PARTS = 64;
+const MAX_PARTS = 64;
 /** k of a part, at least. */
-const PART = 128;
+const MIN_PART = 128;
 
 /** Nanoseconds that a choice should take: every core takes its share of the tiles, one after the other. */
 const cost = ({ m, n, k, entries }: ProductSize, plan: RatedPlan, parts: number, vendor: Vendor): number => {
@@ -84,18 +83,17 @@ const cost = ({ m, n, k, entries }: ProductSize, plan: RatedPlan, parts: number,
 };
 
 /** The choice that should be fastest, of those that the device can run. */
-export const choosePlan = (size: ProductSize, limits: Limits): Choice => {
+export const choosePlan = (size: ProductSize, device: DeviceProfile): Choice => {
   const { m, n, k, entries } = size;
-  const vendor = vendorOf(limits);
-  const most = limits["maxStorageBufferBindingSize"] ?? 2 ** 27;
+  const vendor = vendorOf(device);
   let best: Choice = SMALLEST;
   let least = Infinity;
   for (const plan of TILE_PLANS) {
     if (!vendor.plans.includes(plan.name)) continue;
-    if (!fitsDevice(plan, limits)) continue;
-    for (let parts = 1; parts <= Math.max(1, Math.min(MOST_PARTS, Math.floor(k / PART))); parts++) {
+    if (!fitsDevice(plan, device)) continue;
+    for (let parts = 1; parts <= Math.max(1, Math.min(MAX_PARTS, Math.floor(k / MIN_PART))); parts++) {
       // Their sums are scratch memory of one buffer.
-      if (parts > 1 && 4 * entries * m * n * parts > most) break;
+      if (parts > 1 && 4 * entries * m * n * parts > device.limits.maxStorageBufferBindingSize) break;
       const time = cost(size, plan, parts, vendor);
       if (time < least) [best, least] = [{ plan, parts }, time];
     }

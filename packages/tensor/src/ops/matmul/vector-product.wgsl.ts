@@ -1,6 +1,7 @@
-import { shaders } from "../../backends/webgpu/shaders.ts";
+import { kernel, read, write } from "../../backends/webgpu/kernel.ts";
+import { variants } from "../../backends/webgpu/variants.ts";
 import type { Slot, WebgpuStep } from "../../op.ts";
-import { MAIN, plus, teamJoin, WORKGROUP } from "../reduce/team.wgsl.ts";
+import { plus, teamJoin, WORKGROUP } from "../reduce/team.wgsl.ts";
 
 /** y[c] = Σ_k x[k] · matrix[k, c] for c < n. Steps are in elements. */
 export interface VectorProduct {
@@ -17,24 +18,39 @@ const TEAM = 32;
 /** vec4s of columns side by side that a workgroup takes where memory runs across. */
 const WIDTH = 8;
 /** Workgroups that read as fast as any number of them, and the k of a part that an invocation takes, at least. */
-const ENOUGH = 256;
-const PART = 8;
+const TARGET_GROUPS = 256;
+const MIN_PART = 8;
 
-const words = /* wgsl */ `
-struct Words { n: u32, k: u32, xStart: u32, xStep: u32, start: u32, step: u32, blocks: u32, span: u32, parts: u32 }
-@group(0) @binding(0) var<uniform> w: Words;`;
+const WORDS = {
+  n: "u32",
+  k: "u32",
+  xStart: "u32",
+  xStep: "u32",
+  start: "u32",
+  step: "u32",
+  blocks: "u32",
+  span: "u32",
+  parts: "u32",
+} as const;
+
+interface Label {
+  readonly label: string;
+}
 
 /** A team multiplies one column, which lies in memory as one piece, with x, which does, too: vec4s of both. */
-const alongShader = shaders((label: string) => ({
-  label,
-  wgsl: /* wgsl */ `${words}
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> matrix: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+const multiplyAlong = variants(({ label }: Label) =>
+  kernel(
+    {
+      name: label,
+      workgroup: WORKGROUP,
+      words: WORDS,
+      bind: { x: read("vec4<f32>"), matrix: read("vec4<f32>"), y: write("f32") },
+    },
+    (k) => /* wgsl */ `
 ${teamJoin("joined", "f32", TEAM, plus)}
 
-${MAIN} {
-  let column = (group.x + group.y * groups.x) * ${WORKGROUP / TEAM}u + lane / ${TEAM}u;
+${k.main} {
+  let column = (${k.group}) * ${WORKGROUP / TEAM}u + lane / ${TEAM}u;
   let end = select(0u, w.k, column < w.n);
   let start = w.start + column * w.step;
   var a = vec4<f32>(); var b = a; var c = a; var d = a;
@@ -46,23 +62,26 @@ ${MAIN} {
   let total = joined(dot((a + b) + (c + d), vec4<f32>(1.0)), lane);
   if (column < w.n && lane % ${TEAM}u == 0u) { y[column] = total; }
 }`,
-}));
+  ),
+);
 
 /** `WIDTH` neighbours take a vec4 of columns each, and the workgroup's rows of invocations other k of the part. */
-const acrossShader = shaders((label: string) => {
+const multiplyAcross = variants(({ label }: Label) => {
   const rows = WORKGROUP / WIDTH;
   const term = (sum: string, i: number): string =>
     `${sum} = fma(vec4<f32>(x[w.xStart + (k + ${i * rows}u) * w.xStep]), matrix[start + (k + ${i * rows}u) * w.step], ${sum});`;
-  return {
-    label,
-    wgsl: /* wgsl */ `${words}
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> matrix: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+  return kernel(
+    {
+      name: label,
+      workgroup: WORKGROUP,
+      words: WORDS,
+      bind: { x: read("f32"), matrix: read("vec4<f32>"), y: write("vec4<f32>") },
+    },
+    (k) => /* wgsl */ `
 ${teamJoin("joined", "vec4<f32>", rows, plus, true)}
 
-${MAIN} {
-  let unit = group.x + group.y * groups.x;
+${k.main} {
+  let unit = ${k.group};
   let part = unit / w.blocks;
   let column = (unit % w.blocks) * ${WIDTH}u + lane % ${WIDTH}u;
   let mine = column < w.n && part < w.parts;
@@ -77,7 +96,7 @@ ${MAIN} {
   let total = joined((a + b) + (c + d), lane);
   if (mine && lane < ${WIDTH}u) { y[part * w.n + column] = total; }
 }`,
-  };
+  );
 });
 
 const fours = (...sizes: readonly number[]): boolean => sizes.every((size) => size % 4 === 0);
@@ -89,23 +108,41 @@ const fours = (...sizes: readonly number[]): boolean => sizes.every((size) => si
 export const vectorProduct = ({ label, n, k, x, matrix }: VectorProduct) => {
   if (n < 64 || k < 64) return null;
   if (matrix.along === 1 && x.step === 1 && fours(k, x.start, matrix.start, matrix.across)) {
-    const words = [n, k / 4, x.start / 4, 1, matrix.start / 4, matrix.across / 4, 0, 0, 1];
+    const words = {
+      n,
+      k: k / 4,
+      xStart: x.start / 4,
+      xStep: 1,
+      start: matrix.start / 4,
+      step: matrix.across / 4,
+      blocks: 0,
+      span: 0,
+      parts: 1,
+    };
     const workgroups = Math.ceil((n * TEAM) / WORKGROUP);
-    const step = (to: Slot): WebgpuStep => ({
-      ...{ shader: alongShader(label), bind: [x.slot, matrix.slot, to], words, workgroups },
-    });
+    const step = (y: Slot): WebgpuStep =>
+      multiplyAlong({ label })({ ...words, x: x.slot, matrix: matrix.slot, y }, { workgroups });
     return { parts: 1, step };
   }
   if (matrix.across === 1 && fours(n, matrix.start, matrix.along)) {
     const rows = WORKGROUP / WIDTH;
     const blocks = Math.ceil(n / 4 / WIDTH);
-    const most = Math.max(1, Math.min(Math.ceil(ENOUGH / blocks), Math.floor(k / (rows * PART))));
+    const most = Math.max(1, Math.min(Math.ceil(TARGET_GROUPS / blocks), Math.floor(k / (rows * MIN_PART))));
     const span = Math.ceil(k / most / rows) * rows;
     const parts = Math.ceil(k / span);
-    const words = [n / 4, k, x.start, x.step, matrix.start / 4, matrix.along / 4, blocks, span, parts];
-    const step = (to: Slot): WebgpuStep => ({
-      ...{ shader: acrossShader(label), bind: [x.slot, matrix.slot, to], words, workgroups: blocks * parts },
-    });
+    const words = {
+      n: n / 4,
+      k,
+      xStart: x.start,
+      xStep: x.step,
+      start: matrix.start / 4,
+      step: matrix.along / 4,
+      blocks,
+      span,
+      parts,
+    };
+    const step = (y: Slot): WebgpuStep =>
+      multiplyAcross({ label })({ ...words, x: x.slot, matrix: matrix.slot, y }, { workgroups: blocks * parts });
     return { parts, step };
   }
   return null;

@@ -1,24 +1,18 @@
-import { shaders } from "../../backends/webgpu/shaders.ts";
-import type { Plan, Planner, Slot, WebgpuStep } from "../../op.ts";
+import { kernel, read, when, write } from "../../backends/webgpu/kernel.ts";
+import { variants } from "../../backends/webgpu/variants.ts";
+import type { Plan, Planner, WebgpuStep } from "../../op.ts";
 import type { Layout } from "../../shape.ts";
+import { input, output, scratch } from "../../slots.ts";
 import { foldStep, wholeLines } from "../reduce/fold.wgsl.ts";
-import {
-  eachSlot,
-  eachWord,
-  MAIN,
-  plus,
-  teamJoin,
-  teamOf,
-  WORKGROUP,
-  wordType,
-  type Team,
-} from "../reduce/team.wgsl.ts";
+import { eachSlot, eachWord, plus, teamJoin, teamOf, WORKGROUP, wordType, type Team } from "../reduce/team.wgsl.ts";
 import { sumOf } from "../softmax/exponential.wgsl.ts";
 import { sizesOf } from "./norm.wgsl.ts";
 import type { LayerNormBackwardSignature, RmsNormBackwardSignature } from "./norm.ts";
 
 /** Workgroups that keep a large GPU busy; rows beyond are walked through. */
-const MOST_GROUPS = 512;
+const MAX_GROUPS = 512;
+
+type Choices = Team & { readonly centred: boolean; readonly weight: boolean };
 
 /**
  * With x̂ = (x − μ) r, or x r, and g = dy · weight, over rows of n elements:
@@ -28,13 +22,11 @@ const MOST_GROUPS = 512;
  * A team of invocations does a row after another, short ones in registers, and adds up its rows' part of dWeight and dBias there, long
  * ones' in `weights` and `biases`. Those get one line for each workgroup; a second step adds those up.
  */
-const backwardShader = shaders((centred: boolean, weight: boolean, wide: boolean, lanes: number, held: boolean) => {
-  const team: Team = { wide, lanes, held, strided: false };
+const backwardKernel = variants((choices: Choices) => {
+  const { centred, weight, ...team } = choices;
+  const { wide, lanes, held } = team;
   const word = wordType(wide);
   const teams = WORKGROUP / lanes;
-  const inputs = ["dy", "x", ...(weight ? ["weight"] : []), ...(centred ? ["shifts"] : []), "scales"];
-  const outputs = ["dx", "weights", ...(centred ? ["biases"] : [])];
-  const perRow = (name: string): boolean => name === "shifts" || name === "scales";
   const given = "dy[w.dyStart + base + k]";
   const hat = centred ? "(x[w.xStart + base + k] - first - shift) * scale" : "x[w.xStart + base + k] * scale";
   const g = (given: string): string => (weight ? `${given} * weight[w.weightStart + k]` : given);
@@ -63,17 +55,37 @@ const backwardShader = shaders((centred: boolean, weight: boolean, wide: boolean
   }
   workgroupBarrier();`,
         );
-  return {
-    label: centred ? "layerNormBackward" : "rmsNormBackward",
-    wgsl: /* wgsl */ `
-struct Words { n: u32, rows: u32, size: f32, perTeam: u32, ${inputs.map((name) => `${name}Start: u32,`).join(" ")} }
-@group(0) @binding(0) var<uniform> w: Words;
-${inputs.map((name, i) => `@group(0) @binding(${i + 1}) var<storage, read> ${name}: array<${perRow(name) ? "f32" : word}>;`).join("\n")}
-${outputs.map((name, i) => `@group(0) @binding(${inputs.length + 1 + i}) var<storage, read_write> ${name}: array<${word}>;`).join("\n")}
+  return kernel(
+    {
+      name: centred ? "layerNormBackward" : "rmsNormBackward",
+      workgroup: WORKGROUP,
+      words: {
+        n: "u32",
+        rows: "u32",
+        size: "f32",
+        perTeam: "u32",
+        dyStart: "u32",
+        xStart: "u32",
+        weightStart: when(weight, "u32"),
+        shiftsStart: when(centred, "u32"),
+        scalesStart: "u32",
+      },
+      bind: {
+        dy: read(word),
+        x: read(word),
+        weight: when(weight, read(word)),
+        shifts: when(centred, read("f32")),
+        scales: read("f32"),
+        dx: write(word),
+        weights: write(word),
+        biases: when(centred, write(word)),
+      },
+    },
+    (k) => /* wgsl */ `
 ${teamJoin("total", "vec2<f32>", lanes, plus)}
 ${held && teams > 1 ? `var<workgroup> sums: array<${word}, ${WORKGROUP}>;` : ""}
 
-${MAIN} {
+${k.main} {
   let member = lane % ${lanes}u;
   ${held ? eachSlot(team, (j) => `var weight${j} = ${word}(); ${centred ? `var bias${j} = ${word}();` : ""}`) : ""}
   for (var step = 0u; step < w.perTeam; step++) {
@@ -92,38 +104,63 @@ ${MAIN} {
   }
   ${held ? `let count = w.n;\n  ${gather("weight", "weights")}\n  ${centred ? gather("bias", "biases") : ""}` : ""}
 }`,
-  };
+  );
 });
 
-/** dx with each workgroup's sums for dWeight and dBias, then those added up. `inputs`: dy, x, weight, shift, rstd. */
-const backward = (inputs: readonly (Layout | null)[], centred: boolean, dims: number): Plan<WebgpuStep> => {
-  const { rows, n } = sizesOf(inputs[1]!.shape, dims);
-  const sums: Slot[] = [{ out: 1 }, ...(centred ? [{ out: 2 }] : [])];
+/** What a backward reads. Its inputs come in this order; rmsNorm has no shift. */
+interface NormBackward {
+  readonly dy: Layout;
+  readonly x: Layout;
+  readonly weight: Layout | null;
+  readonly shift: Layout | null;
+  readonly rstd: Layout;
+  readonly dims: number;
+}
+
+/** dx with each workgroup's sums for dWeight and dBias, then those added up. */
+const backward = ({ dy, x, weight, shift, rstd, dims }: NormBackward): Plan<WebgpuStep> => {
+  const centred = shift !== null;
+  const { rows, n } = sizesOf(x.shape, dims);
+  const sums = centred ? [output(1), output(2)] : [output(1)];
   if (n === 0) return { steps: [] };
-  if (rows === 0) return { steps: sums.map((slot) => foldStep("sum f32", wholeLines({ in: 1 }, 1, 0, n), slot)) };
-  const layouts = inputs.slice(0, 3).flatMap((layout) => (layout ? [layout.offset] : []));
-  const ofRows = inputs.slice(3).flatMap((layout) => (layout ? [layout.offset] : []));
-  const { wide, lanes, held } = teamOf(n, ...layouts);
-  const width = wide ? 4 : 1;
-  const teams = WORKGROUP / lanes;
-  const perTeam = Math.ceil(Math.ceil(rows / teams) / MOST_GROUPS);
+  if (rows === 0) return { steps: sums.map((slot) => foldStep("sum f32", wholeLines(input(1), 1, 0, n), slot)) };
+  const team = teamOf(n, dy.offset, x.offset, weight?.offset ?? 0);
+  const width = team.wide ? 4 : 1;
+  const teams = WORKGROUP / team.lanes;
+  const perTeam = Math.ceil(Math.ceil(rows / teams) / MAX_GROUPS);
   const groups = Math.ceil(rows / (perTeam * teams));
-  const partials: readonly Slot[] = groups === 1 ? sums : sums.map((_, scratch) => ({ scratch }));
-  const first: WebgpuStep = {
-    shader: backwardShader(centred, Boolean(inputs[2]), wide, lanes, held),
-    bind: [...inputs.flatMap((layout, i) => (layout ? [{ in: i }] : [])), { out: 0 }, ...partials],
-    words: [n / width, rows, { f32: n }, perTeam, ...layouts.map((start) => start / width), ...ofRows],
-    workgroups: groups,
-  };
+  const partials = groups === 1 ? sums : sums.map((_, i) => scratch(i));
+  const first = backwardKernel({ centred, weight: weight !== null, ...team })(
+    {
+      n: n / width,
+      rows,
+      size: n,
+      perTeam,
+      dyStart: dy.offset / width,
+      xStart: x.offset / width,
+      weightStart: weight && weight.offset / width,
+      shiftsStart: shift && shift.offset,
+      scalesStart: rstd.offset,
+      dy: input(0),
+      x: input(1),
+      weight: weight && input(2),
+      shifts: shift && input(3),
+      scales: input(centred ? 4 : 3),
+      dx: output(0),
+      weights: partials[0]!,
+      biases: partials[1] ?? null,
+    },
+    { workgroups: groups },
+  );
   if (groups === 1) return { steps: [first] };
   const last = sums.map((slot, i) => foldStep("sum f32", wholeLines(partials[i]!, 1, groups, n), slot));
   return { steps: [first, ...last], scratchBytes: sums.map(() => groups * n * 4) };
 };
 
 export const layerNormBackwardWgsl: Planner<LayerNormBackwardSignature, WebgpuStep> = {
-  plan: ({ inputs, attrs: { dims } }) => backward(inputs, true, dims),
+  plan: ({ inputs: [dy, x, weight, shift, rstd], attrs: { dims } }) => backward({ dy, x, weight, shift, rstd, dims }),
 };
 
 export const rmsNormBackwardWgsl: Planner<RmsNormBackwardSignature, WebgpuStep> = {
-  plan: ({ inputs, attrs: { dims } }) => backward(inputs, false, dims),
+  plan: ({ inputs: [dy, x, weight, rstd], attrs: { dims } }) => backward({ dy, x, weight, shift: null, rstd, dims }),
 };

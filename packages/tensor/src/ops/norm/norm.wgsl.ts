@@ -1,15 +1,17 @@
-import { shaders } from "../../backends/webgpu/shaders.ts";
-import type { Plan, Planner, Slot, WebgpuStep } from "../../op.ts";
+import { kernel, read, when, write } from "../../backends/webgpu/kernel.ts";
+import { variants } from "../../backends/webgpu/variants.ts";
+import type { Plan, Planner, WebgpuStep } from "../../op.ts";
 import { numel, type Layout, type Shape } from "../../shape.ts";
+import { input, output } from "../../slots.ts";
 import {
   eachSlot,
   eachWord,
   groupsFor,
   lineText,
-  MAIN,
   plus,
   teamJoin,
   teamOf,
+  WORKGROUP,
   wordType,
 } from "../reduce/team.wgsl.ts";
 import type { Team } from "../reduce/team.wgsl.ts";
@@ -22,6 +24,13 @@ export const sizesOf = (shape: Shape, dims: number): { readonly rows: number; re
   return { rows: numel(shape.slice(0, at)), n: numel(shape.slice(at)) };
 };
 
+type Choices = Team & {
+  readonly label: "layerNorm" | "rmsNorm" | "addLayerNorm";
+  readonly weight: boolean;
+  readonly bias: boolean;
+  readonly saves: boolean;
+};
+
 /**
  * x [rows, n], weight and bias [n]; r = 1 / √(σ² + eps):
  *
@@ -32,41 +41,55 @@ export const sizesOf = (shape: Shape, dims: number): { readonly rows: number; re
  * else, so that a large mean costs no digits, and the variance is a sum of squares of its own. `saves`: also writes the sum, μ less the
  * first element, and r.
  */
-const forwardShader = shaders(
-  (label: string, weight: boolean, bias: boolean, saves: boolean, wide: boolean, lanes: number, held: boolean) => {
-    const centred = label !== "rmsNorm";
-    const adds = label === "addLayerNorm";
-    const team: Team = { wide, lanes, held, strided: false };
-    const word = wordType(wide);
-    const inputs = ["x", ...(adds ? ["residual"] : []), ...(weight ? ["weight"] : []), ...(bias ? ["bias"] : [])];
-    const sums = saves && adds;
-    const saved = saves ? [...(centred ? ["shifts"] : []), "scales"] : [];
-    const declare = (name: string, i: number, access: string, type: string): string =>
-      `@group(0) @binding(${i + 1}) var<storage, ${access}> ${name}: array<${type}>;`;
-    const at = (place: string): string =>
-      adds ? `(x[w.xStart + ${place}] + residual[w.residualStart + ${place}])` : `x[w.xStart + ${place}]`;
-    const load = centred ? `${at("base + k")} - first` : at("base + k");
-    const value = (j: number): string => (held ? `v${j}` : `(${load})`);
-    const squares = (j: number): string =>
-      `let d = ${value(j)}${centred ? " - shift" : ""}; let d2 = d * d; squares += ${sumOf(wide, "d2")}; ${held ? `v${j} = d;` : ""}`;
-    const result = (j: number): string =>
-      [
-        `${held ? `v${j}` : `(${load}${centred ? " - shift" : ""})`} * scale`,
-        weight ? " * weight[w.weightStart + k]" : "",
-        bias ? " + bias[w.biasStart + k]" : "",
-      ].join("");
-    return {
-      label,
-      wgsl: /* wgsl */ `
-struct Words { n: u32, lines: u32, size: f32, eps: f32, ${inputs.map((name) => `${name}Start: u32,`).join(" ")} }
-@group(0) @binding(0) var<uniform> w: Words;
-${inputs.map((name, i) => declare(name, i, "read", word)).join("\n")}
-${declare("y", inputs.length, "read_write", word)}
-${sums ? declare("sums", inputs.length + 1, "read_write", word) : ""}
-${saved.map((name, i) => declare(name, inputs.length + (sums ? 2 : 1) + i, "read_write", "f32")).join("\n")}
+const forwardKernel = variants((choices: Choices) => {
+  const { label, weight, bias, saves, ...team } = choices;
+  const { wide, lanes, held } = team;
+  const centred = label !== "rmsNorm";
+  const adds = label === "addLayerNorm";
+  const word = wordType(wide);
+  const sums = saves && adds;
+  const saved = saves ? [...(centred ? ["shifts"] : []), "scales"] : [];
+  const at = (place: string): string =>
+    adds ? `(x[w.xStart + ${place}] + residual[w.residualStart + ${place}])` : `x[w.xStart + ${place}]`;
+  const load = centred ? `${at("base + k")} - first` : at("base + k");
+  const value = (j: number): string => (held ? `v${j}` : `(${load})`);
+  const squares = (j: number): string =>
+    `let d = ${value(j)}${centred ? " - shift" : ""}; let d2 = d * d; squares += ${sumOf(wide, "d2")}; ${held ? `v${j} = d;` : ""}`;
+  const result = (j: number): string =>
+    [
+      `${held ? `v${j}` : `(${load}${centred ? " - shift" : ""})`} * scale`,
+      weight ? " * weight[w.weightStart + k]" : "",
+      bias ? " + bias[w.biasStart + k]" : "",
+    ].join("");
+  return kernel(
+    {
+      name: label,
+      workgroup: WORKGROUP,
+      words: {
+        n: "u32",
+        lines: "u32",
+        size: "f32",
+        eps: "f32",
+        xStart: "u32",
+        residualStart: when(adds, "u32"),
+        weightStart: when(weight, "u32"),
+        biasStart: when(bias, "u32"),
+      },
+      bind: {
+        x: read(word),
+        residual: when(adds, read(word)),
+        weight: when(weight, read(word)),
+        bias: when(bias, read(word)),
+        y: write(word),
+        sums: when(sums, write(word)),
+        shifts: when(saves && centred, write("f32")),
+        scales: when(saves, write("f32")),
+      },
+    },
+    (k) => /* wgsl */ `
 ${teamJoin("total", "f32", lanes, plus)}
 
-${MAIN} {
+${k.main} {
   ${lineText(team)}
   ${held ? eachSlot(team, (j) => `var v${j} = ${word}();`) : ""}
   ${centred ? `let first = ${at("base")}${wide ? ".x" : ""};` : ""}
@@ -86,44 +109,64 @@ ${MAIN} {
   ${eachWord(team, (j) => `y[base + k] = ${result(j)};`)}
   if (member == 0u && line < w.lines) { ${saved.map((name) => `${name}[line] = ${name === "shifts" ? "shift" : "scale"};`).join(" ")} }
 }`,
-    };
-  },
-);
+  );
+});
 
-/** `inputs`: x, for a sum the residual, weight, bias. `saved`: how many outputs follow y. */
-const forward = (
-  label: "layerNorm" | "rmsNorm" | "addLayerNorm",
-  inputs: readonly (Layout | null)[],
-  saved: number,
-  dims: number,
-  eps: number,
-): Plan<WebgpuStep> => {
-  const { rows, n } = sizesOf(inputs[0]!.shape, dims);
-  const [weight, bias] = inputs.slice(label === "addLayerNorm" ? 2 : 1);
-  const starts = inputs.flatMap((layout) => (layout ? [layout.offset] : []));
-  const team = teamOf(n, ...starts);
-  const { wide, lanes, held } = team;
-  const width = wide ? 4 : 1;
-  const bind: Slot[] = inputs.flatMap((layout, i) => (layout ? [{ in: i }] : []));
-  for (let out = 0; out <= saved; out++) bind.push({ out });
-  const step: WebgpuStep = {
-    shader: forwardShader(label, Boolean(weight), Boolean(bias), saved > 0, wide, lanes, held),
-    bind,
-    words: [n / width, rows, { f32: n }, { f32: eps }, ...starts.map((start) => start / width)],
-    workgroups: groupsFor(team, rows),
-  };
+/** One normalisation. The optional inputs are those that are there; `saves`: whether outputs follow y. */
+interface Norm {
+  readonly label: Choices["label"];
+  readonly x: Layout;
+  readonly residual?: Layout;
+  readonly weight: Layout | null;
+  readonly bias?: Layout | null;
+  readonly saves: boolean;
+  readonly attrs: { readonly dims: number; readonly eps: number };
+}
+
+const forward = ({ label, x, residual, weight, bias, saves, attrs: { dims, eps } }: Norm): Plan<WebgpuStep> => {
+  const { rows, n } = sizesOf(x.shape, dims);
+  const [centred, adds] = [label !== "rmsNorm", label === "addLayerNorm"];
+  const offsets = [x, residual, weight, bias].flatMap((layout) => (layout ? [layout.offset] : []));
+  const team = teamOf(n, ...offsets);
+  const width = team.wide ? 4 : 1;
+  const start = (layout: Layout | null | undefined): number | null => (layout ? layout.offset / width : null);
+  // Inputs: x, for a sum the residual, weight, bias. Outputs: y, for a sum x + residual, then what only the backward reads.
+  const first = adds ? 2 : 1;
+  const step = forwardKernel({ label, weight: Boolean(weight), bias: Boolean(bias), saves, ...team })(
+    {
+      n: n / width,
+      lines: rows,
+      size: n,
+      eps,
+      xStart: x.offset / width,
+      residualStart: start(residual),
+      weightStart: start(weight),
+      biasStart: start(bias),
+      x: input(0),
+      residual: adds ? input(1) : null,
+      weight: weight ? input(first) : null,
+      bias: bias ? input(first + 1) : null,
+      y: output(0),
+      sums: saves && adds ? output(1) : null,
+      shifts: saves && centred ? output(first) : null,
+      scales: saves ? output(centred ? first + 1 : first) : null,
+    },
+    { workgroups: groupsFor(team, rows) },
+  );
   return { steps: [step] };
 };
 
 export const layerNormWgsl: Planner<LayerNormSignature, WebgpuStep> = {
-  plan: ({ inputs, outputs: [, shift], attrs: { dims, eps } }) =>
-    forward("layerNorm", inputs, shift ? 2 : 0, dims, eps),
+  plan: ({ inputs: [x, weight, bias], outputs: [, shift], attrs }) =>
+    forward({ label: "layerNorm", x, weight, bias, saves: shift !== null, attrs }),
 };
 
 export const addLayerNormWgsl: Planner<AddLayerNormSignature, WebgpuStep> = {
-  plan: ({ inputs, outputs: [, sum], attrs: { dims, eps } }) => forward("addLayerNorm", inputs, sum ? 3 : 0, dims, eps),
+  plan: ({ inputs: [x, residual, weight, bias], outputs: [, sum], attrs }) =>
+    forward({ label: "addLayerNorm", x, residual, weight, bias, saves: sum !== null, attrs }),
 };
 
 export const rmsNormWgsl: Planner<RmsNormSignature, WebgpuStep> = {
-  plan: ({ inputs, outputs: [, rstd], attrs: { dims, eps } }) => forward("rmsNorm", inputs, rstd ? 1 : 0, dims, eps),
+  plan: ({ inputs: [x, weight], outputs: [, rstd], attrs }) =>
+    forward({ label: "rmsNorm", x, weight, saves: rstd !== null, attrs }),
 };

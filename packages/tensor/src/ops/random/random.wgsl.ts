@@ -1,9 +1,11 @@
 import type { Backend } from "../../backend.ts";
+import { kernel, read, when, write } from "../../backends/webgpu/kernel.ts";
 import { mathFor } from "../../backends/webgpu/math.wgsl.ts";
-import { DRAW_MEMBERS, DRAW_WORDS, philox } from "../../backends/webgpu/philox.wgsl.ts";
-import { shaders } from "../../backends/webgpu/shaders.ts";
-import type { Plan, Planner, Shader, WebgpuStep } from "../../op.ts";
+import { DRAW, DRAW_WORDS, philox } from "../../backends/webgpu/philox.wgsl.ts";
+import { variants } from "../../backends/webgpu/variants.ts";
+import type { Plan, Planner, WebgpuStep } from "../../op.ts";
 import { numel, type Shape } from "../../shape.ts";
+import { input, output } from "../../slots.ts";
 import type { Tensor } from "../../tensor.ts";
 import type { Draw } from "./random.ts";
 
@@ -40,44 +42,45 @@ type Kind = "rand" | "randn" | "dropout";
  * y = uniform, normal, or x/(1 - p) where the uniform number is p or more and else 0. An invocation computes the vec4 of one block of
  * words; buffers have room for the last one's tail. `width`: how x is read.
  */
-const randomShader = shaders((kind: Kind, width: 1 | 4): Shader => {
+const random = variants(({ kind, width }: { readonly kind: Kind; readonly width: 1 | 4 }) => {
   const drops = kind === "dropout";
   const x = width === 4 ? "xs[w.xStart + i]" : "vec4<f32>(xs[at], xs[at + 1u], xs[at + 2u], xs[at + 3u])";
   const value = { rand: "u", randn: "normal(u)", dropout: `select(${x} * w.scale, vec4<f32>(), u < vec4<f32>(w.p))` };
-  return {
-    label: kind,
-    wgsl: /* wgsl */ `
-struct Words { count: u32, ${DRAW_MEMBERS} ${drops ? "xStart: u32, p: f32, scale: f32," : ""} }
-@group(0) @binding(0) var<uniform> w: Words;
-${drops ? `@group(0) @binding(1) var<storage, read> xs: array<${width === 4 ? "vec4<f32>" : "f32"}>;` : ""}
-@group(0) @binding(${drops ? 2 : 1}) var<storage, read_write> y: array<vec4<f32>>;
+  return kernel(
+    {
+      name: kind,
+      workgroup: WORKGROUP,
+      words: {
+        count: "u32",
+        ...DRAW_WORDS,
+        xStart: when(drops, "u32"),
+        p: when(drops, "f32"),
+        scale: when(drops, "f32"),
+      },
+      bind: { xs: when(drops, read(width === 4 ? "vec4<f32>" : "f32")), y: write("vec4<f32>") },
+    },
+    (k) => /* wgsl */ `
 ${kind === "randn" ? mathFor(normals) + normals : ""}
 ${philox}
 ${unit}
 
-@compute @workgroup_size(${WORKGROUP})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let i = (group.x + group.y * groups.x) * ${WORKGROUP}u + lane;
+${k.main} {
+  let i = ${k.invocation};
   if (i >= w.count) { return; }
   ${drops && width === 1 ? "let at = w.xStart + 4u * i;" : ""}
   let u = unit(philox(i));
   y[i] = ${value[kind]};
 }`,
-  };
+  );
 });
 
-const fill = (kind: Kind, total: number): Plan<WebgpuStep> => {
+const fill = (kind: "rand" | "randn", total: number): Plan<WebgpuStep> => {
   const count = Math.ceil(total / 4);
-  return {
-    steps: [
-      {
-        shader: randomShader(kind, 4),
-        bind: [{ out: 0 }],
-        words: [count, ...DRAW_WORDS],
-        workgroups: Math.ceil(count / WORKGROUP),
-      },
-    ],
-  };
+  const step = random({ kind, width: 4 })(
+    { count, ...DRAW, xStart: null, p: null, scale: null, xs: null, y: output(0) },
+    { workgroups: Math.ceil(count / WORKGROUP) },
+  );
+  return { steps: [step] };
 };
 
 type Filling = Planner<
@@ -95,15 +98,10 @@ export const dropoutWgsl: Planner<
     const count = Math.ceil(numel(y.shape) / 4);
     const width = x.offset % 4 === 0 ? 4 : 1;
     const limit = Math.fround(p);
-    return {
-      steps: [
-        {
-          shader: randomShader("dropout", width),
-          bind: [{ in: 0 }, { out: 0 }],
-          words: [count, ...DRAW_WORDS, x.offset / width, { f32: limit }, { f32: 1 / (1 - limit) }],
-          workgroups: Math.ceil(count / WORKGROUP),
-        },
-      ],
-    };
+    const step = random({ kind: "dropout", width })(
+      { count, ...DRAW, xStart: x.offset / width, p: limit, scale: 1 / (1 - limit), xs: input(0), y: output(0) },
+      { workgroups: Math.ceil(count / WORKGROUP) },
+    );
+    return { steps: [step] };
   },
 };

@@ -1,30 +1,33 @@
-import { shaders } from "../../backends/webgpu/shaders.ts";
+import { kernel, read, when, write } from "../../backends/webgpu/kernel.ts";
+import { variants } from "../../backends/webgpu/variants.ts";
 import type { Plan, Planner, Slot, WebgpuStep } from "../../op.ts";
 import { numel } from "../../shape.ts";
+import { input, output, scratch } from "../../slots.ts";
 import type { Tensor } from "../../tensor.ts";
 import { copyStepWgsl, type WebgpuPlace } from "../move/copy.wgsl.ts";
-import { MAIN, WORKGROUP } from "./team.wgsl.ts";
+import { WORKGROUP } from "./team.wgsl.ts";
 
 type Type = "f32" | "i32";
 
 /** Elements that a workgroup scans at a time, a multiple of which is a part of a long row. */
 const CHUNK = 4 * WORKGROUP;
-const PART = 8 * CHUNK;
-const ENOUGH = 1024;
+const MIN_PART = 8 * CHUNK;
+const TARGET_GROUPS = 1024;
 /** Lines up to this length are run along by one invocation each. */
-const SHORT = 64;
+const MAX_SHORT = 64;
 
 /** y[o, k, i] = Σ_{j <= k} x[o, j, i]; an invocation runs along one line, its neighbours along the next ones. */
-const alongShader = shaders((type: Type) => ({
-  label: "cumsum",
-  wgsl: /* wgsl */ `
-struct Words { xStart: u32, n: u32, inner: u32, lines: u32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> x: array<${type}>;
-@group(0) @binding(2) var<storage, read_write> y: array<${type}>;
-
-${MAIN} {
-  let line = (group.x + group.y * groups.x) * ${WORKGROUP}u + lane;
+const scanLines = variants(({ type }: { readonly type: Type }) =>
+  kernel(
+    {
+      name: "cumsum",
+      workgroup: WORKGROUP,
+      words: { xStart: "u32", n: "u32", inner: "u32", lines: "u32" },
+      bind: { x: read(type), y: write(type) },
+    },
+    (k) => /* wgsl */ `
+${k.main} {
+  let line = ${k.invocation};
   if (line >= w.lines) { return; }
   var at = (line / w.inner) * w.n * w.inner + line % w.inner;
   var sum = ${type}(0);
@@ -34,26 +37,34 @@ ${MAIN} {
     at += w.inner;
   }
 }`,
-}));
+  ),
+);
+
+interface RowChoices {
+  readonly type: Type;
+  readonly based: boolean;
+  readonly summed: boolean;
+}
 
 /**
  * The same along rows of n elements. A workgroup does one part of a row, ${CHUNK} elements at a time: four in a row for each invocation,
  * a scan of the invocations' sums by sixteens, and what came before. With `based`, base[unit − 1] holds the sum of the row's parts
  * up to the one before; with `summed`, only the part's total is written.
  */
-const rowsShader = shaders((type: Type, based: boolean, summed: boolean) => ({
-  label: "cumsum",
-  wgsl: /* wgsl */ `
-struct Words { xStart: u32, n: u32, span: u32, parts: u32, units: u32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> x: array<${type}>;
-@group(0) @binding(2) var<storage, read_write> y: array<${type}>;
-${based ? `@group(0) @binding(3) var<storage, read> base: array<${type}>;` : ""}
+const scanRows = variants(({ type, based, summed }: RowChoices) =>
+  kernel(
+    {
+      name: "cumsum",
+      workgroup: WORKGROUP,
+      words: { xStart: "u32", n: "u32", span: "u32", parts: "u32", units: "u32" },
+      bind: { x: read(type), y: write(type), base: when(based, read(type)) },
+    },
+    (k) => /* wgsl */ `
 var<workgroup> cells: array<${type}, ${WORKGROUP}>;
 var<workgroup> tops: array<${type}, 16>;
 
-${MAIN} {
-  let unit = group.x + group.y * groups.x;
+${k.main} {
+  let unit = ${k.group};
   let part = unit % w.parts;
   let row = (unit / w.parts) * w.n;
   let end = select(0u, min((part + 1u) * w.span, w.n), unit < w.units);
@@ -99,26 +110,35 @@ ${MAIN} {
   }
   ${summed ? "if (lane == 0u && unit < w.units) { y[unit] = before; }" : ""}
 }`,
-}));
+  ),
+);
 
-/** Running sums along contiguous rows: long ones in parts, whose totals are scanned first. */
-const rowsPlan = (type: Type, from: Slot, start: number, to: Slot, rows: number, n: number, scratch: number) => {
-  const most = Math.min(Math.ceil(n / PART), Math.ceil(ENOUGH / rows));
+/** Contiguous rows to scan, `start` elements on. `firstScratch`: the first scratch region that is free. */
+interface Rows {
+  readonly type: Type;
+  readonly from: Slot;
+  readonly start: number;
+  readonly to: Slot;
+  readonly rows: number;
+  readonly n: number;
+  readonly firstScratch: number;
+}
+
+/** Running sums along rows: long ones in parts, whose totals are scanned first. */
+const rowsPlan = ({ type, from, start, to, rows, n, firstScratch }: Rows) => {
+  const most = Math.min(Math.ceil(n / MIN_PART), Math.ceil(TARGET_GROUPS / rows));
   const span = Math.ceil(n / most / CHUNK) * CHUNK;
   const parts = Math.ceil(n / span);
-  const step = (bind: readonly Slot[], summed: boolean, words: readonly number[], units: number): WebgpuStep => ({
-    shader: rowsShader(type, bind.length > 2, summed),
-    bind,
-    words: [...words, units],
-    workgroups: units,
-  });
-  const words = [start, n, span, parts];
-  if (parts === 1) return { steps: [step([from, to], false, words, rows)], scratchBytes: [] };
-  const [totals, scanned] = [{ scratch }, { scratch: scratch + 1 }];
+  const scan = scanRows({ type, based: false, summed: false });
+  const words = { xStart: start, n, span, parts, units: rows * parts };
+  const dispatch = { workgroups: rows * parts };
+  if (parts === 1) return { steps: [scan({ ...words, x: from, y: to, base: null }, dispatch)], scratchBytes: [] };
+  const [totals, scanned] = [scratch(firstScratch), scratch(firstScratch + 1)];
+  const whole = { xStart: 0, n: parts, span: Math.ceil(parts / CHUNK) * CHUNK, parts: 1, units: rows };
   const steps = [
-    step([from, totals], true, words, rows * parts),
-    step([totals, scanned], false, [0, parts, Math.ceil(parts / CHUNK) * CHUNK, 1], rows),
-    step([from, to, scanned], false, words, rows * parts),
+    scanRows({ type, based: false, summed: true })({ ...words, x: from, y: totals, base: null }, dispatch),
+    scan({ ...whole, x: totals, y: scanned, base: null }, { workgroups: rows }),
+    scanRows({ type, based: true, summed: false })({ ...words, x: from, y: to, base: scanned }, dispatch),
   ];
   return { steps, scratchBytes: [rows * parts * 4, rows * parts * 4] };
 };
@@ -130,26 +150,23 @@ export const cumsumWgsl: Planner<{ inputs: [x: Tensor]; outputs: [y: Tensor]; at
     const total = numel(x.shape);
     const lines = total / n;
     const type = x.dtype === "float32" ? "f32" : "i32";
-    const [from, to] = [{ in: 0 }, { out: 0 }];
-    if (n > SHORT && inner === 1) return rowsPlan(type, from, x.offset, to, lines, n, 0);
-    if (n <= SHORT || lines >= ENOUGH * 4)
-      return {
-        steps: [
-          {
-            shader: alongShader(type),
-            bind: [from, to],
-            words: [x.offset, n, inner, lines],
-            workgroups: Math.ceil(lines / WORKGROUP),
-          },
-        ],
-      };
+    const [from, to] = [input(0), output(0)];
+    if (n > MAX_SHORT && inner === 1)
+      return rowsPlan({ type, from, start: x.offset, to, rows: lines, n, firstScratch: 0 });
+    if (n <= MAX_SHORT || lines >= TARGET_GROUPS * 4) {
+      const step = scanLines({ type })(
+        { x: from, y: to, xStart: x.offset, n, inner, lines },
+        { workgroups: Math.ceil(lines / WORKGROUP) },
+      );
+      return { steps: [step] };
+    }
     // Few long columns: as rows, and back.
     const outer = lines / inner;
     const shape = [outer, inner, n];
     const columns = (slot: Slot, start: number): WebgpuPlace => ({ slot, strides: [n * inner, 1, inner], start });
     const rows = (slot: Slot): WebgpuPlace => ({ slot, strides: [n * inner, n, 1], start: 0 });
-    const [turned, scanned] = [{ scratch: 0 }, { scratch: 1 }];
-    const scan = rowsPlan(type, turned, 0, scanned, lines, n, 2);
+    const [turned, scanned] = [scratch(0), scratch(1)];
+    const scan = rowsPlan({ type, from: turned, start: 0, to: scanned, rows: lines, n, firstScratch: 2 });
     return {
       steps: [
         copyStepWgsl(shape, columns(from, x.offset), rows(turned)),

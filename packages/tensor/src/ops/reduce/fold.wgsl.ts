@@ -1,19 +1,21 @@
-import { shaders } from "../../backends/webgpu/shaders.ts";
+import { kernel, read, write } from "../../backends/webgpu/kernel.ts";
+import { variants } from "../../backends/webgpu/variants.ts";
 import type { Slot, WebgpuStep } from "../../op.ts";
-import { across, larger, MAIN, plus, teamJoin, WORKGROUP } from "./team.wgsl.ts";
+import { scratch } from "../../slots.ts";
+import { across, larger, plus, teamJoin, WORKGROUP } from "./team.wgsl.ts";
 
 /** Workgroups that keep a large GPU busy: so many parts are worth a second step. */
-const ENOUGH = 1024;
+const TARGET_GROUPS = 1024;
 /** Elements of a part of a row, at least. */
-const ROW_PART = 4096;
+const MIN_ROW_PART = 4096;
 /** Rows that an invocation walks down alone, and of a part at least: a second step takes longer than reading so many. */
-const COLUMN_WHOLE = 64;
-const COLUMN_PART = 8;
+const MAX_WHOLE_COLUMN = 64;
+const MIN_COLUMN_PART = 8;
 /** Workgroups that read columns about as fast as any number of them. */
-const ENOUGH_COLUMNS = 64;
+const TARGET_COLUMN_GROUPS = 64;
 /** Rows up to so many are left to one invocation for each column, and so are more columns than this. */
-const FEW_ROWS = 16;
-const MANY_COLUMNS = 131072;
+const MAX_FEW_ROWS = 16;
+const MIN_MANY_COLUMNS = 131072;
 
 /** `max` and `min` of floats compare keys, int32s in the same order with NaN first; every other fold takes the elements themselves. */
 export type FoldName = "sum f32" | "sum i32" | "max f32" | "min f32" | "max i32" | "min i32";
@@ -26,16 +28,16 @@ interface Fold {
   readonly nan?: string;
 }
 
-const LEAST = "-2147483648";
-const MOST = "2147483647";
+const MIN_INT32 = "-2147483648";
+const MAX_INT32 = "2147483647";
 const smaller = (a: string, b: string): string => `min(${a}, ${b})`;
 const folds: { readonly [name in FoldName]: Fold } = {
   "sum f32": { type: "f32", neutral: "0.0", join: plus },
   "sum i32": { type: "i32", neutral: "0", join: plus },
-  "max f32": { type: "i32", neutral: LEAST, join: larger, nan: MOST },
-  "min f32": { type: "i32", neutral: MOST, join: smaller, nan: LEAST },
-  "max i32": { type: "i32", neutral: LEAST, join: larger },
-  "min i32": { type: "i32", neutral: MOST, join: smaller },
+  "max f32": { type: "i32", neutral: MIN_INT32, join: larger, nan: MAX_INT32 },
+  "min f32": { type: "i32", neutral: MAX_INT32, join: smaller, nan: MIN_INT32 },
+  "max i32": { type: "i32", neutral: MIN_INT32, join: larger },
+  "min i32": { type: "i32", neutral: MAX_INT32, join: smaller },
 };
 
 /**
@@ -53,27 +55,35 @@ fn keyOf(bits: ${type}) -> ${type} {
 const bitsText = (type: string): string => /* wgsl */ `
 fn bitsOf(key: ${type}) -> ${type} { return key ^ ((key >> ${type === "i32" ? "u32" : "vec4<u32>"}(31)) & ${type}(0x7fffffff)); }`;
 
+interface FoldChoices {
+  readonly name: FoldName;
+  readonly wide: boolean;
+}
+
+const opOf = (name: FoldName): string => (name.startsWith("sum") ? "sum" : `a${name.slice(0, 3)}`);
+
 /**
  * y[row, part] = fold of x[row, k] over the part's k. A team of `lanes` neighbours folds one part: four loads on their way at a time,
  * the invocations side by side, then their results in a fixed order. `wide`: words of x are vec4s, the last may be incomplete.
  */
-const rowsShader = shaders((name: FoldName, wide: boolean, lanes: number) => {
+const foldRows = variants(({ name, wide, lanes }: FoldChoices & { readonly lanes: number }) => {
   const { type, neutral, join, nan } = folds[name];
   const word = wide ? `vec4<${type}>` : type;
   const enter = (value: string): string => (nan ? `keyOf(${value})` : value);
   const load = (k: string): string => enter(`x[base + ${k}]`);
-  return {
-    label: name.slice(0, 3) === "sum" ? "sum" : `a${name.slice(0, 3)}`,
-    wgsl: /* wgsl */ `
-struct Words { xStart: u32, rowStep: u32, n: u32, span: u32, parts: u32, units: u32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> x: array<${word}>;
-@group(0) @binding(2) var<storage, read_write> y: array<${type}>;
+  return kernel(
+    {
+      name: opOf(name),
+      workgroup: WORKGROUP,
+      words: { xStart: "u32", rowStep: "u32", n: "u32", span: "u32", parts: "u32", units: "u32" },
+      bind: { x: read(word), y: write(type) },
+    },
+    (k) => /* wgsl */ `
 ${nan ? keyText(nan, wide) + bitsText(type) : ""}
 ${teamJoin("joined", type, lanes, join)}
 
-${MAIN} {
-  let unit = (group.x + group.y * groups.x) * ${WORKGROUP / lanes}u + lane / ${lanes}u;
+${k.main} {
+  let unit = (${k.group}) * ${WORKGROUP / lanes}u + lane / ${lanes}u;
   let member = lane % ${lanes}u;
   let mine = unit < w.units;
   let part = unit % w.parts;
@@ -101,14 +111,14 @@ ${MAIN} {
   let total = joined(${across(wide, "all", join)}, lane);
   if (mine && member == 0u) { y[unit] = ${nan ? "bitsOf(total)" : "total"}; }
 }`,
-  };
+  );
 });
 
 /**
  * y[o, part, i] = fold of x[o, k, i] over the part's k. `width` neighbours take neighbouring columns, counted over o and i; the
  * workgroup's other rows of invocations take other k, and their results are joined in a fixed order.
  */
-const columnsShader = shaders((name: FoldName, wide: boolean, width: number) => {
+const foldColumns = variants(({ name, wide, width }: FoldChoices & { readonly width: number }) => {
   const { type, neutral, join, nan } = folds[name];
   const word = wide ? `vec4<${type}>` : type;
   const rows = WORKGROUP / width;
@@ -116,18 +126,29 @@ const columnsShader = shaders((name: FoldName, wide: boolean, width: number) => 
     const value = `x[at + ${k}u * step]`;
     return nan ? `keyOf(${value})` : value;
   };
-  return {
-    label: name.slice(0, 3) === "sum" ? "sum" : `a${name.slice(0, 3)}`,
-    wgsl: /* wgsl */ `
-struct Words { xStart: u32, outerStep: u32, nStep: u32, inner: u32, n: u32, span: u32, parts: u32, columns: u32, blocks: u32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> x: array<${word}>;
-@group(0) @binding(2) var<storage, read_write> y: array<${word}>;
+  return kernel(
+    {
+      name: opOf(name),
+      workgroup: WORKGROUP,
+      words: {
+        xStart: "u32",
+        outerStep: "u32",
+        nStep: "u32",
+        inner: "u32",
+        n: "u32",
+        span: "u32",
+        parts: "u32",
+        columns: "u32",
+        blocks: "u32",
+      },
+      bind: { x: read(word), y: write(word) },
+    },
+    (k) => /* wgsl */ `
 ${nan ? keyText(nan, wide) + bitsText(word) : ""}
 ${teamJoin("joined", word, rows, join, true)}
 
-${MAIN} {
-  let unit = group.x + group.y * groups.x;
+${k.main} {
+  let unit = ${k.group};
   let part = unit / w.blocks;
   let column = (unit % w.blocks) * ${width}u + lane % ${width}u;
   let outer = column / w.inner;
@@ -152,7 +173,7 @@ ${MAIN} {
   let total = joined(${join(join("a", "b"), join("c", "d"))}, lane);
   if (mine && lane < ${width}u) { y[(outer * w.parts + part) * w.inner + i] = ${nan ? "bitsOf(total)" : "total"}; }
 }`,
-  };
+  );
 });
 
 /** Elements `start + o · outerStep + k · nStep + i` of a tensor or of scratch, to be folded over k < n for each o < outer, i < inner. */
@@ -192,11 +213,15 @@ const rowsStep = (name: FoldName, x: Lines, to: Slot, whole: boolean): { step: W
   const width = wide ? 4 : 1;
   const each = wide ? 16 : 8;
   const lanes = [1, 4, 16, 64].find((size) => n <= size * each) ?? WORKGROUP;
-  const most = whole || n < 4 * ROW_PART ? 1 : Math.min(Math.ceil(n / ROW_PART), Math.ceil(ENOUGH / outer));
+  const most =
+    whole || n < 4 * MIN_ROW_PART ? 1 : Math.min(Math.ceil(n / MIN_ROW_PART), Math.ceil(TARGET_GROUPS / outer));
   const { span, parts } = cut(Math.floor(n / width), most, lanes);
-  const words = [start / width, outer === 1 ? 0 : outerStep / width, n, span, parts, outer * parts];
-  const workgroups = Math.ceil((outer * parts * lanes) / WORKGROUP);
-  return { step: { shader: rowsShader(name, wide, lanes), bind: [slot, to], words, workgroups }, parts };
+  const [xStart, rowStep] = [start / width, outer === 1 ? 0 : outerStep / width];
+  const step = foldRows({ name, wide, lanes })(
+    { x: slot, y: to, xStart, rowStep, n, span, parts, units: outer * parts },
+    { workgroups: Math.ceil((outer * parts * lanes) / WORKGROUP) },
+  );
+  return { step, parts };
 };
 
 const columnsStep = (name: FoldName, x: Lines, to: Slot, whole: boolean): { step: WebgpuStep; parts: number } => {
@@ -207,35 +232,48 @@ const columnsStep = (name: FoldName, x: Lines, to: Slot, whole: boolean): { step
   // Narrow ones still read whole sectors of 32 bytes.
   const widths = wide ? [32, 8, 2] : [32, 8];
   const width =
-    n <= FEW_ROWS || columns >= MANY_COLUMNS
+    n <= MAX_FEW_ROWS || columns >= MIN_MANY_COLUMNS
       ? WORKGROUP
-      : (widths.find((size) => columns >= size * ENOUGH_COLUMNS) ?? widths.at(-1)!);
+      : (widths.find((size) => columns >= size * TARGET_COLUMN_GROUPS) ?? widths.at(-1)!);
   const blocks = Math.ceil(columns / width);
   const rows = WORKGROUP / width;
   const most =
-    whole || n <= rows * COLUMN_WHOLE ? 1 : Math.min(Math.floor(n / (rows * COLUMN_PART)), Math.ceil(ENOUGH / blocks));
+    whole || n <= rows * MAX_WHOLE_COLUMN
+      ? 1
+      : Math.min(Math.floor(n / (rows * MIN_COLUMN_PART)), Math.ceil(TARGET_GROUPS / blocks));
   const { span, parts } = cut(n, most, rows);
-  const steps = [start / each, outer === 1 ? 0 : outerStep / each, nStep / each];
-  const words = [...steps, inner / each, n, span, parts, columns, blocks];
-  return {
-    step: { shader: columnsShader(name, wide, width), bind: [slot, to], words, workgroups: blocks * parts },
-    parts,
-  };
+  const step = foldColumns({ name, wide, width })(
+    {
+      x: slot,
+      y: to,
+      xStart: start / each,
+      outerStep: outer === 1 ? 0 : outerStep / each,
+      nStep: nStep / each,
+      inner: inner / each,
+      n,
+      span,
+      parts,
+      columns,
+      blocks,
+    },
+    { workgroups: blocks * parts },
+  );
+  return { step, parts };
 };
 
 /** The step that folds all of each line, as [outer, inner]. */
 export const foldStep = (name: FoldName, x: Lines, to: Slot): WebgpuStep =>
   (inRows(x) ? rowsStep : columnsStep)(name, x, to, true).step;
 
-/** The same for lines of any length: long ones in parts, which go to the scratch region `scratch` and are folded by a second step. */
+/** The same for lines of any length: long ones in parts, which go to the scratch region `region` and are folded by a second step. */
 export const foldSteps = (
   name: FoldName,
   x: Lines,
   to: Slot,
-  scratch: number,
+  region: number,
 ): { readonly steps: readonly WebgpuStep[]; readonly scratchBytes: readonly number[] } => {
   const make = inRows(x) ? rowsStep : columnsStep;
-  const partials = { scratch };
+  const partials = scratch(region);
   const first = make(name, x, partials, false);
   if (first.parts === 1) return { steps: [make(name, x, to, true).step], scratchBytes: [] };
   const { outer, inner } = x;

@@ -1,6 +1,7 @@
 import { collapse } from "../../backends/collapse.ts";
 import type { WebgpuStep } from "../../op.ts";
 import { contiguousStrides, numel, type Layout } from "../../shape.ts";
+import { input, scratch } from "../../slots.ts";
 import { copyStepWgsl } from "../move/copy.wgsl.ts";
 import { inRows, wholeLines, type Lines } from "./fold.wgsl.ts";
 
@@ -30,12 +31,12 @@ export const linesOf = (x: Layout, dims: readonly number[]): LinesOf => {
   const n = numel(reducedDims.map((d) => x.shape[d]!));
   const whole = numel(keptDims.map((d) => x.shape[d]!));
   // The sum of nothing reads nothing.
-  if (n === 0) return { lines: wholeLines({ in: 0 }, whole, 0, 1), before: [], scratchBytes: [] };
+  if (n === 0) return { lines: wholeLines(input(0), whole, 0, 1), before: [], scratchBytes: [] };
   const reduced = joined(x, reducedDims);
   const kept = joined(x, keptDims);
   const [first, second] = kept;
   if (reduced.length <= 1 && kept.length <= 2) {
-    const place = { slot: { in: 0 }, start: x.offset, n, nStep: reduced[0]?.stride ?? 1 };
+    const place = { slot: input(0), start: x.offset, n, nStep: reduced[0]?.stride ?? 1 };
     const rows: Lines = { ...place, outer: first?.size ?? 1, outerStep: first?.stride ?? 0, inner: 1 };
     const lines: Lines =
       second?.stride === 1
@@ -47,8 +48,8 @@ export const linesOf = (x: Layout, dims: readonly number[]): LinesOf => {
   }
   const order = [...keptDims, ...reducedDims];
   const shape = order.map((d) => x.shape[d]!);
-  const to = { slot: { scratch: 0 }, strides: contiguousStrides(shape), start: 0 };
-  const from = { slot: { in: 0 }, strides: order.map((d) => x.strides[d]!), start: x.offset };
+  const to = { slot: scratch(0), strides: contiguousStrides(shape), start: 0 };
+  const from = { slot: input(0), strides: order.map((d) => x.strides[d]!), start: x.offset };
   return {
     lines: wholeLines(to.slot, whole, n, 1),
     before: [copyStepWgsl(shape, from, to)],

@@ -1,4 +1,5 @@
 import type { Planner, WebgpuStep } from "../../op.ts";
+import { output } from "../../slots.ts";
 import type { Tensor } from "../../tensor.ts";
 import { foldSteps } from "./fold.wgsl.ts";
 import { linesOf } from "./lines.wgsl.ts";
@@ -11,7 +12,7 @@ const foldWgsl = (name: "sum" | "max" | "min"): Reduce => ({
   plan: ({ inputs: [x], attrs: { dims } }) => {
     const { lines, before, scratchBytes } = linesOf(x, dims);
     // A bool is a word that is 0 or 1.
-    const fold = foldSteps(`${name} ${x.dtype === "float32" ? "f32" : "i32"}`, lines, { out: 0 }, scratchBytes.length);
+    const fold = foldSteps(`${name} ${x.dtype === "float32" ? "f32" : "i32"}`, lines, output(0), scratchBytes.length);
     return { steps: [...before, ...fold.steps], scratchBytes: [...scratchBytes, ...fold.scratchBytes] };
   },
 });

@@ -1,4 +1,4 @@
-/** Invocations of a workgroup. */
+/** Invocations of a workgroup, in every kernel here. */
 export const WORKGROUP = 256;
 
 /** The invocations that share a line, how the line lies in their registers, and how it is read. */
@@ -69,10 +69,6 @@ export const eachWord = (team: Team, body: (slot: number) => string): string =>
   team.held
     ? eachSlot(team, (slot) => `{ let k = member + ${slot * team.lanes}u; if (k < count) { ${body(slot)} } }`)
     : `for (var k = member; k < count; k += ${team.lanes}u) { ${body(0)} }`;
-
-/** What the entry point of every kernel here takes. */
-export const MAIN = /* wgsl */ `@compute @workgroup_size(${WORKGROUP})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32)`;
 
 /**
  * A function that joins one value of each of a team's `lanes` invocations, in a fixed order, and gives all of them the result. Teams

@@ -1,7 +1,9 @@
+import { kernel, read, write } from "../../backends/webgpu/kernel.ts";
 import { mathFor } from "../../backends/webgpu/math.wgsl.ts";
-import { shaders } from "../../backends/webgpu/shaders.ts";
-import type { Planner, Slot, WebgpuStep } from "../../op.ts";
+import { variants } from "../../backends/webgpu/variants.ts";
+import type { Planner, WebgpuStep } from "../../op.ts";
 import { numel, type Layout } from "../../shape.ts";
+import { input, output } from "../../slots.ts";
 import {
   columnTeam,
   eachSlot,
@@ -9,16 +11,18 @@ import {
   groupsFor,
   larger,
   lineText,
-  MAIN,
   plus,
   teamJoin,
   teamOf,
+  WORKGROUP,
   wordAt,
   wordType,
   type Team,
 } from "../reduce/team.wgsl.ts";
 import { exponentialText, mostOf, onlineText, sumOf } from "./exponential.wgsl.ts";
 import type { SoftmaxBackwardSignature, SoftmaxSignature } from "./softmax.ts";
+
+type Choices = Team & { readonly log: boolean };
 
 /**
  * Along n of x [outer, n, inner], m = max x:
@@ -29,8 +33,9 @@ import type { SoftmaxBackwardSignature, SoftmaxSignature } from "./softmax.ts";
  * A team of invocations does a line. It keeps short ones in registers and reads them once; of long ones and of columns it finds
  * maximum and sum in one pass, and writes in a second. A line of nothing but −∞, or with NaN or +∞ in it, becomes NaN.
  */
-const forwardShader = shaders((log: boolean, wide: boolean, lanes: number, held: boolean, strided: boolean) => {
-  const team: Team = { wide, lanes, held, strided };
+const forwardKernel = variants((choices: Choices) => {
+  const { log, ...team } = choices;
+  const { wide, lanes, held, strided } = team;
   const word = wordType(wide);
   const load = (at: string): string => `x[w.xStart + ${at}]`;
   const term = (value: string): string =>
@@ -52,26 +57,27 @@ const forwardShader = shaders((log: boolean, wide: boolean, lanes: number, held:
   let most = largest(m, lane);
   let sum = total(s * expBelowOne(m - most), lane);`;
   const result = held ? (j: number) => (log ? `v${j} - scale` : `v${j} * scale`) : () => term(load(wordAt(team, "k")));
-  return {
-    label: log ? "logSoftmax" : "softmax",
-    wgsl: /* wgsl */ `
-struct Words { xStart: u32, n: u32, inner: u32, lines: u32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> x: array<${word}>;
-@group(0) @binding(2) var<storage, read_write> y: array<${word}>;
+  return kernel(
+    {
+      name: log ? "logSoftmax" : "softmax",
+      workgroup: WORKGROUP,
+      words: { xStart: "u32", n: "u32", inner: "u32", lines: "u32" },
+      bind: { x: read(word), y: write(word) },
+    },
+    (k) => /* wgsl */ `
 ${mathFor("infinity() nan() logOf()")}
 ${exponentialText(wide)}
 ${teamJoin("largest", "f32", lanes, larger, strided)}
 ${teamJoin("total", "f32", lanes, plus, strided)}
 
-${MAIN} {
+${k.main} {
   ${lineText(team)}
   let low = -infinity();
   ${body}
   let scale = select(${log ? "logOf(sum)" : "1.0 / sum"}, nan(), most == low || most == infinity());
   ${eachWord(team, (j) => `y[${wordAt(team, "k")}] = ${result(j)};`)}
 }`,
-  };
+  );
 });
 
 /**
@@ -82,26 +88,27 @@ ${MAIN} {
  *
  * A team of invocations does a line, which it keeps in registers when it is short.
  */
-const backwardShader = shaders((log: boolean, wide: boolean, lanes: number, held: boolean, strided: boolean) => {
-  const team: Team = { wide, lanes, held, strided };
+const backwardKernel = variants((choices: Choices) => {
+  const { log, ...team } = choices;
+  const { wide, lanes, held, strided } = team;
   const word = wordType(wide);
   const given = `given[w.givenStart + ${wordAt(team, "k")}]`;
   const made = `made[w.madeStart + ${wordAt(team, "k")}]`;
   const exp = wide ? "vec4<f32>(expOf(b.x), expOf(b.y), expOf(b.z), expOf(b.w))" : "expOf(b)";
   const keep = (j: number): string => (held ? `a${j} = ${given}; b${j} = ${made};` : "");
   const pair = (j: number): string => (held ? `let a = a${j}; let b = b${j};` : `let a = ${given}; let b = ${made};`);
-  return {
-    label: log ? "logSoftmaxBackward" : "softmaxBackward",
-    wgsl: /* wgsl */ `
-struct Words { givenStart: u32, madeStart: u32, n: u32, inner: u32, lines: u32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> given: array<${word}>;
-@group(0) @binding(2) var<storage, read> made: array<${word}>;
-@group(0) @binding(3) var<storage, read_write> dx: array<${word}>;
+  return kernel(
+    {
+      name: log ? "logSoftmaxBackward" : "softmaxBackward",
+      workgroup: WORKGROUP,
+      words: { givenStart: "u32", madeStart: "u32", n: "u32", inner: "u32", lines: "u32" },
+      bind: { given: read(word), made: read(word), dx: write(word) },
+    },
+    (k) => /* wgsl */ `
 ${mathFor("expOf()")}
 ${teamJoin("total", "f32", lanes, plus, strided)}
 
-${MAIN} {
+${k.main} {
   ${lineText(team)}
   ${held ? eachSlot(team, (j) => `var a${j} = ${word}(); var b${j} = ${word}();`) : ""}
   var s = 0.0;
@@ -109,40 +116,45 @@ ${MAIN} {
   let sum = total(s, lane);
   ${eachWord(team, (j) => `${pair(j)} dx[${wordAt(team, "k")}] = ${log ? `a - ${exp} * sum` : "b * (a - sum)"};`)}
 }`,
-  };
+  );
 });
 
-const step = (
-  shader: typeof forwardShader,
-  log: boolean,
-  { shape }: Layout,
-  dim: number,
-  inputs: readonly Layout[],
-): WebgpuStep => {
+/** The lines along `dim`, and the team that does one. `starts`: where the tensors begin. */
+const linesAlong = ({ shape }: Layout, dim: number, starts: readonly number[]) => {
   const n = shape[dim] ?? 1;
   const inner = numel(shape.slice(dim + 1));
   const lines = numel(shape.slice(0, dim)) * inner;
-  const starts = inputs.map(({ offset }) => offset);
   const team = inner === 1 ? teamOf(n, ...starts) : columnTeam(n, lines);
-  const { wide, lanes, held, strided } = team;
-  const width = wide ? 4 : 1;
-  const bind: Slot[] = [...inputs.map((_, i) => ({ in: i })), { out: 0 }];
-  return {
-    shader: shader(log, wide, lanes, held, strided),
-    bind,
-    words: [...starts.map((start) => start / width), n / width, inner, lines],
-    workgroups: groupsFor(team, lines),
-  };
+  const width = team.wide ? 4 : 1;
+  return { team, width, words: { n: n / width, inner, lines }, dispatch: { workgroups: groupsFor(team, lines) } };
 };
 
 const forward = (log: boolean): Planner<SoftmaxSignature, WebgpuStep> => ({
-  plan: ({ inputs: [x], attrs: { dim } }) => ({ steps: [step(forwardShader, log, x, dim, [x])] }),
+  plan: ({ inputs: [x], attrs: { dim } }) => {
+    const { team, width, words, dispatch } = linesAlong(x, dim, [x.offset]);
+    const softmax = forwardKernel({ log, ...team });
+    return { steps: [softmax({ x: input(0), y: output(0), xStart: x.offset / width, ...words }, dispatch)] };
+  },
 });
 export const softmaxWgsl = forward(false);
 export const logSoftmaxWgsl = forward(true);
 
 const backward = (log: boolean): Planner<SoftmaxBackwardSignature, WebgpuStep> => ({
-  plan: ({ inputs: [dy, y], attrs: { dim } }) => ({ steps: [step(backwardShader, log, y, dim, [dy, y])] }),
+  plan: ({ inputs: [dy, y], attrs: { dim } }) => {
+    const { team, width, words, dispatch } = linesAlong(y, dim, [dy.offset, y.offset]);
+    const step = backwardKernel({ log, ...team })(
+      {
+        given: input(0),
+        made: input(1),
+        dx: output(0),
+        givenStart: dy.offset / width,
+        madeStart: y.offset / width,
+        ...words,
+      },
+      dispatch,
+    );
+    return { steps: [step] };
+  },
 });
 export const softmaxBackwardWgsl = backward(false);
 export const logSoftmaxBackwardWgsl = backward(true);

@@ -1,17 +1,20 @@
-import { shaders } from "../../backends/webgpu/shaders.ts";
-import type { Planner, Shader, Slot, WebgpuStep, WebgpuWord } from "../../op.ts";
+import { kernel, read, write } from "../../backends/webgpu/kernel.ts";
+import { variants } from "../../backends/webgpu/variants.ts";
+import { buffers, vectors } from "../../backends/webgpu/word-groups.ts";
+import type { Planner, Slot, WebgpuStep } from "../../op.ts";
 import { numel, type Layout } from "../../shape.ts";
+import { input, output, scratch } from "../../slots.ts";
 import type { Tensor } from "../../tensor.ts";
 import { fillStepWgsl } from "../move/move.wgsl.ts";
 
 const WORKGROUP = 128;
 /** Partial sums that one workgroup can still add up quickly, and vec4s that an invocation squares at least. */
-const PARTIALS = 2048;
-const LEAST = 16;
+const MAX_PARTIALS = 2048;
+const MIN_LOOPS = 16;
 /** vec4s that an invocation has on their way from memory at a time. */
 const TOGETHER = 4;
 /** Tensors of one dispatch: each takes a buffer and four words. */
-const MOST = 15;
+const MAX_TENSORS = 15;
 
 /**
  * Squares of large and of small numbers leave the range of float32: they are summed apart, scaled by powers of two (after Blue, "A portable
@@ -45,7 +48,7 @@ fn addUp(lane: u32, value: vec4<f32>) {
  * partials[first + g] = the three sums of a workgroup: `loops` vec4s an invocation, of the first tensor whose end lies beyond the
  * workgroup. `parts` holds the end, the elements and the start of each tensor.
  */
-const partialShader = shaders((parts: number, width: 1 | 4): Shader => {
+const sumSquares = variants(({ parts, width }: { readonly parts: number; readonly width: 1 | 4 }) => {
   const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
   const indices = range(parts);
   // Beyond the end, the last elements are read again, and dropped.
@@ -56,19 +59,19 @@ const partialShader = shaders((parts: number, width: 1 | 4): Shader => {
           .map((d) => `xs${i}[start + min(4u * ${at} + ${d}u, count - 1u)]`)
           .join(", ")})`;
   const together = (text: (t: number) => string): string => range(TOGETHER).map(text).join(" ");
-  return {
-    label: "globalNorm",
-    wgsl: /* wgsl */ `
-struct Words { first: u32, loops: u32, none0: u32, none1: u32, parts: array<vec4<u32>, ${parts}> }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read_write> partials: array<vec4<f32>>;
-${indices.map((i) => `@group(0) @binding(${2 + i}) var<storage, read> xs${i}: array<${width === 4 ? "vec4<f32>" : "f32"}>;`).join("\n")}
+  return kernel(
+    {
+      name: "globalNorm",
+      workgroup: WORKGROUP,
+      words: { first: "u32", loops: "u32", parts: vectors(parts) },
+      bind: { partials: write("vec4<f32>"), xs: buffers(parts, read(width === 4 ? "vec4<f32>" : "f32")) },
+    },
+    (k) => /* wgsl */ `
 ${squares}
 ${tree}
 
-@compute @workgroup_size(${WORKGROUP})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let number = group.x + group.y * groups.x;
+${k.main} {
+  let number = ${k.group};
   var sum = vec4<f32>();
   let inside = number < w.parts[${parts - 1}].x;
   if (inside) {
@@ -91,21 +94,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   addUp(lane, sum);
   if (lane == 0u && inside) { partials[w.first + number] = sums[0]; }
 }`,
-  };
+  );
 });
 
 /** y = the root of all partial sums together: one workgroup. */
-const rootShader = shaders(() => ({
-  label: "globalNorm",
-  wgsl: /* wgsl */ `
-struct Words { count: u32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read> partials: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+const takeRoot = kernel(
+  {
+    name: "globalNorm",
+    workgroup: WORKGROUP,
+    words: { count: "u32" },
+    bind: { partials: read("vec4<f32>"), y: write("f32") },
+  },
+  (k) => /* wgsl */ `
 ${tree}
 
-@compute @workgroup_size(${WORKGROUP})
-fn main(@builtin(local_invocation_index) lane: u32) {
+${k.main} {
   var sum = vec4<f32>();
   for (var i = lane; i < w.count; i += ${WORKGROUP}u) { sum += partials[i]; }
   addUp(lane, sum);
@@ -119,15 +122,15 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     else { y[0] = sqrt(s.z + s.y) * 5.293955920339377e-23; }
   }
 }`,
-}));
+);
 
 export const globalNormWgsl: Planner<{ inputs: Tensor[]; outputs: [y: Tensor] }, WebgpuStep> = {
-  plan: ({ inputs }, limits) => {
+  plan: ({ inputs }, { limits }) => {
     const parts = inputs.flatMap((x, i) => (x && numel(x.shape) > 0 ? [{ i, x, count: numel(x.shape) }] : []));
-    if (parts.length === 0) return { steps: [fillStepWgsl("float32", { out: 0 }, 1, 0, "globalNorm")] };
+    if (parts.length === 0) return { steps: [fillStepWgsl("float32", output(0), 1, 0, "globalNorm")] };
     const total = parts.reduce((n, { count }) => n + count, 0);
-    const loops = Math.max(LEAST, TOGETHER * Math.ceil(total / (4 * WORKGROUP * PARTIALS * TOGETHER)));
-    const most = Math.min((limits.maxStorageBuffersPerShaderStage ?? 8) - 1, MOST);
+    const loops = Math.max(MIN_LOOPS, TOGETHER * Math.ceil(total / (4 * WORKGROUP * MAX_PARTIALS * TOGETHER)));
+    const most = Math.min(limits.maxStorageBuffersPerShaderStage - 1, MAX_TENSORS);
     const steps: WebgpuStep[] = [];
     let first = 0;
     for (const width of [4, 1] as const) {
@@ -135,19 +138,20 @@ export const globalNormWgsl: Planner<{ inputs: Tensor[]; outputs: [y: Tensor] },
       const same = parts.filter(({ x }) => whole(x) === (width === 4));
       for (let at = 0; at < same.length; at += most) {
         const batch = same.slice(at, at + most);
-        const bind: Slot[] = [{ scratch: 0 }];
-        const words: WebgpuWord[] = [first, loops, 0, 0];
+        const xs: Slot[] = [];
+        const words: number[] = [];
         let end = 0;
         for (const { i, x, count } of batch) {
           end += Math.ceil(count / (4 * WORKGROUP * loops));
           words.push(end, count, x.offset / width, 0);
-          bind.push({ in: i });
+          xs.push(input(i));
         }
-        steps.push({ shader: partialShader(batch.length, width), bind, words, workgroups: end });
+        const sum = sumSquares({ parts: batch.length, width });
+        steps.push(sum({ first, loops, parts: words, partials: scratch(0), xs }, { workgroups: end }));
         first += end;
       }
     }
-    steps.push({ shader: rootShader(), bind: [{ scratch: 0 }, { out: 0 }], words: [first], workgroups: 1 });
+    steps.push(takeRoot({ count: first, partials: scratch(0), y: output(0) }, { workgroups: 1 }));
     return { steps, scratchBytes: [first * 16] };
   },
 };

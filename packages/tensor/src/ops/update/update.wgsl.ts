@@ -1,7 +1,11 @@
+import { kernel, read, readStruct, write, writeStruct, type WordType } from "../../backends/webgpu/kernel.ts";
 import { mathFor } from "../../backends/webgpu/math.wgsl.ts";
-import { shaders } from "../../backends/webgpu/shaders.ts";
-import type { Planner, Shader, Slot, WebgpuStep, WebgpuWord } from "../../op.ts";
+import { variants } from "../../backends/webgpu/variants.ts";
+import { namedBuffers, vectors } from "../../backends/webgpu/word-groups.ts";
+import type { DeviceProfile } from "../../device-profile.ts";
+import type { Plan, Planner, Slot, WebgpuStep } from "../../op.ts";
 import { numel, type Layout } from "../../shape.ts";
+import { input, scalar, scratch } from "../../slots.ts";
 import type { AdamSignature, SgdSignature } from "./update.ts";
 
 const WORKGROUP = 256;
@@ -15,14 +19,17 @@ struct Common { go: u32, first: u32, scale: f32, size: f32, keep: f32, root: f32
  * root = 1 / sqrt(1 - b2^k), with k = count + 1. Then the count rises. One invocation. 1 - b^k = -(e^(k ln b) - 1) keeps all its digits
  * where b^k is near 1. Logarithms of -104 and less make size = lr and root = 1.
  */
-const beginProgram = /* wgsl */ `
-struct Words { countAt: u32, scaleAt: u32, lr: f32, decay: f32, logBeta1: f32, logBeta2: f32 }
-@group(0) @binding(0) var<uniform> w: Words;
-@group(0) @binding(1) var<storage, read_write> count: array<i32>;
-@group(0) @binding(2) var<storage, read> scales: array<f32>;
+const begin = variants(({ label }: { readonly label: string }) =>
+  kernel(
+    {
+      name: label,
+      workgroup: 1,
+      words: { countAt: "u32", scaleAt: "u32", lr: "f32", decay: "f32", logBeta1: "f32", logBeta2: "f32" },
+      bind: { count: write("i32"), scales: read("f32"), c: writeStruct("Common") },
+    },
+    (k) => /* wgsl */ `
 ${common}
-@group(0) @binding(3) var<storage, read_write> c: Common;
-
+${mathFor("expOf()")}
 fn oneMinusPower(k: f32, logBeta: f32) -> f32 {
   let x = max(k * logBeta, -104.0);
   if (x < -0.6) { return 1.0 - expOf(x); }
@@ -31,8 +38,7 @@ fn oneMinusPower(k: f32, logBeta: f32) -> f32 {
   return -x * y;
 }
 
-@compute @workgroup_size(1)
-fn main() {
+${k.main} {
   let scale = scales[w.scaleAt];
   let finite = (bitcast<u32>(scale) & 0x7f800000u) != 0x7f800000u;
   let taken = count[w.countAt];
@@ -44,16 +50,17 @@ fn main() {
   c.keep = 1.0 - w.lr * w.decay;
   c.root = 1.0 / sqrt(oneMinusPower(k, w.logBeta2));
   if (finite) { count[w.countAt] = taken + 1; }
-}`;
-const beginShader = shaders((label: string) => ({ label, wgsl: mathFor(beginProgram) + beginProgram }));
+}`,
+  ),
+);
 
 /** How a family of updates reads: its tensors by name, which of them it writes, and an element's new values. */
-interface Rule {
+interface Rule<W extends { readonly [name: string]: WordType }> {
   readonly label: string;
   readonly tensors: readonly string[];
   readonly written: readonly string[];
-  /** Members of `Words` besides those of the tensors. */
-  readonly members: string;
+  /** Words besides those of the tensors. */
+  readonly words: W;
   /** Statements that change the vectors named like the tensors: `p`, `g` and so on. Vectors of T. */
   readonly change: string;
 }
@@ -61,78 +68,74 @@ interface Rule {
 /**
  * g = scale gradient (+ coupled p);  m += rest1 (g - m);  v = beta2 v + rest2 g^2;  p = keep p - size m / (sqrt(v) root + eps)
  */
-const adamRule: Rule = {
+const adamRule = {
   label: "adam",
   tensors: ["p", "g", "m", "v"],
   written: ["p", "m", "v"],
-  members: "rest1: f32, beta2: f32, rest2: f32, eps: f32, coupled: f32,",
+  words: { rest1: "f32", beta2: "f32", rest2: "f32", eps: "f32", coupled: "f32" },
   change: /* wgsl */ `
   g = g * c.scale + p * w.coupled;
   m += (g - m) * w.rest1;
   v = v * w.beta2 + g * g * w.rest2;
   p = p * c.keep - c.size * (m / (sqrt(v) * c.root + w.eps));`,
-};
+} as const;
 
 /** g = scale gradient + decay p;  p -= lr g */
-const sgdRule: Rule = {
+const sgdRule = {
   label: "sgd",
   tensors: ["p", "g"],
   written: ["p"],
-  members: "decay: f32,",
+  words: { decay: "f32" },
   change: /* wgsl */ `
   p -= c.size * (g * c.scale + p * w.decay);`,
-};
+} as const;
 
 /** g = scale gradient + decay p;  b = g at first, then momentum b + rest g;  p -= lr (g + momentum b with nesterov, else b) */
-const momentumRule: Rule = {
+const momentumRule = {
   label: "sgdMomentum",
   tensors: ["p", "g", "b"],
   written: ["p", "b"],
-  members: "decay: f32, momentum: f32, rest: f32, nesterov: u32,",
+  words: { decay: "f32", momentum: "f32", rest: "f32", nesterov: "u32" },
   change: /* wgsl */ `
   g = g * c.scale + p * w.decay;
   b = select(b * w.momentum + g * w.rest, g, c.first == 1u);
   p -= c.size * select(b, g + b * w.momentum, w.nesterov == 1u);`,
-};
-const rules = { adam: adamRule, sgd: sgdRule, sgdMomentum: momentumRule };
+} as const;
 
 /**
  * Several parameters in place: a workgroup belongs to the first of them whose end lies beyond it. An invocation changes one vec4, or
  * one element where a view does not start at a whole vec4. Of a last vec4 only what belongs to the tensor is written: it may be
  * a view, and its neighbours are not ours. `parts` holds the end, the elements and the starts of each parameter.
  */
-const updateShader = shaders((name: keyof typeof rules, parts: number, width: 1 | 4): Shader => {
-  const { label, tensors, written, members, change } = rules[name];
-  const type = width === 4 ? "vec4<f32>" : "f32";
-  const each = tensors.length;
-  const indices = Array.from({ length: parts }, (_, i) => i);
-  const bindings = indices.flatMap((i) =>
-    tensors.map((tensor, t) => {
-      const access = written.includes(tensor) ? "read_write" : "read";
-      return `@group(0) @binding(${2 + i * each + t}) var<storage, ${access}> ${tensor}s${i}: array<${type}>;`;
-    }),
-  );
-  const perPart = (statements: (i: number) => readonly string[]): string =>
-    `switch part {\n${indices.map((i) => `    case ${i}u: { ${statements(i).join(" ")} }`).join("\n")}\n    default: {}\n  }`;
-  const whole = (i: number): string[] => written.map((tensor) => `${tensor}s${i}[${tensor}At] = ${tensor};`);
-  const piece = (i: number): string[] =>
-    written.map((tensor) => {
-      const at = `${tensor}s${i}[${tensor}At]`;
-      const lanes = ["y", "z"].map((d, lane) => `if (left > ${lane + 1}u) { ${at}.${d} = ${tensor}.${d}; }`);
-      return [`${at}.x = ${tensor}.x;`, ...lanes].join(" ");
-    });
-  return {
-    label,
-    wgsl: /* wgsl */ `
-struct Words { ${members} parts: array<vec4<u32>, ${2 * parts}> }
-@group(0) @binding(0) var<uniform> w: Words;
+const updateKernels = <const W extends { readonly [name: string]: WordType }>(rule: Rule<W>) =>
+  variants(({ parts, width }: { readonly parts: number; readonly width: 1 | 4 }) => {
+    const { label, tensors, written, words, change } = rule;
+    const type = width === 4 ? "vec4<f32>" : "f32";
+    const indices = Array.from({ length: parts }, (_, i) => i);
+    const buffers = indices.flatMap((i) =>
+      tensors.map((tensor) => [`${tensor}s${i}`, written.includes(tensor) ? write(type) : read(type)] as const),
+    );
+    const perPart = (statements: (i: number) => readonly string[]): string =>
+      `switch part {\n${indices.map((i) => `    case ${i}u: { ${statements(i).join(" ")} }`).join("\n")}\n    default: {}\n  }`;
+    const whole = (i: number): string[] => written.map((tensor) => `${tensor}s${i}[${tensor}At] = ${tensor};`);
+    const piece = (i: number): string[] =>
+      written.map((tensor) => {
+        const at = `${tensor}s${i}[${tensor}At]`;
+        const lanes = ["y", "z"].map((d, lane) => `if (left > ${lane + 1}u) { ${at}.${d} = ${tensor}.${d}; }`);
+        return [`${at}.x = ${tensor}.x;`, ...lanes].join(" ");
+      });
+    return kernel(
+      {
+        name: label,
+        workgroup: WORKGROUP,
+        words: { ...words, parts: vectors(2 * parts) },
+        bind: { c: readStruct("Common"), tensors: namedBuffers(buffers) },
+      },
+      (k) => /* wgsl */ `
 ${common}
-@group(0) @binding(1) var<storage, read> c: Common;
-${bindings.join("\n")}
 
-@compute @workgroup_size(${WORKGROUP})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let number = group.x + group.y * groups.x;
+${k.main} {
+  let number = ${k.group};
   if (c.go == 0u || number >= w.parts[${2 * parts - 2}].x) { return; }
   var part = 0u;
   var begin = 0u;
@@ -147,8 +150,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   ${change}
   ${width === 1 ? perPart(whole) : `if (left >= 4u) { ${perPart(whole)} }\n  else { ${perPart(piece)} }`}
 }`,
-  };
-});
+    );
+  });
+const adamKernel = updateKernels(adamRule);
+const sgdKernel = updateKernels(sgdRule);
+const momentumKernel = updateKernels(momentumRule);
 
 /** Tensors side by side among the inputs, with elements, that are read in vectors of one width. */
 interface Part {
@@ -180,75 +186,92 @@ const batchesOf = (parts: readonly Part[], most: number): Part[][] => {
 };
 
 /** Storage buffers that a dispatch can have; beyond some it is the words that grow. */
-const buffersOf = (limits: { readonly [name: string]: number }): number =>
-  Math.min(limits.maxStorageBuffersPerShaderStage ?? 8, 17);
+const buffersOf = ({ limits }: DeviceProfile): number => Math.min(limits.maxStorageBuffersPerShaderStage, 17);
 
 /** e^-104 is 0 in float32 already, and unlike ln 0 a number that a GPU may be trusted with. */
-const logarithm = (beta: number): WebgpuWord => ({ f32: Math.max(Math.log(beta), -104) });
+const logarithm = (beta: number): number => Math.max(Math.log(beta), -104);
+
+/** What all updates are called with: their parameters' words and tensors, and what the first step found. */
+interface Updated {
+  readonly parts: readonly number[];
+  readonly c: Slot;
+  readonly tensors: readonly Slot[];
+}
+
+/** An optimiser's step. `inputs`: its tensors, those of one parameter side by side, then the count and the coefficient. */
+interface Update {
+  readonly rule: Rule<{ readonly [name: string]: WordType }>;
+  readonly inputs: readonly Layout[];
+  readonly decay: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  /** The step that changes parameters that are read in vectors of one width. */
+  readonly change: (
+    variant: { readonly parts: number; readonly width: 1 | 4 },
+    updated: Updated,
+    dispatch: { readonly workgroups: number },
+  ) => WebgpuStep;
+}
+
+const COMMON_BYTES = 24;
 
 /** One step that prepares and counts, then one for as many parameters as can be bound together. */
-const updateSteps = (
-  name: keyof typeof rules,
-  inputs: readonly Layout[],
-  limits: { readonly [name: string]: number },
-  begin: { readonly decay: number; readonly beta1: number; readonly beta2: number },
-  members: readonly WebgpuWord[],
-): WebgpuStep[] => {
-  const each = rules[name].tensors.length;
+const planUpdate = ({ rule, inputs, decay, beta1, beta2, change }: Update, device: DeviceProfile): Plan<WebgpuStep> => {
+  const each = rule.tensors.length;
   const [count, scale] = [inputs.length - 2, inputs.length - 1];
-  const prepare: WebgpuStep = {
-    shader: beginShader(name),
-    bind: [{ in: count }, { in: scale }, { scratch: 0 }],
-    words: [
-      inputs[count]!.offset,
-      inputs[scale]!.offset,
-      { scalar: "lr" },
-      { f32: begin.decay },
-      logarithm(begin.beta1),
-      logarithm(begin.beta2),
-    ],
-    workgroups: 1,
-  };
-  const most = Math.max(1, Math.floor((buffersOf(limits) - 1) / each));
-  const updates = batchesOf(partsOf(inputs, each, count), most).map((batch): WebgpuStep => {
+  const c = scratch(0);
+  const prepare = begin({ label: rule.label })(
+    {
+      countAt: inputs[count]!.offset,
+      scaleAt: inputs[scale]!.offset,
+      lr: scalar("lr"),
+      decay,
+      logBeta1: logarithm(beta1),
+      logBeta2: logarithm(beta2),
+      count: input(count),
+      scales: input(scale),
+      c,
+    },
+    { workgroups: 1 },
+  );
+  const most = Math.max(1, Math.floor((buffersOf(device) - 1) / each));
+  const updates = batchesOf(partsOf(inputs, each, count), most).map((batch) => {
     const { width } = batch[0]!;
-    const bind: Slot[] = [{ scratch: 0 }];
-    // Parts are vec4s, and so begin at a multiple of four words.
-    const words: WebgpuWord[] = [...members];
-    while (words.length % 4 !== 0) words.push(0);
+    const tensors: Slot[] = [];
+    const parts: number[] = [];
     let end = 0;
     for (const part of batch) {
       end += Math.ceil(part.count / width / WORKGROUP);
       const [p = 0, g = 0, m = 0, v = 0] = part.starts;
-      words.push(end, part.count, 0, 0, p, g, m, v);
-      for (let i = 0; i < each; i++) bind.push({ in: part.at + i });
+      parts.push(end, part.count, 0, 0, p, g, m, v);
+      for (let i = 0; i < each; i++) tensors.push(input(part.at + i));
     }
-    return { shader: updateShader(name, batch.length, width), bind, words, workgroups: end };
+    return change({ parts: batch.length, width }, { parts, c, tensors }, { workgroups: end });
   });
-  return [prepare, ...updates];
+  return { steps: [prepare, ...updates], scratchBytes: [COMMON_BYTES] };
 };
 
-const COMMON_BYTES = 24;
-
 export const adamWgsl: Planner<AdamSignature, WebgpuStep> = {
-  plan: ({ inputs, attrs: { beta1, beta2, eps, weightDecay, decoupled } }, limits) => ({
-    steps: updateSteps("adam", inputs, limits, { decay: decoupled ? weightDecay : 0, beta1, beta2 }, [
-      { f32: 1 - beta1 },
-      { f32: beta2 },
-      { f32: 1 - beta2 },
-      { f32: eps },
-      { f32: decoupled ? 0 : weightDecay },
-    ]),
-    scratchBytes: [COMMON_BYTES],
-  }),
+  plan: ({ inputs, attrs: { beta1, beta2, eps, weightDecay, decoupled } }, device) => {
+    const words = { rest1: 1 - beta1, beta2, rest2: 1 - beta2, eps, coupled: decoupled ? 0 : weightDecay };
+    const change: Update["change"] = (variant, updated, dispatch) =>
+      adamKernel(variant)({ ...words, ...updated }, dispatch);
+    return planUpdate({ rule: adamRule, inputs, decay: decoupled ? weightDecay : 0, beta1, beta2, change }, device);
+  },
 };
 
 export const sgdWgsl: Planner<SgdSignature, WebgpuStep> = {
-  plan: ({ inputs, attrs: { momentum, dampening, weightDecay, nesterov } }, limits) => {
-    const begin = { decay: 0, beta1: 0, beta2: 0 };
-    const members: WebgpuWord[] = [{ f32: weightDecay }];
-    if (momentum !== 0) members.push({ f32: momentum }, { f32: 1 - dampening }, Number(nesterov));
-    const name = momentum === 0 ? "sgd" : "sgdMomentum";
-    return { steps: updateSteps(name, inputs, limits, begin, members), scratchBytes: [COMMON_BYTES] };
+  plan: ({ inputs, attrs: { momentum, dampening, weightDecay, nesterov } }, device) => {
+    const shared = { inputs, decay: 0, beta1: 0, beta2: 0 };
+    const decay = weightDecay;
+    if (momentum === 0) {
+      const change: Update["change"] = (variant, updated, dispatch) =>
+        sgdKernel(variant)({ decay, ...updated }, dispatch);
+      return planUpdate({ ...shared, rule: sgdRule, change }, device);
+    }
+    const words = { decay, momentum, rest: 1 - dampening, nesterov: Number(nesterov) };
+    const change: Update["change"] = (variant, updated, dispatch) =>
+      momentumKernel(variant)({ ...words, ...updated }, dispatch);
+    return planUpdate({ ...shared, rule: momentumRule, change }, device);
   },
 };

@@ -1,21 +1,21 @@
 import type { KernelTime } from "../../backend.ts";
 
-const MOST = 2048;
+const MAX_PASSES = 2048;
 
 /** Timestamps around every dispatch. */
-export class Profile {
+export class Timestamps {
   private readonly device: GPUDevice;
   private readonly labels: string[] = [];
   private readonly queries: GPUQuerySet;
 
   constructor(device: GPUDevice) {
     this.device = device;
-    this.queries = device.createQuerySet({ type: "timestamp", count: 2 * MOST });
+    this.queries = device.createQuerySet({ type: "timestamp", count: 2 * MAX_PASSES });
   }
 
   /** Where the next pass writes its times; nowhere once there are too many. */
   next(label: string): GPUComputePassTimestampWrites | undefined {
-    if (this.labels.length >= MOST) return undefined;
+    if (this.labels.length >= MAX_PASSES) return undefined;
     const at = 2 * this.labels.push(label);
     return { querySet: this.queries, beginningOfPassWriteIndex: at - 2, endOfPassWriteIndex: at - 1 };
   }
