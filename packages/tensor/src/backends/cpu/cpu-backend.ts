@@ -44,6 +44,10 @@ export class CpuBackend implements Backend {
   private readonly plans = new PlanCache<CpuStep>({});
   private readonly instances = new Map<WasmModule, ReadonlyMap<string, Callable>>();
 
+  get fusesMultiplyAdd(): boolean {
+    return fusesMultiplyAdd();
+  }
+
   alloc(dtype: DType, length: number): LinearBuffer {
     const bytes = length * bytesPerElement[dtype];
     return { bytes, address: this.memory().heap.alloc(bytes) };
