@@ -1,22 +1,15 @@
-import { bceWithLogits, Dropout, Module, mseLoss, type TensorModule } from "@tessera/nn";
-import { cast, crossEntropy, reshape, select, ShapeError, showShape, tanh, type Tensor } from "@tessera/tensor";
-import type { ProblemType, RobertaConfig } from "./roberta-config.ts";
-import { RobertaInit, type ModelOptions } from "./roberta-init.ts";
-import { RobertaModel, type RobertaInputs } from "./roberta-model.ts";
+import { Dropout, Module, type TensorModule } from "@tessera/nn";
+import { select, tanh, type Tensor } from "@tessera/tensor";
+import type { ModelOptions } from "../../model-options.ts";
+import {
+  sequenceLoss,
+  type SequenceClassificationInputs,
+  type SequenceClassificationOutput,
+} from "../../tasks/sequence-classification.ts";
+import { EncoderInit } from "../encoder/encoder-init.ts";
+import type { RobertaConfig } from "./roberta-config.ts";
+import { RobertaModel } from "./roberta-model.ts";
 import { RobertaPreTrained } from "./roberta-pre-trained.ts";
-
-export interface SequenceClassificationInputs extends RobertaInputs {
-  /** Class numbers `[batch]` (int32); numbers `[batch]` for regression; 0 and 1 `[batch, labels]` for several labels a text. */
-  labels?: Tensor | undefined;
-}
-
-export interface SequenceClassificationOutput {
-  /** When there are labels. */
-  loss?: Tensor;
-  /** Shape: `[batch, labels]`. */
-  logits: Tensor;
-  hiddenStates?: Tensor[];
-}
 
 /** `W₂ tanh(W₁ h₀ + b₁) + b₂` of the first token's features. Shape: `[batch, tokens, hidden]` → `[batch, labels]`. */
 export class RobertaClassificationHead extends Module {
@@ -24,9 +17,9 @@ export class RobertaClassificationHead extends Module {
   readonly dropout: Dropout;
   readonly out_proj: TensorModule; // [labels, hidden]
 
-  constructor(make: RobertaInit) {
+  constructor(make: EncoderInit, numLabels: number) {
     super();
-    const { hiddenSize, numLabels, classifierDropout, hiddenDropoutProb } = make.config;
+    const { hiddenSize, classifierDropout, hiddenDropoutProb } = make.config;
     this.dense = make.linear(hiddenSize, hiddenSize);
     this.dropout = new Dropout(classifierDropout ?? hiddenDropoutProb);
     this.out_proj = make.linear(hiddenSize, numLabels);
@@ -53,7 +46,6 @@ export class RobertaClassificationHead extends Module {
  */
 export class RobertaForSequenceClassification extends RobertaPreTrained {
   static override readonly architecture: string = "RobertaForSequenceClassification";
-  static override readonly headNames: readonly string[] = ["classifier"];
 
   readonly roberta: RobertaModel;
   readonly classifier: RobertaClassificationHead;
@@ -61,7 +53,7 @@ export class RobertaForSequenceClassification extends RobertaPreTrained {
   constructor(config: RobertaConfig, options: ModelOptions = {}) {
     super(config);
     this.roberta = new RobertaModel(config, { ...options, addPoolingLayer: false });
-    this.classifier = new RobertaClassificationHead(new RobertaInit(config, options));
+    this.classifier = new RobertaClassificationHead(new EncoderInit(config, options), config.numLabels);
   }
 
   /** @throws ShapeError when the labels' shape does not fit the problem. */
@@ -70,28 +62,8 @@ export class RobertaForSequenceClassification extends RobertaPreTrained {
     const logits = this.classifier.forward(lastHiddenState);
     const states = hiddenStates ? { hiddenStates } : {};
     if (!inputs.labels) return { logits, ...states };
-    return { loss: lossOf(this.config, logits, inputs.labels), logits, ...states };
+    const { problemType, numLabels } = this.config;
+    const problem = { architecture: RobertaForSequenceClassification.architecture, problemType, numLabels };
+    return { loss: sequenceLoss(problem, logits, inputs.labels), logits, ...states };
   }
 }
-
-const lossOf = ({ problemType, numLabels }: RobertaConfig, logits: Tensor, labels: Tensor): Tensor => {
-  const guess: ProblemType =
-    numLabels === 1
-      ? "regression"
-      : labels.dtype === "int32"
-        ? "single_label_classification"
-        : "multi_label_classification";
-  const problem = problemType ?? guess;
-  const batch = logits.size(0);
-  const wanted =
-    problem === "multi_label_classification" || (problem === "regression" && numLabels > 1)
-      ? [batch, numLabels]
-      : [batch];
-  if (showShape(labels.shape) !== showShape(wanted))
-    throw new ShapeError(
-      `RobertaForSequenceClassification: expected labels ${showShape(wanted)} for ${problem}, got ${showShape(labels.shape)}`,
-    );
-  if (problem === "single_label_classification") return crossEntropy(logits, labels);
-  const targets = reshape(cast(labels, "float32"), logits.shape);
-  return problem === "regression" ? mseLoss(logits, targets) : bceWithLogits(logits, targets);
-};

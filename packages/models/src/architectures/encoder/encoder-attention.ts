@@ -1,6 +1,6 @@
 import { Dropout, Module, type LayerNorm, type TensorModule } from "@tessera/nn";
 import { reshape, scaledDotProductAttention, transpose, type Tensor } from "@tessera/tensor";
-import type { RobertaInit } from "./roberta-init.ts";
+import type { EncoderInit } from "./encoder-init.ts";
 
 /**
  * Attention of every token to every other, in heads: `dropout(softmax(q kᵀ/√d)) v`.
@@ -9,14 +9,14 @@ import type { RobertaInit } from "./roberta-init.ts";
  *
  * Shape: `[batch, tokens, hidden]` → same.
  */
-export class RobertaSelfAttention extends Module {
+export class EncoderSelfAttention extends Module {
   readonly query: TensorModule; // [hidden, hidden]
   readonly key: TensorModule; // [hidden, hidden]
   readonly value: TensorModule; // [hidden, hidden]
   private readonly heads: number;
   private readonly dropoutProb: number;
 
-  constructor(make: RobertaInit) {
+  constructor(make: EncoderInit) {
     super();
     const { hiddenSize, numAttentionHeads, attentionProbsDropoutProb } = make.config;
     this.heads = numAttentionHeads;
@@ -46,12 +46,12 @@ export class RobertaSelfAttention extends Module {
 }
 
 /** `LayerNorm(dropout(x Wᵀ + b) + residual)`: how both halves of a layer end. */
-export class RobertaResidualOutput extends Module {
+export class EncoderResidualOutput extends Module {
   readonly dense: TensorModule;
   readonly LayerNorm: LayerNorm;
   readonly dropout: Dropout;
 
-  constructor(make: RobertaInit, inFeatures: number) {
+  constructor(make: EncoderInit, inFeatures: number) {
     super();
     this.dense = make.linear(inFeatures, make.config.hiddenSize);
     this.LayerNorm = make.layerNorm();
@@ -64,14 +64,14 @@ export class RobertaResidualOutput extends Module {
 }
 
 /** Self-attention and its output projection. Shape: `[batch, tokens, hidden]` → same. */
-export class RobertaAttention extends Module {
-  readonly self: RobertaSelfAttention;
-  readonly output: RobertaResidualOutput;
+export class EncoderAttention extends Module {
+  readonly self: EncoderSelfAttention;
+  readonly output: EncoderResidualOutput;
 
-  constructor(make: RobertaInit) {
+  constructor(make: EncoderInit) {
     super();
-    this.self = new RobertaSelfAttention(make);
-    this.output = new RobertaResidualOutput(make, make.config.hiddenSize);
+    this.self = new EncoderSelfAttention(make);
+    this.output = new EncoderResidualOutput(make, make.config.hiddenSize);
   }
 
   forward(x: Tensor, attnMask: Tensor | null, skipPaddedQueries = false): Tensor {

@@ -1,23 +1,18 @@
 import { Embedding, init, LayerNorm, Linear, type LinearOptions } from "@tessera/nn";
 import { mul, Parameter, zeros, type DeviceLike, type Generator } from "@tessera/tensor";
-import type { RobertaConfig } from "./roberta-config.ts";
-
-/** Where a model is made, and what its first weights are drawn from. */
-export interface ModelOptions {
-  device?: DeviceLike;
-  generator?: Generator;
-}
+import type { ModelOptions } from "../../model-options.ts";
+import type { EncoderConfig } from "./encoder-config.ts";
 
 /**
  * Makes layers as Hugging Face initialises them: weights and embeddings normal with mean 0 and deviation `initializerRange`, biases
  * and the row of padding zero, layer norms 1 and 0.
  */
-export class RobertaInit {
-  readonly config: RobertaConfig;
+export class EncoderInit {
+  readonly config: EncoderConfig;
   private readonly where: { readonly device?: DeviceLike };
   private readonly generator: { readonly generator?: Generator };
 
-  constructor(config: RobertaConfig, { device, generator }: ModelOptions = {}) {
+  constructor(config: EncoderConfig, { device, generator }: ModelOptions = {}) {
     this.config = config;
     this.where = device === undefined ? {} : { device };
     this.generator = generator ? { generator } : {};

@@ -1,19 +1,23 @@
 import { Module, ModuleList, type TensorModule } from "@tessera/nn";
 import type { Tensor } from "@tessera/tensor";
 import { hiddenActivations } from "./hidden-activation.ts";
-import { RobertaAttention, RobertaResidualOutput } from "./roberta-attention.ts";
-import type { RobertaInit } from "./roberta-init.ts";
+import { EncoderAttention, EncoderResidualOutput } from "./encoder-attention.ts";
+import type { EncoderInit } from "./encoder-init.ts";
 
-/** The first half of the feed-forward network, `act(x Wᵀ + b)`. Shape: `[…, hidden]` → `[…, intermediate]`. */
-export class RobertaIntermediate extends Module {
+/**
+ * A layer with the configuration's activation, `act(x Wᵀ + b)`: the first half of the feed-forward network.
+ *
+ * Shape: `[…, hidden]` → `[…, intermediate]`.
+ */
+export class EncoderIntermediate extends Module {
   readonly dense: TensorModule; // [intermediate, hidden]
   private readonly after: ((x: Tensor) => Tensor) | null;
 
-  constructor(make: RobertaInit) {
+  constructor(make: EncoderInit, outFeatures = make.config.intermediateSize) {
     super();
-    const { hiddenSize, intermediateSize, hiddenAct } = make.config;
+    const { hiddenSize, hiddenAct } = make.config;
     const plan = hiddenActivations[hiddenAct];
-    this.dense = make.linear(hiddenSize, intermediateSize, "fused" in plan ? { activation: plan.fused } : {});
+    this.dense = make.linear(hiddenSize, outFeatures, "fused" in plan ? { activation: plan.fused } : {});
     this.after = "after" in plan ? plan.after : null;
   }
 
@@ -24,16 +28,16 @@ export class RobertaIntermediate extends Module {
 }
 
 /** One layer of the encoder: attention, then the feed-forward network. Shape: `[batch, tokens, hidden]` → same. */
-export class RobertaLayer extends Module {
-  readonly attention: RobertaAttention;
-  readonly intermediate: RobertaIntermediate;
-  readonly output: RobertaResidualOutput;
+export class EncoderLayer extends Module {
+  readonly attention: EncoderAttention;
+  readonly intermediate: EncoderIntermediate;
+  readonly output: EncoderResidualOutput;
 
-  constructor(make: RobertaInit) {
+  constructor(make: EncoderInit) {
     super();
-    this.attention = new RobertaAttention(make);
-    this.intermediate = new RobertaIntermediate(make);
-    this.output = new RobertaResidualOutput(make, make.config.intermediateSize);
+    this.attention = new EncoderAttention(make);
+    this.intermediate = new EncoderIntermediate(make);
+    this.output = new EncoderResidualOutput(make, make.config.intermediateSize);
   }
 
   forward(x: Tensor, attnMask: Tensor | null, skipPaddedQueries = false): Tensor {
@@ -43,12 +47,12 @@ export class RobertaLayer extends Module {
 }
 
 /** The layers in a row. */
-export class RobertaEncoder extends Module {
-  readonly layer: ModuleList<RobertaLayer>;
+export class LayerStack extends Module {
+  readonly layer: ModuleList<EncoderLayer>;
 
-  constructor(make: RobertaInit) {
+  constructor(make: EncoderInit) {
     super();
-    this.layer = new ModuleList(Array.from({ length: make.config.numHiddenLayers }, () => new RobertaLayer(make)));
+    this.layer = new ModuleList(Array.from({ length: make.config.numHiddenLayers }, () => new EncoderLayer(make)));
   }
 
   /** The output of the last layer, or with `all` the input and the output of every layer. */

@@ -1,5 +1,17 @@
 import { silu, tanh, type Activation, type Tensor } from "@tessera/tensor";
-import type { HiddenActivation } from "./roberta-config.ts";
+
+/** Activations by Hugging Face's names. `gelu` is the exact one, by erf. */
+export const HIDDEN_ACTIVATIONS = [
+  "gelu",
+  "gelu_new",
+  "gelu_pytorch_tanh",
+  "gelu_fast",
+  "relu",
+  "silu",
+  "swish",
+  "tanh",
+] as const;
+export type HiddenActivation = (typeof HIDDEN_ACTIVATIONS)[number];
 
 /** How an activation is computed: in the pass of the product before it, or after it. */
 export type HiddenActivationPlan = { readonly fused: Activation } | { readonly after: (x: Tensor) => Tensor };
