@@ -8,7 +8,7 @@ import { RobertaForMaskedLM } from "./architectures/roberta/roberta-for-masked-l
 import { RobertaForSequenceClassification } from "./architectures/roberta/roberta-for-sequence-classification.ts";
 import { RobertaModel } from "./architectures/roberta/roberta-model.ts";
 import type { ConfigClass, JsonObject } from "./config/pre-trained-config.ts";
-import type { FileStore, Folder } from "./hub/file-store.ts";
+import type { Folder } from "./hub/file-store.ts";
 import { openFolder } from "./hub/open-folder.ts";
 import { readConfigFile, type Pretrained } from "./hub/pretrained.ts";
 import type { LoadOptions, PreTrainedModel, PreTrainedModelClass } from "./pre-trained-model.ts";
@@ -59,13 +59,15 @@ const isOf = ({ config, classes }: Architecture, { model_type: type, architectur
     : config.modelTypes.includes(type as string);
 
 /**
- * The class that a `config.json` itself names in `architectures`.
+ * The class that a `config.json` itself names in `architectures`; with a task, that of its architecture for this task.
  *
- * @throws FormatError naming the classes that exist, when there is none of that name
+ * @throws FormatError naming those that exist, when it is none of them
  * @example
  * findModelClass({ model_type: "bert", architectures: ["BertForMaskedLM"] }); // BertForMaskedLM
+ * findModelClass({ model_type: "bert" }, "sequenceClassification"); // BertForSequenceClassification
  */
-export const findModelClass = (config: JsonObject): LoadableClass => {
+export const findModelClass = (config: JsonObject, task?: Task): LoadableClass => {
+  if (task) return classFor("findModelClass", task, "config.json", config);
   const { architectures: named } = config;
   const wanted: unknown = Array.isArray(named) ? named[0] : undefined;
   const all = rows.flatMap(({ classes }) => Object.values(classes));
@@ -91,25 +93,21 @@ export interface AutoModel<T extends Task> {
 const autoModel = <T extends Task>(name: string, task: T): AutoModel<T> => ({
   fromPretrained: async (where, options) => {
     const folder = await openFolder(where);
-    const Class = classFor(name, task, folder, await readConfigFile(folder));
+    const Class = classFor(name, task, `${folder.name}/config.json`, await readConfigFile(folder));
     return (Class as unknown as LoadableClass<ModelFor<T>>).fromPretrained(folder, options);
   },
 });
 
-const classFor = (
-  name: string,
-  task: Task,
-  folder: FileStore,
-  config: JsonObject,
-): { readonly architecture: string } => {
+/** @param file where the configuration was read, for the message */
+const classFor = (name: string, task: Task, file: string, config: JsonObject): LoadableClass => {
   const able = rows.filter(({ classes }) => classes[task]);
   const row = able.find((one) => isOf(one, config));
-  if (row) return row.classes[task]!;
+  if (row) return row.classes[task] as unknown as LoadableClass;
   const { model_type: type, architectures: named } = config;
   const got =
     type === undefined || type === null ? `architectures ${JSON.stringify(named) ?? "none"}` : JSON.stringify(type);
   throw new FormatError(
-    `${name}: expected model_type ${anyOf(able.flatMap(({ config: { modelTypes } }) => modelTypes))}, got ${got} in ${folder.name}/config.json; an architecture of your own loads with its own class`,
+    `${name}: expected model_type ${anyOf(able.flatMap(({ config: { modelTypes } }) => modelTypes))}, got ${got} in ${file}; an architecture of your own loads with its own class`,
   );
 };
 

@@ -1,18 +1,24 @@
 import { valueAndGrad } from "@tessera/autograd";
-import { MemoryFolder, RobertaForMaskedLM, RobertaForSequenceClassification, weightDecayGroups, type RobertaInputs } from "@tessera/models";
+import { findModelClass, MemoryFolder, weightDecayGroups, type LoadableClass, type PreTrainedModel, type Task } from "@tessera/models";
 import { AdamW, clipGradNorm, Linear, linearWarmup } from "@tessera/nn";
 import { BlockLayout, BlockSparseLinear, BlockSparseMatrix } from "@tessera/sparse";
-import { dispose, keep, readSafetensors, scope, tensor, type Backend, type HostTensor, type Tensor } from "@tessera/tensor";
+import { dispose, FormatError, keep, readSafetensors, scope, tensor, type Backend, type HostTensor, type Tensor } from "@tessera/tensor";
 import { difference, valuesOf } from "../support/close.ts";
 import type { GoldenFolder } from "./folder.ts";
+import type { CaseResult } from "./result.ts";
 
-type Model = RobertaForMaskedLM | RobertaForSequenceClassification;
 type Tensors = ReadonlyMap<string, HostTensor>;
+/** By name, in camelCase: `inputIds`, `tokenTypeIds`, `labels`, … */
+interface Inputs {
+  readonly [name: string]: Tensor | boolean;
+}
+/** `loss`, `hiddenStates`, and `logits` or what the task has in their place. */
 interface Output {
+  readonly [name: string]: Tensor | readonly Tensor[] | undefined;
   readonly loss?: Tensor;
-  readonly logits?: Tensor;
   readonly hiddenStates?: readonly Tensor[];
 }
+type Model = PreTrainedModel & { forward(inputs: Inputs): Output };
 interface Training {
   readonly optimizer: string;
   readonly clip_grad_norm: number;
@@ -20,15 +26,30 @@ interface Training {
   readonly losses: readonly number[];
   readonly grad_norms: readonly number[];
 }
-interface Inputs extends RobertaInputs {
-  labels: Tensor;
+interface Golden {
+  readonly training: Training;
+  /** Which parameters escape weight decay; the oldest goldens say it beside the optimiser. */
+  readonly no_decay?: string;
 }
 
-/** What one part of a folder's checks found; no failures is a pass. */
-export interface RobertaCase {
-  readonly case: "forward" | "gradients" | "training";
-  readonly failures: string[];
+interface Config {
+  readonly model_type?: string;
+  readonly architectures?: readonly string[];
 }
+
+/** Tasks by their names in those of folders, for a `config.json` that names no class. */
+const TASKS: { readonly [name: string]: Task } = { mlm: "maskedLM", classification: "sequenceClassification" };
+
+/** @throws FormatError when there is no such class */
+const classOf = (folder: string, config: Config): LoadableClass => {
+  if (config.architectures) return findModelClass({ ...config });
+  const task = TASKS[folder.replace(/^[^-]+-/, "").replace(/-sparse$/, "")];
+  if (!task) throw new FormatError(`${folder}: expected a task among ${Object.keys(TASKS).join(", ")}`);
+  return findModelClass({ ...config }, task);
+};
+
+/** What a folder's checks look at, one after the other. */
+export const PARTS = ["forward", "gradients", "training"] as const;
 
 /** Allowed errors: of the largest value for tensors, of the value for numbers, of the way gone for trained weights. */
 const FORWARD = 1e-5;
@@ -38,35 +59,40 @@ const TRAINED = 1e-3;
 
 /**
  * Checks a folder of Hugging Face's form with goldens beside it: logits, hidden states and loss; every gradient; and an AdamW
- * trajectory, compared by losses, norms and final weights. All sizes are read from the folder; layers that it has block masks
- * for are block-sparse here.
+ * trajectory, compared by losses, norms and final weights. The class is the one that `config.json` names, or else that of its architecture for the folder's task; all sizes are read from
+ * the folder, and layers that it has block masks for are block-sparse here.
  */
-export const checkRoberta = async (folder: GoldenFolder, device: Backend): Promise<RobertaCase[]> => {
+export async function* checkModel(folder: GoldenFolder, device: Backend): AsyncGenerator<CaseResult> {
+  const config = await folder.json<Config>("config.json");
+  let load: (folder: MemoryFolder) => Promise<Model>;
+  try {
+    const Class = classOf(folder.name, config);
+    load = async (from) => (await Class.fromPretrained(from, { device })).model as Model;
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    yield { id: folder.name, missing: `${folder.name} (${config.architectures?.[0] ?? config.model_type})` };
+    return;
+  }
   const golden = readSafetensors(await folder.bytes("golden.safetensors")).tensors;
-  const { training } = await folder.json<{ training: Training }>("golden.json");
+  const about = await folder.json<Golden>("golden.json");
   const checks = { forward: checkForward, gradients: checkGradients, training: checkTraining };
   const files = { "config.json": await folder.bytes("config.json"), "model.safetensors": await folder.bytes("model.safetensors") };
   const pretrained = new MemoryFolder(folder.name, files);
-  const results: RobertaCase[] = [];
-  for (const [name, check] of Object.entries(checks) as [RobertaCase["case"], typeof checkTraining][]) {
-    const model = await load(pretrained, golden, device);
+  for (const part of PARTS) {
+    const model = patched(await load(pretrained), golden);
+    const id = `${folder.name}/${part}`;
     try {
-      results.push({ case: name, failures: await check(model, golden, training) });
+      yield { id, failures: await checks[part](model, golden, about) };
     } catch (error) {
-      results.push({ case: name, failures: [`threw ${String(error)}`] });
+      yield { id, failures: [`threw ${String(error)}`] };
     } finally {
       model.dispose();
     }
   }
-  return results;
-};
+}
 
-/** The model of a folder, its masked layers made block-sparse. It has no dropout, so training mode changes nothing. */
-const load = async (folder: MemoryFolder, golden: Tensors, device: Backend): Promise<Model> => {
-  const isMaskedLM = golden.get("logits")!.shape.length === 3;
-  const { model } = isMaskedLM
-    ? await RobertaForMaskedLM.fromPretrained(folder, { device })
-    : await RobertaForSequenceClassification.fromPretrained(folder, { device });
+/** A model whose masked layers are made block-sparse. It has no dropout, so training mode changes nothing. */
+const patched = (model: Model, golden: Tensors): Model => {
   for (const [key, mask] of golden) {
     if (!key.startsWith("block_mask/")) continue;
     const path = key.slice("block_mask/".length);
@@ -81,15 +107,20 @@ const load = async (folder: MemoryFolder, golden: Tensors, device: Backend): Pro
 
 const device = (model: Model): Backend => model.parameters()[0]!.device;
 
-const inputsOf = (model: Model, golden: Tensors, prefix = ""): Inputs => {
-  const get = (name: string): Tensor => {
-    const { data, shape } = golden.get(`${prefix}${name}`)!;
-    return tensor(data, shape, { dtype: "int32", device: device(model) });
-  };
-  return { inputIds: get("input_ids"), attentionMask: get("attention_mask"), labels: get("labels") };
-};
+/** `token_type_ids` → `tokenTypeIds`. */
+const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
-const forward = (model: Model, inputs: Inputs): Output => model.forward(inputs);
+/** The inputs of the first training step, by their names in the file: those of every batch. */
+const inputNames = (golden: Tensors): string[] =>
+  [...golden.keys()].flatMap((key) => (key.startsWith("train/0/") ? [key.slice("train/0/".length)] : []));
+
+const inputsOf = (model: Model, golden: Tensors, prefix = ""): Inputs =>
+  Object.fromEntries(
+    inputNames(golden).map((name) => {
+      const { data, shape } = golden.get(`${prefix}${name}`)!;
+      return [camel(name), tensor(data, shape, { dtype: "int32", device: device(model) })];
+    }),
+  );
 
 const compare = async (failures: string[], name: string, got: Tensor | undefined, want: HostTensor, relative: number): Promise<void> => {
   const why = got ? difference(await valuesOf(got), { ...want, values: want.data }, { relative }) : "missing";
@@ -104,8 +135,9 @@ const compareNumber = (failures: string[], name: string, got: number, want: numb
 
 const checkForward = async (model: Model, golden: Tensors): Promise<string[]> => {
   const failures: string[] = [];
-  const output = scope(() => forward(model, { ...inputsOf(model, golden), outputHiddenStates: true }));
-  await compare(failures, "logits", output.logits, golden.get("logits")!, FORWARD);
+  const output = scope(() => model.forward({ ...inputsOf(model, golden), outputHiddenStates: true }));
+  for (const name of [...golden.keys()].filter((key) => /^([a-z]+_)?logits$/.test(key)))
+    await compare(failures, name, output[camel(name)] as Tensor | undefined, golden.get(name)!, FORWARD);
   const count = [...golden.keys()].filter((key) => key.startsWith("hidden_states.")).length;
   if (output.hiddenStates?.length !== count) failures.push(`hidden_states: got ${output.hiddenStates?.length}, expected ${count}`);
   for (const [i, states] of (output.hiddenStates ?? []).entries())
@@ -117,7 +149,7 @@ const checkForward = async (model: Model, golden: Tensors): Promise<string[]> =>
 
 const checkGradients = async (model: Model, golden: Tensors): Promise<string[]> => {
   const failures: string[] = [];
-  const { value, grads } = keep(scope(() => valueAndGrad(model, (inputs: Inputs) => forward(model, inputs).loss!)(inputsOf(model, golden))));
+  const { value, grads } = keep(scope(() => valueAndGrad(model, (inputs: Inputs) => model.forward(inputs).loss!)(inputsOf(model, golden))));
   const dense = scope(() => keep(denseByName(model, grads)));
   for (const [key, want] of golden)
     if (key.startsWith("grad/"))
@@ -145,19 +177,26 @@ const numberAfter = (text: string, word: string): number => {
   return Number(found);
 };
 
-const checkTraining = async (model: Model, golden: Tensors, training: Training): Promise<string[]> => {
+/** Parameters that the goldens' optimiser does not decay. */
+const isSpared = (about: Golden): ((name: string) => boolean) => {
+  if (about.no_decay === "bias, norm, ln_ in the name") return (name) => /bias$|norm|ln_/i.test(name);
+  if (about.no_decay === undefined) return (name) => name.endsWith("bias") || name.includes("LayerNorm");
+  throw new Error(`golden.json: no rule is called "${about.no_decay}"`);
+};
+
+const checkTraining = async (model: Model, golden: Tensors, about: Golden): Promise<string[]> => {
+  const { training } = about;
   const failures: string[] = [];
   const initial = await hostOf(model);
   const { optimizer: recipe, schedule: plan, clip_grad_norm: maxNorm, losses, grad_norms: norms } = training;
-  const spares = (name: string): boolean => name.endsWith("bias") || name.includes("LayerNorm");
   const [, beta1, beta2] = /betas ([0-9.]+),([0-9.]+)/.exec(recipe)!;
-  const optimizer = new AdamW(weightDecayGroups(model, { weightDecay: numberAfter(recipe, "weight_decay"), spares }), {
+  const optimizer = new AdamW(weightDecayGroups(model, { weightDecay: numberAfter(recipe, "weight_decay"), spares: isSpared(about) }), {
     lr: numberAfter(recipe, "lr"),
     betas: [Number(beta1), Number(beta2)],
     eps: numberAfter(recipe, "eps"),
   });
   const schedule = linearWarmup(optimizer, { warmupSteps: numberAfter(plan, "warmup"), totalSteps: numberAfter(plan, "total") });
-  const lossAndGrads = valueAndGrad(model, (inputs: Inputs) => forward(model, inputs).loss!);
+  const lossAndGrads = valueAndGrad(model, (inputs: Inputs) => model.forward(inputs).loss!);
   for (const [step, wantedLoss] of losses.entries()) {
     const read = scope(() => {
       const { value, grads } = lossAndGrads(inputsOf(model, golden, `train/${step}/`));
