@@ -70,7 +70,7 @@ export abstract class PreTrainedModel<Config extends PreTrainedConfig = PreTrain
     folder: Folder,
     options?: LoadOptions<M["config"]>,
   ): Promise<Pretrained<M>> {
-    const { device, generator, ...changes } = (options ?? {}) as ModelOptions;
+    const { device, generator, ...changes } = options ?? {};
     const where = { ...(device === undefined ? {} : { device }), ...(generator ? { generator } : {}) };
     const { configClass, baseModelPrefix, heads } = this;
     return loadPretrained<M>(folder, {

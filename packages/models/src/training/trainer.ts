@@ -244,7 +244,6 @@ export class Trainer<Inputs> {
         onWarning(
           `Trainer: ${folder.name} was trained with ${name} ${state.settings[name]}, now it is ${now}; the result will differ from an uninterrupted training`,
         );
-    // A device whose bits do not hang on the engine says nothing.
     const fuses = model.parameters()[0]?.device.fusesMultiplyAdd;
     if (fuses !== undefined && state.fusesMultiplyAdd !== fuses)
       onWarning(
