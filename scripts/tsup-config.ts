@@ -4,7 +4,10 @@ import { relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Options } from "tsup";
 
-type Exports = Record<string, string | { "@tessera/source": string; types: string; default: string }>;
+type Target = { "@tessera/source": string; default: string };
+type Exports = Record<string, string | Target>;
+/** `#name`s, by environment: `{ "#disk": { browser: …, default: … } }`. */
+type Imports = Record<string, Record<string, Target>>;
 
 /** All files below `folder`, as paths with forward slashes relative to `root`. */
 const filesBelow = (root: string, folder: string): string[] =>
@@ -14,10 +17,10 @@ const filesBelow = (root: string, folder: string): string[] =>
 
 // An export `"./ops/*": { "@tessera/source": "./src/ops/*/*.ts", default: "./dist/ops/*.js" }` and a file
 // `src/ops/softmax/softmax.ts` give the entry `{ "ops/softmax": "src/ops/softmax/softmax.ts" }`.
-const entriesOf = (root: string, exports: Exports): Record<string, string> => {
+const entriesOf = (root: string, targets: readonly (string | Target)[]): Record<string, string> => {
   const files = filesBelow(root, `${root}/src`);
   const entries: Record<string, string> = {};
-  for (const target of Object.values(exports)) {
+  for (const target of targets) {
     if (typeof target === "string") continue;
     // The first star captures, the others repeat it, as in Node's resolution of patterns.
     let stars = 0;
@@ -43,14 +46,19 @@ const entriesOf = (root: string, exports: Exports): Record<string, string> => {
  */
 export const packageConfig = (configUrl: string, extra: Record<string, string> = {}): Options => {
   const root = fileURLToPath(new URL(".", configUrl));
-  const { exports } = JSON.parse(readFileSync(`${root}/package.json`, "utf8")) as { exports?: Exports };
+  const { exports, imports = {} } = JSON.parse(readFileSync(`${root}/package.json`, "utf8")) as {
+    exports?: Exports;
+    imports?: Imports;
+  };
+  const targets = [...Object.values(exports ?? {}), ...Object.values(imports).flatMap((each) => Object.values(each))];
   return {
-    entry: { ...(exports ? entriesOf(root, exports) : {}), ...extra },
+    entry: { ...entriesOf(root, targets), ...extra },
     format: "esm",
     target: "es2022",
     // Libraries run in Node and in browsers; what only Node has is imported on demand, by its `node:` name.
     platform: exports ? "neutral" : "node",
-    external: [/^node:/],
+    // A `#name` stays: whoever runs or bundles the package chooses by environment.
+    external: [/^node:/, /^#/],
     removeNodeProtocol: false,
     // A file imported for its effect alone must be named in `sideEffects`, or bundlers drop it without a word.
     esbuildOptions: (options) => {

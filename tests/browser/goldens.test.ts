@@ -1,3 +1,3 @@
-// PyTorch's ops, gradients and optimiser traces, and Hugging Face's RoBERTa trajectories, here in a browser.
+// PyTorch's ops, gradients and optimiser traces, and the trajectories of Hugging Face's models, here in a browser.
 import "../goldens/goldens.test.ts";
-import "../models/roberta-goldens.test.ts";
+import "../models/goldens.test.ts";

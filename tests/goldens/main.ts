@@ -1,17 +1,22 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { cpu, openDevice, resolveDevice, setDefaultDevice, TesseraError } from "@tessera/tensor";
 import { GoldenFolder } from "./folder.ts";
+import { checkModel } from "./models.ts";
 import { checkOps } from "./ops.ts";
 import { checkOptimisers } from "./optim.ts";
 import type { CaseResult } from "./result.ts";
-import { checkRoberta } from "./roberta.ts";
 import { checkTokenizer } from "./tokenizer.ts";
 
 const USAGE = "usage: npm run goldens -- DIR [--device cpu|reference|webgpu|auto]";
-const ROBERTA = ["roberta-mlm", "roberta-mlm-sparse", "roberta-classification", "roberta-classification-sparse"];
+
+/** The folders with a model and its goldens, which are called `ARCHITECTURE-TASK`, or `ARCHITECTURE-TASK-sparse`. */
+const modelFolders = (path: string): string[] =>
+  readdirSync(path)
+    .filter((name) => existsSync(join(path, name, "config.json")) && existsSync(join(path, name, "golden.safetensors")))
+    .sort();
 
 /** Every case of the folder that is there. */
 async function* casesOf(path: string): AsyncGenerator<CaseResult> {
@@ -20,9 +25,7 @@ async function* casesOf(path: string): AsyncGenerator<CaseResult> {
   const has = (name: string): boolean => existsSync(join(path, name));
   if (has("ops.json")) yield* checkOps(folder, device);
   if (has("optim.json")) yield* checkOptimisers(folder, device);
-  for (const name of ROBERTA)
-    if (has(name))
-      for (const { case: part, failures } of await checkRoberta(folder.folder(name), device)) yield { id: `${name}/${part}`, failures };
+  for (const name of modelFolders(path)) yield* checkModel(folder.folder(name), device);
   if (has("tokenizer")) yield* checkTokenizer(join(path, "tokenizer"));
 }
 
@@ -46,7 +49,7 @@ const main = async (): Promise<number> => {
     }
   }
   if (passed + failed + missing.length === 0) {
-    console.error(`goldens: ${path} holds none of ops.json, optim.json, ${ROBERTA.join(", ")}, tokenizer`);
+    console.error(`goldens: ${path} holds none of ops.json, optim.json, tokenizer, and no ARCHITECTURE-TASK with a config.json and a golden.safetensors`);
     return 2;
   }
   console.log(`${missing.length} missing${missing.length > 0 ? `: ${[...new Set(missing)].join(" ")}` : ""}`);

@@ -10,10 +10,12 @@ interface Trace {
   readonly id: string;
   readonly optimizer: string;
   readonly options: { readonly [name: string]: unknown };
-  readonly clip: number | null;
+  readonly clip?: number | null;
   readonly lrs: readonly number[];
   readonly schedule?: string;
 }
+
+const OPTIMISERS: readonly string[] = ["SGD", "Adam", "AdamW"];
 
 /** Of the largest value of the parameter. */
 const TOLERANCE = { relative: 2e-6 };
@@ -22,6 +24,10 @@ const TOLERANCE = { relative: 2e-6 };
 export async function* checkOptimisers(folder: GoldenFolder, device: Backend): AsyncGenerator<CaseResult> {
   const stored = await folder.tensors("optim.safetensors");
   for (const trace of await folder.json<readonly Trace[]>("optim.json")) {
+    if (!OPTIMISERS.includes(trace.optimizer)) {
+      yield { id: trace.id, missing: trace.optimizer };
+      continue;
+    }
     try {
       yield { id: trace.id, failures: await follow(trace, stored, device) };
     } catch (error) {
@@ -42,7 +48,7 @@ const follow = async (trace: Trace, stored: GoldenTensors, device: Backend): Pro
     if (Math.abs(rate - lr) > 1e-12) failures.push(`learning rate of step ${step}: got ${rate}, expected ${lr}`);
     scope((): void => {
       const grads = new Gradients([["p", upload(golden(`grad${step}`))]]);
-      if (trace.clip !== null) clipGradNorm(grads, trace.clip);
+      if (typeof trace.clip === "number") clipGradNorm(grads, trace.clip);
       optimizer.step(grads);
     });
     schedule?.step();
@@ -61,7 +67,6 @@ const optimizerOf = ({ optimizer, options }: Trace, params: ReadonlyMap<string, 
     const { momentum, dampening, nesterov } = options as { momentum: number; dampening: number; nesterov: boolean };
     return new SGD(params, { lr, weightDecay, momentum, dampening, nesterov });
   }
-  if (optimizer !== "Adam" && optimizer !== "AdamW") throw new Error(`no optimiser is called ${optimizer}`);
   const { betas, eps } = options as { betas: [number, number]; eps: number };
   return new (optimizer === "Adam" ? Adam : AdamW)(params, { lr, weightDecay, betas, eps });
 };

@@ -157,6 +157,20 @@ describe("a round trip", () => {
     });
   });
 
+  it("says float32 of its weights, whatever type those were read from", async () => {
+    using model = maskedLM();
+    const folder = await rewritten(
+      model,
+      () => undefined,
+      (config) => Object.assign(config, { dtype: "bfloat16", torch_dtype: "float16" }),
+    );
+    const { model: again } = await RobertaForMaskedLM.fromPretrained(folder);
+    await again.savePretrained(folder);
+    again.dispose();
+    const config = JSON.parse(decode(await folder.read("config.json"))) as Record<string, unknown>;
+    expect(config).toMatchObject({ dtype: "float32", torch_dtype: "float32" });
+  });
+
   it("carries the tokenizer's files, and gives the tokenizer back", async () => {
     const folder = new MemoryFolder();
     const tokenizer = ByteLevelBpeTokenizer.fromModel(

@@ -72,6 +72,10 @@ describe("RobertaConfig", () => {
     [{ numLabels: 0 }, /expected numLabels to be a whole number ≥ 1, got 0/],
     [{ id2label: { 0: "a", 2: "b" } }, /expected id2label to be a name for each of 0 … 1, got {"0":"a","2":"b"}/],
     [{ id2label: { 0: "a", 1: "b" }, numLabels: 3 }, /expected numLabels to be 2, as many as id2label has, got 3/],
+    [
+      { problemType: "classification" as "regression" },
+      /expected problemType to be one of regression, single_label_classification, .*, got "classification"/,
+    ],
     [{ hiddenAct: "mish" as "gelu" }, /expected hiddenAct to be one of gelu, gelu_new, .*, got "mish"/],
   ];
   it.each(wrong)("refuses %j", (options, message) => {
@@ -91,6 +95,7 @@ describe("RobertaConfig", () => {
     ],
     [{ is_decoder: true }, /config.json: is_decoder true is not supported/],
     [{ hidden_size: "768" }, /expected hiddenSize to be a whole number ≥ 1, got "768"/],
+    [{ tie_word_embeddings: "false" }, /expected tieWordEmbeddings to be true or false, got "false"/],
     [{ num_labels: "two" }, /expected numLabels to be a whole number ≥ 1, got "two"/],
   ];
   it.each(foreign)("refuses the file %j", (json, message) => {

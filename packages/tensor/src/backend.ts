@@ -22,6 +22,8 @@ export interface Launch {
  */
 export interface Backend {
   readonly name: string;
+  /** Whether its kernels fuse multiply-adds here: results differ in their last bits. Absent where that is the same on every engine. */
+  readonly fusesMultiplyAdd?: boolean;
   /**
    * Memory for `length` elements, contents undefined. Throws OutOfMemoryError and changes nothing when there is none; a device that knows
    * only later says so at the next `read` or `sync`. `op`: what asks for it, for messages.

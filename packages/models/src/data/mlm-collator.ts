@@ -28,7 +28,7 @@ export interface MlmBatch extends PaddedSequences {
 }
 
 /**
- * Masks tokens for RoBERTa's pre-training. In a sequence with m ordinary tokens, `⌊m · maskProbability + u⌋` of them are drawn
+ * Masks tokens for pre-training, as BERT and RoBERTa do. In a sequence with m ordinary tokens, `⌊m · maskProbability + u⌋` of them are drawn
  * (u uniform in [0, 1), so the mean is exact); of those 80 % become `<mask>`, 10 % another ordinary token and 10 % stay.
  * The bound on their number is what lets the head of the model run on a fixed count of positions. At least one token
  * of a batch is masked: a mean over none is not a number.

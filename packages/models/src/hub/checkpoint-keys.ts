@@ -2,11 +2,19 @@ import type { Module } from "@tessera/nn";
 import type { SparseLayouts } from "@tessera/sparse";
 import type { HostTensor, Tensor } from "@tessera/tensor";
 
-/** Heads of Hugging Face's RoBERTa classes: a model without one leaves its weights in the file. */
-const HEADS = ["lm_head", "classifier", "qa_outputs", "pooler"];
 /** Buffers that older versions wrote and nobody needs. */
 const STALE = /(^|\.)(position_ids|token_type_ids)$/;
-const BODY = "roberta.";
+
+/** What an architecture says of the keys in its checkpoints. */
+export interface CheckpointNames {
+  /** What the model without a head is called inside of one with a head. */
+  readonly baseModelPrefix: string;
+  /**
+   * The paths of all heads of the architecture, in a model with a head: `lm_head`, `roberta.pooler`. Those that a model has may
+   * start afresh, as a whole; those that it has not stay in the file.
+   */
+  readonly heads: readonly string[];
+}
 
 /** What a checkpoint holds: tensors, and the description of those layers that are block-sparse. */
 export interface CheckpointContents {
@@ -24,55 +32,56 @@ export interface AlignedCheckpoint {
   readonly unexpectedKeys: readonly string[];
 }
 
-const isUnder = (key: string, names: readonly string[]): boolean =>
-  names.some((name) => key.startsWith(`${name}.`) || key.startsWith(`${BODY}${name}.`));
+const isUnder = (key: string, paths: readonly string[]): boolean => paths.some((path) => key.startsWith(`${path}.`));
 
-/** TensorFlow's names, in files that came from there, and the prefix that a model with a head has and one without has not. */
-const rename = (key: string, prefixed: boolean, wantsPrefix: boolean): string => {
-  const modern = key.replace(/\.gamma$/, ".weight").replace(/\.beta$/, ".bias");
-  if (prefixed === wantsPrefix) return modern;
-  if (prefixed) return modern.startsWith(BODY) ? modern.slice(BODY.length) : modern;
-  return isUnder(
-    modern,
-    HEADS.filter((head) => head !== "pooler"),
-  )
-    ? modern
-    : `${BODY}${modern}`;
-};
+/** A key without the prefix of the body, if it has that. */
+const bare = (key: string, body: string): string => (key.startsWith(body) ? key.slice(body.length) : key);
+
+/** TensorFlow's names, in files that came from there. */
+const modern = (key: string): string => key.replace(/\.gamma$/, ".weight").replace(/\.beta$/, ".bias");
 
 /**
- * Brings the keys of a checkpoint to those of a model, as Hugging Face's loader does: the `roberta.` prefix comes or goes, stale
+ * Brings the keys of a checkpoint to those of a model, as Hugging Face's loader does: the prefix of the body comes or goes, stale
  * buffers and second names of tied weights are dropped, heads that only one side has are left out and named.
  * What else does not fit stays in, for a strict load to refuse.
- *
- * @param heads the modules of the model that may start afresh, as a whole
  */
 export const alignCheckpointKeys = (
   model: Module,
-  heads: readonly string[],
+  { baseModelPrefix, heads }: CheckpointNames,
   { tensors, layouts }: CheckpointContents,
 ): AlignedCheckpoint => {
   const own = model.stateDict();
   const aliases = new Map(
     [...model.aliases()].flatMap(([first, others]) => others.map((other) => [other, first] as const)),
   );
-  const wantsPrefix = [...own.keys()].some((key) => key.startsWith(BODY));
-  const prefixed = [...tensors.keys()].some((key) => key.startsWith(BODY));
-  const foreign = HEADS.filter((head) => !heads.includes(head));
+  const body = `${baseModelPrefix}.`;
+  const wantsPrefix = [...own.keys()].some((key) => key.startsWith(body));
+  const prefixed = [...tensors.keys()].some((key) => key.startsWith(body));
+  /** Heads outside of the body never have its prefix. */
+  const outside = heads.filter((head) => !head.startsWith(body));
+  const rename = (name: string): string => {
+    const key = modern(name);
+    if (prefixed === wantsPrefix) return key;
+    if (prefixed) return bare(key, body);
+    return isUnder(key, outside) ? key : `${body}${key}`;
+  };
+  const paths = wantsPrefix ? heads : heads.map((head) => bare(head, body));
+  const mine = paths.filter((path) => [...own.keys()].some((key) => isUnder(key, [path])));
+  const foreign = paths.filter((path) => !mine.includes(path));
   const state = new Map<string, HostTensor | Tensor>();
   const unexpectedKeys: string[] = [];
   for (const [name, value] of tensors) {
-    const key = rename(name, prefixed, wantsPrefix);
+    const key = rename(name);
     const known = own.has(key) || aliases.has(key);
     if (known) state.set(key, value);
     else if (isUnder(key, foreign)) unexpectedKeys.push(name);
     else if (!STALE.test(key)) state.set(key, value);
   }
   for (const [alias, first] of aliases) if (state.has(first)) state.delete(alias);
-  const fresh = heads.filter((head) => ![...state.keys()].some((key) => isUnder(key, [head])));
+  const fresh = mine.filter((path) => ![...state.keys()].some((key) => isUnder(key, [path])));
   const missingKeys = [...own.keys()].filter((key) => isUnder(key, fresh) && !state.has(key));
   for (const key of missingKeys) state.set(key, own.get(key)!);
-  const named = Object.entries(layouts).map(([path, layout]) => [rename(path, prefixed, wantsPrefix), layout] as const);
+  const named = Object.entries(layouts).map(([path, layout]) => [rename(path), layout] as const);
   return {
     state,
     missingKeys,

@@ -2,4 +2,11 @@ export { FileStoreError, type FileStore, type Folder } from "./file-store.ts";
 export { loadTokenizer } from "./load-tokenizer.ts";
 export { MemoryFolder } from "./memory-folder.ts";
 export { openFolder } from "./open-folder.ts";
-export type { Pretrained, SavePretrainedOptions } from "./pretrained.ts";
+export type { CheckpointNames } from "./checkpoint-keys.ts";
+export {
+  loadPretrained,
+  savePretrained,
+  type Pretrained,
+  type PretrainedRecipe,
+  type SavePretrainedOptions,
+} from "./pretrained.ts";

@@ -198,3 +198,6 @@ export class NodeFolder implements FileStore {
     await Promise.allSettled(temporaries.map((file) => rm(join(this.name, file), { force: true })));
   }
 }
+
+/** The folder at a path. */
+export const openNodeFolder = (path: string): FileStore => new NodeFolder(path);

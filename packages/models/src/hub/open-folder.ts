@@ -1,8 +1,13 @@
 import type { FileStore, Folder } from "./file-store.ts";
 
-/** The store of a folder. A path needs Node; the module that knows `node:fs` is loaded only then. */
+/**
+ * The store of a folder. A path needs Node: the module that knows `node:fs` is loaded only then, and where a bundle is for
+ * browsers another one stands in its place (`imports` in package.json).
+ *
+ * @throws FileStoreError for a path where there are no files, as in a browser
+ */
 export const openFolder = async (folder: Folder): Promise<FileStore> => {
   if (typeof folder !== "string") return folder;
-  const { NodeFolder } = await import("./node-folder.node.ts");
-  return new NodeFolder(folder);
+  const { openNodeFolder } = await import("#node-folder");
+  return openNodeFolder(folder);
 };

@@ -1,7 +1,7 @@
 import type { Module } from "@tessera/nn";
 import { applySparseLayouts, denseStateDict, sparseLayoutsOf, type SparseLayouts } from "@tessera/sparse";
 import { FormatError, readSafetensors, scope, writeSafetensors, type HostTensor, type Tensor } from "@tessera/tensor";
-import { alignCheckpointKeys } from "./checkpoint-keys.ts";
+import { alignCheckpointKeys, type CheckpointNames } from "./checkpoint-keys.ts";
 import type { FileStore, Folder } from "./file-store.ts";
 import { openFolder } from "./open-folder.ts";
 
@@ -12,12 +12,16 @@ const TOKENIZER_FILES = [
   "tokenizer.json",
   "vocab.json",
   "merges.txt",
+  "vocab.txt",
   "tokenizer_config.json",
   "special_tokens_map.json",
   "added_tokens.json",
 ];
 /** The key of `config.json` that holds what Hugging Face has no word for: `{ sparseLayouts }`. */
 const OURS = "tessera";
+
+/** Where Hugging Face's transformers say the weights' type: version 5, and those before. */
+const TYPE_KEYS = ["dtype", "torch_dtype"];
 
 const encoder = new TextEncoder();
 
@@ -40,11 +44,13 @@ export interface SavePretrainedOptions {
 }
 
 /** How a model is made from its `config.json`. */
-export interface PretrainedRecipe<M extends Module> {
+export interface PretrainedRecipe<M extends Module> extends CheckpointNames {
   readonly create: (config: Readonly<Record<string, unknown>>) => M;
-  /** Modules that may start afresh when the checkpoint is of a model with another head. */
-  readonly heads: readonly string[];
 }
+
+/** The `config.json` of a folder. */
+export const readConfigFile = async (folder: FileStore): Promise<Readonly<Record<string, unknown>>> =>
+  readJson(folder, CONFIG);
 
 const readJson = async (folder: FileStore, file: string): Promise<Readonly<Record<string, unknown>>> => {
   const text = new TextDecoder().decode(await folder.read(file));
@@ -73,18 +79,18 @@ const readWeights = async (folder: FileStore): Promise<ReadonlyMap<string, HostT
 /** Makes a model from a folder of Hugging Face's form, dense or block-sparse. */
 export const loadPretrained = async <M extends Module>(
   where: Folder,
-  { create, heads }: PretrainedRecipe<M>,
+  { create, ...names }: PretrainedRecipe<M>,
 ): Promise<Pretrained<M>> => {
   const folder = await openFolder(where);
-  const { [OURS]: ours, ...config } = await readJson(folder, CONFIG);
+  const { [OURS]: ours, ...config } = await readConfigFile(folder);
   const { sparseLayouts: layouts = {} } = (ours ?? {}) as { sparseLayouts?: SparseLayouts };
   const tensors = await readWeights(folder);
   const model = create(config);
   try {
     // Sparse layers first: they change which keys the model has.
-    const described = alignCheckpointKeys(model, heads, { tensors, layouts });
+    const described = alignCheckpointKeys(model, names, { tensors, layouts });
     applySparseLayouts(model, described.layouts, described.state);
-    const { state, missingKeys, unexpectedKeys } = alignCheckpointKeys(model, heads, { tensors, layouts });
+    const { state, missingKeys, unexpectedKeys } = alignCheckpointKeys(model, names, { tensors, layouts });
     model.loadStateDict(state);
     return { model: model.eval(), missingKeys, unexpectedKeys, files: await readTokenizerFiles(folder) };
   } catch (error) {
@@ -108,7 +114,10 @@ export const savePretrained = async (
 ): Promise<void> => {
   const folder = await openFolder(where);
   const sparseLayouts = format === "sparse" ? sparseLayoutsOf(model) : {};
-  const described = Object.keys(sparseLayouts).length > 0 ? { ...config, [OURS]: { sparseLayouts } } : config;
+  const described = {
+    ...withOwnType(config),
+    ...(Object.keys(sparseLayouts).length > 0 ? { [OURS]: { sparseLayouts } } : {}),
+  };
   const reads = scope(() =>
     [...(format === "dense" ? denseStateDict(model) : model.stateDict())].map(([name, x]) => read(name, x)),
   );
@@ -122,6 +131,12 @@ export const savePretrained = async (
     new Map([...more, [CONFIG, encoder.encode(`${JSON.stringify(described, null, 2)}\n`)], [WEIGHTS, weights]]),
   );
 };
+
+/** A configuration that says of the weights' type what is true of these, where it says anything. */
+const withOwnType = (config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    Object.entries(config).map(([key, value]) => [key, TYPE_KEYS.includes(key) && value !== null ? "float32" : value]),
+  );
 
 /** The values as they are now: the tensor may be freed before they come. */
 const read = async (name: string, x: Tensor): Promise<[string, HostTensor]> => {

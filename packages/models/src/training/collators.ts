@@ -5,9 +5,9 @@ import type { MlmBatch, MlmCollator } from "../data/mlm-collator.ts";
 import type { PaddedSequences } from "../data/pad-sequences.ts";
 import { SeededRandom } from "../data/seeded-random.ts";
 import { takeBlocks, type TokenBlocks } from "../data/token-blocks.ts";
-import type { MaskedLMInputs } from "../roberta/roberta-for-masked-lm.ts";
-import type { SequenceClassificationInputs } from "../roberta/roberta-for-sequence-classification.ts";
-import type { RobertaInputs } from "../roberta/roberta-model.ts";
+import type { MaskedLMInputs } from "../tasks/masked-lm.ts";
+import type { SequenceClassificationInputs } from "../tasks/sequence-classification.ts";
+import type { TextInputs } from "../tasks/text-inputs.ts";
 import type { BatchSource } from "./batch-source.ts";
 
 /** Where tensors are made. */
@@ -16,7 +16,7 @@ export interface OnDevice {
 }
 
 /** Ids as tensors; the mask only where there is padding, because attention is faster without one. No loss here looks at padding. */
-const tokenTensors = ({ inputIds, attentionMask, shape }: PaddedSequences, on: OnDevice): RobertaInputs => ({
+const tokenTensors = ({ inputIds, attentionMask, shape }: PaddedSequences, on: OnDevice): TextInputs => ({
   inputIds: tensor(inputIds, shape, on),
   ...(attentionMask.includes(0) ? { attentionMask: tensor(attentionMask, shape, on), skipPaddedQueries: true } : {}),
 });

@@ -1,12 +1,25 @@
+import type { Module } from "@tessera/nn";
 import { argmax, crossEntropy, eq, indexSelect, reshape, scope, sum, type Tensor } from "@tessera/tensor";
 import type { ClassificationBatch, ClassificationCollator, EncodedExample } from "../data/classification-collator.ts";
 import { IGNORE_INDEX, type MlmBatch, type MlmCollator } from "../data/mlm-collator.ts";
 import { SeededRandom } from "../data/seeded-random.ts";
 import { takeBlocks, type TokenBlocks } from "../data/token-blocks.ts";
-import type { RobertaForMaskedLM } from "../roberta/roberta-for-masked-lm.ts";
-import type { RobertaForSequenceClassification } from "../roberta/roberta-for-sequence-classification.ts";
+import type { MaskedLMInputs } from "../tasks/masked-lm.ts";
+import type { SequenceClassificationInputs } from "../tasks/sequence-classification.ts";
 import { classificationInputs, maskedLMInputs, type OnDevice } from "./collators.ts";
 import { Breather } from "./stopwatch.ts";
+import { TrainingError } from "./training-error.ts";
+
+/** A classifier of texts: any module that gives logits `[batch, labels]`. */
+export type SequenceClassifier = Module & {
+  forward(inputs: SequenceClassificationInputs): { readonly logits: Tensor };
+};
+
+/**
+ * A masked language model: any module that gives logits, `[batch, tokens, vocab]`, or `[positions, vocab]` at `labelPositions` where
+ * it knows `returnLogits: "positions"`, which saves the rest.
+ */
+export type MaskedLanguageModel = Module & { forward(inputs: MaskedLMInputs): { readonly logits?: Tensor } };
 
 /** What an evaluation of a classifier finds. */
 export interface ClassificationMetrics extends Record<string, number> {
@@ -55,9 +68,13 @@ export function* maskedLMEpoch(options: {
   }
 }
 
+/** The rows of `[batch, tokens, vocab]` at flat positions, from a model that gave all of them. */
+const logitsAt = (logits: Tensor, positions: Tensor): Tensor =>
+  indexSelect(reshape(logits, [-1, logits.size(-1)]), 0, positions);
+
 /** Runs a model over batches in evaluation mode, and puts it back into the mode it was in. */
 const total = async <Batch>(
-  model: RobertaForMaskedLM | RobertaForSequenceClassification,
+  model: Module,
   batches: Iterable<Batch>,
   score: (batch: Batch) => { logits: Tensor; labels: Tensor },
   countOf: (batch: Batch) => number,
@@ -101,7 +118,7 @@ const total = async <Batch>(
  * const { accuracy } = await evaluateClassification(model, classificationEpoch({ examples: test, collator, batchSize: 64 }));
  */
 export const evaluateClassification = async (
-  model: RobertaForSequenceClassification,
+  model: SequenceClassifier,
   batches: Iterable<ClassificationBatch>,
   on: OnDevice = {},
 ): Promise<ClassificationMetrics> =>
@@ -122,7 +139,7 @@ export const evaluateClassification = async (
  * const { perplexity } = await evaluateMaskedLM(model, maskedLMEpoch({ blocks: held, collator, batchSize: 16, seed: 1 }));
  */
 export const evaluateMaskedLM = async (
-  model: RobertaForMaskedLM,
+  model: MaskedLanguageModel,
   batches: Iterable<MlmBatch>,
   on: OnDevice = {},
 ): Promise<MaskedLMMetrics> => {
@@ -131,9 +148,10 @@ export const evaluateMaskedLM = async (
     batches,
     (batch) => {
       const { labels, labelPositions, ...inputs } = maskedLMInputs(batch, on);
-      const { lastHiddenState } = model.roberta.forward(inputs);
-      const rows = indexSelect(reshape(lastHiddenState, [-1, lastHiddenState.size(-1)]), 0, labelPositions!);
-      return { logits: model.lm_head.forward(rows), labels: labels! };
+      const { logits } = model.forward({ ...inputs, labelPositions, returnLogits: "positions" });
+      if (!logits)
+        throw new TrainingError("evaluateMaskedLM: expected a model that gives logits, got an output without", 0);
+      return { logits: logits.ndim === 3 ? logitsAt(logits, labelPositions!) : logits, labels: labels! };
     },
     ({ positionLabels }) => positionLabels.reduce((n, label) => n + Number(label !== IGNORE_INDEX), 0),
   );

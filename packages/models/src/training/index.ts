@@ -14,7 +14,9 @@ export {
   evaluateMaskedLM,
   maskedLMEpoch,
   type ClassificationMetrics,
+  type MaskedLanguageModel,
   type MaskedLMMetrics,
+  type SequenceClassifier,
 } from "./evaluate.ts";
 export { CHECKPOINT_FILE, Trainer } from "./trainer.ts";
 export type {

@@ -31,7 +31,7 @@ export const CHECKPOINT_FILE = "checkpoint.safetensors";
 const READ_LAG = 4;
 
 /**
- * Trains a model, and can be killed at any moment: a training that resumes from its checkpoint ends with the very weights, bit
+ * Trains any module that gives its own loss, and can be killed at any moment: a training that resumes from its checkpoint ends with the very weights, bit
  * for bit, of one that was never interrupted.
  *
  * One step draws `gradientAccumulationSteps` batches, averages their gradients, clips them, and updates; it runs in one
@@ -244,8 +244,8 @@ export class Trainer<Inputs> {
         onWarning(
           `Trainer: ${folder.name} was trained with ${name} ${state.settings[name]}, now it is ${now}; the result will differ from an uninterrupted training`,
         );
-    // It says how the kernels of `cpu` compute, and of no other device.
-    if (model.parameters()[0]?.device.name === "cpu" && state.fusesMultiplyAdd !== fusesMultiplyAdd())
+    const fuses = model.parameters()[0]?.device.fusesMultiplyAdd;
+    if (fuses !== undefined && state.fusesMultiplyAdd !== fuses)
       onWarning(
         `Trainer: ${folder.name} was trained ${state.fusesMultiplyAdd ? "with" : "without"} fused multiply-adds, which this engine ${state.fusesMultiplyAdd ? "has not" : "has"}; the result will not be bit-identical to an uninterrupted training`,
       );

@@ -46,6 +46,10 @@ export class CpuBackend implements Backend {
   private readonly plans = new PlanCache<CpuStep>(DEFAULT_PROFILE, (op, plan) => this.check(op, plan));
   private readonly instances = new Map<WasmModule, ReadonlyMap<string, Callable>>();
 
+  get fusesMultiplyAdd(): boolean {
+    return fusesMultiplyAdd();
+  }
+
   alloc(dtype: DType, length: number): LinearBuffer {
     const bytes = length * bytesPerElement[dtype];
     return { bytes, address: this.memory().heap.alloc(bytes) };

@@ -1,0 +1,63 @@
+/** One option of a configuration: what it is by default, and what it may be. */
+export interface Option<T> {
+  readonly default: T;
+  /** What fits, as an error says it: `a whole number ≥ 1`. */
+  readonly expected: string;
+  readonly fits: (value: unknown) => boolean;
+  /** Its name in `config.json`, where that is not its own in snake_case. */
+  readonly key?: string;
+  /** Whether `null`, which says nothing, is left out of `config.json`. */
+  readonly leftOutWhenNull?: boolean;
+}
+
+/** Every option of a configuration, by its name in camelCase. */
+export interface OptionTable {
+  readonly [name: string]: Option<unknown>;
+}
+
+type ValueOf<O> = O extends Option<infer T> ? T : never;
+
+/** What a user may give: any of the options. */
+export type OptionsOf<T extends OptionTable> = { -readonly [Name in keyof T]?: ValueOf<T[Name]> };
+/** What a configuration has: all of them. */
+export type ValuesOf<T extends OptionTable> = { readonly [Name in keyof T]: ValueOf<T[Name]> };
+
+export const wholeNumber = (least: number, fallback: number): Option<number> => ({
+  default: fallback,
+  expected: `a whole number ≥ ${least}`,
+  fits: (value) => Number.isSafeInteger(value) && (value as number) >= least,
+});
+
+export const probability = (fallback: number): Option<number> => ({
+  default: fallback,
+  expected: "in [0, 1)",
+  fits: (value) => typeof value === "number" && value >= 0 && value < 1,
+});
+
+export const positiveNumber = (fallback: number): Option<number> => ({
+  default: fallback,
+  expected: "a number > 0",
+  fits: (value) => typeof value === "number" && value > 0 && Number.isFinite(value),
+});
+
+export const flag = (fallback: boolean): Option<boolean> => ({
+  default: fallback,
+  expected: "true or false",
+  fits: (value) => typeof value === "boolean",
+});
+
+export const oneOf = <const T extends string>(names: readonly T[], fallback: NoInfer<T>): Option<T> => ({
+  default: fallback,
+  expected: `one of ${names.join(", ")}`,
+  fits: (value) => names.includes(value as T),
+});
+
+/** The same, or `null`, which takes the place of the default. */
+export const orNull = <T>(option: Option<T>): Option<T | null> => ({
+  ...option,
+  default: null,
+  fits: (value) => value === null || option.fits(value),
+});
+
+/** The same, under another name in `config.json`. */
+export const storedAs = <T>(key: string, option: Option<T>): Option<T> => ({ ...option, key });

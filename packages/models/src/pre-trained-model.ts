@@ -1,0 +1,95 @@
+import { Module } from "@tessera/nn";
+import type { ConfigClass, ConfigOptions, PreTrainedConfig } from "./config/pre-trained-config.ts";
+import type { Folder } from "./hub/file-store.ts";
+import { loadPretrained, savePretrained, type Pretrained, type SavePretrainedOptions } from "./hub/pretrained.ts";
+import type { ModelOptions } from "./model-options.ts";
+
+/** A class of models that can come out of a folder. */
+export interface PreTrainedModelClass<M extends PreTrainedModel> {
+  new (config: M["config"], options?: ModelOptions): M;
+  readonly architecture: string;
+  readonly configClass: ConfigClass<M["config"]>;
+  readonly baseModelPrefix: string;
+  readonly heads: readonly string[];
+}
+
+/** Options of the configuration take the place of those in `config.json`. */
+export type LoadOptions<Config extends PreTrainedConfig> = ConfigOptions<Config> & ModelOptions;
+
+/**
+ * What all models with a configuration share: folders to come from and go to. An architecture says once how it is configured,
+ * what its body is called and which heads there are; each of its classes says its name.
+ *
+ * Source: {@link https://huggingface.co/docs/transformers/main_classes/model#transformers.PreTrainedModel PreTrainedModel}.
+ *
+ * @example
+ * class GruModel extends PreTrainedModel<GruConfig> {
+ *   static override readonly architecture: string = "GruModel";
+ *   static override readonly configClass = GruConfig;
+ *   static override readonly baseModelPrefix: string = "gru";
+ *   static override readonly heads: readonly string[] = ["lm_head"];
+ *   …
+ * }
+ */
+export abstract class PreTrainedModel<Config extends PreTrainedConfig = PreTrainedConfig> extends Module {
+  /** Hugging Face's name of the class, for `config.json`; bundlers may change a class's own. */
+  static readonly architecture: string = "";
+  static readonly configClass: ConfigClass;
+  /** What the model without a head is called inside of one with a head: checkpoints of the two differ by that prefix. */
+  static readonly baseModelPrefix: string = "";
+  /**
+   * The paths of all heads that classes of this architecture have, in a model with a head. A class whose own is not in the
+   * checkpoint starts it afresh; another class's is left out. Both are named.
+   */
+  static readonly heads: readonly string[] = [];
+
+  readonly config: Config;
+
+  constructor(config: Config) {
+    super();
+    this.config = config;
+  }
+
+  /**
+   * Reads a folder of Hugging Face's form: `config.json`, `model.safetensors`, a tokenizer's files. Block-sparse layers come back
+   * as they were saved. The model is in evaluation mode; `train()` it.
+   *
+   * Weights of another head are left out, and a head that the checkpoint does not have starts afresh: both are named in the
+   * result, because a new head knows nothing yet.
+   *
+   * Source: {@link https://huggingface.co/docs/transformers/main_classes/model#transformers.PreTrainedModel.from_pretrained from_pretrained}.
+   *
+   * @param folder a path (in Node), or a store of your own
+   * @throws StateDictError that lists every missing, unexpected and misshapen key
+   * @throws FormatError or FileStoreError when a file is damaged or missing
+   * @example
+   * const { model, missingKeys } = await RobertaForSequenceClassification.fromPretrained("runs/pretrain", { numLabels: 6 });
+   */
+  static async fromPretrained<M extends PreTrainedModel>(
+    this: PreTrainedModelClass<M>,
+    folder: Folder,
+    options?: LoadOptions<M["config"]>,
+  ): Promise<Pretrained<M>> {
+    const { device, generator, ...changes } = options ?? {};
+    const where = { ...(device === undefined ? {} : { device }), ...(generator ? { generator } : {}) };
+    const { configClass, baseModelPrefix, heads } = this;
+    return loadPretrained<M>(folder, {
+      create: (config) => new this(configClass.fromJSON(config).with(changes), where),
+      baseModelPrefix,
+      heads,
+    });
+  }
+
+  /**
+   * Writes a folder that `fromPretrained` reads, and, with `format: "dense"`, Hugging Face's transformers too. Files that were
+   * there are replaced all together or, when the disk is full or the process dies, not at all.
+   *
+   * @throws FileStoreError when the files cannot be written; what was there is still there
+   * @example
+   * await model.savePretrained("runs/mine", { format: "dense", files: tokenizer.toFiles() });
+   */
+  async savePretrained(folder: Folder, options: SavePretrainedOptions = {}): Promise<void> {
+    const { architecture } = this.constructor as typeof PreTrainedModel;
+    await savePretrained(folder, this, { ...this.config.toJSON(), architectures: [architecture] }, options);
+  }
+}

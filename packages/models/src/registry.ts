@@ -1,0 +1,147 @@
+import { FormatError } from "@tessera/tensor";
+import { BertConfig } from "./architectures/bert/bert-config.ts";
+import { BertForMaskedLM } from "./architectures/bert/bert-for-masked-lm.ts";
+import { BertForSequenceClassification } from "./architectures/bert/bert-for-sequence-classification.ts";
+import { BertModel } from "./architectures/bert/bert-model.ts";
+import { RobertaConfig } from "./architectures/roberta/roberta-config.ts";
+import { RobertaForMaskedLM } from "./architectures/roberta/roberta-for-masked-lm.ts";
+import { RobertaForSequenceClassification } from "./architectures/roberta/roberta-for-sequence-classification.ts";
+import { RobertaModel } from "./architectures/roberta/roberta-model.ts";
+import type { ConfigClass, JsonObject } from "./config/pre-trained-config.ts";
+import type { Folder } from "./hub/file-store.ts";
+import { openFolder } from "./hub/open-folder.ts";
+import { readConfigFile, type Pretrained } from "./hub/pretrained.ts";
+import type { LoadOptions, PreTrainedModel, PreTrainedModelClass } from "./pre-trained-model.ts";
+
+/** Every architecture: its configuration, its model without a head, and its model for each task that it has. */
+export const architectures = {
+  bert: {
+    config: BertConfig,
+    classes: { model: BertModel, maskedLM: BertForMaskedLM, sequenceClassification: BertForSequenceClassification },
+  },
+  roberta: {
+    config: RobertaConfig,
+    classes: {
+      model: RobertaModel,
+      maskedLM: RobertaForMaskedLM,
+      sequenceClassification: RobertaForSequenceClassification,
+    },
+  },
+} as const satisfies { readonly [name: string]: Architecture };
+
+/** What models are for; `model` is the one without a head. */
+export type Task = "model" | "maskedLM" | "sequenceClassification";
+
+interface Architecture {
+  readonly config: ConfigClass;
+  readonly classes: { readonly [task in Task]?: { readonly architecture: string } };
+}
+
+type Rows = (typeof architectures)[keyof typeof architectures];
+type ClassesFor<T extends Task> = Extract<Rows["classes"], { readonly [task in T]: unknown }>[T];
+
+/** The models of all architectures that have the task. */
+export type ModelFor<T extends Task> = InstanceType<ClassesFor<T>>;
+
+/** A class as the registry gives it out: of any architecture, to be loaded from a folder. */
+export type LoadableClass<M extends PreTrainedModel = PreTrainedModel> = PreTrainedModelClass<M> & {
+  fromPretrained(folder: Folder, options?: LoadOptions<M["config"]>): Promise<Pretrained<M>>;
+};
+
+const rows: readonly Architecture[] = Object.values(architectures);
+
+const anyOf = (names: readonly string[]): string => names.join(", ").replace(/, ([^,]*)$/, " or $1");
+
+/** Whether a configuration is of an architecture: by `model_type`, or where that is not said by the class it names. */
+const isOf = ({ config, classes }: Architecture, { model_type: type, architectures: named }: JsonObject): boolean =>
+  type === undefined || type === null
+    ? Object.values(classes).some(({ architecture }) => Array.isArray(named) && named[0] === architecture)
+    : config.modelTypes.includes(type as string);
+
+/**
+ * The class that a `config.json` itself names in `architectures`; with a task, that of its architecture for this task.
+ *
+ * @throws FormatError naming those that exist, when it is none of them
+ * @example
+ * findModelClass({ model_type: "bert", architectures: ["BertForMaskedLM"] }); // BertForMaskedLM
+ * findModelClass({ model_type: "bert" }, "sequenceClassification"); // BertForSequenceClassification
+ */
+export const findModelClass = (config: JsonObject, task?: Task): LoadableClass => {
+  if (task) return classFor("findModelClass", task, "config.json", config);
+  const { architectures: named } = config;
+  const wanted: unknown = Array.isArray(named) ? named[0] : undefined;
+  const all = rows.flatMap(({ classes }) => Object.values(classes));
+  const found = all.find(({ architecture }) => architecture === wanted);
+  if (!found)
+    throw new FormatError(
+      `config.json: expected architectures to name ${anyOf(all.map(({ architecture }) => architecture))}, got ${JSON.stringify(wanted) ?? "none"}; load it with a class of your own, or with an AutoModel for another head`,
+    );
+  return found as unknown as LoadableClass;
+};
+
+/** Chooses a class by the `config.json` of a folder. */
+export interface AutoModel<T extends Task> {
+  /**
+   * Reads a folder with the class of its architecture that has this head; a head that the checkpoint does not have starts afresh.
+   *
+   * @throws FormatError naming the architectures that exist, when the folder's is none of them
+   * @throws what the class's own `fromPretrained` throws
+   */
+  fromPretrained(folder: Folder, options?: LoadOptions<ModelFor<T>["config"]>): Promise<Pretrained<ModelFor<T>>>;
+}
+
+const autoModel = <T extends Task>(name: string, task: T): AutoModel<T> => ({
+  fromPretrained: async (where, options) => {
+    const folder = await openFolder(where);
+    const Class = classFor(name, task, `${folder.name}/config.json`, await readConfigFile(folder));
+    return (Class as unknown as LoadableClass<ModelFor<T>>).fromPretrained(folder, options);
+  },
+});
+
+/** @param file where the configuration was read, for the message */
+const classFor = (name: string, task: Task, file: string, config: JsonObject): LoadableClass => {
+  const able = rows.filter(({ classes }) => classes[task]);
+  const row = able.find((one) => isOf(one, config));
+  if (row) return row.classes[task] as unknown as LoadableClass;
+  const { model_type: type, architectures: named } = config;
+  const got =
+    type === undefined || type === null ? `architectures ${JSON.stringify(named) ?? "none"}` : JSON.stringify(type);
+  throw new FormatError(
+    `${name}: expected model_type ${anyOf(able.flatMap(({ config: { modelTypes } }) => modelTypes))}, got ${got} in ${file}; an architecture of your own loads with its own class`,
+  );
+};
+
+/**
+ * The model without a head, of whatever architecture the folder is.
+ *
+ * Source: {@link https://huggingface.co/docs/transformers/model_doc/auto#transformers.AutoModel AutoModel}.
+ *
+ * @example
+ * const { model } = await AutoModel.fromPretrained("runs/pretrain");
+ */
+export const AutoModel = autoModel("AutoModel", "model");
+
+/**
+ * The masked language model of whatever architecture the folder is.
+ *
+ * Source: {@link https://huggingface.co/docs/transformers/model_doc/auto#transformers.AutoModelForMaskedLM AutoModelForMaskedLM}.
+ *
+ * @example
+ * const { model } = await AutoModelForMaskedLM.fromPretrained("runs/pretrain");
+ */
+export const AutoModelForMaskedLM = autoModel("AutoModelForMaskedLM", "maskedLM");
+
+/**
+ * The classifier of whatever architecture the folder is.
+ *
+ * Source: {@link https://huggingface.co/docs/transformers/model_doc/auto#transformers.AutoModelForSequenceClassification AutoModelForSequenceClassification}.
+ *
+ * @example
+ * const { model } = await AutoModelForSequenceClassification.fromPretrained("runs/pretrain", { numLabels: 6 });
+ */
+export const AutoModelForSequenceClassification = autoModel(
+  "AutoModelForSequenceClassification",
+  "sequenceClassification",
+);
+
+export { AutoTokenizer, tokenizers, type AnyTokenizer } from "./auto-tokenizer.ts";
