@@ -41,9 +41,7 @@ const onGpu = (name: "tiny" | "base", density: number): Workload => {
 
 const workloads: Readonly<Record<WorkloadName, () => Workload>> = {
   encoder: () =>
-    tesseraEncoder(
-      encoderProblem({ layers: 2, hidden: 128, heads: 4, feedForward: 512, batch: 16, tokens: 64 }),
-    ) as Workload,
+    tesseraEncoder(encoderProblem({ layers: 2, hidden: 128, heads: 4, feedForward: 512, batch: 16, tokens: 64 })),
   "2x128": () => tinyRoberta(robertaSizes["2x128"], 1),
   "2x128 at 0.25": () => tinyRoberta(robertaSizes["2x128"], 0.25),
   "4x256": () => tinyRoberta(robertaSizes["4x256"], 1),

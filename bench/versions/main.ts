@@ -47,11 +47,11 @@ const bundle = async (entry: string, checkout: string, outfile: string): Promise
     plugins: [
       {
         name: "packages-of-a-checkout",
-        setup: ({ onResolve, resolve: resolveIn }) =>
-          onResolve({ filter: /^@tessera\// }, ({ path, kind, pluginData }) =>
+        setup: (bundler) =>
+          bundler.onResolve({ filter: /^@tessera\// }, ({ path, kind, pluginData }) =>
             pluginData === "there"
               ? undefined
-              : resolveIn(path, { kind, resolveDir: join(checkout, "bench"), pluginData: "there" }),
+              : bundler.resolve(path, { kind, resolveDir: join(checkout, "bench"), pluginData: "there" }),
           ),
       },
     ],
