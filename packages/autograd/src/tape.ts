@@ -58,16 +58,19 @@ class Recomputed {
     this.kept = isWatched ? new Kept(reads) : null;
   }
 
-  restore(call: AnySeen): Partial<Reads> {
+  /** `null` where nobody watches: what was kept in the forward pass serves. */
+  make(call: AnySeen): Partial<Reads> | null {
     if (!activeTapes().some((tape) => tape.follows(this.ids))) {
       this.release();
-      return {};
+      return null;
     }
     if (!this.kept)
       throw new GradientError(
         `${this.op}: its second derivative reads inputs that were not kept; run the forward pass inside the function that is differentiated twice`,
       );
-    return this.recompute.make({ ...call, ...this.kept.restore() });
+    const from = { ...call };
+    this.kept.restoreInto(from);
+    return this.recompute.make(from);
   }
 
   release(): void {
@@ -197,16 +200,18 @@ export class Tape implements Recorder {
     const ends = this.ends(inputs, outputs, outputs.length - (op.extras ?? 0));
     const call = { attrs, scalars, needs: ends.needs, shapes: ends.shapes };
     const ran = { ...call, inputs, outputs };
-    const kept = new Kept(rule.reads?.(ran) ?? {});
+    const kept = rule.reads ? new Kept(rule.reads(ran)) : null;
     const recomputed = rule.recompute && new Recomputed(this, op.name, rule.recompute, ran);
     return {
       ...ends,
       pull: (dy, takeSum) => {
-        const seen = { ...call, takeSum, ...kept.restore(), ...recomputed?.restore(call) };
+        const seen = { attrs, scalars, needs: ends.needs, shapes: ends.shapes, takeSum };
+        kept?.restoreInto(seen);
+        if (recomputed) Object.assign(seen, recomputed.make(call));
         return rule.vjp(dy, seen);
       },
       release: () => {
-        kept.release();
+        kept?.release();
         recomputed?.release();
       },
     };
