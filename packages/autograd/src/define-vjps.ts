@@ -29,7 +29,7 @@ export interface Seen<S extends Signature> {
   readonly shapes: Each<S["inputs"], readonly number[]>;
 }
 
-/** A call as it ran, from which a rule takes what it reads. */
+/** A call as it ran, from which a rule takes what it reads. An optional output that a call with its attributes does not have is no tensor. */
 export interface Ran<S extends Signature> extends Seen<S> {
   readonly inputs: S["inputs"];
   readonly outputs: Present<S["outputs"]>;

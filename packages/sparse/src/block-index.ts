@@ -37,17 +37,17 @@ export interface BlockSparse extends BlockIndex {
   readonly values: Tensor;
 }
 
-/** Where the segments of an index begin, and its length; in elements. */
+/** How many numbers an index has. */
+const lengthOf = ({ shape: [outputs, inputs], blockSize, blocks }: MatrixAttrs): number =>
+  Math.ceil(outputs / blockSize) + Math.ceil(inputs / blockSize) + 2 + 3 * blocks;
+
+/** Rows and columns of blocks, and where in an index its segments begin. */
 export const segmentsOf = ({ shape: [outputs, inputs], blockSize, blocks }: MatrixAttrs) => {
   const [rows, cols] = [Math.ceil(outputs / blockSize), Math.ceil(inputs / blockSize)];
   const colIndices = rows + 1;
   const ccolIndices = colIndices + blocks;
   const rowIndices = ccolIndices + cols + 1;
-  const blockPermutation = rowIndices + blocks;
-  return {
-    ...{ rows, cols, length: blockPermutation + blocks },
-    ...{ crowIndices: 0, colIndices, ccolIndices, rowIndices, blockPermutation },
-  };
+  return { rows, cols, crowIndices: 0, colIndices, ccolIndices, rowIndices, blockPermutation: rowIndices + blocks };
 };
 
 /**
@@ -63,11 +63,11 @@ export const blockIndex = (layout: BlockLayout, shape: readonly [number, number]
       `blockIndex: a ${showShape(shape)} matrix has ${rows} × ${cols} blocks of ${blockSize}, the layout ${layout.rows} × ${layout.cols}; make one for this shape`,
     );
   const matrix = { shape, blockSize, blocks };
-  const { length, ...starts } = segmentsOf(matrix);
-  const packed = new Int32Array(length);
+  const starts = segmentsOf(matrix);
+  const packed = new Int32Array(lengthOf(matrix));
   for (const name of ["crowIndices", "colIndices", "ccolIndices", "rowIndices", "blockPermutation"] as const)
     packed.set(layout[name], starts[name]);
-  return { ...matrix, index: Tensor.fromHost(packed, [length], "int32", device, "blockIndex") };
+  return { ...matrix, index: Tensor.fromHost(packed, [packed.length], "int32", device, "blockIndex") };
 };
 
 /** The index by rows as PyTorch's BSR tensors have it, as views. */
@@ -85,7 +85,7 @@ export const matrixOf = ({ shape, blockSize, blocks }: MatrixAttrs): MatrixAttrs
 
 /** Throws unless the index is as long as that of the matrix. The numbers in it were checked when its layout was made. */
 export const checkIndex = (op: string, index: TensorSpec, matrix: MatrixAttrs): void => {
-  const { length } = segmentsOf(matrix);
+  const length = lengthOf(matrix);
   if (index.dtype === "int32" && index.shape.length === 1 && index.shape[0] === length) return;
   const { shape, blockSize, blocks } = matrix;
   const expected = `${op}: expected an index int32 [${length}] for ${blocks} blocks of ${blockSize} in a ${showShape(shape)} matrix`;

@@ -1,5 +1,5 @@
 import { DTypeError, ShapeError } from "../../error.ts";
-import { numel, sameShape, showShape, type Layout, type TensorSpec } from "../../shape.ts";
+import { numel, showShape, type Layout, type TensorSpec } from "../../shape.ts";
 import { erf } from "../elementwise/special.ts";
 
 /** What a layer applies to its sum. "geluTanh" is GELU's tanh approximation. */
@@ -19,10 +19,10 @@ export const checkFloat = (op: string, ...inputs: readonly (TensorSpec | null)[]
 
 /** Throws unless the bias has a number for each output; `weight` says whose outputs they are. */
 export const checkBias = (op: string, bias: TensorSpec | null, outputs: number, weight: () => string): void => {
-  if (bias && !sameShape(bias.shape, [outputs]))
-    throw new ShapeError(
-      `${op}: expected a bias [${outputs}] for the ${weight()}, got ${showShape(bias.shape)}; reshape it`,
-    );
+  if (!bias || (bias.shape.length === 1 && bias.shape[0] === outputs)) return;
+  throw new ShapeError(
+    `${op}: expected a bias [${outputs}] for the ${weight()}, got ${showShape(bias.shape)}; reshape it`,
+  );
 };
 
 /**

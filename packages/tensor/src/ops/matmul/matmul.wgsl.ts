@@ -17,7 +17,10 @@ export interface WebgpuProduct extends Product {
   readonly label: string;
 }
 
-/** Which way memory runs, and whether vec4s can be read. Where a dim has one element its stride does not matter. `stride`: that of the rows of A, or of the columns of B. */
+/**
+ * Which way memory runs, and whether vec4s can be read. `stride`: that of the rows of A, or of the columns of B; where a dim has one element
+ * its stride does not matter.
+ */
 const runsOf = (
   { kStride, batch, offset }: Omit<LeftOperand, "rowStride">,
   stride: number,

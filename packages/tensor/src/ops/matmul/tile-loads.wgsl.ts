@@ -18,7 +18,7 @@ export interface LoadText extends Pick<TileText, "lane" | "load"> {
   readonly functions: string;
 }
 
-/** What the kernel calls things of an operand: its start and buffer, its first row or column in the tile, how many there are, and their strides. */
+/** What the kernel calls what belongs to an operand: the tile's first row or column, how many there are in all, and the strides. */
 const NAMES = {
   A: { lower: "a", first: "row0", extent: "w.m", stride: "w.rowStride", kStride: "w.aKStride" },
   B: { lower: "b", first: "column0", extent: "w.n", stride: "w.columnStride", kStride: "w.bKStride" },
