@@ -7,16 +7,9 @@ type Shape = readonly [number, number];
 
 /** A layout as sample arguments: made on each device. */
 const index = (layout: BlockLayout, shape: Shape) => {
-  const list = (data: Int32Array) => values([...data], [data.length], "int32");
-  return {
-    shape,
-    blockSize: layout.blockSize,
-    crowIndices: list(layout.crowIndices),
-    colIndices: list(layout.colIndices),
-    ccolIndices: list(layout.ccolIndices),
-    rowIndices: list(layout.rowIndices),
-    blockPermutation: list(layout.blockPermutation),
-  };
+  const { crowIndices, colIndices, ccolIndices, rowIndices, blockPermutation, blockSize, blocks } = layout;
+  const packed = [...crowIndices, ...colIndices, ...ccolIndices, ...rowIndices, ...blockPermutation];
+  return { shape, blockSize, blocks, index: values(packed, [packed.length], "int32") };
 };
 
 /** A matrix of that layout. What sticks out of it is not 0 here: no product may look at it. */
@@ -110,7 +103,12 @@ export const blockMatmulSamples = {
     },
     {
       args: [normal(6, 20), { ...small, shape: [16, 20] }],
-      throws: /expected crowIndices \[5\] for a \[16, 20\] matrix in blocks of 4, got \[4\]/,
+      throws:
+        /blockSparseLinear: expected an index int32 \[26\] for 5 blocks of 4 in a \[16, 20\] matrix, got int32 \[25\]; make it with blockIndex/,
+    },
+    {
+      args: [normal(6, 20), { ...small, index: normal(25) }],
+      throws: /blockSparseLinear: expected an index int32 \[25\] .*, got float32 \[25\]; make it with blockIndex/,
     },
   ],
   dds: [

@@ -99,17 +99,19 @@ for (const { name, key, rows } of variants.filter((one) => one.key === "base64" 
               for (let j = 0; j < b; j++)
                 values[(block * b + i) * b + j] = dense[(row * b + i) * inputs + col * b + j]!;
           });
-          const index = [crowIndices, colIndices, ccolIndices, rowIndices, blockPermutation].map(ints);
-          const attrs = { shape, blockSize: b };
+          const index = ints(
+            Int32Array.of(...crowIndices, ...colIndices, ...ccolIndices, ...rowIndices, ...blockPermutation),
+          );
+          const attrs = { shape, blockSize: b, blocks };
           const exact = blocks * b * b * tokens;
           const inTiles = blocks * b * b * Math.ceil(tokens / rows) * rows;
           expect(layout.multiplyAdds(tokens)).toBe(exact);
 
           const forward = run(
             blockSparseLinearOp,
-            [floats(x, tokens, inputs), floats(values, blocks, b, b), null, ...index],
-            [layoutOf(tokens, outputs)],
-            attrs,
+            [floats(x, tokens, inputs), floats(values, blocks, b, b), null, index],
+            [layoutOf(tokens, outputs), null],
+            { ...attrs, activation: "none" },
           );
           expect(
             worstError(forward.outputs[0]!, forwardOracle(x, w, new Float64Array(outputs), tokens, shape)),
@@ -118,7 +120,7 @@ for (const { name, key, rows } of variants.filter((one) => one.key === "base64" 
 
           const dx = run(
             ddsOp,
-            [floats(dy, tokens, outputs), floats(values, blocks, b, b), ...index],
+            [floats(dy, tokens, outputs), floats(values, blocks, b, b), index],
             [layoutOf(tokens, inputs)],
             attrs,
           );
@@ -128,7 +130,7 @@ for (const { name, key, rows } of variants.filter((one) => one.key === "base64" 
           if (blocks === 0) return; // A result without elements is not launched.
           const dw = run(
             sddOp,
-            [floats(dy, tokens, outputs), floats(x, tokens, inputs), ...index],
+            [floats(dy, tokens, outputs), floats(x, tokens, inputs), index],
             [layoutOf(blocks, b, b)],
             attrs,
           );

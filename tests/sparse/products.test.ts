@@ -182,15 +182,8 @@ for (const device of allDevices)
       expect(padding.filter((value) => value !== 0)).toEqual([]);
     }));
 
-const withValues = (matrix: BlockSparseMatrix, values: Tensor): BlockSparse => ({
-  values,
-  shape: matrix.shape,
-  blockSize: matrix.blockSize,
-  crowIndices: matrix.crowIndices,
-  colIndices: matrix.colIndices,
-  ccolIndices: matrix.ccolIndices,
-  rowIndices: matrix.rowIndices,
-  blockPermutation: matrix.blockPermutation,
+const withValues = ({ shape, blockSize, blocks, index }: BlockSparseMatrix, values: Tensor): BlockSparse => ({
+  ...{ shape, blockSize, blocks, index, values },
 });
 
 const transposed = (values: ArrayLike<number>, m: number, n: number): Float64Array =>

@@ -1,7 +1,7 @@
 import { valueAndGrad, type Gradients } from "@tessera/autograd";
 import { AdamW, Linear, Module, Sequential } from "@tessera/nn";
 import { BlockLayout, BlockSparseLinear, BlockSparseModelPatcher } from "@tessera/sparse";
-import { activatedBlockSparseLinearOp, blockSparseLinearOp, ddsOp, sddOp } from "@tessera/sparse/ops/block-matmul";
+import { blockSparseLinearOp, ddsOp, sddOp } from "@tessera/sparse/ops/block-matmul";
 import {
   cpu,
   gelu,
@@ -193,12 +193,7 @@ describe("memory", () => {
         );
       // What kernels take for themselves does not show in memory(): asked of their plans, which are made once.
       const scratch: number[] = [];
-      for (const op of [
-        blockSparseLinearOp,
-        activatedBlockSparseLinearOp,
-        ddsOp,
-        sddOp,
-      ] as readonly unknown[] as readonly Op<Signature>[]) {
+      for (const op of [blockSparseLinearOp, ddsOp, sddOp] as readonly unknown[] as readonly Op<Signature>[]) {
         const { kernels } = op;
         if ("view" in kernels || kernels.cpu === "reference") throw new Error(`${op.name} runs no kernel of ours`);
         const planner = kernels.cpu;
@@ -252,8 +247,7 @@ describe("a step of a patched layer", () => {
       scope(() => valueAndGrad(model, (input: Tensor) => mean(square(model.forward(input))))(x).grads.size);
     });
     for (const name of ["blockSparseLinear", "dds", "sdd"]) expect(names).toContain(name);
-    for (const name of ["linear", "activatedLinear", "matmul", "scatterBlocks", "gatherBlocks"])
-      expect(names).not.toContain(name);
+    for (const name of ["linear", "matmul", "scatterBlocks", "gatherBlocks"]) expect(names).not.toContain(name);
     expect(both(cpu), "kernels of the reference that ran").toBe(before);
     model.dispose();
     x.dispose();

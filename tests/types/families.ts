@@ -1,6 +1,6 @@
 // What must not compile: each line under `@ts-expect-error` leaves something out. Only the compiler reads this file.
-import { notDifferentiable, rule, type VjpTable, type VjpTables } from "@tessera/autograd";
-import { defineOp, mul, type Tensor } from "@tessera/tensor";
+import { linearGradients, notDifferentiable, rule, type VjpTable, type VjpTables } from "@tessera/autograd";
+import { defineOp, mul, type LayerAttrs, type Tensor } from "@tessera/tensor";
 import type { families } from "@tessera/tensor/families";
 import type * as move from "@tessera/tensor/ops/move";
 import type * as softmax from "@tessera/tensor/ops/softmax";
@@ -63,6 +63,26 @@ otherRows satisfies SampleTable<typeof softmax>;
 ({ ...otherRows, softmax: one }) satisfies SampleTable<typeof softmax>;
 // @ts-expect-error -- an argument of another type
 ({ ...otherRows, softmax: [{ args: ["dim"] }] }) satisfies SampleTable<typeof softmax>;
+
+// ---- an output that is not optional
+export const withoutHalf = defineOp<Double>({
+  name: "double",
+  infer: ([x]) => [x, null],
+  kernels: { reference, cpu: "reference", webgpu: "none" },
+});
+export const withoutOutput = defineOp<Double>({
+  name: "double",
+  // @ts-expect-error -- every call has a y
+  infer: () => [null, null],
+  kernels: { reference, cpu: "reference", webgpu: "none" },
+});
+
+// ---- a product of a layer
+const forward = (x: Tensor): Tensor => x;
+const products = { forward, inputGradient: forward, weightGradient: forward };
+export const layerRow = linearGradients<[], LayerAttrs>(products);
+// @ts-expect-error -- no `weightGradient`
+export const withoutProduct = linearGradients<[], LayerAttrs>({ forward, inputGradient: forward });
 
 // ---- a kernel of an op
 export const withoutKernel = defineOp<Double>({

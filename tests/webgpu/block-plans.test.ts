@@ -1,5 +1,5 @@
-import { BlockLayout } from "@tessera/sparse";
-import { activatedBlockSparseLinearOp, blockSparseLinearOp, ddsOp, sddOp } from "@tessera/sparse/ops/block-matmul";
+import { blockIndex, BlockLayout } from "@tessera/sparse";
+import { blockSparseLinearOp, ddsOp, sddOp } from "@tessera/sparse/ops/block-matmul";
 import {
   DEFAULT_PROFILE as standard,
   dispose,
@@ -7,7 +7,6 @@ import {
   reference,
   run,
   scope,
-  tensor,
   type Backend,
   type DeviceProfile,
   type Op,
@@ -48,26 +47,17 @@ onWebgpu("block-sparse plans", (gpu) => {
     withoutLeaks(async () => {
       const [outputs, inputs] = [3 * blockSize - lack, 2 * blockSize - lack];
       const layout = BlockLayout.fromMask([[1, 1], [0, 0], [0, 1]], 3, 2, blockSize); // prettier-ignore
-      const attrs = { shape: [outputs, inputs] as const, blockSize };
       const compute = (device: Backend, of: <S extends Signature>(op: Op<S>) => Op<S>): Tensor[] =>
         scope(() => {
-          const list = (data: Int32Array) => tensor(data, [data.length], { device });
-          const [crow, col, ccol, row, permutation] = [
-            list(layout.crowIndices),
-            list(layout.colIndices),
-            list(layout.ccolIndices),
-            list(layout.rowIndices),
-            list(layout.blockPermutation),
-          ] as const;
+          const { index, ...attrs } = blockIndex(layout, [outputs, inputs], device);
           const values = normal(layout.blocks, blockSize, blockSize).make(1, device);
           const [x, dy] = [normal(tokens, inputs).make(2, device), normal(tokens, outputs).make(3, device)];
           const bias = normal(outputs).make(4, device);
-          const index = [crow, col, ccol, row, permutation] as const;
           return [
-            ...run(of(blockSparseLinearOp), [x, values, null, ...index], attrs),
-            ...run(of(activatedBlockSparseLinearOp), [x, values, bias, ...index], { ...attrs, activation: "relu" }),
-            ...run(of(ddsOp), [dy, values, ...index], attrs),
-            ...(form === "rolled" || lack === 0 ? run(of(sddOp), [dy, x, ...index], attrs) : []),
+            ...run(of(blockSparseLinearOp), [x, values, null, index], { ...attrs, activation: "none" }),
+            ...run(of(blockSparseLinearOp), [x, values, bias, index], { ...attrs, activation: "relu" }),
+            ...run(of(ddsOp), [dy, values, index], attrs),
+            ...(form === "rolled" || lack === 0 ? run(of(sddOp), [dy, x, index], attrs) : []),
           ].filter((one) => one !== null);
         });
       const got = compute(gpu, (op) => planned(op, form, profile));

@@ -77,11 +77,14 @@ onWebgpu("block-sparse products", (gpu) => {
     it(`read values that start anywhere${transposed ? ", transposed" : ""}`, () =>
       agree((device) => {
         const w = weight(8, device);
-        const { values, shape, crowIndices, colIndices, ccolIndices, rowIndices, blockPermutation } = w;
+        const { values, shape, blocks, index } = w;
         const [n, b] = values.shape as [number, number];
         const flat = normal(n * b * b + 1).make(3, device);
         const shifted = reshape(narrow(flat, 0, 1, n * b * b), [n, b, b]);
-        const index = { shape, blockSize: b, crowIndices, colIndices, ccolIndices, rowIndices, blockPermutation };
-        return dds(normal(5, transposed ? 16 : 24).make(4, device), { ...index, values: shifted }, { transposed });
+        return dds(
+          normal(5, transposed ? 16 : 24).make(4, device),
+          { shape, blockSize: b, blocks, index, values: shifted },
+          { transposed },
+        );
       }));
 });

@@ -71,17 +71,17 @@ const productOp = ({ size: [m, k, n], a, b, choice, form, entries = 1, activatio
               out: { out: 0 },
               a: {
                 slot: { in: 0 },
-                ...(a === "along" ? { across: k, along: 1 } : { across: 1, along: m }),
+                ...(a === "along" ? { rowStride: k, kStride: 1 } : { rowStride: 1, kStride: m }),
                 batch: [m * k],
                 offset: 0,
               },
               b: {
                 slot: { in: 1 },
-                ...(b === "along" ? { across: k, along: 1 } : { across: 1, along: n }),
+                ...(b === "along" ? { columnStride: k, kStride: 1 } : { columnStride: 1, kStride: n }),
                 batch: [k * n],
                 offset: 0,
               },
-              bias: layer ? { slot: { in: 2 }, offset: 0 } : null,
+              addend: layer ? { slot: { in: 2 }, offset: 0, whole: false } : null,
               pre: layer ? { out: 1 } : null,
             },
             { ...device, software: form === "rolled" },
@@ -208,8 +208,8 @@ onWebgpu("tile plans", (gpu) => {
     }));
 
   it("leave no part of k empty: one that began beyond its end would not stop", () => {
-    const operand = { slot: { in: 0 }, across: 4100, along: 1, batch: [], offset: 0 };
-    const sums = { bias: null, pre: null, activation: "none", out: { out: 0 } } as const;
+    const operand = { slot: { in: 0 }, rowStride: 4100, columnStride: 4100, kStride: 1, batch: [], offset: 0 };
+    const sums = { addend: null, pre: null, activation: "none", out: { out: 0 } } as const;
     const plan = TILE_PLANS.find(({ name }) => name === "small")!;
     for (let parts = 1; parts <= 64; parts++) {
       const product = { label: "matmul", m: 1, n: 1, k: 4100, batch: [], a: operand, b: operand, ...sums };

@@ -67,7 +67,7 @@ onWebgpu("a matrix times a vector", (gpu) => {
 
   it("has kernels of its own, which read the matrix as it lies", () => {
     const operand = { offset: 0, batch: [] };
-    const plan = (across: number, along: number) =>
+    const plan = (columnStride: number, kStride: number) =>
       planProduct(
         {
           label: "matmul",
@@ -75,11 +75,11 @@ onWebgpu("a matrix times a vector", (gpu) => {
           n: 4096,
           k: 4096,
           batch: [],
-          bias: null,
+          addend: null,
           pre: null,
           activation: "none",
-          a: { ...operand, slot: { in: 0 }, across: 4096, along: 1 },
-          b: { ...operand, slot: { in: 1 }, across, along },
+          a: { ...operand, slot: { in: 0 }, rowStride: 4096, kStride: 1 },
+          b: { ...operand, slot: { in: 1 }, columnStride, kStride },
           out: { out: 0 },
         },
         gpu.profile,

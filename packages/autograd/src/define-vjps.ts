@@ -29,7 +29,7 @@ export interface Seen<S extends Signature> {
   readonly shapes: Each<S["inputs"], readonly number[]>;
 }
 
-/** A call as it ran, from which a rule takes what it reads. */
+/** A call as it ran, from which a rule takes what it reads. An optional output that a call with its attributes does not have is no tensor. */
 export interface Ran<S extends Signature> extends Seen<S> {
   readonly inputs: S["inputs"];
   readonly outputs: Present<S["outputs"]>;
@@ -59,8 +59,8 @@ export interface Vjp<S extends Signature> {
  * a second derivative passes through the one that is made again.
  */
 export interface Recompute<S extends Signature, R extends Reads, From extends Reads> {
-  /** Inputs, by name: kept only where another tape may watch. */
-  reads(ran: Ran<S>): From;
+  /** Inputs, by name: kept only where another tape may watch. `null` where nothing is to be made again. */
+  reads(ran: Ran<S>): From | null;
   make(from: Seen<S> & From): Partial<R>;
 }
 
@@ -96,7 +96,7 @@ export interface AnyVjp {
   vjp(dy: readonly (Tensor | null)[], seen: AnySeen & Takes): readonly (Tensor | null)[];
 }
 export interface AnyRecompute {
-  reads(ran: AnyRan): Reads;
+  reads(ran: AnyRan): Reads | null;
   make(from: AnySeen): Partial<Reads>;
 }
 export interface AnySeen {

@@ -12,7 +12,6 @@ import {
   notDifferentiable,
   onceDifferentiable,
   ruleOf,
-  type AnyRan,
   type AnyRecompute,
   type AnySeen,
   type AnyVjp,
@@ -44,10 +43,9 @@ class Recomputed {
   private readonly ids: readonly number[];
   private readonly kept: Kept | null;
 
-  constructor(tape: Tape, op: string, recompute: AnyRecompute, ran: AnyRan) {
+  constructor(tape: Tape, op: string, recompute: AnyRecompute, reads: Reads) {
     this.op = op;
     this.recompute = recompute;
-    const reads = recompute.reads(ran);
     const tensors = tensorsOf(reads);
     this.ids = tensors.map(({ id }) => id);
     // An outer tape watches the forward pass too. Only a parameter may be followed by one that starts later.
@@ -201,7 +199,8 @@ export class Tape implements Recorder {
     const call = { attrs, scalars, needs: ends.needs, shapes: ends.shapes };
     const ran = { ...call, inputs, outputs };
     const kept = rule.reads ? new Kept(rule.reads(ran)) : null;
-    const recomputed = rule.recompute && new Recomputed(this, op.name, rule.recompute, ran);
+    const again = rule.recompute?.reads(ran);
+    const recomputed = rule.recompute && again ? new Recomputed(this, op.name, rule.recompute, again) : null;
     return {
       ...ends,
       pull: (dy, takeSum) => {

@@ -1,24 +1,35 @@
-import { DTypeError, scope, ShapeError, showShape, Tensor, type Backend, type TensorSpec } from "@tessera/tensor";
+import {
+  DTypeError,
+  narrow,
+  scope,
+  ShapeError,
+  showShape,
+  Tensor,
+  type Backend,
+  type TensorSpec,
+} from "@tessera/tensor";
 import { blockGrid, type BlockLayout } from "./block-layout.ts";
 
-/**
- * A layout on a device: what the products walk. R and C are the rows and columns of blocks, n the number of blocks. Kernels
- * trust it; `BlockSparseMatrix` makes it from a `BlockLayout`, which is checked.
- */
-export interface BlockIndex {
+/** Which matrix an op's values and index belong to: where the index has what follows from it. */
+export interface MatrixAttrs {
   /** Of the matrix: `[out, in]`. Blocks at the lower and right edges may stick out. */
   readonly shape: readonly [number, number];
   readonly blockSize: number;
-  /** `[R + 1]` int32: where each row of blocks starts in `colIndices`. */
-  readonly crowIndices: Tensor;
-  /** `[n]` int32: the column of each block, by rows. */
-  readonly colIndices: Tensor;
-  /** `[C + 1]` int32: where each column of blocks starts in `rowIndices`. */
-  readonly ccolIndices: Tensor;
-  /** `[n]` int32: the row of each block, by columns. */
-  readonly rowIndices: Tensor;
-  /** `[n]` int32: where each block of the order by columns stands in the order by rows. */
-  readonly blockPermutation: Tensor;
+  /** How many are stored. */
+  readonly blocks: number;
+}
+
+/**
+ * A layout on a device: what the products walk. Kernels trust it; `blockIndex` makes it from a `BlockLayout`, which is checked.
+ */
+export interface BlockIndex extends MatrixAttrs {
+  /**
+   * One int32 tensor with five segments, of a matrix with R rows and C columns of blocks of which n are stored: `crowIndices [R + 1]`,
+   * where each row of blocks starts in `colIndices [n]`, the column of each block, by rows; `ccolIndices [C + 1]`, where each column of
+   * blocks starts in `rowIndices [n]`, the row of each block, by columns; and `blockPermutation [n]`, where each block of the order by
+   * columns stands in the order by rows.
+   */
+  readonly index: Tensor;
 }
 
 /** A block-sparse matrix as the products take it. `values [n, b, b]` are in the order by rows; what sticks out is 0. */
@@ -26,99 +37,68 @@ export interface BlockSparse extends BlockIndex {
   readonly values: Tensor;
 }
 
+/** How many numbers an index has. */
+const lengthOf = ({ shape: [outputs, inputs], blockSize, blocks }: MatrixAttrs): number =>
+  Math.ceil(outputs / blockSize) + Math.ceil(inputs / blockSize) + 2 + 3 * blocks;
+
+/** Rows and columns of blocks, and where in an index its segments begin. */
+export const segmentsOf = ({ shape: [outputs, inputs], blockSize, blocks }: MatrixAttrs) => {
+  const [rows, cols] = [Math.ceil(outputs / blockSize), Math.ceil(inputs / blockSize)];
+  const colIndices = rows + 1;
+  const ccolIndices = colIndices + blocks;
+  const rowIndices = ccolIndices + cols + 1;
+  return { rows, cols, crowIndices: 0, colIndices, ccolIndices, rowIndices, blockPermutation: rowIndices + blocks };
+};
+
 /**
  * Puts a layout on a device.
  *
  * @throws ShapeError when its grid is not the one that covers the matrix.
  */
 export const blockIndex = (layout: BlockLayout, shape: readonly [number, number], device: Backend): BlockIndex => {
-  const { rows, cols } = blockGrid("blockIndex", shape, layout.blockSize);
+  const { blockSize, blocks } = layout;
+  const { rows, cols } = blockGrid("blockIndex", shape, blockSize);
   if (rows !== layout.rows || cols !== layout.cols)
     throw new ShapeError(
-      `blockIndex: a ${showShape(shape)} matrix has ${rows} × ${cols} blocks of ${layout.blockSize}, the layout ${layout.rows} × ${layout.cols}; make one for this shape`,
+      `blockIndex: a ${showShape(shape)} matrix has ${rows} × ${cols} blocks of ${blockSize}, the layout ${layout.rows} × ${layout.cols}; make one for this shape`,
     );
-  const list = (values: Int32Array): Tensor => Tensor.fromHost(values, [values.length], "int32", device, "blockIndex");
-  return scope(() => ({
-    shape,
-    blockSize: layout.blockSize,
-    crowIndices: list(layout.crowIndices),
-    colIndices: list(layout.colIndices),
-    ccolIndices: list(layout.ccolIndices),
-    rowIndices: list(layout.rowIndices),
-    blockPermutation: list(layout.blockPermutation),
-  }));
+  const matrix = { shape, blockSize, blocks };
+  const starts = segmentsOf(matrix);
+  const packed = new Int32Array(lengthOf(matrix));
+  for (const name of ["crowIndices", "colIndices", "ccolIndices", "rowIndices", "blockPermutation"] as const)
+    packed.set(layout[name], starts[name]);
+  return { ...matrix, index: Tensor.fromHost(packed, [packed.length], "int32", device, "blockIndex") };
 };
 
-/** The index as inputs of an op. */
-export type IndexInputs = [
-  crowIndices: Tensor,
-  colIndices: Tensor,
-  ccolIndices: Tensor,
-  rowIndices: Tensor,
-  blockPermutation: Tensor,
-];
-export const indexInputs = (index: BlockIndex): IndexInputs => [
-  index.crowIndices,
-  index.colIndices,
-  index.ccolIndices,
-  index.rowIndices,
-  index.blockPermutation,
-];
+/** The index by rows as PyTorch's BSR tensors have it, as views. */
+export const rowIndexOf = ({ index, ...matrix }: BlockIndex): { crowIndices: Tensor; colIndices: Tensor } =>
+  scope(() => {
+    const { crowIndices, colIndices, ccolIndices } = segmentsOf(matrix);
+    return {
+      crowIndices: narrow(index, 0, crowIndices, colIndices - crowIndices),
+      colIndices: narrow(index, 0, colIndices, ccolIndices - colIndices),
+    };
+  });
 
-/** Which matrix an op's values belong to. */
-export interface MatrixAttrs {
-  readonly shape: readonly [number, number];
-  readonly blockSize: number;
-}
+/** Of something that has more than these, an index or the attributes of a layer: the attributes of a product, and no others. */
+export const matrixOf = ({ shape, blockSize, blocks }: MatrixAttrs): MatrixAttrs => ({ shape, blockSize, blocks });
 
-type IndexSpecs = readonly [
-  crow: TensorSpec,
-  col: TensorSpec,
-  ccol: TensorSpec,
-  row: TensorSpec,
-  permutation: TensorSpec,
-];
-
-/** Throws unless every input is float32. */
-export const checkFloat = (op: string, ...inputs: readonly (TensorSpec | null)[]): void => {
-  for (const input of inputs)
-    if (input && input.dtype !== "float32")
-      throw new DTypeError(`${op}: expected float32, got ${input.dtype}; cast(x, "float32") first?`);
-};
-
-/** Throws unless the index fits the matrix. Shapes only: the numbers in it were checked when its layout was made. */
-export const checkIndex = (
-  op: string,
-  index: IndexSpecs | readonly [TensorSpec, TensorSpec],
-  { shape, blockSize }: MatrixAttrs,
-): void => {
-  const blocks = index[1].shape[0] ?? 0;
-  const [rows, cols] = shape.map((size) => Math.ceil(size / blockSize)) as [number, number];
-  const names = ["crowIndices", "colIndices", "ccolIndices", "rowIndices", "blockPermutation"];
-  const lengths = [rows + 1, blocks, cols + 1, blocks, blocks];
-  for (const [i, spec] of index.entries()) {
-    if (spec.dtype !== "int32")
-      throw new DTypeError(
-        `${op}: expected int32 ${names[i]}, got ${spec.dtype}; make the index with BlockSparseMatrix`,
-      );
-    if (spec.shape.length !== 1 || spec.shape[0] !== lengths[i])
-      throw new ShapeError(
-        `${op}: expected ${names[i]} [${lengths[i]}] for a ${showShape(shape)} matrix in blocks of ${blockSize}, got ${showShape(spec.shape)}; make the index with BlockSparseMatrix`,
-      );
-  }
+/** Throws unless the index is as long as that of the matrix. The numbers in it were checked when its layout was made. */
+export const checkIndex = (op: string, index: TensorSpec, matrix: MatrixAttrs): void => {
+  const length = lengthOf(matrix);
+  if (index.dtype === "int32" && index.shape.length === 1 && index.shape[0] === length) return;
+  const { shape, blockSize, blocks } = matrix;
+  const expected = `${op}: expected an index int32 [${length}] for ${blocks} blocks of ${blockSize} in a ${showShape(shape)} matrix`;
+  const got = `got ${index.dtype} ${showShape(index.shape)}; make it with blockIndex`;
+  throw index.dtype === "int32" ? new ShapeError(`${expected}, ${got}`) : new DTypeError(`${expected}, ${got}`);
 };
 
 /** Throws unless the values are one block for each that the index lists. */
-export const checkValues = (
-  op: string,
-  values: TensorSpec,
-  colIndices: TensorSpec,
-  { blockSize }: MatrixAttrs,
-): void => {
-  const [blocks, height, width, ...rest] = values.shape;
-  if (rest.length > 0 || height !== blockSize || width !== blockSize || blocks !== colIndices.shape[0])
+export const checkValues = (op: string, values: TensorSpec, { blocks, blockSize }: MatrixAttrs): void => {
+  const [n, height, width, ...rest] = values.shape;
+  if (rest.length > 0 || height !== blockSize || width !== blockSize || n !== blocks)
     throw new ShapeError(
-      `${op}: expected values [${colIndices.shape[0]}, ${blockSize}, ${blockSize}] for this index, got ${showShape(values.shape)}; were they made for another layout?`,
+      `${op}: expected values [${blocks}, ${blockSize}, ${blockSize}] for this index, got ${showShape(values.shape)}; were they made for another layout?`,
     );
 };
 

@@ -15,7 +15,7 @@ import {
   type HostTensor,
 } from "@tessera/tensor";
 import type { Activation } from "@tessera/tensor/ops/matmul";
-import { blockIndex, type BlockIndex, type BlockSparse } from "./block-index.ts";
+import { blockIndex, rowIndexOf, type BlockIndex, type BlockSparse } from "./block-index.ts";
 import { showDensity, type BlockLayout } from "./block-layout.ts";
 import { initialBias, initialValues } from "./initial-values.ts";
 import { hostData, layoutInState } from "./layout-in-state.ts";
@@ -71,9 +71,7 @@ export class BlockSparseLinear extends Module implements BlockSparse {
   bias: Parameter | null; // [out]
   crowIndices!: Tensor; // [R + 1]
   colIndices!: Tensor; // [n]
-  ccolIndices!: Tensor; // [C + 1], made from the two above
-  rowIndices!: Tensor; // [n], likewise
-  blockPermutation!: Tensor; // [n], likewise
+  index!: Tensor; // the layout as products take it, see BlockIndex; the two above are its first numbers
 
   /** @throws ArgumentError or ShapeError when options contradict each other, or do not fit the sizes. */
   constructor(inFeatures: number, outFeatures: number, options: BlockSparseLinearOptions = {}) {
@@ -172,6 +170,11 @@ export class BlockSparseLinear extends Module implements BlockSparse {
     return this.layout.blockSize;
   }
 
+  /** How many blocks are stored. */
+  get blocks(): number {
+    return this.layout.blocks;
+  }
+
   /** The share of blocks that is stored. */
   get density(): number {
     return this.layout.density;
@@ -205,11 +208,10 @@ export class BlockSparseLinear extends Module implements BlockSparse {
   }
 
   #setIndex(index: BlockIndex): void {
-    this.crowIndices = this.buffer(index.crowIndices);
-    this.colIndices = this.buffer(index.colIndices);
-    this.ccolIndices = this.buffer(index.ccolIndices, { persistent: false });
-    this.rowIndices = this.buffer(index.rowIndices, { persistent: false });
-    this.blockPermutation = this.buffer(index.blockPermutation, { persistent: false });
+    const { crowIndices, colIndices } = rowIndexOf(index);
+    this.crowIndices = this.buffer(crowIndices);
+    this.colIndices = this.buffer(colIndices);
+    this.index = this.buffer(index.index, { persistent: false });
   }
 
   /** Values belong where the layer's own indices say: those of another layout are refused, even when their lengths are right. */

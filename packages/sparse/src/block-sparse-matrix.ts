@@ -16,7 +16,7 @@ import {
   type DeviceLike,
   type Generator,
 } from "@tessera/tensor";
-import { blockIndex, type BlockSparse } from "./block-index.ts";
+import { blockIndex, rowIndexOf, type BlockSparse } from "./block-index.ts";
 import { showDensity, type BlockLayout } from "./block-layout.ts";
 import { layoutOf, type LayoutOptions } from "./layout-options.ts";
 import { gatherBlocks, scatterBlocks } from "./ops/block-copy/block-copy.ts";
@@ -44,11 +44,9 @@ export class BlockSparseMatrix implements BlockSparse {
   readonly shape: readonly [number, number]; // [out, in]
   readonly layout: BlockLayout;
   readonly values: Tensor; // [n, b, b]
-  readonly crowIndices: Tensor; // [R + 1]
-  readonly colIndices: Tensor; // [n]
-  readonly ccolIndices: Tensor; // [C + 1]
-  readonly rowIndices: Tensor; // [n]
-  readonly blockPermutation: Tensor; // [n]
+  readonly index: Tensor; // the layout, see BlockIndex
+  readonly crowIndices: Tensor; // [R + 1], a view of it
+  readonly colIndices: Tensor; // [n], likewise
 
   /**
    * Takes `values` over. What sticks out of the matrix must be 0 in them.
@@ -68,11 +66,8 @@ export class BlockSparseMatrix implements BlockSparse {
     this.shape = index.shape;
     this.layout = layout;
     this.values = values;
-    this.crowIndices = index.crowIndices;
-    this.colIndices = index.colIndices;
-    this.ccolIndices = index.ccolIndices;
-    this.rowIndices = index.rowIndices;
-    this.blockPermutation = index.blockPermutation;
+    this.index = index.index;
+    ({ crowIndices: this.crowIndices, colIndices: this.colIndices } = rowIndexOf(index));
   }
 
   /**
@@ -116,6 +111,11 @@ export class BlockSparseMatrix implements BlockSparse {
     return this.layout.blockSize;
   }
 
+  /** How many are stored. */
+  get blocks(): number {
+    return this.layout.blocks;
+  }
+
   /** The share of blocks that is stored. */
   get density(): number {
     return this.layout.density;
@@ -123,7 +123,7 @@ export class BlockSparseMatrix implements BlockSparse {
 
   /** Bytes of the values and of the index. */
   get bytes(): number {
-    return [...this[tensorsIn]()].reduce((total, tensor) => total + 4 * tensor.numel(), 0);
+    return 4 * (this.values.numel() + this.index.numel());
   }
 
   /** The dense matrix, 0 where no block is stored. Shape: `[out, in]`. */
@@ -141,7 +141,7 @@ export class BlockSparseMatrix implements BlockSparse {
   }
 
   [tensorsIn](): Iterable<Tensor> {
-    return [this.values, this.crowIndices, this.colIndices, this.ccolIndices, this.rowIndices, this.blockPermutation];
+    return [this.values, this.index, this.crowIndices, this.colIndices];
   }
 
   toString(): string {

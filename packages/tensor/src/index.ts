@@ -47,6 +47,7 @@ export * from "./ops/composed.ts";
 export * from "./ops/elementwise/elementwise.ts";
 export * from "./ops/index/index.ts";
 export * from "./ops/loss/loss.ts";
+export { activations, checkBias, checkFloat, layerSpecs, tokensOf, type LayerAttrs } from "./ops/matmul/epilogue.ts";
 export * from "./ops/matmul/matmul.ts";
 export * from "./ops/move/move.ts";
 export * from "./ops/norm/norm.ts";

@@ -27,7 +27,6 @@ export type Scalars<S extends Signature> = S extends { scalars: infer X extends 
 export type Each<T extends readonly (Tensor | null)[], U> = {
   readonly [I in keyof T]: null extends T[I] ? U | null : U;
 };
-type AllPresent<T extends readonly (Tensor | null)[]> = { readonly [I in keyof T]: TensorSpec };
 
 /** One launch, without its data: what a plan may depend on. */
 export interface Call<S extends Signature> {
@@ -152,8 +151,11 @@ export interface Op<S extends Signature> {
   readonly name: string;
   /** What it belongs to in a profile, where it is one of several: "norms". */
   readonly family?: string;
-  /** Specs of all outputs, extras included, never from data. Throws ShapeError or DTypeError. */
-  infer(inputs: Each<S["inputs"], TensorSpec>, attrs: Attrs<S>): AllPresent<S["outputs"]>;
+  /**
+   * Specs of all outputs, extras included, never from data; `null` for an optional one that a call with these attributes does not have.
+   * Throws ShapeError or DTypeError.
+   */
+  infer(inputs: Each<S["inputs"], TensorSpec>, attrs: Attrs<S>): Each<S["outputs"], TensorSpec>;
   /** Trailing outputs made only while something records. */
   readonly extras?: number;
   /** Inputs written in place. */
@@ -255,7 +257,7 @@ const view = ({ name, kernels }: ViewOp<Signature>, input: Tensor, attrs: object
 const compute = (
   { op, inputs, attrs, scalars }: Omit<Recorded, "op" | "outputs"> & { readonly op: KernelOp<Signature> },
   device: Backend,
-  specs: readonly TensorSpec[],
+  specs: readonly (TensorSpec | null)[],
   recording: boolean,
 ): readonly (Tensor | null)[] => {
   const strided = device.readsViews(op);
@@ -277,7 +279,7 @@ const compute = (
     });
     const shown = specs.length - (recording ? 0 : (op.extras ?? 0));
     for (const [i, spec] of specs.entries())
-      outputs.push(i < shown ? Tensor.empty(spec.shape, spec.dtype, device, op.name) : null);
+      outputs.push(spec && i < shown ? Tensor.empty(spec.shape, spec.dtype, device, op.name) : null);
     if (op.mutates || outputs.some((output) => output && numel(output.shape) > 0))
       device.launch({
         op,

@@ -1,9 +1,9 @@
 /**
  * What follows a matrix product, on a block of C that is still in cache:
  *
- *   pre = C + bias + plus,  C = f(pre)        C [rows, columns] with rows `ldc` bytes apart, bias [columns], pre and plus like C
+ *   pre = C + bias + addend,  C = f(pre)        C [rows, columns] with rows `ldc` bytes apart, bias [columns], pre and addend like C
  *
- * `bias`, `plus` and `pre` may be 0: nothing to add, and the pre-activation is not wanted. Four vectors a
+ * `bias`, `addend` and `pre` may be 0: nothing to add, and the pre-activation is not wanted. Four vectors a
  * round, so that the constants of an activation are loaded once for 16 elements.
  */
 import { gelu4, geluTanh4 } from "./math.as";
@@ -26,7 +26,7 @@ export const enum ActivationCode {
 }
 
 // @ts-ignore: decorator
-@inline function row(c: usize, pre: usize, bias: usize, plus: usize, columns: i32, activation: i32): void {
+@inline function row(c: usize, pre: usize, bias: usize, addend: usize, columns: i32, activation: i32): void {
   for (; columns >= 16; columns -= 16) {
     let x = v128.load(c), y = v128.load(c, 16), z = v128.load(c, 32), w = v128.load(c, 48);
     if (bias) {
@@ -36,12 +36,12 @@ export const enum ActivationCode {
       w = f32x4.add(w, v128.load(bias, 48));
       bias += 64;
     }
-    if (plus) {
-      x = f32x4.add(x, v128.load(plus));
-      y = f32x4.add(y, v128.load(plus, 16));
-      z = f32x4.add(z, v128.load(plus, 32));
-      w = f32x4.add(w, v128.load(plus, 48));
-      plus += 64;
+    if (addend) {
+      x = f32x4.add(x, v128.load(addend));
+      y = f32x4.add(y, v128.load(addend, 16));
+      z = f32x4.add(z, v128.load(addend, 32));
+      w = f32x4.add(w, v128.load(addend, 48));
+      addend += 64;
     }
     if (pre) {
       v128.store(pre, x);
@@ -66,9 +66,9 @@ export const enum ActivationCode {
       x = f32x4.add(x, loadLanes(bias, 4, n));
       bias += 16;
     }
-    if (plus) {
-      x = f32x4.add(x, loadLanes(plus, 4, n));
-      plus += 16;
+    if (addend) {
+      x = f32x4.add(x, loadLanes(addend, 4, n));
+      addend += 16;
     }
     if (pre) {
       storeLanes(pre, x, 4, n);
@@ -79,8 +79,8 @@ export const enum ActivationCode {
   }
 }
 
-function finishNone(c: usize, pre: usize, bias: usize, plus: usize, columns: i32): void {
-  row(c, pre, bias, plus, columns, ActivationCode.none);
+function finishNone(c: usize, pre: usize, bias: usize, addend: usize, columns: i32): void {
+  row(c, pre, bias, addend, columns, ActivationCode.none);
 }
 function finishRelu(c: usize, pre: usize, bias: usize, columns: i32): void {
   row(c, pre, bias, 0, columns, ActivationCode.relu);
@@ -93,18 +93,18 @@ function finishGeluTanh(c: usize, pre: usize, bias: usize, columns: i32): void {
 }
 
 /**
- * Finishes the block at `c`; `pre` and `plus` point to the same block of their own matrices, `bias` to the block's first column.
- * `plus` is 0 where there is an activation.
+ * Finishes the block at `c`; `pre` and `addend` point to the same block of their own matrices, `bias` to the block's first column.
+ * `addend` is 0 where there is an activation.
  */
-export function finish(c: usize, pre: usize, ldc: usize, rows: i32, columns: i32, bias: usize, plus: usize, activation: i32): void {
-  if (!bias && !pre && !plus && activation == ActivationCode.none) return;
+export function finish(c: usize, pre: usize, ldc: usize, rows: i32, columns: i32, bias: usize, addend: usize, activation: i32): void {
+  if (!bias && !pre && !addend && activation == ActivationCode.none) return;
   for (let i = 0; i < rows; i++) {
-    if (activation == ActivationCode.none) finishNone(c, pre, bias, plus, columns);
+    if (activation == ActivationCode.none) finishNone(c, pre, bias, addend, columns);
     else if (activation == ActivationCode.relu) finishRelu(c, pre, bias, columns);
     else if (activation == ActivationCode.gelu) finishGelu(c, pre, bias, columns);
     else finishGeluTanh(c, pre, bias, columns);
     c += ldc;
     if (pre) pre += ldc;
-    if (plus) plus += ldc;
+    if (addend) addend += ldc;
   }
 }

@@ -1,14 +1,19 @@
 import { input, output, type CpuStep, type Planner } from "@tessera/tensor";
+import { segmentsOf } from "../../block-index.ts";
 import { kernels } from "../../generated/kernels.ts";
 import type { BlockCopySignature } from "./block-copy.ts";
 
 type Attrs = Parameters<Planner<BlockCopySignature, CpuStep>["plan"]>[0]["attrs"];
 
 /** A task for each row of blocks. */
-const cut = ({ shape: [outputs, inputs], blockSize: b }: Attrs) => ({
-  args: { crow: input(1), col: input(2), outputs, inputs, b },
-  launch: { tasks: Math.ceil(outputs / b) },
-});
+const cut = (attrs: Attrs) => {
+  const { rows, colIndices } = segmentsOf(attrs);
+  const {
+    shape: [outputs, inputs],
+    blockSize: b,
+  } = attrs;
+  return { args: { blockIndex: input(1), colIndices, outputs, inputs, b }, launch: { tasks: rows } };
+};
 
 export const gatherBlocksCpu: Planner<BlockCopySignature, CpuStep> = {
   plan: ({ attrs }) => {

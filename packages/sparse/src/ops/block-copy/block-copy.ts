@@ -1,8 +1,8 @@
-import { bytesOf, defineOp, run, sameShape, ShapeError, showShape, type Tensor } from "@tessera/tensor";
+import { bytesOf, checkFloat, defineOp, run, sameShape, ShapeError, showShape, type Tensor } from "@tessera/tensor";
 import {
-  checkFloat,
   checkIndex,
   checkValues,
+  matrixOf,
   type BlockIndex,
   type BlockSparse,
   type MatrixAttrs,
@@ -12,7 +12,7 @@ import { gatherBlocksReference, scatterBlocksReference } from "./block-copy.refe
 import { gatherBlocksWgsl, scatterBlocksWgsl } from "./block-copy.wgsl.ts";
 
 export interface BlockCopySignature {
-  inputs: [from: Tensor, crowIndices: Tensor, colIndices: Tensor];
+  inputs: [from: Tensor, index: Tensor];
   outputs: [to: Tensor];
   attrs: MatrixAttrs;
 }
@@ -21,14 +21,14 @@ export interface BlockCopySignature {
 export const gatherBlocksOp = defineOp<BlockCopySignature>({
   name: "gatherBlocks",
   family: "embedding and indexing",
-  infer: ([dense, ...index], attrs) => {
+  infer: ([dense, index], attrs) => {
     checkFloat("gatherBlocks", dense);
     checkIndex("gatherBlocks", index, attrs);
     if (!sameShape(dense.shape, attrs.shape))
       throw new ShapeError(
         `gatherBlocks: expected a ${showShape(attrs.shape)} matrix for this index, got ${showShape(dense.shape)}`,
       );
-    return [{ shape: [index[1].shape[0]!, attrs.blockSize, attrs.blockSize], dtype: "float32" }];
+    return [{ shape: [attrs.blocks, attrs.blockSize, attrs.blockSize], dtype: "float32" }];
   },
   // Only what is under a block is read.
   cost: ({ outputs: [values] }) => ({ bytes: 2 * bytesOf(values) }),
@@ -39,10 +39,10 @@ export const gatherBlocksOp = defineOp<BlockCopySignature>({
 export const scatterBlocksOp = defineOp<BlockCopySignature>({
   name: "scatterBlocks",
   family: "embedding and indexing",
-  infer: ([values, ...index], attrs) => {
+  infer: ([values, index], attrs) => {
     checkFloat("scatterBlocks", values);
     checkIndex("scatterBlocks", index, attrs);
-    checkValues("scatterBlocks", values, index[1], attrs);
+    checkValues("scatterBlocks", values, attrs);
     return [{ shape: attrs.shape, dtype: "float32" }];
   },
   kernels: { reference: scatterBlocksReference, cpu: scatterBlocksCpu, webgpu: scatterBlocksWgsl },
@@ -56,15 +56,11 @@ export const scatterBlocksOp = defineOp<BlockCopySignature>({
  * @throws ShapeError when the matrix does not have the shape that the index is for.
  */
 export const gatherBlocks = (dense: Tensor, index: BlockIndex): Tensor =>
-  run(gatherBlocksOp, [dense, index.crowIndices, index.colIndices], {
-    shape: index.shape,
-    blockSize: index.blockSize,
-  })[0];
+  run(gatherBlocksOp, [dense, index.index], matrixOf(index))[0];
 
 /**
  * The dense matrix of a block-sparse one: its values where they belong, 0 elsewhere.
  *
  * Shape: values `[n, b, b]` → `[out, in]`.
  */
-export const scatterBlocks = (w: BlockSparse): Tensor =>
-  run(scatterBlocksOp, [w.values, w.crowIndices, w.colIndices], { shape: w.shape, blockSize: w.blockSize })[0];
+export const scatterBlocks = (w: BlockSparse): Tensor => run(scatterBlocksOp, [w.values, w.index], matrixOf(w))[0];

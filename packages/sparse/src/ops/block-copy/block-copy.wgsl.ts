@@ -1,22 +1,23 @@
 import { numel, type Planner, type WebgpuStep } from "@tessera/tensor";
 import { input, kernel, output, read, variants, write, type KernelText } from "@tessera/tensor/webgpu";
+import { segmentsOf } from "../../block-index.ts";
 import type { BlockCopySignature } from "./block-copy.ts";
 
 const WORKGROUP = 256;
 
-/** The last place in `first <= place < end` of the list where it is at most `value`; it rises, and starts with one that is. */
-const lastAtMost = (name: string, list: string): string => /* wgsl */ `
+/** The last place in `first <= place < end` of the index where it is at most `value`; it rises there, and starts with one that is. */
+const lastAtMost = (name: string): string => /* wgsl */ `
 fn ${name}(first: u32, end: u32, value: u32) -> u32 {
   var low = first;
   var high = end;
   while (high - low > 1u) {
     let middle = (low + high) / 2u;
-    if (u32(${list}[middle]) <= value) { low = middle; } else { high = middle; }
+    if (u32(index[middle]) <= value) { low = middle; } else { high = middle; }
   }
   return low;
 }`;
 
-/** What both kernels are given: x, the index by rows, y; all of it may start anywhere. */
+/** What both kernels are given: x, the index, of which they read crow and col, and y; all of it may start anywhere. */
 const WORDS = {
   total: "u32",
   rows: "u32",
@@ -27,7 +28,7 @@ const WORDS = {
   crowStart: "u32",
   colStart: "u32",
 } as const;
-const buffersOf = (unit: string) => ({ x: read(unit), crow: read("i32"), col: read("i32"), y: write(unit) });
+const buffersOf = (unit: string) => ({ x: read(unit), index: read("i32"), y: write(unit) });
 
 const begin = (k: KernelText): string => /* wgsl */ `${k.main} {
   let at = ${k.invocation};
@@ -42,7 +43,7 @@ const gather = variants(({ width }: { readonly width: 1 | 4 }) => {
   return kernel(
     { name: "gatherBlocks", workgroup: WORKGROUP, words: WORDS, bind: buffersOf(unit) },
     (k) => /* wgsl */ `
-${lastAtMost("rowOf", "crow")}
+${lastAtMost("rowOf")}
 ${begin(k)}
   let columns = w.b / ${width}u;
   let j = at % columns;
@@ -50,7 +51,7 @@ ${begin(k)}
   let n = at / columns / w.b;
   let row = rowOf(w.crowStart, w.crowStart + w.rows, n) - w.crowStart;
   let o = row * w.b + i;
-  let column = u32(col[w.colStart + n]) * columns + j;
+  let column = u32(index[w.colStart + n]) * columns + j;
   var value = ${unit}();
   if (o < w.outputs && column < w.inputs) { value = x[w.xStart + o * w.inputs + column]; }
   y[at] = value;
@@ -67,18 +68,18 @@ const scatter = variants(({ width }: { readonly width: 1 | 4 }) => {
   return kernel(
     { name: "scatterBlocks", workgroup: WORKGROUP, words: WORDS, bind: buffersOf(unit) },
     (k) => /* wgsl */ `
-${lastAtMost("blockOf", "col")}
+${lastAtMost("blockOf")}
 ${begin(k)}
   let columns = w.b / ${width}u;
   let o = at / w.inputs;
   let c = at % w.inputs;
   let row = w.crowStart + o / w.b;
-  let first = u32(crow[row]);
-  let end = u32(crow[row + 1u]);
+  let first = u32(index[row]);
+  let end = u32(index[row + 1u]);
   var value = ${unit}();
   if (first < end) {
     let n = blockOf(w.colStart + first, w.colStart + end, c / columns) - w.colStart;
-    if (u32(col[w.colStart + n]) == c / columns) { value = x[w.xStart + (n * w.b + o % w.b) * columns + c % columns]; }
+    if (u32(index[w.colStart + n]) == c / columns) { value = x[w.xStart + (n * w.b + o % w.b) * columns + c % columns]; }
   }
   y[at] = value;
 }`,
@@ -86,12 +87,13 @@ ${begin(k)}
 });
 
 const planner = (copy: typeof gather): Planner<BlockCopySignature, WebgpuStep> => ({
-  plan: ({ inputs: [x, crow, col], outputs: [y], attrs: { shape, blockSize } }) => {
+  plan: ({ inputs: [x, index], outputs: [y], attrs }) => {
+    const { shape, blockSize } = attrs;
     const [outputs, inputs] = shape;
+    const { rows, crowIndices, colIndices } = segmentsOf(attrs);
     // Block sizes are multiples of four, so only the matrix and the start decide.
     const width = inputs % 4 === 0 && x.offset % 4 === 0 ? 4 : 1;
     const total = numel(y.shape) / width;
-    const rows = Math.ceil(outputs / blockSize);
     const step = copy({ width })(
       {
         total,
@@ -100,11 +102,10 @@ const planner = (copy: typeof gather): Planner<BlockCopySignature, WebgpuStep> =
         inputs: inputs / width,
         b: blockSize,
         xStart: x.offset / width,
-        crowStart: crow.offset,
-        colStart: col.offset,
+        crowStart: index.offset + crowIndices,
+        colStart: index.offset + colIndices,
         x: input(0),
-        crow: input(1),
-        col: input(2),
+        index: input(1),
         y: output(0),
       },
       { workgroups: Math.ceil(total / WORKGROUP) },

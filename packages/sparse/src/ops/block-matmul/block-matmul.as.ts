@@ -15,7 +15,10 @@
  * of the result is one pass over its line with the sums in registers (`block_product_f32`). The third packs both sides in chunks
  * of KC tokens (X once for all tasks: `block_pack_features_f32`) and multiplies the two panels of each stored block
  * (`block_weight_gradient_f32`). Work is proportional to the number of stored blocks, whatever their size and place. float32
- * sums in order of the blocks of a line, or of the tokens. Index arrays are int32.
+ * sums in order of the blocks of a line, or of the tokens.
+ *
+ * `blockIndex` is one list of int32s, in which crow, col, ccol, row and the permutation follow each other: see BlockIndex in
+ * block-index.ts. Kernels are told where in it a segment begins.
  * After Gray, Radford and Kingma, "GPU Kernels for Block-Sparse Weights", 2017.
  */
 import { blockTile } from "@tessera/tensor/assembly/block-tiles.as";
@@ -23,6 +26,12 @@ import { finish } from "@tessera/tensor/assembly/epilogue.as";
 import { optional } from "@tessera/tensor/assembly/optional.as";
 import { pack4, pack6, pack8, packRows } from "@tessera/tensor/assembly/panels.as";
 import { ROWS, TILE_BYTES, tile4x4, tile4x8, tile6x8 } from "@tessera/tensor/assembly/tiles.as";
+
+/** Where a segment of an index is, which begins at its number `start`. */
+// @ts-ignore: decorator
+@inline function segment(blockIndex: usize, start: i32): usize {
+  return blockIndex + (<usize>start << 2);
+}
 
 // @ts-ignore: decorator
 @inline function index(list: usize, i: i32): i32 {
@@ -59,12 +68,15 @@ function firstLineOf(part: i32, parts: i32, pointers: usize, lines: i32): i32 {
 
 /**
  * values to `packed` (as many floats): for each line, sub-panels of 8 (last 4 when b / 4 is odd) columns [blocks][b][8]. A task
- * packs one of `parts` parts of the lines. Forward: lines are block rows, `pointers` is crow, `permutation` 0. Input gradient:
- * lines are block columns, `pointers` is ccol.
+ * packs one of `parts` parts of the lines. Forward: lines are block rows, and `pointersAt` is where crow begins. Input gradient
+ * (`permuted`): lines are block columns, and it is where ccol begins; `permutationAt` is where the permutation does.
  */
 export function block_pack_values_f32(
-  task: i32, values: usize, packed: usize, pointers: usize, permutation: optional, lines: i32, b: i32, parts: i32,
+  task: i32, values: usize, packed: usize, blockIndex: usize, pointersAt: i32, permuted: i32, permutationAt: i32, lines: i32, b: i32,
+  parts: i32,
 ): void {
+  const pointers = segment(blockIndex, pointersAt);
+  const permutation = permuted ? segment(blockIndex, permutationAt) : 0;
   const across = permutation ? 1 : b, along = permutation ? b : 1;
   const size = <usize>(b * b) << 2;
   const end = firstLineOf(task + 1, parts, pointers, lines);
@@ -162,14 +174,15 @@ function multiplyLines(
  * Y [tokens, features] from packed values. A task computes `perTask` tokens of one of `parts` parts of the lines, tokens first,
  * `perGroup` tokens at a time (both multiples of 12). `x` [tokens, from] is packed by the task itself, group by group, into its
  * own `scratchFloats` of `scratch`: the panels never leave the cache. `x` is 0 where `packedTokens` has them already. The first
- * 96 floats of a task's scratch are for edge tiles. `indices` is col (forward) or row (input gradient). `bias` and `pre` (the
+ * 96 floats of a task's scratch are for edge tiles. `pointersAt` and `indicesAt` are where crow and col begin (forward), or ccol and row (input gradient). `bias` and `pre` (the
  * value before the activation, laid out like Y) may be 0; activations as in epilogue.as.ts.
  */
 export function block_product_f32(
-  task: i32, x: optional, packedTokens: optional, packedValues: usize, pointers: usize, indices: usize, bias: optional, y: usize, pre: optional,
-  scratch: usize, scratchFloats: i32, tokens: i32, from: i32, features: i32, depth: i32, lines: i32, b: i32, perTask: i32, perGroup: i32,
+  task: i32, x: optional, packedTokens: optional, packedValues: usize, blockIndex: usize, pointersAt: i32, indicesAt: i32,
+  bias: optional, y: usize, pre: optional, scratch: usize, scratchFloats: i32, tokens: i32, from: i32, features: i32, depth: i32, lines: i32, b: i32, perTask: i32, perGroup: i32,
   parts: i32, activation: i32,
 ): void {
+  const pointers = segment(blockIndex, pointersAt), indices = segment(blockIndex, indicesAt);
   const part = task % parts;
   const firstLine = firstLineOf(part, parts, pointers, lines), endLine = firstLineOf(part + 1, parts, pointers, lines);
   if (firstLine == endLine) return;
@@ -312,12 +325,13 @@ function clearPadding(dst: usize, b: i32, rows: i32, columns: i32): void {
 /**
  * dValues [nnz, b, b] from dY [tokens, out] and packed X, chunk by chunk. A task computes `perTask` consecutive stored blocks. It
  * packs its own block rows of dY, `rowsPerPack` at a time, into its `rowsPerPack` · b · kc floats of `scratch`. `rows` and
- * `columns` count the blocks of W, `out` and `inputs` its features.
+ * `columns` count the blocks of W, `out` and `inputs` its features; `crowAt` and `colAt` are where the segments begin.
  */
 export function block_weight_gradient_f32(
-  task: i32, dy: usize, packedX: usize, crow: usize, col: usize, values: usize, scratch: usize, tokens: i32, out: i32, inputs: i32,
+  task: i32, dy: usize, packedX: usize, blockIndex: usize, crowAt: i32, colAt: i32, values: usize, scratch: usize, tokens: i32, out: i32, inputs: i32,
   rows: i32, columns: i32, b: i32, kc: i32, rowsPerPack: i32, blocks: i32, perTask: i32,
 ): void {
+  const crow = segment(blockIndex, crowAt), col = segment(blockIndex, colAt);
   const first = task * perTask, end = min(first + perTask, blocks);
   const size = <usize>(b * b) << 2;
   if (tokens == 0) memory.fill(values + <usize>first * size, 0, <usize>(end - first) * size);

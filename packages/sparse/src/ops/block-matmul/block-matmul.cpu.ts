@@ -1,22 +1,17 @@
 import {
   input,
-  numel,
   output,
   scratch,
+  tokensOf,
   type CpuStep,
-  type Layout,
+  type LayerAttrs,
   type Plan,
   type Planner,
   type Slot,
 } from "@tessera/tensor";
-import type { MatrixAttrs } from "../../block-index.ts";
+import { segmentsOf, type MatrixAttrs } from "../../block-index.ts";
 import { ActivationCode, kernels, ROUND, TILE_BYTES } from "../../generated/kernels.ts";
-import type {
-  ActivatedBlockSparseLinearSignature,
-  BlockSparseLinearSignature,
-  DdsSignature,
-  SddSignature,
-} from "./block-matmul.ts";
+import type { BlockSparseLinearSignature, DdsSignature, SddSignature } from "./block-matmul.ts";
 
 /** Scratch of one task for a tile at an edge. */
 const TILE_FLOATS = TILE_BYTES / 4;
@@ -31,27 +26,16 @@ const PACKED_PER_TASK = 1 << 15;
 /** Tasks that a product is cut into, where its tasks stay worth their start. */
 const TARGET_TASKS = 16;
 
-/** A product over lines of blocks: block rows for x Wᵀ, block columns for dy W. */
-interface LineProduct {
+/** A product over lines of blocks: block rows for x Wᵀ, block columns (`permuted`) for dy W. */
+interface LineProduct extends LayerAttrs {
   readonly attrs: MatrixAttrs;
   readonly tokens: number;
-  /** Stored blocks. */
-  readonly blocks: number;
-  /** Features of the dense factor and of the result. */
-  readonly from: number;
-  readonly to: number;
-  readonly values: Slot;
-  /** Where each line starts, and where its blocks lie along the dense factor. */
-  readonly pointers: Slot;
-  readonly indices: Slot;
-  /** The place of a line's blocks in the values; `null` when they lie in order. */
-  readonly permutation: Slot | null;
+  readonly index: Slot;
+  readonly permuted: boolean;
   readonly bias: Slot | null;
   readonly pre: Slot | null;
-  readonly activation: number;
 }
 
-const tokensOf = (x: Layout): number => numel(x.shape.slice(0, -1));
 const roundUp = (n: number, multiple: number): number => Math.ceil(n / multiple) * multiple;
 const clamp = (n: number, min: number, max: number): number => Math.max(min, Math.min(n, max));
 
@@ -60,9 +44,16 @@ const clamp = (n: number, min: number, max: number): number => Math.max(min, Mat
  * keep the threads busy that way, they are packed first, and a task multiplies many of them with some lines.
  */
 const planLines = (product: LineProduct): Plan<CpuStep> => {
-  const { tokens, blocks, from, to, values, pointers, indices, permutation, bias, pre, activation } = product;
-  const b = product.attrs.blockSize;
-  const lines = Math.ceil(to / b);
+  const { attrs, tokens, index, permuted, bias, pre, activation } = product;
+  const {
+    shape: [outputs, inputs],
+    blockSize: b,
+    blocks,
+  } = attrs;
+  const segments = segmentsOf(attrs);
+  const [from, to, lines] = permuted ? [outputs, inputs, segments.cols] : [inputs, outputs, segments.rows];
+  const { crowIndices, colIndices, ccolIndices, rowIndices } = segments;
+  const [pointersAt, indicesAt] = permuted ? [ccolIndices, rowIndices] : [crowIndices, colIndices];
   const depth = roundUp(from, b);
 
   const wanted = clamp(Math.ceil((tokens * blocks * b * b) / MULTIPLY_ADDS_PER_TASK), 1, TARGET_TASKS);
@@ -80,14 +71,15 @@ const planLines = (product: LineProduct): Plan<CpuStep> => {
 
   const tokensPerPack = clamp(roundUp(PACKED_PER_TASK / depth, ROUND), ROUND, roundUp(tokens, ROUND));
   const packTasks = clamp(Math.round((blocks * b * b) / PACKED_PER_TASK), 1, lines);
-  const x = input(0);
+  const [x, values] = [input(0), input(1)];
   const [packedValues, own, packedTokens] = [scratch(0), scratch(1), scratch(2)];
   const steps = [
     kernels.blockProductF32(
       {
-        ...{ x: shared ? null : x, packedTokens: shared ? packedTokens : null, packedValues, pointers, indices },
-        ...{ bias, y: output(0), pre, scratch: own, scratchFloats },
-        ...{ tokens, from, features: to, depth, lines, b, perTask, perGroup, parts, activation },
+        ...{ x: shared ? null : x, packedTokens: shared ? packedTokens : null, packedValues },
+        ...{ blockIndex: index, pointersAt, indicesAt, bias, y: output(0), pre, scratch: own, scratchFloats },
+        ...{ tokens, from, features: to, depth, lines, b, perTask, perGroup, parts },
+        activation: ActivationCode[activation],
       },
       { tasks },
     ),
@@ -103,7 +95,10 @@ const planLines = (product: LineProduct): Plan<CpuStep> => {
       );
     steps.unshift(
       kernels.blockPackValuesF32(
-        { values, packed: packedValues, pointers, permutation, lines, b, parts: packTasks },
+        {
+          ...{ values, packed: packedValues, blockIndex: index, pointersAt, permuted: permuted ? 1 : 0 },
+          ...{ permutationAt: segments.blockPermutation, lines, b, parts: packTasks },
+        },
         { tasks: packTasks },
       ),
     );
@@ -118,66 +113,42 @@ const planLines = (product: LineProduct): Plan<CpuStep> => {
   };
 };
 
-const planLinear = (
-  [x, , bias, , colIndices]: readonly (Layout | null)[],
-  pre: Layout | null,
-  attrs: MatrixAttrs,
-  activation: number,
-): Plan<CpuStep> =>
-  planLines({
-    attrs,
-    tokens: tokensOf(x!),
-    blocks: colIndices!.shape[0]!,
-    from: attrs.shape[1],
-    to: attrs.shape[0],
-    values: input(1),
-    pointers: input(3),
-    indices: input(4),
-    permutation: null,
-    bias: bias ? input(2) : null,
-    pre: pre && output(1),
-    activation,
-  });
-
 export const blockSparseLinearCpu: Planner<BlockSparseLinearSignature, CpuStep> = {
-  plan: ({ inputs, attrs }) => planLinear(inputs, null, attrs, ActivationCode.none),
-};
-
-export const activatedBlockSparseLinearCpu: Planner<ActivatedBlockSparseLinearSignature, CpuStep> = {
-  plan: ({ inputs, outputs: [, pre], attrs }) => planLinear(inputs, pre, attrs, ActivationCode[attrs.activation]),
+  plan: ({ inputs: [x, , bias], outputs: [, pre], attrs }) =>
+    planLines({
+      attrs,
+      tokens: tokensOf(x),
+      index: input(3),
+      permuted: false,
+      bias: bias && input(2),
+      pre: pre && output(1),
+      activation: attrs.activation,
+    }),
 };
 
 export const ddsCpu: Planner<DdsSignature, CpuStep> = {
-  plan: ({ inputs: [dy, , , colIndices], attrs }) =>
+  plan: ({ inputs: [dy], attrs }) =>
     planLines({
       attrs,
       tokens: tokensOf(dy),
-      blocks: colIndices.shape[0]!,
-      from: attrs.shape[0],
-      to: attrs.shape[1],
-      values: input(1),
-      pointers: input(4),
-      indices: input(5),
-      permutation: input(6),
+      index: input(2),
+      permuted: true,
       bias: null,
       pre: null,
-      activation: ActivationCode.none,
+      activation: "none",
     }),
 };
 
 /** The input is packed into panels over the tokens; then a task computes some stored blocks, and packs the output gradient's for them. */
 export const sddCpu: Planner<SddSignature, CpuStep> = {
-  plan: ({
-    inputs: [dy, , crowIndices, colIndices],
-    attrs: {
+  plan: ({ inputs: [dy], attrs }) => {
+    const {
       shape: [outputs, inputs],
       blockSize: b,
-    },
-  }) => {
+      blocks,
+    } = attrs;
+    const { rows, cols, crowIndices, colIndices } = segmentsOf(attrs);
     const tokens = tokensOf(dy);
-    const blocks = colIndices.shape[0]!;
-    const rows = crowIndices.shape[0]! - 1;
-    const cols = Math.ceil(inputs / b);
     // An odd number of eights: panels a multiple of 4 KiB apart would share the same few sets of L1.
     const eights = Math.ceil(tokens / Math.max(Math.ceil(tokens / MAX_KC), 1) / 8) | 1;
     const kc = Math.min(8 * eights, tokens);
@@ -198,7 +169,8 @@ export const sddCpu: Planner<SddSignature, CpuStep> = {
         ...(tokens === 0 ? [] : [pack]),
         kernels.blockWeightGradientF32(
           {
-            ...{ dy: input(0), packedX, crow: input(2), col: input(3), values: output(0), scratch: own },
+            ...{ dy: input(0), packedX, blockIndex: input(2), crowAt: crowIndices, colAt: colIndices },
+            ...{ values: output(0), scratch: own },
             ...{ tokens, out: outputs, inputs, rows, columns: cols, b, kc, rowsPerPack, blocks, perTask },
           },
           { tasks },

@@ -1,84 +1,62 @@
 import {
+  checkBias,
+  checkFloat,
   defineOp,
+  layerSpecs,
   numel,
   run,
   sameShape,
   scope,
   ShapeError,
   showShape,
+  tokensOf,
   transpose,
   type Cost,
+  type LayerAttrs,
   type Layout,
   type Tensor,
   type TensorSpec,
 } from "@tessera/tensor";
 import type { Activation } from "@tessera/tensor/ops/matmul";
 import {
-  checkFloat,
   checkIndex,
   checkValues,
-  indexInputs,
   leadingDims,
+  matrixOf,
   type BlockIndex,
   type BlockSparse,
-  type IndexInputs,
   type MatrixAttrs,
 } from "../../block-index.ts";
-import { activatedBlockSparseLinearCpu, blockSparseLinearCpu, ddsCpu, sddCpu } from "./block-matmul.cpu.ts";
-import { activatedBlockSparseLinearWgsl, blockSparseLinearWgsl, ddsWgsl, sddWgsl } from "./block-matmul.wgsl.ts";
-import {
-  activatedBlockSparseLinearReference,
-  blockSparseLinearReference,
-  ddsReference,
-  sddReference,
-} from "./block-matmul.reference.ts";
+import { blockSparseLinearCpu, ddsCpu, sddCpu } from "./block-matmul.cpu.ts";
+import { blockSparseLinearReference, ddsReference, sddReference } from "./block-matmul.reference.ts";
+import { blockSparseLinearWgsl, ddsWgsl, sddWgsl } from "./block-matmul.wgsl.ts";
 
+/** `pre` is what the activation was given: only the backward reads it, and without an activation there is none. */
 export interface BlockSparseLinearSignature {
-  inputs: [x: Tensor, values: Tensor, bias: Tensor | null, ...index: IndexInputs];
-  outputs: [y: Tensor];
-  attrs: MatrixAttrs;
-}
-/** `pre` is the value before the activation: only the backward reads it. */
-export interface ActivatedBlockSparseLinearSignature {
-  inputs: [x: Tensor, values: Tensor, bias: Tensor | null, ...index: IndexInputs];
+  inputs: [x: Tensor, values: Tensor, bias: Tensor | null, index: Tensor];
   outputs: [y: Tensor, pre: Tensor | null];
-  attrs: MatrixAttrs & { readonly activation: Activation };
+  attrs: MatrixAttrs & LayerAttrs;
 }
 export interface DdsSignature {
-  inputs: [dy: Tensor, values: Tensor, ...index: IndexInputs];
+  inputs: [dy: Tensor, values: Tensor, index: Tensor];
   outputs: [dx: Tensor];
   attrs: MatrixAttrs;
 }
 export interface SddSignature {
-  inputs: [dy: Tensor, x: Tensor, ...index: IndexInputs];
+  inputs: [dy: Tensor, x: Tensor, index: Tensor];
   outputs: [dValues: Tensor];
   attrs: MatrixAttrs;
 }
 
-type IndexSpecs = Parameters<typeof checkIndex>[1];
-
-const linearShape = (
-  x: TensorSpec,
-  values: TensorSpec,
-  bias: TensorSpec | null,
-  index: IndexSpecs,
-  attrs: MatrixAttrs,
-): number[] => {
-  const op = "blockSparseLinear";
-  const [outputs, inputs] = attrs.shape;
-  checkFloat(op, x, values, bias);
+/** Throws unless the values and the index belong to the matrix. */
+const checkMatrix = (op: string, values: TensorSpec, index: TensorSpec, attrs: MatrixAttrs): void => {
   checkIndex(op, index, attrs);
-  checkValues(op, values, index[1], attrs);
-  if (bias && !sameShape(bias.shape, [outputs]))
-    throw new ShapeError(
-      `${op}: expected a bias [${outputs}] for the ${showShape(attrs.shape)} matrix, got ${showShape(bias.shape)}; reshape it`,
-    );
-  return [...leadingDims(op, "x", x, inputs, attrs.shape), outputs];
+  checkValues(op, values, attrs);
 };
 
 /** Every stored element meets every token: a row of x, or of dy. */
 const productCost = (blocks: Layout, tokens: Layout): Cost => ({
-  multiplyAdds: numel(blocks.shape) * numel(tokens.shape.slice(0, -1)),
+  multiplyAdds: numel(blocks.shape) * tokensOf(tokens),
 });
 const layerCost = ({
   inputs: [x, values],
@@ -86,43 +64,31 @@ const layerCost = ({
   readonly inputs: readonly [x: Layout, values: Layout, ...unknown[]];
 }): Cost => productCost(values, x);
 
-/** y = x Wᵀ + b. */
+/** y = f(x Wᵀ + b) in one pass. */
 export const blockSparseLinearOp = defineOp<BlockSparseLinearSignature>({
   name: "blockSparseLinear",
   family: "block-sparse products",
-  infer: ([x, values, bias, ...index], attrs) => [
-    { shape: linearShape(x, values, bias, index, attrs), dtype: "float32" },
-  ],
-  cost: layerCost,
-  kernels: { reference: blockSparseLinearReference, cpu: blockSparseLinearCpu, webgpu: blockSparseLinearWgsl },
-});
-
-/** y = f(x Wᵀ + b) in one pass. An op of its own, so that the plain product keeps neither its output nor a pre-activation. */
-export const activatedBlockSparseLinearOp = defineOp<ActivatedBlockSparseLinearSignature>({
-  name: "activatedBlockSparseLinear",
-  family: "block-sparse products",
-  infer: ([x, values, bias, ...index], attrs) => {
-    const out = { shape: linearShape(x, values, bias, index, attrs), dtype: "float32" } as const;
-    return [out, out];
+  infer: ([x, values, bias, index], attrs) => {
+    const op = "blockSparseLinear";
+    const [outputs, inputs] = attrs.shape;
+    checkFloat(op, x, values, bias);
+    checkMatrix(op, values, index, attrs);
+    checkBias(op, bias, outputs, () => `${showShape(attrs.shape)} matrix`);
+    return layerSpecs([...leadingDims(op, "x", x, inputs, attrs.shape), outputs], attrs);
   },
   extras: 1,
   cost: layerCost,
-  kernels: {
-    reference: activatedBlockSparseLinearReference,
-    cpu: activatedBlockSparseLinearCpu,
-    webgpu: activatedBlockSparseLinearWgsl,
-  },
+  kernels: { reference: blockSparseLinearReference, cpu: blockSparseLinearCpu, webgpu: blockSparseLinearWgsl },
 });
 
 /** dx = dy W. */
 export const ddsOp = defineOp<DdsSignature>({
   name: "dds",
   family: "block-sparse products",
-  infer: ([dy, values, ...index], attrs) => {
+  infer: ([dy, values, index], attrs) => {
     const [outputs, inputs] = attrs.shape;
     checkFloat("dds", dy, values);
-    checkIndex("dds", index, attrs);
-    checkValues("dds", values, index[1], attrs);
+    checkMatrix("dds", values, index, attrs);
     return [{ shape: [...leadingDims("dds", "a left factor", dy, outputs, attrs.shape), inputs], dtype: "float32" }];
   },
   cost: layerCost,
@@ -133,8 +99,8 @@ export const ddsOp = defineOp<DdsSignature>({
 export const sddOp = defineOp<SddSignature>({
   name: "sdd",
   family: "block-sparse products",
-  infer: ([dy, x, ...index], attrs) => {
-    const { shape, blockSize } = attrs;
+  infer: ([dy, x, index], attrs) => {
+    const { shape, blockSize, blocks } = attrs;
     checkFloat("sdd", dy, x);
     checkIndex("sdd", index, attrs);
     const [left, right] = [leadingDims("sdd", "dy", dy, shape[0], shape), leadingDims("sdd", "x", x, shape[1], shape)];
@@ -142,13 +108,11 @@ export const sddOp = defineOp<SddSignature>({
       throw new ShapeError(
         `sdd: expected one row of dy for each row of x, got ${showShape(dy.shape)} and ${showShape(x.shape)}; reshape them alike`,
       );
-    return [{ shape: [index[1].shape[0]!, blockSize, blockSize], dtype: "float32" }];
+    return [{ shape: [blocks, blockSize, blockSize], dtype: "float32" }];
   },
   cost: ({ inputs: [dy], outputs: [dValues] }) => productCost(dValues, dy),
   kernels: { reference: sddReference, cpu: sddCpu, webgpu: sddWgsl },
 });
-
-const matrix = ({ shape, blockSize }: BlockIndex): MatrixAttrs => ({ shape, blockSize });
 
 /**
  * `y = f(x Wᵀ + b)` with a block-sparse W: what `linear` does, on the stored blocks alone. It makes out · in · density
@@ -166,12 +130,12 @@ export const blockSparseLinear = (
   x: Tensor,
   weight: BlockSparse,
   bias: Tensor | null = null,
-  { activation }: { activation?: Activation | undefined } = {},
+  { activation }: { readonly activation?: Activation | undefined } = {},
 ): Tensor => {
-  const inputs: BlockSparseLinearSignature["inputs"] = [x, weight.values, bias, ...indexInputs(weight)];
-  return activation === undefined
-    ? run(blockSparseLinearOp, inputs, matrix(weight))[0]
-    : run(activatedBlockSparseLinearOp, inputs, { ...matrix(weight), activation })[0];
+  const { values, index, shape, blockSize, blocks } = weight;
+  return run(blockSparseLinearOp, [x, values, bias, index], {
+    ...{ shape, blockSize, blocks, activation: activation ?? "none" },
+  })[0];
 };
 
 /**
@@ -186,7 +150,7 @@ export const dds = (
   x: Tensor,
   w: BlockSparse,
   { transposed = false }: { transposed?: boolean | undefined } = {},
-): Tensor => (transposed ? blockSparseLinear(x, w) : run(ddsOp, [x, w.values, ...indexInputs(w)], matrix(w))[0]);
+): Tensor => (transposed ? blockSparseLinear(x, w) : run(ddsOp, [x, w.values, w.index], matrixOf(w))[0]);
 
 /**
  * Dense = sparse × dense: `W x`, or `Wᵀ x` when `transposed`. Computed as (xᵀ Wᵀ)ᵀ.
@@ -220,5 +184,5 @@ export const sdd = (a: Tensor, b: Tensor, index: BlockIndex): Tensor => {
     throw new ShapeError(
       `sdd: expected two matrices, got shapes ${showShape(a.shape)} and ${showShape(b.shape)}; reshape them`,
     );
-  return scope(() => run(sddOp, [transpose(a, 0, 1), b, ...indexInputs(index)], matrix(index))[0]);
+  return scope(() => run(sddOp, [transpose(a, 0, 1), b, index.index], matrixOf(index))[0]);
 };

@@ -1,24 +1,17 @@
 import {
-  numel,
+  tokensOf,
   type DeviceProfile,
+  type LayerAttrs,
   type Layout,
   type Plan,
   type Planner,
-  type Slot,
   type WebgpuStep,
 } from "@tessera/tensor";
-import { formFor, input, output, scratch, sumPartsStep, type WebgpuActivation } from "@tessera/tensor/webgpu";
-import type { MatrixAttrs } from "../../block-index.ts";
-import type {
-  ActivatedBlockSparseLinearSignature,
-  BlockSparseLinearSignature,
-  DdsSignature,
-  SddSignature,
-} from "./block-matmul.ts";
+import { formFor, input, output, scratch, sumPartsStep, type Slot } from "@tessera/tensor/webgpu";
+import { segmentsOf, type MatrixAttrs } from "../../block-index.ts";
+import type { BlockSparseLinearSignature, DdsSignature, SddSignature } from "./block-matmul.ts";
 import { blockPlan, linePlan, partsOf } from "./block-plans.ts";
 import { COPY_WORKGROUP, copyValues, multiplyAtBlocks, multiplyLines, type Access } from "./block-shaders.wgsl.ts";
-
-const tokensOf = (x: Layout): number => numel(x.shape.slice(0, -1));
 
 /** How factors of these widths can be read, when only the features matter. */
 const accessOf = (
@@ -30,36 +23,28 @@ const accessOf = (
   return widths.every((width) => width % blockSize === 0) ? "exact" : "vector";
 };
 
-/** A tensor among the inputs. */
-interface Given {
-  readonly slot: Slot;
-  readonly layout: Layout;
-}
-
-interface Line {
+/** A product over lines of blocks: block rows for x Wᵀ, block columns (`permuted`) for dy W. */
+interface Line extends LayerAttrs {
   readonly label: string;
   readonly attrs: MatrixAttrs;
   readonly x: Layout;
   readonly values: Layout;
-  readonly pointers: Given;
-  readonly indices: Given;
-  readonly permutation: Given | null;
+  readonly index: { readonly slot: Slot; readonly offset: number };
+  readonly permuted: boolean;
   readonly bias: Layout | null;
   readonly pre: Layout | null;
-  readonly activation: WebgpuActivation;
 }
 
 const planLines = (product: Line, device: DeviceProfile): Plan<WebgpuStep> => {
-  const { label, attrs, x, values, pointers, indices, permutation, bias, pre, activation } = product;
-  const { blockSize, shape } = attrs;
-  const permuted = permutation !== null;
-  const [to, from] = permuted ? [shape[1], shape[0]] : [shape[0], shape[1]];
+  const { label, attrs, x, values, index, permuted, bias, pre, activation } = product;
+  const { blockSize, shape, blocks } = attrs;
+  const { rows, cols, crowIndices, colIndices, ccolIndices, rowIndices, blockPermutation } = segmentsOf(attrs);
+  const [to, from, count] = permuted ? [shape[1], shape[0], cols] : [shape[0], shape[1], rows];
+  const [pointers, indices] = permuted ? [ccolIndices, rowIndices] : [crowIndices, colIndices];
   const tokens = tokensOf(x);
-  const blocks = indices.layout.shape[0]!;
   // vec4s of values begin at whole ones.
   const copy = blocks > 0 && values.offset % 4 !== 0;
   const runs = permuted ? "across" : "along";
-  const count = Math.ceil(to / blockSize);
   const plan = linePlan({ blockSize, runs, tokens, lines: count }, device);
   const offsets = [x.offset, bias?.offset ?? 0];
   const features = accessOf([from, to], offsets, blockSize);
@@ -86,15 +71,13 @@ const planLines = (product: Line, device: DeviceProfile): Plan<WebgpuStep> => {
       to,
       xStart: x.offset,
       valuesStart: copy ? 0 : values.offset,
-      pointersStart: pointers.layout.offset,
-      indicesStart: indices.layout.offset,
-      permutationStart: permutation?.layout.offset ?? 0,
+      pointersStart: index.offset + pointers,
+      indicesStart: index.offset + indices,
+      permutationStart: index.offset + blockPermutation,
       bias: bias?.offset ?? 0,
       xValues: input(0),
       values: copy ? scratch(0) : input(1),
-      pointers: pointers.slot,
-      indices: indices.slot,
-      permutation: permutation && permutation.slot,
+      index: index.slot,
       biases: bias && input(2),
       ys: output(0),
       pres: pre && output(1),
@@ -109,62 +92,35 @@ const planLines = (product: Line, device: DeviceProfile): Plan<WebgpuStep> => {
   return { steps: [copied, lines], scratchBytes: [size * 4] };
 };
 
-type LinearInputs = readonly [
-  x: Layout,
-  values: Layout,
-  bias: Layout | null,
-  crow: Layout,
-  col: Layout,
-  ...rest: Layout[],
-];
-
-const planLinear = (
-  layer: Pick<Line, "label" | "attrs" | "pre" | "activation">,
-  [x, values, bias, crow, col]: LinearInputs,
-  device: DeviceProfile,
-): Plan<WebgpuStep> => {
-  const pointers = { slot: input(3), layout: crow };
-  const indices = { slot: input(4), layout: col };
-  return planLines({ ...layer, x, values, pointers, indices, permutation: null, bias }, device);
-};
-
 export const blockSparseLinearWgsl: Planner<BlockSparseLinearSignature, WebgpuStep> = {
-  plan: ({ inputs, attrs }, device) =>
-    planLinear({ label: "blockSparseLinear", attrs, pre: null, activation: "none" }, inputs, device),
-};
-
-export const activatedBlockSparseLinearWgsl: Planner<ActivatedBlockSparseLinearSignature, WebgpuStep> = {
-  plan: ({ inputs, outputs: [, pre], attrs }, device) =>
-    planLinear({ label: "activatedBlockSparseLinear", attrs, pre, activation: attrs.activation }, inputs, device),
+  plan: ({ inputs: [x, values, bias, { offset }], outputs: [, pre], attrs }, device) => {
+    const index = { slot: input(3), offset };
+    const { activation } = attrs;
+    return planLines(
+      { label: "blockSparseLinear", attrs, x, values, index, permuted: false, bias, pre, activation },
+      device,
+    );
+  },
 };
 
 export const ddsWgsl: Planner<DdsSignature, WebgpuStep> = {
-  plan: ({ inputs: [x, values, , , ccol, row, permutation], attrs }, device) =>
-    planLines(
-      {
-        label: "dds",
-        attrs,
-        x,
-        values,
-        pointers: { slot: input(4), layout: ccol },
-        indices: { slot: input(5), layout: row },
-        permutation: { slot: input(6), layout: permutation },
-        bias: null,
-        pre: null,
-        activation: "none",
-      },
+  plan: ({ inputs: [x, values, { offset }], attrs }, device) => {
+    const index = { slot: input(2), offset };
+    return planLines(
+      { label: "dds", attrs, x, values, index, permuted: true, bias: null, pre: null, activation: "none" },
       device,
-    ),
+    );
+  },
 };
 
 export const sddWgsl: Planner<SddSignature, WebgpuStep> = {
-  plan: ({ inputs: [dy, x, crow, col], attrs: { shape, blockSize } }, device) => {
+  plan: ({ inputs: [dy, x, index], attrs }, device) => {
+    const { shape, blockSize, blocks } = attrs;
+    const { rows: lines, cols, crowIndices, colIndices } = segmentsOf(attrs);
     const tokens = tokensOf(dy);
-    const blocks = col.shape[0]!;
-    const lines = crow.shape[0]! - 1;
     const plan = blockPlan(blockSize, blocks / Math.max(1, lines));
     const together = plan.bn / blockSize;
-    const perLine = Math.ceil(Math.ceil(shape[1] / blockSize) / together);
+    const perLine = Math.ceil(cols / together);
     // Rows of equal population, since only their sum is known here.
     const wanted = partsOf(tokens, lines * Math.ceil(blocks / Math.max(1, lines) / together));
     const part = Math.ceil(tokens / wanted / plan.bk) * plan.bk;
@@ -189,12 +145,11 @@ export const sddWgsl: Planner<SddSignature, WebgpuStep> = {
           inputs: shape[1],
           dyStart: dy.offset,
           xStart: x.offset,
-          pointersStart: crow.offset,
-          columnsStart: col.offset,
+          pointersStart: index.offset + crowIndices,
+          columnsStart: index.offset + colIndices,
           dyValues: input(0),
           xValues: input(1),
-          pointers: input(2),
-          columns: input(3),
+          index: input(2),
           dValues: split ? scratch(0) : output(0),
         },
         { workgroups: blocks === 0 ? 0 : groups * parts },

@@ -128,9 +128,7 @@ export const multiplyLines = variants(
         bind: {
           xValues: read(element(access)),
           values: read("vec4<f32>"),
-          pointers: read("i32"),
-          indices: read("i32"),
-          permutation: when(permuted, read("i32")),
+          index: read("i32"),
           biases: when(bias, read(element(access))),
           ys: write(element(access)),
           pres: when(pre, write(element(access))),
@@ -144,8 +142,8 @@ ${access === "vector" || access === "scalar" ? featuresFunction("x", form, acces
 fn stepOf(first: u32, blocks: u32, at: u32) -> vec2<u32> {
   let n = first + min(at / ${perBlock}u, max(blocks, 1u) - 1u);
   let k = (at % ${perBlock}u) * ${plan.bk}u;
-  let block = ${permuted ? "u32(permutation[w.permutationStart + n])" : "n"};
-  return vec2<u32>(u32(indices[w.indicesStart + n]) * ${blockSize}u + k, block * ${area}u + k${runs === "across" ? ` * ${blockSize}u` : ""});
+  let block = ${permuted ? "u32(index[w.permutationStart + n])" : "n"};
+  return vec2<u32>(u32(index[w.indicesStart + n]) * ${blockSize}u + k, block * ${area}u + k${runs === "across" ? ` * ${blockSize}u` : ""});
 }
 ${
   access === "scalar"
@@ -169,8 +167,8 @@ ${k.main} {
   let token0 = tile / w.lines * ${plan.bm}u;
   if (token0 >= w.tokens) { return; }
   let feature0 = line * ${blockSize}u;
-  let first = u32(pointers[w.pointersStart + line]);
-  let blocks = u32(pointers[w.pointersStart + line + 1u]) - first;
+  let first = u32(index[w.pointersStart + line]);
+  let blocks = u32(index[w.pointersStart + line + 1u]) - first;
   ${tileStart(text)}
   ${tileLoop(text, `blocks * ${perBlock}u`)}
   ${tileEnd(text, store)}
@@ -193,7 +191,7 @@ export const multiplyAtBlocks = variants(({ blockSize, plan, form, access }: Blo
   const features = {
     A: (across: string): string => `line * ${b}u + ${across}`,
     B: (across: string): string =>
-      `u32(columns[w.columnsStart + min(first + (${across}) / ${b}u, end - 1u)]) * ${b}u + (${across}) % ${b}u`,
+      `u32(index[w.columnsStart + min(first + (${across}) / ${b}u, end - 1u)]) * ${b}u + (${across}) % ${b}u`,
   };
   // What sticks out of the matrix is 0, also where what it would be a product of is not finite.
   const ragged = access !== "exact";
@@ -239,8 +237,7 @@ export const multiplyAtBlocks = variants(({ blockSize, plan, form, access }: Blo
       bind: {
         dyValues: read(element(access)),
         xValues: read(element(access)),
-        pointers: read("i32"),
-        columns: read("i32"),
+        index: read("i32"),
         dValues: write("vec4<f32>"),
       },
     },
@@ -261,8 +258,8 @@ ${k.main} {
   let part = tile / w.groups;
   if (part >= w.parts) { return; }
   let line = tile % w.groups / w.perLine;
-  let first = u32(pointers[w.pointersStart + line]) + tile % w.perLine * ${plan.bn / b}u;
-  let end = u32(pointers[w.pointersStart + line + 1u]);
+  let first = u32(index[w.pointersStart + line]) + tile % w.perLine * ${plan.bn / b}u;
+  let end = u32(index[w.pointersStart + line + 1u]);
   // A row has as many blocks as it has, and workgroups for all that it could have.
   if (first >= end) { return; }
   let token0 = part * w.part;

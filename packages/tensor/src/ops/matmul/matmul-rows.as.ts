@@ -1,8 +1,8 @@
 /**
  * The product of matmul.as.ts for up to three rows of A: B is read once, in place, along its unit stride, at the speed of memory.
  *
- *   bAcross = 1   sums of rows of B: C += a_k B[k], four rows a pass over C
- *   bAlong = 1    dot products; A has `along` = 1 then, which `matmul_gather_f32` sees to
+ *   columnStride = 1   sums of rows of B: C += a_k B[k], four rows a pass over C
+ *   bKStride = 1       dot products; A has `aKStride` = 1 then, which `matmul_gather_f32` sees to
  *
  * A task computes `columns` columns of one batch entry over one part of `depth` rows of B. Rows of B that a task reads as a whole follow each
  * other in memory: at 768 x 3072 that is 1.7 times as fast as 96 columns of all rows, where the machine's prefetch starts anew at each row.
@@ -76,8 +76,8 @@ function dot(depth: i32, a: usize, b: usize): f32 {
 
 /** `partial` may be 0, with one part. */
 export function matmul_rows_f32(
-  task: i32, a: usize, b: usize, bias: optional, plus: optional, c: usize, pre: optional, partial: optional, m: i32, n: i32, k: i32,
-  across: i32, along: i32, bAcross: i32, bAlong: i32, columns: i32, depth: i32, activation: i32, words: usize,
+  task: i32, a: usize, b: usize, bias: optional, addend: optional, c: usize, pre: optional, partial: optional, m: i32, n: i32, k: i32,
+  rowStride: i32, aKStride: i32, columnStride: i32, bKStride: i32, columns: i32, depth: i32, activation: i32, words: usize,
 ): void {
   const chunks = (n + columns - 1) / columns;
   const parts = partial ? (k + depth - 1) / depth : 1;
@@ -89,11 +89,11 @@ export function matmul_rows_f32(
   const ldc = <usize>n << 2;
   const at = ((<usize>entry * <usize>m * <usize>n) + <usize>column) << 2;
   const to = partial ? partial + (((<usize>(entry * parts + part) * <usize>m * <usize>n) + <usize>column) << 2) : c + at;
-  a += (batchOffset(words, entry, 1) + <usize>k0 * <usize>along) << 2;
-  b += (batchOffset(words, entry, 2) + <usize>column * <usize>bAcross + <usize>k0 * <usize>bAlong) << 2;
-  const rowOfA = <usize>across << 2, stepA = <usize>along << 2;
-  if (bAcross == 1) {
-    const stepB = <usize>bAlong << 2;
+  a += (batchOffset(words, entry, 1) + <usize>k0 * <usize>aKStride) << 2;
+  b += (batchOffset(words, entry, 2) + <usize>column * <usize>columnStride + <usize>k0 * <usize>bKStride) << 2;
+  const rowOfA = <usize>rowStride << 2, stepA = <usize>aKStride << 2;
+  if (columnStride == 1) {
+    const stepB = <usize>bKStride << 2;
     for (let i = 0; i < m; i++) memory.fill(to + <usize>i * ldc, 0, <usize>width << 2);
     let p = 0;
     for (; p + 4 <= count; p += 4)
@@ -105,10 +105,10 @@ export function matmul_rows_f32(
   } else {
     for (let j = 0; j < width; j++)
       for (let i = 0; i < m; i++)
-        store<f32>(to + <usize>i * ldc + (<usize>j << 2), dot(count, a + <usize>i * rowOfA, b + ((<usize>j * <usize>bAcross) << 2)));
+        store<f32>(to + <usize>i * ldc + (<usize>j << 2), dot(count, a + <usize>i * rowOfA, b + ((<usize>j * <usize>columnStride) << 2)));
   }
   if (!partial)
-    finish(to, pre ? pre + at : 0, ldc, m, width, bias ? bias + (<usize>column << 2) : 0, plus ? plus + at : 0, activation);
+    finish(to, pre ? pre + at : 0, ldc, m, width, bias ? bias + (<usize>column << 2) : 0, addend ? addend + at : 0, activation);
 }
 
 /** to[j] = Σ_p from[p][j], rows of `from` `step` bytes apart. */
@@ -130,7 +130,7 @@ function sumParts(n: i32, parts: i32, from: usize, step: usize, to: usize): void
 
 /** Adds the parts that `matmul_rows_f32` left. A task finishes `columns` columns of one batch entry. */
 export function matmul_rows_sum_f32(
-  task: i32, partial: usize, bias: optional, plus: optional, c: usize, pre: optional, m: i32, n: i32, parts: i32, columns: i32, activation: i32,
+  task: i32, partial: usize, bias: optional, addend: optional, c: usize, pre: optional, m: i32, n: i32, parts: i32, columns: i32, activation: i32,
 ): void {
   const chunks = (n + columns - 1) / columns;
   const entry = task / chunks;
@@ -140,19 +140,19 @@ export function matmul_rows_sum_f32(
   const at = <usize>entry * step + (<usize>column << 2);
   const from = partial + <usize>(entry * parts) * step + (<usize>column << 2);
   for (let i = 0; i < m; i++) sumParts(width, parts, from + <usize>i * ldc, step, c + at + <usize>i * ldc);
-  finish(c + at, pre ? pre + at : 0, ldc, m, width, bias ? bias + (<usize>column << 2) : 0, plus ? plus + at : 0, activation);
+  finish(c + at, pre ? pre + at : 0, ldc, m, width, bias ? bias + (<usize>column << 2) : 0, addend ? addend + at : 0, activation);
 }
 
 /** A [batch][M][K] of any strides to contiguous rows: for dot products, which read vectors of both sides. A task copies `group` entries. */
 export function matmul_gather_f32(
-  task: i32, a: usize, to: usize, m: i32, k: i32, across: i32, along: i32, group: i32, batches: i32, words: usize,
+  task: i32, a: usize, to: usize, m: i32, k: i32, rowStride: i32, kStride: i32, group: i32, batches: i32, words: usize,
 ): void {
-  const step = <usize>along << 2;
+  const step = <usize>kStride << 2;
   const first = task * group;
   to += (<usize>first * <usize>m * <usize>k) << 2;
   for (let entry = first, end = min(first + group, batches); entry < end; entry++)
     for (let i = 0; i < m; i++) {
-      let from = a + ((batchOffset(words, entry, 1) + <usize>i * <usize>across) << 2);
+      let from = a + ((batchOffset(words, entry, 1) + <usize>i * <usize>rowStride) << 2);
       for (const rowEnd = to + (<usize>k << 2); to != rowEnd; to += 4) {
         store<f32>(to, load<f32>(from));
         from += step;

@@ -1,7 +1,7 @@
 /**
  * Batched matrix product with an epilogue.
  *
- *   C[b] = f(A[b] · B[b] + bias + plus[b])        A [M, K], B [K, N], C and plus [M, N] contiguous, bias [N]; float32 sums
+ *   C[b] = f(A[b] · B[b] + bias + addend[b])        A [M, K], B [K, N], C and addend [M, N] contiguous, bias [N]; float32 sums
  *
  * `matmul_pack_f32` lays B out in panels of 8 columns, once for all tasks. `matmul_f32` then computes a block of
  * MC x NC of one C per task: it packs its rows of A, KC columns at a time, and runs the micro-kernel over the panels; the
@@ -27,7 +27,7 @@ import { TILE_COLUMNS, ROWS, TILE_BYTES, multiplyPanels } from "../../assembly/t
  */
 export function matmul_pack_f32(
   task: i32, b: usize, packed: usize, scratch: usize, slots: i32, n: i32, k: i32,
-  across: i32, along: i32, kc: i32, panels: i32, words: usize,
+  columnStride: i32, kStride: i32, kc: i32, panels: i32, words: usize,
 ): void {
   if (task == 0) freeSlots(scratch, slots);
   const allPanels = (n + TILE_COLUMNS - 1) / TILE_COLUMNS;
@@ -38,18 +38,18 @@ export function matmul_pack_f32(
   const matrix = task / groups / blocks;
   const depth = min(kc, k - k0);
   const column = panel * TILE_COLUMNS;
-  const from = batchOffset(words, matrix, 1) + <usize>column * <usize>across + <usize>k0 * <usize>along;
+  const from = batchOffset(words, matrix, 1) + <usize>column * <usize>columnStride + <usize>k0 * <usize>kStride;
   const to = <usize>matrix * panelBytes(TILE_COLUMNS, n, k) + (<usize>k0 * <usize>allPanels + <usize>panel * <usize>depth) * 32;
-  pack8(packed + to, <usize>depth * 32, b + (from << 2), across, along, min(panels * TILE_COLUMNS, n - column), depth);
+  pack8(packed + to, <usize>depth * 32, b + (from << 2), columnStride, kStride, min(panels * TILE_COLUMNS, n - column), depth);
 }
 
 /**
  * A task computes `group` consecutive batch entries of one block of MC x NC. `scratch` holds the flags of `slots` slots, then
- * the slots, each with room for one tile and MC x KC floats. `bias`, `plus` (added to C, without an activation) and `pre` (the value before the activation) may be 0.
+ * the slots, each with room for one tile and MC x KC floats. `bias`, `addend` (added to C, without an activation) and `pre` (the value before the activation) may be 0.
  */
 export function matmul_f32(
-  task: i32, a: usize, packed: usize, bias: optional, plus: optional, c: usize, pre: optional, scratch: usize, slots: i32, m: i32, n: i32, k: i32,
-  across: i32, along: i32, kc: i32, mc: i32, nc: i32, group: i32, batches: i32, activation: i32, words: usize,
+  task: i32, a: usize, packed: usize, bias: optional, addend: optional, c: usize, pre: optional, scratch: usize, slots: i32, m: i32, n: i32, k: i32,
+  rowStride: i32, kStride: i32, kc: i32, mc: i32, nc: i32, group: i32, batches: i32, activation: i32, words: usize,
 ): void {
   const chunks = (n + nc - 1) / nc;
   const rowBlocks = (m + mc - 1) / mc;
@@ -64,17 +64,17 @@ export function matmul_f32(
   const panelsOfA = tileScratch + TILE_BYTES;
   const ldc = <usize>n << 2;
   for (let entry = first, end = min(first + group, batches); entry < end; entry++) {
-    const from = a + ((batchOffset(words, entry, 1) + <usize>row * <usize>across) << 2);
+    const from = a + ((batchOffset(words, entry, 1) + <usize>row * <usize>rowStride) << 2);
     const panelsOfB = packed + batchOffset(words, entry, 2) * panelBytes(TILE_COLUMNS, n, k);
     const at = ((<usize>entry * <usize>m + <usize>row) * <usize>n + <usize>column) << 2;
     for (let k0 = 0; k0 < k; k0 += kc) {
       const depth = min(kc, k - k0);
-      packRows(panelsOfA, <usize>depth * <usize>(ROWS << 2), from + ((<usize>k0 * <usize>along) << 2), across, along, rows, depth);
+      packRows(panelsOfA, <usize>depth * <usize>(ROWS << 2), from + ((<usize>k0 * <usize>kStride) << 2), rowStride, kStride, rows, depth);
       const block = panelsOfB + (<usize>k0 * <usize>allPanels + <usize>(column / TILE_COLUMNS) * <usize>depth) * 32;
       multiplyPanels(rows, columns, depth, panelsOfA, block, c + at, ldc, k0 > 0, tileScratch);
     }
     finish(
-      c + at, pre ? pre + at : 0, ldc, rows, columns, bias ? bias + (<usize>column << 2) : 0, plus ? plus + at : 0, activation,
+      c + at, pre ? pre + at : 0, ldc, rows, columns, bias ? bias + (<usize>column << 2) : 0, addend ? addend + at : 0, activation,
     );
   }
   giveSlot(scratch, slot);

@@ -1,18 +1,11 @@
 import { MAX_THREADS } from "../../backends/cpu/thread-pool.ts";
-import {
-  ActivationCode,
-  kernels,
-  PANELS_SIDE_BY_SIDE,
-  ROUND,
-  TILE_BYTES,
-  TILE_COLUMNS,
-} from "../../generated/kernels.ts";
+import { kernels, PANELS_SIDE_BY_SIDE, ROUND, TILE_BYTES, TILE_COLUMNS } from "../../generated/kernels.ts";
 import type { CpuStep, Plan, Planner } from "../../op.ts";
-import { broadcastStrides, numel, type Layout } from "../../shape.ts";
-import { input, output, scratch, type Slot } from "../../slots.ts";
-import { batchWords, evenPart, type Operand, type Product } from "./product.ts";
-import { planRows } from "./row-plans.ts";
-import type { ActivatedLinearSignature, AddmmSignature, LinearSignature, MatmulSignature } from "./matmul.ts";
+import { numel } from "../../shape.ts";
+import { scratch } from "../../slots.ts";
+import { batchWords, evenPart, folded, productOfLayer, productOfMatrices, type Product } from "./product.ts";
+import { epilogueOf, planRows } from "./row-plans.ts";
+import type { AddmmSignature, LinearSignature, MatmulSignature } from "./matmul.ts";
 
 // Blocks of a product, see matmul.as.ts.
 const KC = 512;
@@ -32,53 +25,32 @@ const MIN_COLUMNS = 64;
 const MULTIPLY_ADDS_PER_TASK = 1 << 19;
 const PACKED_PER_TASK = 1 << 13;
 
-/**
- * The same product with as few batch dims as possible. Sizes of 1 go, neighbours merge where both operands step evenly
- * through them, and the innermost dim becomes part of M where B does not depend on it.
- */
-const folded = (product: Product): Product => {
-  let { m } = product;
-  let { across } = product.a;
-  const kept: { size: number; a: number; b: number }[] = [];
-  for (const [d, size] of product.batch.entries()) {
-    const dim = { size, a: product.a.batch[d]!, b: product.b.batch[d]! };
-    const last = kept.at(-1);
-    if (size === 1) continue;
-    if (last && last.a === dim.a * size && last.b === dim.b * size)
-      kept[kept.length - 1] = { ...dim, size: last.size * size };
-    else kept.push(dim);
-  }
-  for (let dim = kept.at(-1); dim?.b === 0 && (m === 1 || dim.a === m * across); dim = kept.at(-1)) {
-    if (m === 1) across = dim.a;
-    m *= dim.size;
-    kept.pop();
-  }
-  return {
-    ...product,
-    m,
-    batch: kept.map(({ size }) => size),
-    a: { ...product.a, across, batch: kept.map(({ a }) => a) },
-    b: { ...product.b, batch: kept.map(({ b }) => b) },
-  };
-};
-
 /** (AB)ᵀ = BᵀAᵀ: a matrix times a column is a row times a matrix, and both results look the same in memory. */
-const columnAsRow = (product: Product): Product =>
-  product.n === 1 && product.m > FEW_ROWS && !product.bias
-    ? { ...product, m: 1, n: product.m, a: product.b, b: product.a }
-    : product;
+const columnAsRow = (product: Product): Product => {
+  const { m, n, a, b, addend } = product;
+  if (n !== 1 || m <= FEW_ROWS || (addend && !addend.whole)) return product;
+  const { columnStride: rowStride, ...left } = b;
+  const { rowStride: columnStride, ...right } = a;
+  return { ...product, m: 1, n: m, a: { ...left, rowStride }, b: { ...right, columnStride } };
+};
 
 /** Strides that are never stepped through take the values that the fast paths look for. */
 const withUnitStrides = (product: Product): Product => {
-  const along = (operand: Operand): Operand => (product.k === 1 ? { ...operand, along: 1 } : operand);
-  const b = along(product.b);
-  return { ...product, a: along(product.a), b: product.n === 1 && b.along === 1 ? { ...b, across: 0 } : b };
+  const { n, k } = product;
+  const [a, b] =
+    k === 1
+      ? [
+          { ...product.a, kStride: 1 },
+          { ...product.b, kStride: 1 },
+        ]
+      : [product.a, product.b];
+  return { ...product, a, b: n === 1 && b.kStride === 1 ? { ...b, columnStride: 0 } : b };
 };
 
 const planProduct = (given: Product): Plan<CpuStep> => {
   const product = withUnitStrides(columnAsRow(folded(given)));
   const { m, k, b } = product;
-  const inPlace = b.across === 1 || b.along === 1;
+  const inPlace = b.columnStride === 1 || b.kStride === 1;
   return k === 0 || (m <= FEW_ROWS && inPlace) ? planRows(product) : planBlocks(product);
 };
 
@@ -93,7 +65,8 @@ const rowsOfTask = (m: number, n: number, k: number, entries: number): number =>
 };
 
 /** All of B is packed first; then a task packs a block of rows of A, and multiplies it with some or all columns. */
-const planBlocks = ({ m, n, k, batch, a, b, bias, plus, pre, activation }: Product): Plan<CpuStep> => {
+const planBlocks = (product: Product): Plan<CpuStep> => {
+  const { m, n, k, batch, a, b } = product;
   const kc = evenPart(k, KC, 1);
   const entries = numel(batch);
   const mc = rowsOfTask(m, n, k, entries);
@@ -129,15 +102,15 @@ const planBlocks = ({ m, n, k, batch, a, b, bias, plus, pre, activation }: Produ
     steps: [
       kernels.matmulPackF32(
         {
-          ...{ b: b.slot, packed, scratch: own, slots, n, k, across: b.across, along: b.along, kc },
+          ...{ b: b.slot, packed, scratch: own, slots, n, k, columnStride: b.columnStride, kStride: b.kStride, kc },
           ...{ panels: panelsPerTask, words: batchWords(unshared, b.batch) },
         },
         { tasks: packTasks },
       ),
       kernels.matmulF32(
         {
-          ...{ a: a.slot, packed, bias, plus, c: output(0), pre, scratch: own, slots },
-          ...{ m, n, k, across: a.across, along: a.along, kc, mc, nc, group, batches: entries, activation },
+          ...{ a: a.slot, packed, ...epilogueOf(product), scratch: own, slots },
+          ...{ m, n, k, rowStride: a.rowStride, kStride: a.kStride, kc, mc, nc, group, batches: entries },
           words: batchWords(batch, a.batch, unsharedStrides),
         },
         { tasks },
@@ -146,64 +119,17 @@ const planBlocks = ({ m, n, k, batch, a, b, bias, plus, pre, activation }: Produ
   };
 };
 
-const planMatmul = (a: Layout, b: Layout, c: Layout, plus: Slot | null): Plan<CpuStep> => {
-  const batch = c.shape.slice(0, -2);
-  const leading = ({ shape, strides }: Layout) =>
-    broadcastStrides({ shape: shape.slice(0, -2), strides: strides.slice(0, -2) }, batch);
-  return planProduct({
-    m: a.shape.at(-2)!,
-    n: b.shape.at(-1)!,
-    k: a.shape.at(-1)!,
-    batch,
-    a: { slot: input(0), across: a.strides.at(-2)!, along: a.strides.at(-1)!, batch: leading(a) },
-    b: { slot: input(1), across: b.strides.at(-1)!, along: b.strides.at(-2)!, batch: leading(b) },
-    bias: null,
-    plus,
-    pre: null,
-    activation: ActivationCode.none,
-  });
-};
-
 export const matmulCpu: Planner<MatmulSignature, CpuStep> = {
   strided: "all",
-  plan: ({ inputs: [a, b], outputs: [c] }) => planMatmul(a, b, c, null),
+  plan: ({ inputs, outputs: [c] }) => planProduct(productOfMatrices(inputs, c)),
 };
 
 export const addmmCpu: Planner<AddmmSignature, CpuStep> = {
   strided: [0, 1],
-  plan: ({ inputs: [a, b], outputs: [c] }) => planMatmul(a, b, c, input(2)),
-};
-
-/** The weight is Bᵀ: its rows are B's columns. All leading dims of x count as batch dims, and mostly fold into M. */
-const planLinear = (
-  x: Layout,
-  weight: Layout,
-  bias: Layout | null,
-  pre: Layout | null,
-  activation: number,
-): Plan<CpuStep> => {
-  const batch = x.shape.slice(0, -1);
-  return planProduct({
-    m: 1,
-    n: weight.shape[0]!,
-    k: weight.shape[1]!,
-    batch,
-    a: { slot: input(0), across: 0, along: x.strides.at(-1)!, batch: x.strides.slice(0, -1) },
-    b: { slot: input(1), across: weight.strides[0]!, along: weight.strides[1]!, batch: batch.map(() => 0) },
-    bias: bias && input(2),
-    plus: null,
-    pre: pre && output(1),
-    activation,
-  });
+  plan: ({ inputs, outputs: [c] }) => planProduct(productOfMatrices(inputs, c)),
 };
 
 export const linearCpu: Planner<LinearSignature, CpuStep> = {
   strided: [0, 1],
-  plan: ({ inputs: [x, weight, bias] }) => planLinear(x, weight, bias, null, ActivationCode.none),
-};
-
-export const activatedLinearCpu: Planner<ActivatedLinearSignature, CpuStep> = {
-  strided: [0, 1],
-  plan: ({ inputs: [x, weight, bias], outputs: [, pre], attrs: { activation } }) =>
-    planLinear(x, weight, bias, pre, ActivationCode[activation]),
+  plan: (call) => planProduct(productOfLayer(call)),
 };

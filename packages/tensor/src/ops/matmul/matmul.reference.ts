@@ -1,14 +1,8 @@
 import type { Data, ReferenceKernel } from "../../op.ts";
 import { broadcastStrides, contiguousStrides, numel } from "../../shape.ts";
-import { erf } from "../elementwise/special.ts";
 import { forEachElement } from "../move/copy.reference.ts";
-import type {
-  Activation,
-  ActivatedLinearSignature,
-  AddmmSignature,
-  LinearSignature,
-  MatmulSignature,
-} from "./matmul.ts";
+import { activations, tokensOf } from "./epilogue.ts";
+import type { AddmmSignature, LinearSignature, MatmulSignature } from "./matmul.ts";
 
 /** C[b, i, j] = Σ_k A[b, i, k] · B[b, k, j], summed in float64. */
 export const matmulReference: ReferenceKernel<MatmulSignature> = ([a, b], [c]) => multiply(a, b, null, c);
@@ -43,38 +37,14 @@ const batchStarts = ({ layout }: Data, batch: readonly number[]): Int32Array => 
   return starts;
 };
 
-/** Calls `visit(i, Σ_k x[r, k] · W[o, k] + b[o])` for each element i = (r, o) of the output, summed in float64. */
-const forEachSum = (x: Data, weight: Data, bias: Data | null, visit: (i: number, sum: number) => void): void => {
+/** pre[r, o] = Σ_k x[r, k] · W[o, k] + b[o], summed in float64, and y = f(pre). */
+export const linearReference: ReferenceKernel<LinearSignature> = ([x, weight, bias], [y, pre], { activation }) => {
   const [outputs, inputs] = weight.layout.shape as [number, number];
-  const rows = numel(x.layout.shape.slice(0, -1));
-  for (let r = 0; r < rows; r++)
+  for (let r = 0; r < tokensOf(x.layout); r++)
     for (let o = 0; o < outputs; o++) {
       let total = bias ? bias.values[o]! : 0;
       for (let k = 0; k < inputs; k++) total += x.values[r * inputs + k]! * weight.values[o * inputs + k]!;
-      visit(r * outputs + o, total);
+      y.values[r * outputs + o] = activations[activation](total);
+      if (pre) pre.values[r * outputs + o] = total;
     }
-};
-
-/** y = x Wᵀ + b. */
-export const linearReference: ReferenceKernel<LinearSignature> = ([x, weight, bias], [y]) =>
-  forEachSum(x, weight, bias, (i, total) => {
-    y.values[i] = total;
-  });
-
-/** y = f(x Wᵀ + b), and what f was given. */
-export const activatedLinearReference: ReferenceKernel<ActivatedLinearSignature> = (
-  [x, weight, bias],
-  [y, pre],
-  { activation },
-) =>
-  forEachSum(x, weight, bias, (i, total) => {
-    y.values[i] = activations[activation](total);
-    if (pre) pre.values[i] = total;
-  });
-
-const activations: { readonly [A in Activation]: (x: number) => number } = {
-  relu: (x) => (x <= 0 ? 0 : x),
-  // x Φ(x)
-  gelu: (x) => 0.5 * x * (1 + erf(x / Math.SQRT2)),
-  geluTanh: (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
 };

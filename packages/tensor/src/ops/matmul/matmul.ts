@@ -1,15 +1,15 @@
-import { DTypeError, ShapeError } from "../../error.ts";
+import { ShapeError } from "../../error.ts";
 import { defineOp, run, type Cost } from "../../op.ts";
 import { scope } from "../../scope.ts";
 import { broadcastShapes, numel, sameShape, showShape, type Layout, type Shape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { reshape, unsqueeze } from "../move/move.ts";
-import { activatedLinearCpu, addmmCpu, linearCpu, matmulCpu } from "./matmul.cpu.ts";
-import { activatedLinearWgsl, addmmWgsl, linearWgsl, matmulWgsl } from "./matmul.wgsl.ts";
-import { activatedLinearReference, addmmReference, linearReference, matmulReference } from "./matmul.reference.ts";
+import { checkBias, checkFloat, layerSpecs, type Activation, type LayerAttrs } from "./epilogue.ts";
+import { addmmCpu, linearCpu, matmulCpu } from "./matmul.cpu.ts";
+import { addmmWgsl, linearWgsl, matmulWgsl } from "./matmul.wgsl.ts";
+import { addmmReference, linearReference, matmulReference } from "./matmul.reference.ts";
 
-/** What `linear` applies to its sum. "geluTanh" is GELU's tanh approximation. */
-export type Activation = "relu" | "gelu" | "geluTanh";
+export type { Activation } from "./epilogue.ts";
 
 export interface MatmulSignature {
   inputs: [a: Tensor, b: Tensor];
@@ -20,22 +20,12 @@ export interface AddmmSignature {
   inputs: [a: Tensor, b: Tensor, input: Tensor];
   outputs: [c: Tensor];
 }
+/** `pre` is what the activation was given: only the backward reads it, and without an activation there is none. */
 export interface LinearSignature {
   inputs: [x: Tensor, weight: Tensor, bias: Tensor | null];
-  outputs: [y: Tensor];
-}
-/** `pre` is the value before the activation: only the backward reads it. */
-export interface ActivatedLinearSignature {
-  inputs: [x: Tensor, weight: Tensor, bias: Tensor | null];
   outputs: [y: Tensor, pre: Tensor | null];
-  attrs: { activation: Activation };
+  attrs: LayerAttrs;
 }
-
-const checkFloat = (op: string, ...inputs: readonly (TensorSpec | null)[]): void => {
-  for (const input of inputs)
-    if (input && input.dtype !== "float32")
-      throw new DTypeError(`${op}: expected float32, got ${input.dtype}; cast(x, "float32") first?`);
-};
 
 const productShape = (a: Shape, b: Shape): number[] => {
   const [m, inner] = a.slice(-2) as [number, number];
@@ -57,10 +47,7 @@ const linearShape = (x: TensorSpec, weight: TensorSpec, bias: TensorSpec | null)
     throw new ShapeError(
       `linear: expected x [..., ${inputs}] for the weight ${showShape(weight.shape)}, got ${showShape(x.shape)}; the weight is [out, in]`,
     );
-  if (bias && (bias.shape.length !== 1 || bias.shape[0] !== outputs))
-    throw new ShapeError(
-      `linear: expected a bias [${outputs}] for the weight ${showShape(weight.shape)}, got ${showShape(bias.shape)}; reshape it`,
-    );
+  checkBias("linear", bias, outputs, () => `weight ${showShape(weight.shape)}`);
   return [...x.shape.slice(0, -1), outputs];
 };
 
@@ -102,26 +89,14 @@ export const addmmOp = defineOp<AddmmSignature>({
   kernels: { reference: addmmReference, cpu: addmmCpu, webgpu: addmmWgsl },
 });
 
-/** y = x Wᵀ + b. */
+/** y = f(x Wᵀ + b) in one pass. */
 export const linearOp = defineOp<LinearSignature>({
   name: "linear",
   family: "dense products",
-  infer: ([x, weight, bias]) => [{ shape: linearShape(x, weight, bias), dtype: "float32" }],
-  cost: productCost,
-  kernels: { reference: linearReference, cpu: linearCpu, webgpu: linearWgsl },
-});
-
-/** y = f(x Wᵀ + b) in one pass. An op of its own, so that the plain product keeps neither its output nor a pre-activation. */
-export const activatedLinearOp = defineOp<ActivatedLinearSignature>({
-  name: "activatedLinear",
-  family: "dense products",
-  infer: ([x, weight, bias]) => {
-    const out = { shape: linearShape(x, weight, bias), dtype: "float32" } as const;
-    return [out, out];
-  },
+  infer: ([x, weight, bias], attrs) => layerSpecs(linearShape(x, weight, bias), attrs),
   extras: 1,
   cost: productCost,
-  kernels: { reference: activatedLinearReference, cpu: activatedLinearCpu, webgpu: activatedLinearWgsl },
+  kernels: { reference: linearReference, cpu: linearCpu, webgpu: linearWgsl },
 });
 
 /**
@@ -182,8 +157,5 @@ export const linear = (
   x: Tensor,
   weight: Tensor,
   bias: Tensor | null = null,
-  { activation }: { activation?: Activation | undefined } = {},
-): Tensor =>
-  activation === undefined
-    ? run(linearOp, [x, weight, bias])[0]
-    : run(activatedLinearOp, [x, weight, bias], { activation })[0];
+  { activation }: { readonly activation?: Activation | undefined } = {},
+): Tensor => run(linearOp, [x, weight, bias], { activation: activation ?? "none" })[0];

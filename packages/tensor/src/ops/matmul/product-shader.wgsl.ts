@@ -32,12 +32,12 @@ interface Choices {
 }
 
 /**
- * C[z] = f(A[z] · B[z] + bias), [m, k] · [k, n] → [m, n] for each batch entry z: see backends/webgpu/tiles.wgsl.ts. A workgroup computes a
+ * C[z] = f(A[z] · B[z] + addend), [m, k] · [k, n] → [m, n] for each batch entry z: see backends/webgpu/tiles.wgsl.ts. A workgroup computes a
  * tile of C over `kPart` of k; with several parts, each goes to a slice of its own and sumPartsStep adds them.
  */
 export const multiplyTiles = variants(
   ({ label, plan, form, runsA, runsB, access, rank, activation, added, pre }: Choices) => {
-    const bias = added !== "none";
+    const adds = added !== "none";
     const runs = { A: runsA, B: runsB };
     const { functions, ...loads } =
       access === "exact" || access === "edges"
@@ -50,7 +50,7 @@ export const multiplyTiles = variants(
       if (whole) {
         const body = [
           `let at = (outStart + ${row} * w.n + ${column}) / 4u; var v = ${value};`,
-          ...(bias ? [`v += biases[${added === "row" ? `(w.bias + ${column}) / 4u` : "w.bias / 4u + at"}];`] : []),
+          ...(adds ? [`v += addends[${added === "row" ? `(w.addend + ${column}) / 4u` : "w.addend / 4u + at"}];`] : []),
           ...(pre ? ["pres[at] = v;"] : []),
           "outs[at] = finish(v);",
         ].join(" ");
@@ -71,17 +71,17 @@ export const multiplyTiles = variants(
           k: "u32",
           kPart: "u32",
           parts: "u32",
-          bias: "u32",
-          aAcross: "u32",
-          aAlong: "u32",
-          bAcross: "u32",
-          bAlong: "u32",
+          addend: "u32",
+          rowStride: "u32",
+          aKStride: "u32",
+          columnStride: "u32",
+          bKStride: "u32",
           walk: walkWords(rank, ["a", "b"]),
         },
         bind: {
           aValues: read(element),
           bValues: read(element),
-          biases: when(bias, read(element)),
+          addends: when(adds, read(element)),
           outs: write(element),
           pres: when(pre, write(element)),
         },
@@ -98,7 +98,7 @@ ${
   for (var i = 0u; i < 4u; i++) {
     if (row >= w.m || column + i >= w.n) { continue; }
     let at = outStart + row * w.n + column + i;
-    ${bias ? `v[i] += biases[w.bias + ${added === "row" ? "column + i" : "at"}];` : ""}
+    ${adds ? `v[i] += addends[w.addend + ${added === "row" ? "column + i" : "at"}];` : ""}
     ${pre ? "pres[at] = v[i];" : ""}
     outs[at] = finish(v)[i];
   }

@@ -1,7 +1,7 @@
-import { kernels } from "../../generated/kernels.ts";
+import { ActivationCode, kernels } from "../../generated/kernels.ts";
 import type { CpuStep, Plan } from "../../op.ts";
 import { numel } from "../../shape.ts";
-import { output, scratch, type Slot } from "../../slots.ts";
+import { scratch, type Slot } from "../../slots.ts";
 import { batchWords, evenPart, type Product } from "./product.ts";
 
 /** Elements of B that are worth a task. */
@@ -43,14 +43,24 @@ const cutDots = ({ n, k }: Product, entries: number, wanted: number): Cut => {
   return { columns, depth: evenPart(k, Math.ceil(k / parts), LINE) };
 };
 
+/** What is added to the sums, what they go to besides, and f, as kernels take them. */
+export const epilogueOf = ({ addend, out, pre, activation }: Product) => ({
+  bias: addend && !addend.whole ? addend.slot : null,
+  addend: addend?.whole ? addend.slot : null,
+  c: out,
+  pre,
+  activation: ActivationCode[activation],
+});
+
 /** For up to three rows: B is read in place, along its unit stride. See matmul-rows.as.ts. */
 export const planRows = (product: Product): Plan<CpuStep> => {
-  const { m, n, k, batch, a, b, bias, plus, pre, activation } = product;
+  const { m, n, k, batch, a, b } = product;
+  const epilogue = epilogueOf(product);
   const entries = numel(batch);
   const scratchBytes: number[] = [];
   const lend = (floats: number): Slot => scratch(scratchBytes.push(floats * 4) - 1);
 
-  const dots = b.across !== 1;
+  const dots = b.columnStride !== 1;
   const wanted = Math.max(1, Math.min(Math.floor((entries * n * k) / READ_PER_TASK), TARGET_TASKS));
   const cut = k === 0 ? { columns: n, depth: 1 } : (dots ? cutDots : cutRows)(product, entries, wanted);
   const columns = Math.min(n, cut.columns);
@@ -60,11 +70,11 @@ export const planRows = (product: Product): Plan<CpuStep> => {
 
   const steps: CpuStep[] = [];
   let left = a.slot;
-  let [across, along, strides] = [a.across, a.along, a.batch];
-  if (dots && along !== 1) {
+  let [rowStride, kStride, strides] = [a.rowStride, a.kStride, a.batch];
+  if (dots && kStride !== 1) {
     const rows = lend(entries * m * k);
     const group = Math.max(1, Math.floor(READ_PER_TASK / (m * k)));
-    const sizes = { m, k, across, along, group, batches: entries };
+    const sizes = { m, k, rowStride, kStride, group, batches: entries };
     steps.push(
       kernels.matmulGatherF32(
         { a: left, to: rows, ...sizes, words: batchWords(batch, strides) },
@@ -72,14 +82,14 @@ export const planRows = (product: Product): Plan<CpuStep> => {
       ),
     );
     left = rows;
-    [across, along] = [k, 1];
+    [rowStride, kStride] = [k, 1];
     strides = batch.map((_, d) => m * k * numel(batch.slice(d + 1)));
   }
   steps.push(
     kernels.matmulRowsF32(
       {
-        ...{ a: left, b: b.slot, bias, plus, c: output(0), pre, partial },
-        ...{ m, n, k, across, along, bAcross: b.across, bAlong: b.along, columns, depth: cut.depth, activation },
+        ...{ a: left, b: b.slot, ...epilogue, partial, m, n, k, columns, depth: cut.depth },
+        ...{ rowStride, aKStride: kStride, columnStride: b.columnStride, bKStride: b.kStride },
         words: batchWords(batch, strides, b.batch),
       },
       { tasks: entries * parts * chunks },
@@ -89,7 +99,7 @@ export const planRows = (product: Product): Plan<CpuStep> => {
     const width = Math.min(n, MAX_COLUMNS);
     steps.push(
       kernels.matmulRowsSumF32(
-        { partial, bias, plus, c: output(0), pre, m, n, parts, columns: width, activation },
+        { partial, ...epilogue, m, n, parts, columns: width },
         { tasks: entries * Math.ceil(n / width) },
       ),
     );

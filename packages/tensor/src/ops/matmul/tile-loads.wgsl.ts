@@ -18,35 +18,40 @@ export interface LoadText extends Pick<TileText, "lane" | "load"> {
   readonly functions: string;
 }
 
+/** What the kernel calls what belongs to an operand: the tile's first row or column, how many there are in all, and the strides. */
+const NAMES = {
+  A: { lower: "a", first: "row0", extent: "w.m", stride: "w.rowStride", kStride: "w.aKStride" },
+  B: { lower: "b", first: "column0", extent: "w.n", stride: "w.columnStride", kStride: "w.bKStride" },
+} as const;
+
 /** Without a test: an invocation knows where its patches begin, and all that changes from step to step is the same for everyone. */
 export const plainLoads = (plan: TilePlan, runs: TileText["runs"], edges: boolean): LoadText => ({
   functions: "",
   lane: (operand, across, k, name) => {
-    const [lower, first, extent] = operand === "A" ? ["a", "row0", "w.m"] : ["b", "column0", "w.n"];
+    const { lower, first, extent, stride, kStride } = NAMES[operand];
     const place = (i: number): string =>
       runs[operand] === "along"
-        ? `(${lower}Start + ${edges ? `min(${first} + ${across} + ${i}u, ${extent} - 1u)` : `(${first} + ${across})`} * w.${lower}Across + kStart + ${k}) / 4u`
-        : `(${lower}Start + (kStart + ${k}) * w.${lower}Along + ${edges ? `min(${first} + ${across}, ${extent} - 4u)` : `${first} + ${across}`}) / 4u`;
+        ? `(${lower}Start + ${edges ? `min(${first} + ${across} + ${i}u, ${extent} - 1u)` : `(${first} + ${across})`} * ${stride} + kStart + ${k}) / 4u`
+        : `(${lower}Start + (kStart + ${k}) * ${kStride} + ${edges ? `min(${first} + ${across}, ${extent} - 4u)` : `${first} + ${across}`}) / 4u`;
     return edges && runs[operand] === "along" ? placeVectors(name, place) : `let ${name} = ${place(0)};`;
   },
   load: (operand, name, i) => {
-    const lower = operand === "A" ? "a" : "b";
-    if (runs[operand] === "across")
-      return `${lower}Values[${name} + (at * ${plan.bk}u + ${i}) * (w.${lower}Along / 4u)]`;
-    if (!edges) return `${lower}Values[${name} + at * ${plan.bk / 4}u + ${i} * (w.${lower}Across / 4u)]`;
+    const { lower, stride, kStride } = NAMES[operand];
+    if (runs[operand] === "across") return `${lower}Values[${name} + (at * ${plan.bk}u + ${i}) * (${kStride} / 4u)]`;
+    if (!edges) return `${lower}Values[${name} + at * ${plan.bk / 4}u + ${i} * (${stride} / 4u)]`;
     return `${lower}Values[${vectorPlace(name, i)} + at * ${plan.bk / 4}u]`;
   },
 });
 
 /** `fn load<name>(start, across, k)`: four elements, along k or across. */
 const loadFunction = (name: "A" | "B", form: Form, runs: Runs, access: "vector" | "scalar"): string => {
-  const [lower, extent] = name === "A" ? ["a", "w.m"] : ["b", "w.n"];
+  const { lower, extent, stride, kStride } = NAMES[name];
   const array = `${lower}Values`;
-  const packed = `${array}[(start + ${runs === "along" ? `across * w.${lower}Across + k` : `k * w.${lower}Along + across`}) / 4u]`;
+  const packed = `${array}[(start + ${runs === "along" ? `across * ${stride} + k` : `k * ${kStride} + across`}) / 4u]`;
   // Outside, the first element is read and dropped: there is no branch for each element.
   const [row, column] = runs === "along" ? ["across", "k + i"] : ["across + i", "k"];
   const one = (i: string): string => `{ let i = ${i}; let inside = ${row} < ${extent} && ${column} < kEnd;
-    v[i] = select(0.0, ${array}[select(start, start + (${row}) * w.${lower}Across + (${column}) * w.${lower}Along, inside)], inside); }`;
+    v[i] = select(0.0, ${array}[select(start, start + (${row}) * ${stride} + (${column}) * ${kStride}, inside)], inside); }`;
   const body = {
     // The stride in the direction of the vec4 is 1.
     vector: `if (across >= ${extent} || k >= kEnd) { return vec4<f32>(); }
@@ -67,9 +72,9 @@ export const testedLoads = (
 ): LoadText => ({
   functions: `${loadFunction("A", form, runs.A, access)}\n${loadFunction("B", form, runs.B, access)}`,
   lane: (operand, across, k, name) =>
-    `let ${name}Across = ${operand === "A" ? "row0" : "column0"} + ${across}; let ${name}K = kStart + ${k};`,
+    `let ${name}Across = ${NAMES[operand].first} + ${across}; let ${name}K = kStart + ${k};`,
   load: (operand, name, i) => {
     const [across, k] = runs[operand] === "along" ? [` + ${i}`, ""] : ["", ` + ${i}`];
-    return `load${operand}(${operand === "A" ? "a" : "b"}Start, ${name}Across${across}, ${name}K + at * ${plan.bk}u${k}, kEnd)`;
+    return `load${operand}(${NAMES[operand].lower}Start, ${name}Across${across}, ${name}K + at * ${plan.bk}u${k}, kEnd)`;
   },
 });

@@ -2,15 +2,15 @@ import { kernel, read, write } from "../../backends/webgpu/kernel.ts";
 import { variants } from "../../backends/webgpu/variants.ts";
 import type { Slot, WebgpuStep } from "../../op.ts";
 import { plus, teamJoin, WORKGROUP } from "../reduce/team.wgsl.ts";
+import type { LeftOperand, RightOperand } from "./product.ts";
 
-/** y[c] = Σ_k x[k] · matrix[k, c] for c < n. Steps are in elements. */
+/** y[c] = Σ_k x[k] · matrix[k, c] for c < n. Strides are in elements. */
 export interface VectorProduct {
   readonly label: string;
   readonly n: number;
   readonly k: number;
-  readonly x: { readonly slot: Slot; readonly start: number; readonly step: number };
-  /** From column to column, and from k to k. */
-  readonly matrix: { readonly slot: Slot; readonly start: number; readonly across: number; readonly along: number };
+  readonly x: Omit<LeftOperand, "rowStride" | "batch">;
+  readonly matrix: Omit<RightOperand, "batch">;
 }
 
 /** Invocations that share a column whose memory runs along k. */
@@ -107,14 +107,14 @@ const fours = (...sizes: readonly number[]): boolean => sizes.every((size) => si
  */
 export const vectorProduct = ({ label, n, k, x, matrix }: VectorProduct) => {
   if (n < 64 || k < 64) return null;
-  if (matrix.along === 1 && x.step === 1 && fours(k, x.start, matrix.start, matrix.across)) {
+  if (matrix.kStride === 1 && x.kStride === 1 && fours(k, x.offset, matrix.offset, matrix.columnStride)) {
     const words = {
       n,
       k: k / 4,
-      xStart: x.start / 4,
+      xStart: x.offset / 4,
       xStep: 1,
-      start: matrix.start / 4,
-      step: matrix.across / 4,
+      start: matrix.offset / 4,
+      step: matrix.columnStride / 4,
       blocks: 0,
       span: 0,
       parts: 1,
@@ -124,7 +124,7 @@ export const vectorProduct = ({ label, n, k, x, matrix }: VectorProduct) => {
       multiplyAlong({ label })({ ...words, x: x.slot, matrix: matrix.slot, y }, { workgroups });
     return { parts: 1, step };
   }
-  if (matrix.across === 1 && fours(n, matrix.start, matrix.along)) {
+  if (matrix.columnStride === 1 && fours(n, matrix.offset, matrix.kStride)) {
     const rows = WORKGROUP / WIDTH;
     const blocks = Math.ceil(n / 4 / WIDTH);
     const most = Math.max(1, Math.min(Math.ceil(TARGET_GROUPS / blocks), Math.floor(k / (rows * MIN_PART))));
@@ -133,10 +133,10 @@ export const vectorProduct = ({ label, n, k, x, matrix }: VectorProduct) => {
     const words = {
       n: n / 4,
       k,
-      xStart: x.start,
-      xStep: x.step,
-      start: matrix.start / 4,
-      step: matrix.along / 4,
+      xStart: x.offset,
+      xStep: x.kStride,
+      start: matrix.offset / 4,
+      step: matrix.kStride / 4,
       blocks,
       span,
       parts,
