@@ -50,8 +50,11 @@ export const bsrJobs = (quick: boolean): BsrJob[] =>
       DENSITIES.map((density): BsrJob => {
         const { blocks, crowIndices, colIndices } = layoutOf(layer, blockSize, density);
         return {
-          ...{ key: bsrKey({ ...layer, blockSize }, blocks), ...layer, blockSize },
-          ...{ crowIndices: [...crowIndices], colIndices: [...colIndices] },
+          key: bsrKey({ ...layer, blockSize }, blocks),
+          ...layer,
+          blockSize,
+          crowIndices: [...crowIndices],
+          colIndices: [...colIndices],
         };
       }),
     ),
