@@ -14,7 +14,7 @@ export class Storage {
   /** Raised by every op that writes in place. */
   version = 0;
   private counts = 1;
-  /** Those among the counts that want the contents as they are. */
+  /** How many of the counts forbid writing: a tape will read the contents. */
   private holds = 0;
   private held: Buffer | null;
 

@@ -58,7 +58,7 @@ export class Tensor implements Layout {
     this.origin = origin;
     this.id = id;
     accountOf(storage.device).tensors++;
-    // As in moveTo, for a tensor that nobody has held before.
+    // A new handle belongs to the innermost scope; outside every scope the net watches it.
     this.frame = Tensor.frame;
     if (this.frame) this.frame.add(this);
     else net.register(this, { storage, origin }, this);

@@ -97,7 +97,7 @@ const total = async <Batch>(
         const summed = crossEntropy(logits, labels, { reduction: "sum" }).item();
         return { read: Promise.all([summed, sum(eq(argmax(logits, -1), labels)).item()]) };
       });
-      // What went wrong is told when its turn comes; if it never does, the batch before went wrong.
+      // A rejection is thrown when its batch is due; an earlier batch may have failed before that.
       next.catch(() => undefined);
       count += countOf(batch);
       if (last) await take(last);

@@ -50,7 +50,7 @@ export class StepNumbersQueue {
     const tensors = steps.flatMap(({ losses, norm }) => [...losses, norm]);
     try {
       const values = valuesOf(tensors);
-      // What went wrong is told when its turn comes to be taken; if it never does, something else went wrong before.
+      // A rejection is thrown when it is due; something else may have failed before that.
       values.catch(() => undefined);
       this.readings.push({
         steps: steps.map(({ step, lr, tokens, losses }) => ({ step, lr, tokens, batches: losses.length })),

@@ -112,7 +112,7 @@ export class Trainer<Inputs> {
       await save();
     } finally {
       this.watch.stop();
-      // After an error nobody asks for these any more.
+      // After an error these results are not used.
       this.numbers.clear();
     }
     const { step, loss, metrics, tokens } = this.state;
@@ -291,7 +291,7 @@ export class Trainer<Inputs> {
   }
 }
 
-/** Where warnings go when nobody listens. */
+/** Where warnings go when no listener is given. */
 const warn = (message: string): void => {
   // eslint-disable-next-line no-console -- a resumption that is not exact must not pass in silence
   console.warn(message);

@@ -52,7 +52,7 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }> {
     this.groups = makeGroups(new.target.name, params, defaults);
   }
 
-  /** What is remembered of a parameter, beside its `step`; it starts as zeros. */
+  /** The state of a parameter beside its `step`, such as moments; it starts as zeros. */
   protected abstract stateSpecs(parameter: Parameter, options: O): StateSpecs;
 
   /** Updates parameters of one group that share a count of steps, and their state, in place: nothing when the scale is not finite. */
