@@ -21,7 +21,7 @@ export interface Signature {
 }
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- "no attributes" is exactly the empty object
 export type Attrs<S extends Signature> = S extends { attrs: infer A extends object } ? A : {};
-// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- likewise
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- "no scalars" is exactly the empty object
 export type Scalars<S extends Signature> = S extends { scalars: infer X extends object } ? X : {};
 /** Each tensor of a tuple replaced by `U`; optional ones stay optional. */
 export type Each<T extends readonly (Tensor | null)[], U> = {

@@ -18,7 +18,7 @@ export class Storage {
   private holds = 0;
   private held: Buffer | null;
 
-  /** `op`: what it is made for, for messages. */
+  /** `op`: what allocates it, for messages. */
   constructor(device: Backend, dtype: DType, length: number, op?: string) {
     this.device = device;
     this.dtype = dtype;

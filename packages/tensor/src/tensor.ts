@@ -180,7 +180,7 @@ export class Tensor implements Layout {
     return this.toString();
   }
 
-  /** Hands the tensor to another scope, or with `null` to nobody. Owned by scope.ts. */
+  /** Moves the tensor to another scope, or with `null` out of every scope. Owned by scope.ts. */
   moveTo(frame: Frame | null, guarded = true): void {
     if (this.frame) this.frame.delete(this);
     else net.unregister(this);

@@ -38,7 +38,7 @@ export interface Update {
 
 /**
  * The base of the optimisers: groups of parameters with their options, state for each parameter, and steps that nothing waits
- * for. A subclass says what it remembers of a parameter and how it updates a group.
+ * for. A subclass declares its state per parameter and updates a group.
  *
  * {@link https://docs.pytorch.org/docs/stable/optim.html#torch.optim.Optimizer torch.optim.Optimizer}
  */
@@ -245,7 +245,7 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }> {
   }
 }
 
-/** A group's learning rate as a cell: what it is at each launch. */
+/** A group's learning rate as a cell, read at each launch. */
 const rateOf = (group: { readonly lr: number }): { readonly value: number } => ({
   get value() {
     return group.lr;

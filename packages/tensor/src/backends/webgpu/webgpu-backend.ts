@@ -300,7 +300,7 @@ export class WebgpuBackend implements Backend {
     return new DeviceError(`${op}: webgpu cannot be used, ${this.gone}; open it again with await openDevice("webgpu")`);
   }
 
-  /** What was copied to the host, once it is there. */
+  /** The copied bytes, once they have arrived on the host. */
   private async staged(staged: Staged, bytes: number, last: string): Promise<ArrayBuffer> {
     try {
       return await this.staging.read(staged, bytes);
