@@ -48,6 +48,8 @@ export default defineConfig(
       "@typescript-eslint/no-unsafe-declaration-merging": "off",
       "@typescript-eslint/no-empty-object-type": ["error", { allowInterfaces: "with-single-extends" }],
       eqeqeq: ["error", "always"],
+      // A call with more positional arguments cannot be read without its declaration: name them, in an object.
+      "max-params": ["error", 5],
       "no-restricted-syntax": [
         "error",
         { selector: "ExportDefaultDeclaration", message: "export by name: one main export, named like the file" },

@@ -52,8 +52,14 @@ const inBrowser = (name: string, headers: Record<string, string>): TestProjectCo
         launchOptions: {
           ...(browser === undefined ? {} : { executablePath: browser }),
           args: [
-            ...["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--no-first-run"],
-            ...["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"],
+            "--no-sandbox",
+            "--enable-unsafe-webgpu",
+            "--use-webgpu-adapter=swiftshader",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-quic",
           ],
         },
       }),

@@ -13,7 +13,7 @@ interface Kept {
   readonly bytes: number;
 }
 
-/** What is there after the forward pass, less what was there before it: what the tape keeps, and the loss. */
+/** Bytes alive after the forward pass minus bytes alive before it: what the tape keeps, and the loss. */
 const keptBy = (model: string, sizes: RobertaSizes, density: number): Kept => {
   const training = tinyRoberta(sizes, density);
   try {

@@ -32,7 +32,7 @@ Measures the machine's own peak, checks every result against float64, and times 
 /** An argument that means nothing here. */
 export class UsageError extends Error {}
 
-const MOST_THREADS = 256;
+const MAX_THREADS = 256;
 
 /** @returns `null` when help is asked for. @throws UsageError for anything unknown. */
 export const parseOptions = (args: readonly string[]): BenchOptions | null => {
@@ -84,8 +84,8 @@ const list = (option: string, text: string): string[] => {
 
 const threadCount = (text: string): number => {
   const count = Number(text);
-  if (!Number.isInteger(count) || count < 1 || count > MOST_THREADS)
-    throw new UsageError(`bench: --threads takes whole numbers from 1 to ${MOST_THREADS}, got "${text}"`);
+  if (!Number.isInteger(count) || count < 1 || count > MAX_THREADS)
+    throw new UsageError(`bench: --threads takes whole numbers from 1 to ${MAX_THREADS}, got "${text}"`);
   return count;
 };
 

@@ -2,7 +2,7 @@ import type { Peak } from "@tessera/tensor";
 import type { SectionName } from "./options.ts";
 import type { Table } from "./table.ts";
 
-/** What a section's process is told. */
+/** The message that a section's process starts with. */
 export interface SectionJob {
   readonly section: SectionName;
   readonly threads: number;

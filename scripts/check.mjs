@@ -18,8 +18,16 @@ const checks = {
   format: [`${resolve("prettier/package.json")}/../bin/prettier.cjs`, "--check", "--log-level", "warn", "."],
   cycles: [
     `${resolve("dpdm/package.json")}/../lib/bin/dpdm.js`,
-    ...["--transform", "--no-tree", "--no-warning", "--no-progress", "--exit-code", "circular:1"],
-    ...["--exclude", "node_modules|/dist/|\\.as\\.ts$", "packages/*/src/**/*.ts", "apps/*/src/**/*.ts"],
+    "--transform",
+    "--no-tree",
+    "--no-warning",
+    "--no-progress",
+    "--exit-code",
+    "circular:1",
+    "--exclude",
+    "node_modules|/dist/|\\.as\\.ts$",
+    "packages/*/src/**/*.ts",
+    "apps/*/src/**/*.ts",
   ],
   structure: ["scripts/check-structure.mjs"],
 };

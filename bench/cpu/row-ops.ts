@@ -34,7 +34,7 @@ import {
   normalDistribution,
 } from "./float64-rows.ts";
 
-/** A memory-bound op on so many elements, in rows of so many columns. */
+/** A memory-bound op on a matrix. */
 export interface RowOp {
   readonly name: string;
   /** The same op of a rival; for `add` it is x + x. */
@@ -54,7 +54,7 @@ const rowAt = (values: Float32Array, index: number, columns: number): Float32Arr
   return values.subarray(start, start + columns);
 };
 
-/** An op on x, and perhaps dy, whose result has as many elements. */
+/** An op on x, and perhaps dy, with a result of equal size. */
 const elementwise = (
   name: string,
   arrays: 1 | 2,

@@ -56,9 +56,9 @@ const dropoutBackward: RowOp = {
 };
 
 /** The elements in as many tensors as there are rows, up to what a model has. */
-const MOST_PARAMETERS = 200;
+const MAX_PARAMETERS = 200;
 const parametersOf = (rows: number, columns: number) => {
-  const count = Math.min(rows, MOST_PARAMETERS);
+  const count = Math.min(rows, MAX_PARAMETERS);
   const size = Math.floor((rows * columns) / count);
   return { count, size };
 };

@@ -38,6 +38,7 @@ export const jaxEncoder = (jax: Jax, { sizes, weights, input, target }: EncoderP
 
   const names = [...weights.keys()];
   const step = jax.jit(
+    // eslint-disable-next-line max-params -- jax traces positional arguments alone
     (params: Params, m: Params, v: Params, correction: JaxArray, correctionSq: JaxArray, x: JaxArray, y: JaxArray) => {
       const used = Object.fromEntries(names.map((name) => [name, params[name]!.ref]));
       const [value, grads] = jax.valueAndGrad(loss)(used, x, y);

@@ -7,7 +7,7 @@ import { loadTfjs } from "./tfjs.ts";
 /** jax-js comes first: those after it put Node's own Worker in the place of a browser's. */
 const loaders = [loadJax, loadTfjs, loadOnnxRuntime];
 
-/** The rivals, each on so many threads. One that does not start is left out, and said. */
+/** Starts the rivals. One that does not start is left out, with a remark. */
 export const loadRivals = async (threads: number, say: (text: string) => void): Promise<Rival[]> => {
   provideBrowserGlobals(threads);
   const rivals: Rival[] = [];

@@ -1,4 +1,4 @@
-// One version's half of a comparison: does what it is told, and says how long it took. Bundled once for each version, with that
+// One version's half of a comparison: runs what it is asked to, and answers with the time. Bundled once for each version, with that
 // version's packages; it uses only names that every version has.
 import { add, cpu, openDevice, randn, scope, setDefaultDevice, type Backend } from "@tessera/tensor";
 import { encoderProblem } from "../cpu/encoder-problem.ts";

@@ -44,7 +44,7 @@ export const onGpu = <Name extends string>(
   finish: () => gpu.sync(),
 });
 
-const MOST_CALLS = 20_000;
+const MAX_CALLS = 20_000;
 
 const seconds = async (contender: GpuContender, calls: number): Promise<number> => {
   const start = performance.now();
@@ -61,9 +61,9 @@ const callsOfARound = async (contender: GpuContender, { roundSeconds, warmSecond
   await seconds(contender, 1);
   let calls = 1;
   let once = await seconds(contender, 1);
-  while (once * calls < roundSeconds && calls < MOST_CALLS) {
+  while (once * calls < roundSeconds && calls < MAX_CALLS) {
     // Waiting costs something, too: a first guess from few calls is too low.
-    calls = Math.min(MOST_CALLS, Math.max(2 * calls, Math.ceil(roundSeconds / once)));
+    calls = Math.min(MAX_CALLS, Math.max(2 * calls, Math.ceil(roundSeconds / once)));
     once = await seconds(contender, calls);
   }
   for (let warm = 0; warm < warmSeconds;) warm += calls * (await seconds(contender, calls));

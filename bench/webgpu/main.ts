@@ -80,7 +80,7 @@ const bench = async (options: GpuBenchOptions): Promise<void> => {
   const began = performance.now();
   const seconds = (): string => ((performance.now() - began) / 1000).toFixed(0);
 
-  // First, while nobody else uses the device.
+  // First, while the device is idle.
   showProgress("PyTorch");
   const pytorch =
     options.python === null

@@ -38,7 +38,7 @@ export const sparseJobs = (quick: boolean): ProductJob[] =>
   layersFor(quick).flatMap((layer) => SPARSE_PRODUCTS.map((product) => denseJob(product, layer)));
 
 /** Blocks that PyTorch's kernel takes. */
-const LEAST_BSR_BLOCK = 16;
+const MIN_BSR_BLOCK = 16;
 
 const layoutOf = ({ inputs, outputs }: Layer, blockSize: number, density: number): BlockLayout =>
   BlockLayout.balanced({ outFeatures: outputs, inFeatures: inputs, blockSize, density, seed: 1 });
@@ -46,12 +46,15 @@ const layoutOf = ({ inputs, outputs }: Layer, blockSize: number, density: number
 /** The block-sparse forwards that PyTorch is asked for: by the same layouts as ours. */
 export const bsrJobs = (quick: boolean): BsrJob[] =>
   layersFor(quick).flatMap((layer) =>
-    BLOCK_SIZES.filter((blockSize) => blockSize >= LEAST_BSR_BLOCK).flatMap((blockSize) =>
+    BLOCK_SIZES.filter((blockSize) => blockSize >= MIN_BSR_BLOCK).flatMap((blockSize) =>
       DENSITIES.map((density): BsrJob => {
         const { blocks, crowIndices, colIndices } = layoutOf(layer, blockSize, density);
         return {
-          ...{ key: bsrKey({ ...layer, blockSize }, blocks), ...layer, blockSize },
-          ...{ crowIndices: [...crowIndices], colIndices: [...colIndices] },
+          key: bsrKey({ ...layer, blockSize }, blocks),
+          ...layer,
+          blockSize,
+          crowIndices: [...crowIndices],
+          colIndices: [...colIndices],
         };
       }),
     ),

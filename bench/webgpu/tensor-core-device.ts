@@ -1,4 +1,4 @@
-// Only what is here names the extension: neither WebGPU nor its types know it yet.
+// The extension is declared here alone: neither WebGPU nor its types have it yet.
 import type * as webgpu from "webgpu";
 import type { TensorCoreSizes } from "./tensor-core-shader.ts";
 

@@ -98,7 +98,14 @@ export const tensorCores = async (setting: GpuSetting): Promise<Table[]> => {
       if (product === "dense") denseMs = ms;
       const key = productKey(jobOf(product));
       records.push({
-        ...{ product, density, tile: each, half, ms, error, denseMs, blockSize: sizes.blockSize },
+        product,
+        density,
+        tile: each,
+        half,
+        ms,
+        error,
+        denseMs,
+        blockSize: sizes.blockSize,
         teraflops: (1e-9 * flops) / ms,
         tf32Ms: pytorch.ms("products", `${key} tf32`),
         bf16Ms: pytorch.ms("products", `${key} bf16`),

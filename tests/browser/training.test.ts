@@ -34,7 +34,8 @@ const train = async (device: Backend, sparse: boolean): Promise<number[]> => {
   const { batches: all } = training;
   const first = all.state;
   const batches = {
-    ...{ state: first, load: () => {} },
+    state: first,
+    load: () => {},
     next: () => {
       all.load(first);
       return all.next();

@@ -19,8 +19,14 @@ import { withoutLeaks } from "../support/leaks.ts";
 import { tinyBlocks, tinyCollator } from "./tiny-model.ts";
 
 const sizes: BertConfigOptions = {
-  ...{ vocabSize: 64, hiddenSize: 16, numHiddenLayers: 2, numAttentionHeads: 2, intermediateSize: 32 },
-  ...{ maxPositionEmbeddings: 14, hiddenDropoutProb: 0, attentionProbsDropoutProb: 0 },
+  vocabSize: 64,
+  hiddenSize: 16,
+  numHiddenLayers: 2,
+  numAttentionHeads: 2,
+  intermediateSize: 32,
+  maxPositionEmbeddings: 14,
+  hiddenDropoutProb: 0,
+  attentionProbsDropoutProb: 0,
 };
 const config = (options: BertConfigOptions = {}): BertConfig => new BertConfig({ ...sizes, ...options });
 const seeded = () => ({ generator: new Generator(11) });
@@ -178,7 +184,10 @@ describe("folders", () => {
       const found = await BertForSequenceClassification.fromPretrained(folder, { numLabels: 3 });
       // Masked language models have no pooler: the classifier's is as new as the classifier.
       expect(found.missingKeys).toEqual([
-        ...["bert.pooler.dense.weight", "bert.pooler.dense.bias", "classifier.weight", "classifier.bias"],
+        "bert.pooler.dense.weight",
+        "bert.pooler.dense.bias",
+        "classifier.weight",
+        "classifier.bias",
       ]);
       expect(found.unexpectedKeys).toHaveLength(5);
       expect(found.unexpectedKeys.every((key) => key.startsWith("cls.predictions."))).toBe(true);
@@ -203,8 +212,10 @@ describe("folders", () => {
     const { model: again, unexpectedKeys, missingKeys } = await BertForMaskedLM.fromPretrained(folder);
     expect(missingKeys).toEqual([]);
     expect([...unexpectedKeys].sort()).toEqual([
-      ...["bert.pooler.dense.bias", "bert.pooler.dense.weight"],
-      ...["cls.seq_relationship.bias", "cls.seq_relationship.weight"],
+      "bert.pooler.dense.bias",
+      "bert.pooler.dense.weight",
+      "cls.seq_relationship.bias",
+      "cls.seq_relationship.weight",
     ]);
     again.dispose();
   });

@@ -46,8 +46,12 @@ describe("AutoModel", () => {
         await AutoModel.fromPretrained(await folderOf("roberta-mlm", { model_type: "camembert" })),
       ];
       const classes = [
-        ...[BertForMaskedLM, RobertaForMaskedLM, BertForSequenceClassification, RobertaForSequenceClassification],
-        ...[BertModel, RobertaModel],
+        BertForMaskedLM,
+        RobertaForMaskedLM,
+        BertForSequenceClassification,
+        RobertaForSequenceClassification,
+        BertModel,
+        RobertaModel,
       ];
       expect(found.map(({ model }) => model.constructor)).toEqual(classes);
       expect(found[2]!.model.config.numLabels).toBe(5);

@@ -342,7 +342,15 @@ describe("the log", () => {
     const folder = new MemoryFolder();
     await train(folder);
     expect((await entries(folder)).map(({ event, step }) => `${event} ${step}`)).toEqual([
-      ...["train 5", "train 10", "eval 10", "train 15", "train 20", "eval 20", "train 25", "train 30", "eval 30"],
+      "train 5",
+      "train 10",
+      "eval 10",
+      "train 15",
+      "train 20",
+      "eval 20",
+      "train 25",
+      "train 30",
+      "eval 30",
     ]);
     expect((await entries(folder)).at(-1)).toEqual({ event: "eval", step: 30, accuracy: 0.5 });
   });

@@ -22,7 +22,8 @@ describe("a module's tree", () => {
     withoutLeaks(() => {
       const encoder = new Encoder();
       expect([...encoder.namedModules().keys()]).toEqual([
-        ...["", "layer"],
+        "",
+        "layer",
         ...[0, 1].flatMap((i) => [`layer.${i}`, `layer.${i}.norm`, `layer.${i}.dense`, `layer.${i}.dropout`]),
       ]);
       const names = (i: number) =>

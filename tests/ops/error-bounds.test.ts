@@ -3,7 +3,10 @@ import type * as tensorPackage from "@tessera/tensor";
 import type { Tensor } from "@tessera/tensor";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
-type Functions = Pick<typeof tensorPackage, "exp" | "log" | "tanh" | "sigmoid" | "erf" | "gelu" | "geluBackward">;
+type Functions = Pick<
+  typeof tensorPackage,
+  "exp" | "log" | "log1p" | "tanh" | "sigmoid" | "erf" | "gelu" | "geluBackward"
+>;
 
 const POINTS = 400_001;
 /** From `from` to `to`, evenly, as float32. */
@@ -101,6 +104,13 @@ describe.each([
           inUlps,
         ).error,
       ).toBeLessThanOrEqual(2);
+  });
+
+  it("log1p is within 4 ulp above -1, to the last digit where x is tiny", () => {
+    const points = Float32Array.from(between(-100, 88.6), (power) => Math.exp(power));
+    const near = Float32Array.from(between(-16, -1e-3), (power) => -(10 ** power));
+    for (const numbers of [points, near, between(-0.5, 0.5).filter((x) => x !== 0), between(-0.9999, -0.5)])
+      expect(worst((x) => f("log1p")(x), Math.log1p, numbers, inUlps).error).toBeLessThanOrEqual(4);
   });
 
   it("gelu errs by at most 3e-6 |gelu x| + 2e-8", () => {

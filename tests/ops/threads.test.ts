@@ -45,7 +45,9 @@ const results = (): string =>
     const [q, k, v] = [0, 0, 0].map(() => randn([3, 12, 40, 8], { generator })) as [Tensor, Tensor, Tensor];
     const attention = vjp(
       (...xs: [Tensor, Tensor, Tensor]) => scaledDotProductAttention(...xs, { dropoutP: 0.1, generator }),
-      ...[q, k, v],
+      q,
+      k,
+      v,
     );
     const all: Tensor[] = [
       attention.value,

@@ -1,5 +1,6 @@
 import type { families as sparseFamilies } from "@tessera/sparse/families";
 import type { families } from "@tessera/tensor/families";
+import type { FamilyTolerance } from "../support/conformance.ts";
 import type { SampleTables } from "../support/sample.ts";
 import { attentionSamples } from "./attention.ts";
 import { elementwiseSamples } from "./elementwise.ts";
@@ -29,6 +30,28 @@ export const samples = {
   attention: attentionSamples,
   update: updateSamples,
 } satisfies SampleTables<typeof families>;
+
+// float32 functions are within a few units in the last place; sums and products grow errors with their length.
+const each = { forward: { each: 1e-5 }, gradient: { each: 1e-5 } } as const;
+const sums = { forward: { relative: 1e-5 }, gradient: { relative: 1e-4 } } as const;
+const exact = { forward: "equal", gradient: "equal" } as const;
+// Steps of size 0.1 from values of size 1, by quotients of moments.
+const steps = { forward: { relative: 2e-6 }, gradient: { relative: 1e-4 } } as const;
+
+/** How close each family comes to the reference. */
+export const tolerances = {
+  elementwise: each,
+  reduce: sums,
+  move: exact,
+  random: each,
+  index: sums,
+  loss: sums,
+  attention: sums,
+  matmul: sums,
+  norm: sums,
+  softmax: sums,
+  update: steps,
+} satisfies { readonly [F in keyof typeof families]: FamilyTolerance };
 
 export const sparseSamples = {
   blockMatmul: blockMatmulSamples,

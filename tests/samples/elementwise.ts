@@ -86,6 +86,16 @@ export const elementwiseSamples = {
     needsFloat,
     { args: [values([0, -1, 1e-40, 1e38, Infinity, NaN])], note: "special", noGradient: "steep" },
   ],
+  log1p: [
+    ...positive,
+    needsFloat,
+    { args: [uniform(-0.9, 0.9, 129)], note: "on both sides of zero" },
+    {
+      args: [values([-0, -1, -2, -0.999, 1e-40, 1e38, Infinity, -Infinity, NaN])],
+      note: "special",
+      noGradient: "steep",
+    },
+  ],
   sqrt: [...positive, needsFloat],
   rsqrt: [...positive, needsFloat],
   abs: [...cornered, { args: [ints(-5, 5, 7)], note: "int32" }],

@@ -177,7 +177,7 @@ const evaluate = async (call: AnyFunction, sample: AnySample, seed: number, devi
   const { outputs, gradients } = scope(() => {
     const built = build(sample, seed, device);
     const result = call(...built.args);
-    // What gives nothing has written into what it was given.
+    // An op without an output has written into its inputs.
     const outputs = result === undefined ? [...built.all] : outputsOf(result);
     const differentiable =
       built.tensors.length > 0 && outputs.some(isFloat) && sample.noGradient !== "not differentiable";

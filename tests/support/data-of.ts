@@ -1,6 +1,6 @@
 import { scope, type Tensor, type TypedArray } from "@tessera/tensor";
 
-/** The elements of tensors that `fn` makes on any device. The tensors are freed: what is read is what they were. */
+/** The elements of the tensors that `fn` makes, on any device. The tensors are freed. */
 export const dataOf = <const T extends readonly Tensor[]>(
   fn: () => T,
 ): Promise<{ -readonly [K in keyof T]: TypedArray }> =>

@@ -26,11 +26,11 @@ onWebgpu("block-sparse products", (gpu) => {
     agree((device) => blockSparseLinear(normal(1030, 128).make(2, device), weight(64, device))));
 
   /** As many workgroups as one dimension of a dispatch may have. */
-  const MOST_WORKGROUPS = 65535;
+  const MAX_WORKGROUPS = 65535;
 
   it("have more lines of blocks than one dimension of a dispatch has workgroups", () =>
     agree((device) => {
-      const rows = MOST_WORKGROUPS + 2;
+      const rows = MAX_WORKGROUPS + 2;
       const mask = Uint8Array.from({ length: rows }, (_, r) => Number(r % 500 === 0 || r === rows - 1));
       const layout = BlockLayout.fromMask(mask, rows, 1, 4);
       const w = new BlockSparseMatrix(normal(layout.blocks, 4, 4).make(1, device), layout);
@@ -40,7 +40,7 @@ onWebgpu("block-sparse products", (gpu) => {
   it("have more groups of blocks in a gradient than one dimension of a dispatch has workgroups", () =>
     withoutLeaks(async () => {
       // A workgroup computes 16 blocks of 4.
-      const side = Math.ceil(Math.sqrt((MOST_WORKGROUPS + 2) * 16));
+      const side = Math.ceil(Math.sqrt((MAX_WORKGROUPS + 2) * 16));
       const index = BlockSparseMatrix.zeros([4 * side, 4 * side], { blockSize: 4, density: 1, device: gpu });
       const read = scope(() => {
         const [dy, x] = [3, 5].map((step) =>

@@ -23,7 +23,7 @@ import { withoutLeaks } from "../support/leaks.ts";
 import { onWebgpu } from "./on-webgpu.ts";
 
 /** As many workgroups as one dimension of a dispatch may have. */
-const MOST_WORKGROUPS = 65535;
+const MAX_WORKGROUPS = 65535;
 
 onWebgpu("kernels on webgpu", (gpu) => {
   /** The same call on the GPU and on the cpu. */
@@ -111,7 +111,7 @@ onWebgpu("kernels on webgpu", (gpu) => {
   it("runs more workgroups than one dimension of a dispatch has, with and without strides", () =>
     withoutLeaks(async () => {
       // A workgroup of 256 computes 256 elements of a view.
-      const count = 2 * (MOST_WORKGROUPS + 5) * 256 + 6;
+      const count = 2 * (MAX_WORKGROUPS + 5) * 256 + 6;
       const x = zeros([count / 2, 2]);
       const read = scope(() => {
         const ramp = tensor([1, 2]);

@@ -14,12 +14,12 @@ type Cotangents<T extends readonly (Tensor | null)[]> = { readonly [I in keyof T
 /** dL/d input; `null` where none flows. One of a broadcast shape is summed back by the tape. */
 type Grads<T extends readonly (Tensor | null)[]> = { readonly [I in keyof T]: Tensor | null };
 
-/** What a rule keeps, by names of its own. `null`: an optional input that was not given, or what no gradient is wanted of. */
+/** What a rule keeps, by names of its own. `null`: an optional input that was not given, or a tensor that needs no gradient. */
 export interface Reads {
   readonly [name: string]: Tensor | null | readonly (Tensor | null)[];
 }
 
-/** What is known of a call whatever its rule reads. */
+/** What every rule sees of a call. */
 export interface Seen<S extends Signature> {
   readonly attrs: Attrs<S>;
   readonly scalars: Scalars<S>;

@@ -1,12 +1,12 @@
 import { add, mul, scope, tensorsIn, TesseraError, type Tensor } from "@tessera/tensor";
 
 /**
- * Gradients by canonical parameter name; tied weights appear once. Whoever takes them frees them: `optimizer.step(grads)`
+ * Gradients by canonical parameter name; tied weights appear once. The receiver frees them: `optimizer.step(grads)`
  * does, `total.add(grads)` does, and a scope does.
  */
 export class Gradients implements ReadonlyMap<string, Tensor> {
   /**
-   * A 0-d factor that whoever uses the gradients must apply to every one of them, such as the clip of a norm: a step reads it
+   * A 0-d factor that the receiver must apply to every gradient, such as the clip of a norm: a step reads it
    * on the device, so nothing waits. NaN says that some gradient is not finite. Owned by the gradients.
    */
   scale: Tensor | null = null;

@@ -1,7 +1,7 @@
 import { Tensor, type Layout, type Storage } from "@tessera/tensor";
 import type { Reads } from "./define-vjps.ts";
 
-/** One tensor kept: its memory and layout, without a handle that a scope could drop. */
+/** A kept tensor: its storage and layout, without a handle that a scope could dispose. */
 class KeptTensor {
   readonly id: number;
   private readonly storage: Storage;
@@ -75,5 +75,5 @@ export const tensorsOf = (reads: Reads): Tensor[] =>
     .flatMap((one) => one)
     .filter((one) => one !== null);
 
-// Array.isArray does not tell a readonly array from what is none.
+// Array.isArray does not narrow a readonly array.
 const isList = <T>(one: T | null | readonly (T | null)[]): one is readonly (T | null)[] => Array.isArray(one);

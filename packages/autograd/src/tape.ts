@@ -21,7 +21,7 @@ import { GradientError } from "./gradient-error.ts";
 import { Kept, tensorsOf } from "./kept.ts";
 import { unbroadcast } from "./unbroadcast.ts";
 
-/** How gradients pass one step back: from those of its outputs to those of its inputs. */
+/** One recorded step: from gradients of its outputs to gradients of its inputs. */
 interface Entry {
   readonly inputIds: readonly (number | null)[];
   readonly needs: readonly boolean[];
@@ -36,7 +36,7 @@ interface Entry {
 /** The tapes that watch now, innermost last. */
 const activeTapes = (): readonly Tape[] => activeRecorders().filter((recorder) => recorder instanceof Tape);
 
-/** What a rule makes again from inputs where another tape watches its step back. */
+/** What a rule recomputes from inputs when another tape records its backward step. */
 class Recomputed {
   private readonly op: string;
   private readonly recompute: AnyRecompute;
@@ -77,8 +77,8 @@ class Recomputed {
 }
 
 /**
- * The ops that ran on the way from some sources to a loss, with what their rules will read. It records only what depends on
- * a source, and walks back once, letting go of each step as it passes.
+ * The ops between some sources and a loss, with what their rules will read. It records only what depends on a source, and
+ * walks back once, releasing each step as it passes.
  */
 export class Tape implements Recorder {
   private readonly entries: Entry[] = [];
@@ -159,7 +159,7 @@ export class Tape implements Recorder {
       : "no differentiable op used them";
   }
 
-  /** Lets go of everything. */
+  /** Releases everything that is kept. */
   release(): void {
     for (const entry of this.entries) entry.release();
     this.entries.length = 0;

@@ -1,24 +1,10 @@
 /** Architectures, tokenizers, data and training, with Hugging Face's names. */
-export * from "./architectures/bert/index.ts";
-export * from "./architectures/roberta/index.ts";
 export * from "./config/index.ts";
 export * from "./data/index.ts";
 export * from "./hub/index.ts";
 export { PreTrainedModel, type LoadOptions, type PreTrainedModelClass } from "./pre-trained-model.ts";
 export * from "./profiling/index.ts";
-export {
-  architectures,
-  AutoModel,
-  AutoModelForMaskedLM,
-  AutoModelForSequenceClassification,
-  AutoTokenizer,
-  findModelClass,
-  tokenizers,
-  type AnyTokenizer,
-  type LoadableClass,
-  type ModelFor,
-  type Task,
-} from "./registry.ts";
+export * from "./registry.ts";
 export * from "./tasks/index.ts";
 export * from "./tokenizers/index.ts";
 export * from "./training/index.ts";

@@ -1,17 +1,19 @@
 import { FormatError } from "@tessera/tensor";
-import { BertConfig } from "./architectures/bert/bert-config.ts";
-import { BertForMaskedLM } from "./architectures/bert/bert-for-masked-lm.ts";
-import { BertForSequenceClassification } from "./architectures/bert/bert-for-sequence-classification.ts";
-import { BertModel } from "./architectures/bert/bert-model.ts";
-import { RobertaConfig } from "./architectures/roberta/roberta-config.ts";
-import { RobertaForMaskedLM } from "./architectures/roberta/roberta-for-masked-lm.ts";
-import { RobertaForSequenceClassification } from "./architectures/roberta/roberta-for-sequence-classification.ts";
-import { RobertaModel } from "./architectures/roberta/roberta-model.ts";
+import { BertConfig, BertForMaskedLM, BertForSequenceClassification, BertModel } from "./architectures/bert/index.ts";
+import {
+  RobertaConfig,
+  RobertaForMaskedLM,
+  RobertaForSequenceClassification,
+  RobertaModel,
+} from "./architectures/roberta/index.ts";
 import type { ConfigClass, JsonObject } from "./config/pre-trained-config.ts";
 import type { Folder } from "./hub/file-store.ts";
 import { openFolder } from "./hub/open-folder.ts";
 import { readConfigFile, type Pretrained } from "./hub/pretrained.ts";
 import type { LoadOptions, PreTrainedModel, PreTrainedModelClass } from "./pre-trained-model.ts";
+
+export * from "./architectures/bert/index.ts";
+export * from "./architectures/roberta/index.ts";
 
 /** Every architecture: its configuration, its model without a head, and its model for each task that it has. */
 export const architectures = {

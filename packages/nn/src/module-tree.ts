@@ -1,7 +1,7 @@
 import { ArgumentError, Parameter, Tensor } from "@tessera/tensor";
 import type { Module } from "./module.ts";
 
-/** Which tensors are buffers, and whether they belong in a checkpoint. A tensor in a property that is not here is nobody's. */
+/** Which tensors are buffers, and whether they belong in a checkpoint. A tensor in another property is not registered. */
 const buffers = new WeakMap<Tensor, { readonly persistent: boolean }>();
 
 /** Makes a tensor a buffer of whatever module holds it in a property. */
@@ -39,7 +39,7 @@ export function* walk(
   for (const [name, child] of childrenOf(module)) yield* walk(child, joinPath(path, name), [...above, module]);
 }
 
-/** The module at a path. @throws ArgumentError that says what is there instead. */
+/** The module at a path. @throws ArgumentError that names what the path leads to. */
 export const moduleAt = (root: Module, path: string): Module => {
   let module = root;
   const passed: string[] = [];

@@ -27,8 +27,8 @@ const scoped = scope as (fn: () => unknown) => unknown;
  *
  * A subclass declares its fields with their shapes, makes them in the constructor, and computes in `forward`. Modules,
  * parameters and `this.buffer(…)` tensors in its properties are found there, in the order of the properties; arrays are not
- * looked into: use `ModuleList`. Each call of `forward` is a `scope`: what it returns survives, the rest is freed. An error
- * on its way up is told where it was: `encoder.layer.0.dense: linear: …`.
+ * looked into: use `ModuleList`. Each call of `forward` is a `scope`: what it returns survives, the rest is freed. The message of
+ * an error gets the layer's path: `encoder.layer.0.dense: linear: …`.
  *
  * {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html torch.nn.Module}
  *
@@ -239,7 +239,7 @@ export abstract class Module {
   /**
    * The module at a path.
    *
-   * @throws ArgumentError when there is none; the message lists what is there.
+   * @throws ArgumentError when there is none; the message lists those that exist.
    * @example
    * model.getSubmodule("encoder.layer.0");
    */

@@ -27,7 +27,7 @@ export interface LoadReport {
   readonly unexpectedKeys: readonly string[];
 }
 
-/** A state that does not fit what it is loaded into. It names every key at once, and nothing was changed. */
+/** A state that does not fit its target. The message names every key, and nothing was changed. */
 export class StateDictError extends TesseraError {
   override name = "StateDictError";
   readonly missingKeys: readonly string[];
@@ -91,7 +91,7 @@ export const copyAll = (
 /** What the module that owns a tensor has against a value for it. */
 type CheckState = (place: Slot["places"][number], value: Tensor | HostTensor) => string | null;
 
-/** Loads all of a state or, when anything does not fit, nothing of it. */
+/** Loads a state, or changes nothing when anything does not fit. */
 export const loadSlots = (
   slots: readonly Slot[],
   state: LoadableState,

@@ -128,7 +128,7 @@ export class BlockLayout implements BlockIndices {
     return this.blocks / (this.rows * this.cols);
   }
 
-  /** Of one product with so many tokens: forward, input gradient or weight gradient, blocks · b² · tokens each. */
+  /** Multiply-adds of one product (forward, input gradient or weight gradient) with `tokens` tokens: blocks · b² · tokens. */
   multiplyAdds(tokens: number): number {
     return this.blocks * this.blockSize ** 2 * tokens;
   }
@@ -195,7 +195,7 @@ export class BlockLayout implements BlockIndices {
 /** A mask of blocks: nested arrays `[rows][cols]`, or a flat array in row-major order. */
 export type BlockMask = Uint8Array | readonly (readonly (number | boolean)[])[];
 
-/** A density with as many digits as matter. */
+/** A density, rounded for display. */
 export const showDensity = (density: number): string => `${Number(density.toFixed(4))}`;
 
 /** The grid that covers a matrix; blocks at the edges may stick out. @throws ArgumentError when a size is outside its domain. */

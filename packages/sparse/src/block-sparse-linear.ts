@@ -33,9 +33,9 @@ export interface PatchRecipe {
 }
 
 export interface BlockSparseLinearOptions extends LayoutOptions {
-  /** Whether there is one; or its numbers: a parameter is shared, another tensor is taken over. */
+  /** Whether there is a bias, or its values: a parameter is shared, another tensor becomes the layer's. */
   readonly bias?: boolean | Tensor | undefined;
-  /** The stored blocks, `[n, b, b]`, for the layout that is given with them; likewise. */
+  /** The stored blocks, `[n, b, b]`, of the given layout: a parameter is shared, another tensor becomes the layer's. */
   readonly values?: Tensor | undefined;
   /** Applied to the sum in the same pass. */
   readonly activation?: Activation | undefined;

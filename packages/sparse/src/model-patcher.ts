@@ -3,8 +3,8 @@ import { ArgumentError, checkSeed, DeviceError, sameShape, TesseraError } from "
 import { BlockLayout, blockGrid, checkBlockSize, checkDensity } from "./block-layout.ts";
 import { BlockSparseLinear, type PatchRecipe } from "./block-sparse-linear.ts";
 import type { BlockCriterion } from "./criteria/block-criterion.ts";
-import { magnitude } from "./criteria/magnitude.ts";
-import { random } from "./criteria/random.ts";
+import type { CriterionName } from "./criteria/criteria.ts";
+import { criterionOf } from "./criteria/criterion-of.ts";
 import { judgeSpeed } from "./judge-speed.ts";
 import { matchesLayer, patternOf, showPattern, type LayerPattern } from "./layer-pattern.ts";
 import { densify, sparsify } from "./layer-swaps.ts";
@@ -22,7 +22,7 @@ export interface PatchOptions {
   /** A multiple of 4 from 4 to 64; 32 unless said otherwise. */
   readonly blockSize?: number | undefined;
   /** How blocks are judged: by magnitude unless said otherwise. */
-  readonly criterion?: BlockCriterion | "magnitude" | "random" | undefined;
+  readonly criterion?: BlockCriterion | CriterionName | undefined;
   /** Every row of blocks keeps the same number (±1). */
   readonly balanced?: boolean | undefined;
   /** Layers to leave as they are, though the pattern matches them. */
@@ -56,8 +56,6 @@ interface Rule {
   readonly whenSlower: "patch" | "keep-dense";
 }
 
-const builtIn = { magnitude, random };
-
 /**
  * Makes the linear layers of a trained model block-sparse: patterns say which, `plan` shows what comes of it, `patchModel` does
  * it. Blocks stay where they are, with their values; which ones stay, a criterion decides.
@@ -85,7 +83,7 @@ export class BlockSparseModelPatcher {
     checkSeed("addPattern", seed);
     if (whenSlower !== "patch" && whenSlower !== "keep-dense")
       throw new ArgumentError(`addPattern: whenSlower is "patch" or "keep-dense", got ${String(whenSlower)}`);
-    const judge = typeof criterion === "string" ? builtIn[criterion]() : criterion;
+    const judge = criterionOf(criterion);
     this.rules.push({
       pattern,
       exclude: Array.isArray(exclude) ? (exclude as readonly LayerPattern[]) : [exclude as LayerPattern],

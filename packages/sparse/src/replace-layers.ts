@@ -15,9 +15,9 @@ export interface Replacement {
 
 /** A layer made, but not yet in the model. */
 export interface Prepared extends Replacement {
-  /** Frees what the new layer has of its own. */
+  /** Frees what only the new layer owns. */
   undo(): void;
-  /** Frees what the old layer had of its own. */
+  /** Frees what only the old layer owned. */
   done(): void;
 }
 

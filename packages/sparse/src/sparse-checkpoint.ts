@@ -88,7 +88,7 @@ export const applySparseLayouts = (model: Module, layouts: SparseLayouts, tensor
   replaceLayers(model, makers);
 };
 
-/** Whether it says what is needed: a description comes out of a file. */
+/** Whether a description from a file has all that is needed. */
 const isDescription = (described: SparseLayerDescription | null): described is SparseLayerDescription =>
   typeof described === "object" &&
   described !== null &&

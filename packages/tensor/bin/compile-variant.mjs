@@ -9,10 +9,21 @@ const slotBytes = 65536;
 const pages = { initial: 16, maximum: 65536 };
 
 const commonFlags = [
-  ...["--runtime", "stub", "--noAssert", "-O3"],
-  ...["--importMemory", "--noExportMemory", "--sharedMemory"],
-  ...["--initialMemory", `${pages.initial}`, "--maximumMemory", `${pages.maximum}`],
-  ...["--enable", "simd", "--enable", "threads"],
+  "--runtime",
+  "stub",
+  "--noAssert",
+  "-O3",
+  "--importMemory",
+  "--noExportMemory",
+  "--sharedMemory",
+  "--initialMemory",
+  `${pages.initial}`,
+  "--maximumMemory",
+  `${pages.maximum}`,
+  "--enable",
+  "simd",
+  "--enable",
+  "threads",
 ];
 /** Builds of one source; `ASC_FEATURE_RELAXED_SIMD` is known to the compiler. */
 export const variants = { baseWasm: [], relaxedWasm: ["--enable", "relaxed-simd"] };

@@ -7,7 +7,7 @@ export interface Buffer {
   readonly bytes: number;
 }
 
-/** What one launch reads and writes. `null`: an optional input that was not given, or an extra that nobody reads. */
+/** What one launch reads and writes. `null`: an optional input that was not given, or an extra output that was not asked for. */
 export interface Launch {
   readonly op: KernelOp<Signature>;
   readonly call: Call<Signature>;
@@ -22,7 +22,7 @@ export interface Launch {
  */
 export interface Backend {
   readonly name: string;
-  /** Whether its kernels fuse multiply-adds here: results differ in their last bits. Absent where that is the same on every engine. */
+  /** Whether its kernels fuse multiply-adds here: results differ in their last bits. Absent where every engine gives the same bits. */
   readonly fusesMultiplyAdd?: boolean;
   /**
    * Memory for `length` elements, contents undefined. Throws OutOfMemoryError and changes nothing when there is none; a device that knows

@@ -12,7 +12,7 @@ export interface DeviceMemory {
 }
 
 const devices = new Map<Backend, DeviceMemory>();
-/** Those of them that were closed or lost: what is left on them may still be freed, and nothing more be made. */
+/** Devices that were closed or lost. Their tensors may still be freed; nothing new is allocated on them. */
 const retired = new Set<Backend>();
 
 /** The account of one device, opened on first use. */
@@ -25,7 +25,7 @@ export const accountOf = (device: Backend): DeviceMemory => {
   return account;
 };
 
-/** Says that a device is gone for good. Its account is kept until all of its tensors are freed, and then no longer holds it. */
+/** Marks a device as closed or lost. Its account is dropped once all of its tensors are freed. */
 export const retireAccount = (device: Backend): void => {
   if (!devices.has(device)) return;
   retired.add(device);

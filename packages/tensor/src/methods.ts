@@ -12,12 +12,30 @@ import { Tensor } from "./tensor.ts";
 /** Every function of the families is a method too, but for op values, fused backwards, and these. */
 const notMethods = [
   // The tensor is not their first argument.
-  ...["where", "embedding", "einsum", "cat", "stack", "globalNorm", "adamStep", "sgdStep"],
+  "where",
+  "embedding",
+  "einsum",
+  "cat",
+  "stack",
+  "globalNorm",
+  "adamStep",
+  "sgdStep",
   // They make tensors.
-  ...["rand", "randn", "randint", "bernoulli"],
+  "rand",
+  "randn",
+  "randint",
+  "bernoulli",
   // Torch has them in nn.functional and linalg alone, or under another name.
-  ...["linear", "layerNorm", "addLayerNorm", "rmsNorm", "dropout", "crossEntropy", "scaledDotProductAttention"],
-  ...["oneHot", "vectorNorm", "stopGradient"],
+  "linear",
+  "layerNorm",
+  "addLayerNorm",
+  "rmsNorm",
+  "dropout",
+  "crossEntropy",
+  "scaledDotProductAttention",
+  "oneHot",
+  "vectorNorm",
+  "stopGradient",
 ] as const;
 
 type Left = `${string}Op` | `${string}Backward` | (typeof notMethods)[number];

@@ -21,7 +21,7 @@ export interface Signature {
 }
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- "no attributes" is exactly the empty object
 export type Attrs<S extends Signature> = S extends { attrs: infer A extends object } ? A : {};
-// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- likewise
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- "no scalars" is exactly the empty object
 export type Scalars<S extends Signature> = S extends { scalars: infer X extends object } ? X : {};
 /** Each tensor of a tuple replaced by `U`; optional ones stay optional. */
 export type Each<T extends readonly (Tensor | null)[], U> = {
@@ -88,7 +88,7 @@ export interface WebgpuStep {
   readonly words?: readonly WebgpuWord[];
   /**
    * How many; a dim of a dispatch has only 65,535, so they may be spread over x and y, and a few more of them may run. The shader
-   * counts `group.x + group.y * groups.x`, and those too many do nothing.
+   * numbers them `group.x + group.y * groups.x`; the surplus ones return at once.
    */
   readonly workgroups: number;
   /**
@@ -132,24 +132,24 @@ export type ReferenceKernel<S extends Signature> = {
 
 export interface Kernels<S extends Signature> {
   readonly reference: ReferenceKernel<S>;
-  /** `"reference"` is for ops of other packages than ours that come without AssemblyScript. */
+  /** `"reference"` is for third-party ops without AssemblyScript. */
   readonly cpu: Planner<S, CpuStep> | "reference";
-  /** `"none"` is for ops of other packages than ours that do not run there: a launch is refused. */
+  /** `"none"` is for third-party ops that do not run on webgpu: a launch throws. */
   readonly webgpu: Planner<S, WebgpuStep> | "none";
 }
 
-/** What a launch costs at the least. */
+/** A lower bound on what a launch costs. */
 export interface Cost {
-  /** Of the products in it; none unless said otherwise: memory bounds it. */
+  /** Multiply-adds of its products. Default: none, the op is bound by memory. */
   readonly multiplyAdds?: number;
-  /** Read and written; every input once and every output once unless said otherwise. */
+  /** Bytes read and written. Default: every input and every output once. */
   readonly bytes?: number;
 }
 
 /** One op: what it computes, its shape rule and one kernel for each backend. */
 export interface Op<S extends Signature> {
   readonly name: string;
-  /** What it belongs to in a profile, where it is one of several: "norms". */
+  /** The group under which a profile lists it: "norms". */
   readonly family?: string;
   /**
    * Specs of all outputs, extras included, never from data; `null` for an optional one that a call with these attributes does not have.

@@ -29,7 +29,7 @@ export class Parameter extends Tensor {
     if (source !== value) value.dispose();
   }
 
-  /** Replaces the contents by those of `value`, which is freed. @throws ShapeError when shapes or dtypes differ. */
+  /** Replaces the contents by `value`, which is freed. @throws ShapeError when shapes or dtypes differ. */
   assign(value: Tensor): void {
     if (!sameShape(value.shape, this.shape) || value.dtype !== this.dtype)
       throw new ShapeError(

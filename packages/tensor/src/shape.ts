@@ -24,7 +24,7 @@ export const numel = (shape: Shape): number => {
   return n;
 };
 
-/** Bytes that a layout covers: a stretched dim is there once. */
+/** Bytes that a layout covers: a stretched dim counts once. */
 export const bytesOf = ({ shape, strides, dtype }: Layout): number =>
   bytesPerElement[dtype] * numel(shape.map((size, d) => (strides[d] === 0 ? 1 : size)));
 

@@ -14,11 +14,11 @@ export class Storage {
   /** Raised by every op that writes in place. */
   version = 0;
   private counts = 1;
-  /** Those among the counts that want the contents as they are. */
+  /** How many of the counts forbid writing: a tape will read the contents. */
   private holds = 0;
   private held: Buffer | null;
 
-  /** `op`: what it is made for, for messages. */
+  /** `op`: what allocates it, for messages. */
   constructor(device: Backend, dtype: DType, length: number, op?: string) {
     this.device = device;
     this.dtype = dtype;

@@ -58,7 +58,7 @@ export class Tensor implements Layout {
     this.origin = origin;
     this.id = id;
     accountOf(storage.device).tensors++;
-    // As in moveTo, for a tensor that nobody has held before.
+    // A new handle belongs to the innermost scope; outside every scope the net watches it.
     this.frame = Tensor.frame;
     if (this.frame) this.frame.add(this);
     else net.register(this, { storage, origin }, this);
@@ -180,7 +180,7 @@ export class Tensor implements Layout {
     return this.toString();
   }
 
-  /** Hands the tensor to another scope, or with `null` to nobody. Owned by scope.ts. */
+  /** Moves the tensor to another scope, or with `null` out of every scope. Owned by scope.ts. */
   moveTo(frame: Frame | null, guarded = true): void {
     if (this.frame) this.frame.delete(this);
     else net.unregister(this);

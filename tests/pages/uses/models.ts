@@ -24,7 +24,12 @@ const messageOf = async (work: Promise<unknown>): Promise<string> =>
 /** Trains, saves, loads, and compares logits; then asks for what only Node has. */
 find(async () => {
   const config = new BertConfig({
-    ...{ vocabSize: 40, hiddenSize: 8, numHiddenLayers: 1, numAttentionHeads: 2, intermediateSize: 16, padTokenId: 1 },
+    vocabSize: 40,
+    hiddenSize: 8,
+    numHiddenLayers: 1,
+    numAttentionHeads: 2,
+    intermediateSize: 16,
+    padTokenId: 1,
   });
   const model = new BertForMaskedLM(config);
   const blocks = packTokenBlocks([Array.from({ length: 40 }, (_, i) => 5 + (i % 30))], {

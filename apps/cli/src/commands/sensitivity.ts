@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { CriterionName } from "@tessera/sparse";
 import { Option } from "commander";
 import { createSubject } from "../sensitivity/create-subject.ts";
 import { RowStore, type Conditions, type SensitivityRow } from "../sensitivity/row-store.ts";
@@ -24,7 +25,7 @@ interface SensitivityOptions extends LabelledTextOptions {
   text?: string;
   densities: number[];
   blockSize: number;
-  criterion: "magnitude" | "random";
+  criterion: CriterionName;
   recoverySteps: number;
   layers: RegExp;
   limit?: number;

@@ -1,3 +1,4 @@
+import { criteria, type CriterionName } from "@tessera/sparse";
 import { Argument, Option } from "commander";
 import {
   parseNames,
@@ -56,7 +57,7 @@ export interface PatchOptions {
   pattern?: RegExp[];
   density: number;
   blockSize: number;
-  criterion: "magnitude" | "random";
+  criterion: CriterionName;
 }
 
 export const createPatchOptions = (): Option[] => [
@@ -70,7 +71,7 @@ export const createPatchOptions = (): Option[] => [
 ];
 
 export const createCriterionOption = (): Option =>
-  new Option("--criterion <name>", "which blocks stay").choices(["magnitude", "random"]).default("magnitude");
+  new Option("--criterion <name>", "which blocks stay").choices(Object.keys(criteria)).default("magnitude");
 
 export const createBlockSizeOption = (): Option =>
   new Option("--block-size <n>", "rows and columns of a block: 4, 8, … 64")

@@ -1,5 +1,5 @@
 import type { Module } from "@tessera/nn";
-import { BlockSparseModelPatcher } from "@tessera/sparse";
+import { BlockSparseModelPatcher, type CriterionName } from "@tessera/sparse";
 import { TesseraError } from "@tessera/tensor";
 import type { Terminal } from "../terminal/terminal.ts";
 import { Interrupted } from "../terminal/command-error.ts";
@@ -17,7 +17,7 @@ export interface Subject<M extends Module> {
 
 export interface SweepOptions<M extends Module> {
   subject: Subject<M>;
-  conditions: Conditions & { criterion: "magnitude" | "random" };
+  conditions: Conditions & { criterion: CriterionName };
   densities: readonly number[];
   /** Which of the patchable layers to measure. */
   layers: RegExp;

@@ -1,12 +1,12 @@
 import type { Module } from "@tessera/nn";
-import { BlockSparseLinear, BlockSparseModelPatcher, type PatchPlan } from "@tessera/sparse";
+import { BlockSparseLinear, BlockSparseModelPatcher, type CriterionName, type PatchPlan } from "@tessera/sparse";
 import type { BlockMosaicData } from "../report/render-block-mosaic.ts";
 
 export interface PatchSettings {
   patterns: readonly RegExp[];
   density: number;
   blockSize: number;
-  criterion?: "magnitude" | "random";
+  criterion?: CriterionName;
   seed?: number;
 }
 

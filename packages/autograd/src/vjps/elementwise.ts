@@ -41,6 +41,7 @@ export const elementwiseVjps: VjpTable<typeof family> = {
   neg: { vjp: ([dy]) => [neg(dy)] },
   exp: rule({ reads: ({ outputs: [y] }) => ({ y }), vjp: ([dy], { y }) => [mul(dy, y)] }),
   log: rule({ reads: ({ inputs: [x] }) => ({ x }), vjp: ([dy], { x }) => [div(dy, x)] }),
+  log1p: rule({ reads: ({ inputs: [x] }) => ({ x }), vjp: ([dy], { x }) => [div(dy, add(x, 1))] }),
   // d√x = dx / 2√x
   sqrt: rule({ reads: ({ outputs: [y] }) => ({ y }), vjp: ([dy], { y }) => [div(mul(dy, 0.5), y)] }),
   // d x^(−½) = −½ x^(−3/2) dx

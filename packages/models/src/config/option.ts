@@ -1,4 +1,4 @@
-/** One option of a configuration: what it is by default, and what it may be. */
+/** One option of a configuration: its default, and its valid values. */
 export interface Option<T> {
   readonly default: T;
   /** What fits, as an error says it: `a whole number ≥ 1`. */

@@ -31,7 +31,7 @@ export interface ConfigStatics {
   /**
    * Reads a `config.json`, as text or parsed.
    *
-   * @throws FormatError when it is no JSON object, another model's, or asks for what is not built here
+   * @throws FormatError when it is no JSON object, another model's, or asks for something unsupported
    * @throws ArgumentError when a value is outside its domain
    */
   fromJSON<C>(this: new (options: never, extra?: JsonObject) => C, json: unknown): C;
@@ -50,7 +50,7 @@ export interface DescribedConfigClass<T extends OptionTable> extends ConfigStati
   ): ValuesOf<T> & ConfigMethods<OptionsOf<T> & LabelOptions>;
 }
 
-/** What a class of configurations is made of. */
+/** The parts of a configuration class. */
 export interface ConfigDescription<T extends OptionTable> {
   /** The class's own name, for messages: bundlers may change it. */
   readonly name: string;

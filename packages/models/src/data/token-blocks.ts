@@ -17,7 +17,7 @@ export interface TokenBlocks {
 }
 
 /**
- * Packs tokenised texts into blocks without padding, so that no step computes what nobody reads:
+ * Packs tokenised texts into blocks without padding, so that no step computes unused outputs:
  *
  * ```
  * stream   a a a </s> b b </s> c c c c c </s> …       every text, then </s>

@@ -2,7 +2,7 @@ import type { Module } from "@tessera/nn";
 import type { SparseLayouts } from "@tessera/sparse";
 import type { HostTensor, Tensor } from "@tessera/tensor";
 
-/** Buffers that older versions wrote and nobody needs. */
+/** Buffers that older versions wrote and models no longer have. */
 const STALE = /(^|\.)(position_ids|token_type_ids)$/;
 
 /** What an architecture says of the keys in its checkpoints. */

@@ -1,6 +1,6 @@
 import { TesseraError } from "@tessera/tensor";
 
-/** A file that is not there or cannot be read, or a disk that took no more. */
+/** A file that is missing or cannot be read, or a disk that is full. */
 export class FileStoreError extends TesseraError {
   override name = "FileStoreError";
 }

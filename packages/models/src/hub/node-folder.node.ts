@@ -4,7 +4,7 @@ import { access, appendFile, mkdir, open, readdir, readFile, rename, rm, type Fi
 import { join } from "node:path";
 import { FileStoreError, type FileStore } from "./file-store.ts";
 
-/** Says which finished temporaries are to become which files: once it is there, the write has happened. */
+/** Lists which finished temporaries become which files: once it exists, the write has happened. */
 const JOURNAL = ".tessera-commit.json";
 const TEMPORARY = /^\.tessera-.*\.tmp$/;
 
@@ -31,7 +31,7 @@ const readAll = async (handle: FileHandle): Promise<Uint8Array> => {
 
 const LARGEST_READ = 2 ** 30;
 
-/** `null` where a file is not there: it was renamed before the crash, or by another reader who finishes the same write. */
+/** `null` where a file is missing: it was renamed before the crash, or by another reader who finishes the same write. */
 const unlessGone = async <T>(work: Promise<T>): Promise<T | null> =>
   work.catch((cause: unknown) => {
     if (codeOf(cause) === "ENOENT") return null;

@@ -28,7 +28,7 @@ const encoder = new TextEncoder();
 /** A model as it came out of its folder. */
 export interface Pretrained<M> {
   readonly model: M;
-  /** Parameters that the checkpoint does not have: those of a new head, which must be trained before it is of use. */
+  /** Parameters that the checkpoint does not have: those of a new head, which must be trained first. */
   readonly missingKeys: readonly string[];
   /** What the checkpoint has and this model has no place for: another head. */
   readonly unexpectedKeys: readonly string[];
@@ -132,7 +132,7 @@ export const savePretrained = async (
   );
 };
 
-/** A configuration that says of the weights' type what is true of these, where it says anything. */
+/** The configuration with the weights' actual dtype, if it states one. */
 const withOwnType = (config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
   Object.fromEntries(
     Object.entries(config).map(([key, value]) => [key, TYPE_KEYS.includes(key) && value !== null ? "float32" : value]),

@@ -6,7 +6,7 @@ export interface EncodeOptions {
   pair?: string;
   /** The most ids, added tokens included. */
   maxLength?: number;
-  /** Which text loses its end where the ids are too many. Default `"longestFirst"` with a `maxLength`, else none. */
+  /** Which text is cut when there are too many ids. Default `"longestFirst"` with a `maxLength`, else none. */
   truncation?: boolean | "longestFirst" | "onlyFirst" | "onlySecond";
 }
 

@@ -27,7 +27,7 @@ const byteLevel = (addPrefixSpace: boolean): ByteLevelSection => ({
   use_regex: true,
 });
 
-/** What `RobertaTokenizerFast` is made of: `<mask>` takes the space before it, `<s>` and `</s>` stand around a text. */
+/** The parts of `RobertaTokenizerFast`: `<mask>` takes the space before it, `<s>` and `</s>` stand around a text. */
 export const robertaParts = (
   vocab: TokenizerParts["vocab"],
   merges: TokenizerParts["merges"],

@@ -45,7 +45,7 @@ export interface TokenizerJson {
   };
 }
 
-/** What a tokenizer is made of: the parts of `tokenizer.json` that vary. */
+/** The parts of `tokenizer.json` that vary between tokenizers. */
 export interface TokenizerParts {
   vocab: ReadonlyMap<string, number>;
   merges: readonly Merge[];

@@ -66,7 +66,7 @@ export const trainBpeAsync = async (
 ): Promise<BpeModel> => {
   const counts = new Map<string, number>();
   let since = performance.now();
-  const breathe = async (progress: BpeProgress): Promise<void> => {
+  const pause = async (progress: BpeProgress): Promise<void> => {
     if (performance.now() - since < SLICE) return;
     report(progress, options);
     await new Promise((resolve) => setTimeout(resolve));
@@ -74,13 +74,13 @@ export const trainBpeAsync = async (
   };
   for await (const text of texts) {
     countWords(text, counts, options.addPrefixSpace);
-    await breathe({ tokens: 0, vocabSize: options.vocabSize });
+    await pause({ tokens: 0, vocabSize: options.vocabSize });
   }
   const steps = learnMerges(counts, options);
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value;
-    await breathe(step.value);
+    await pause(step.value);
   }
 };
 

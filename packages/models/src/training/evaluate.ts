@@ -7,7 +7,7 @@ import { takeBlocks, type TokenBlocks } from "../data/token-blocks.ts";
 import type { MaskedLMInputs } from "../tasks/masked-lm.ts";
 import type { SequenceClassificationInputs } from "../tasks/sequence-classification.ts";
 import { classificationInputs, maskedLMInputs, type OnDevice } from "./collators.ts";
-import { Breather } from "./stopwatch.ts";
+import { EventLoopYield } from "./stopwatch.ts";
 import { TrainingError } from "./training-error.ts";
 
 /** A classifier of texts: any module that gives logits `[batch, labels]`. */
@@ -80,7 +80,7 @@ const total = async <Batch>(
   countOf: (batch: Batch) => number,
 ): Promise<{ loss: number; accuracy: number; count: number }> => {
   const { training } = model;
-  const breather = new Breather();
+  const eventLoop = new EventLoopYield();
   let [loss, correct, count] = [0, 0, 0];
   const take = async (score: Promise<[loss: number, correct: number]>): Promise<void> => {
     const [ofLoss, ofCorrect] = await score;
@@ -97,12 +97,12 @@ const total = async <Batch>(
         const summed = crossEntropy(logits, labels, { reduction: "sum" }).item();
         return { read: Promise.all([summed, sum(eq(argmax(logits, -1), labels)).item()]) };
       });
-      // What went wrong is told when its turn comes; if it never does, the batch before went wrong.
+      // A rejection is thrown when its batch is due; an earlier batch may have failed before that.
       next.catch(() => undefined);
       count += countOf(batch);
       if (last) await take(last);
       last = next;
-      await breather.breathe();
+      await eventLoop.yieldIfDue();
     }
     if (last) await take(last);
   } finally {

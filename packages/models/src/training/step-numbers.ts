@@ -1,7 +1,7 @@
 import { dispose, stack, type Tensor } from "@tessera/tensor";
 
 /** Steps whose numbers may stay on the device: the host runs no further ahead, and a training that broke is soon stopped. */
-const MOST_UNREAD = 32;
+const MAX_UNREAD = 32;
 
 /** A step that was launched; its numbers may still be computed. */
 export interface LaunchedStep {
@@ -40,7 +40,7 @@ export class StepNumbersQueue {
 
   push(step: LaunchedStep): void {
     this.unread.push(step);
-    if (this.unread.length >= MOST_UNREAD) this.read();
+    if (this.unread.length >= MAX_UNREAD) this.read();
   }
 
   /** Sends for the numbers that are still on the device. */
@@ -50,7 +50,7 @@ export class StepNumbersQueue {
     const tensors = steps.flatMap(({ losses, norm }) => [...losses, norm]);
     try {
       const values = valuesOf(tensors);
-      // What went wrong is told when its turn comes to be taken; if it never does, something else went wrong before.
+      // A rejection is thrown when it is due; something else may have failed before that.
       values.catch(() => undefined);
       this.readings.push({
         steps: steps.map(({ step, lr, tokens, losses }) => ({ step, lr, tokens, batches: losses.length })),

@@ -22,15 +22,15 @@ export class Stopwatch {
   }
 }
 
-/** How long one may compute before the process hears of signals, timers and clicks. */
-const PATIENCE = 100;
+/** Milliseconds of computing before signals, timers and clicks get their turn. */
+const MAX_BUSY_MS = 100;
 
-/** Lets others run when that is due: a loop of steps that never waits would keep even Ctrl-C out. */
-export class Breather {
+/** Yields to the event loop now and then: a loop of steps that never waits would shut out even Ctrl-C. */
+export class EventLoopYield {
   private last = performance.now();
 
-  async breathe(): Promise<void> {
-    if (performance.now() - this.last < PATIENCE) return;
+  async yieldIfDue(): Promise<void> {
+    if (performance.now() - this.last < MAX_BUSY_MS) return;
     await new Promise<void>((done) => setTimeout(done));
     this.last = performance.now();
   }

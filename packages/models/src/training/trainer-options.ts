@@ -22,15 +22,15 @@ export interface TrainerOptions<Inputs> {
   maxGradNorm?: number;
   /** Runs in evaluation mode; its numbers go into the log and the result. */
   evaluate?: () => Promise<Metrics>;
-  /** Evaluates every so many steps, and after the last. Default: after the last. */
+  /** Steps between evaluations; there is one after the last step too. Default: only that one. */
   evalSteps?: number;
   /** Where the checkpoint and `log.jsonl` are kept. Without it nothing is saved. */
   folder?: Folder;
-  /** Saves every so many steps, and at the end. */
+  /** Steps between checkpoints; there is one at the end too. */
   saveSteps?: number;
-  /** Saves when so many seconds have gone by since the last time. It changes nothing else. */
+  /** Seconds between checkpoints. It changes nothing else. */
   saveSeconds?: number;
-  /** Reports every so many steps. Default 10. */
+  /** Steps between reports. Default 10. */
   loggingSteps?: number;
   onProgress?: (progress: TrainingProgress) => void;
   /** Hears of what does not stop the training, such as a resumption that cannot be exact. Default: `console.warn`. */

@@ -13,7 +13,7 @@ import type { FileStore } from "../hub/file-store.ts";
 import { openFolder } from "../hub/open-folder.ts";
 import { readCheckpoint, writeCheckpoint, type TrainingState } from "./checkpoint.ts";
 import { StepNumbersQueue, type LaunchedStep } from "./step-numbers.ts";
-import { Breather, Stopwatch } from "./stopwatch.ts";
+import { EventLoopYield, Stopwatch } from "./stopwatch.ts";
 import {
   checkOptions,
   type TrainerOptions,
@@ -80,7 +80,7 @@ export class Trainer<Inputs> {
     const log = folder && new TrainingLog(folder);
     await this.begin(folder, resume, overwrite);
     await log?.truncate(this.state.step);
-    const breather = new Breather();
+    const eventLoop = new EventLoopYield();
     const lag = options.model.parameters()[0]?.device.readSync ? 0 : READ_LAG;
     let savedStep = this.state.step;
     let savedAt = performance.now();
@@ -107,12 +107,12 @@ export class Trainer<Inputs> {
         if (isDue(step, options.evalSteps) || (options.evaluate && step === options.steps)) await this.evaluate(log);
         const late = performance.now() - savedAt >= 1000 * (options.saveSeconds ?? Infinity);
         if (isDue(step, options.saveSteps) || late) await save();
-        await breather.breathe();
+        await eventLoop.yieldIfDue();
       }
       await save();
     } finally {
       this.watch.stop();
-      // After an error nobody asks for these any more.
+      // After an error these results are not used.
       this.numbers.clear();
     }
     const { step, loss, metrics, tokens } = this.state;
@@ -291,7 +291,7 @@ export class Trainer<Inputs> {
   }
 }
 
-/** Where warnings go when nobody listens. */
+/** Where warnings go when no listener is given. */
 const warn = (message: string): void => {
   // eslint-disable-next-line no-console -- a resumption that is not exact must not pass in silence
   console.warn(message);

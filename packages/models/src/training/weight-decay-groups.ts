@@ -15,7 +15,7 @@ export interface WeightDecayGroup {
 
 /**
  * Two groups for an optimiser: what decays, and what does not. Hugging Face's Trainer makes the same ones: biases and layer norms
- * say where zero is, and pulling them there helps nobody.
+ * say where zero is, and pulling them there is no regularisation.
  *
  * @example
  * const optimizer = new AdamW(weightDecayGroups(model, { weightDecay: 0.01 }), { lr: 1e-3, betas: [0.9, 0.98] });

@@ -1,7 +1,7 @@
 import type { Tensor } from "@tessera/tensor";
 import { Module } from "../module.ts";
 
-/** Gives back what it gets. {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.Identity.html torch.nn.Identity} */
+/** Returns its input. {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.Identity.html torch.nn.Identity} */
 export class Identity extends Module {
   forward(x: Tensor): Tensor {
     return x;

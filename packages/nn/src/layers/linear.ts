@@ -13,9 +13,9 @@ import { Module } from "../module.ts";
 import { checkSizes } from "./check-sizes.ts";
 
 export interface LinearOptions extends RandomOptions {
-  /** Whether there is a bias, or the bias itself: a parameter that is there already. */
+  /** Whether there is a bias, or an existing bias to share. */
   bias?: boolean | Parameter | undefined;
-  /** The weight, where it is there already, such as that of an embedding: tied weights. */
+  /** An existing weight to share, such as an embedding's: tied weights. */
   weight?: Parameter | undefined;
   /** Applied to the sum in the same pass. */
   activation?: Activation | undefined;

@@ -31,7 +31,7 @@ export interface AttentionInputs {
   key?: Tensor | undefined;
   /** `[batch, keys, embedDim]`; the key by default. */
   value?: Tensor | undefined;
-  /** bool `[batch, keys]`: true for padding, which nobody attends to. */
+  /** bool `[batch, keys]`: true for padding, which no query attends to. */
   keyPaddingMask?: Tensor | undefined;
   /** bool, stretching to `[batch, heads, queries, keys]`: true where a query may not attend to a key. */
   attnMask?: Tensor | undefined;

@@ -8,7 +8,7 @@ export const normOf = (grads: Gradients): Tensor =>
     return grads.scale ? mul(norm, grads.scale) : norm;
   });
 
-/** 1 when a norm is finite, else NaN: what an optimiser multiplies gradients by that are taken as they are. */
+/** 1 when a norm is finite, else NaN: the factor of gradients that are not clipped. */
 export const finiteScale = (norm: Tensor): Tensor => scope(() => add(mul(norm, 0), 1));
 
 /**

@@ -38,7 +38,7 @@ export interface Update {
 
 /**
  * The base of the optimisers: groups of parameters with their options, state for each parameter, and steps that nothing waits
- * for. A subclass says what it remembers of a parameter and how it updates a group.
+ * for. A subclass declares its state per parameter and updates a group.
  *
  * {@link https://docs.pytorch.org/docs/stable/optim.html#torch.optim.Optimizer torch.optim.Optimizer}
  */
@@ -52,7 +52,7 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }> {
     this.groups = makeGroups(new.target.name, params, defaults);
   }
 
-  /** What is remembered of a parameter, beside its `step`; it starts as zeros. */
+  /** The state of a parameter beside its `step`, such as moments; it starts as zeros. */
   protected abstract stateSpecs(parameter: Parameter, options: O): StateSpecs;
 
   /** Updates parameters of one group that share a count of steps, and their state, in place: nothing when the scale is not finite. */
@@ -245,7 +245,7 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }> {
   }
 }
 
-/** A group's learning rate as a cell: what it is at each launch. */
+/** A group's learning rate as a cell, read at each launch. */
 const rateOf = (group: { readonly lr: number }): { readonly value: number } => ({
   get value() {
     return group.lr;

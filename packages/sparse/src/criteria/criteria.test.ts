@@ -2,6 +2,8 @@ import { tensor } from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
 import { activationWeighted } from "./activation-weighted.ts";
 import type { JudgedLayer } from "./block-criterion.ts";
+import { criteria } from "./criteria.ts";
+import { criterionOf } from "./criterion-of.ts";
 import { magnitude } from "./magnitude.ts";
 import { movement, saliency } from "./movement.ts";
 import { random } from "./random.ts";
@@ -56,6 +58,18 @@ describe("criteria", () => {
   it("activationWeighted is Σ |W|·‖x‖ of each block", () => {
     const norms = new Map([["fc", Float32Array.of(1, 2, 4, 8, 16, 32)]]);
     expect([...activationWeighted(norms).scores(layer)]).toEqual(blocks((o, i) => Math.abs(o - i) * 2 ** i));
+  });
+
+  it.each(Object.entries(criteria))("%s is found by its name, and scores every block", (name, create) => {
+    expect(create().name).toBe(name);
+    expect(criterionOf(name as keyof typeof criteria).scores(layer).length).toBe(4);
+  });
+
+  it("name those that exist when asked for another", () => {
+    // @ts-expect-error -- no such criterion
+    expect(() => criterionOf("toString")).toThrow(
+      'addPattern: expected the criterion "magnitude" or "random", got "toString"; pass any other as a value',
+    );
   });
 
   it("say what was not measured", () => {

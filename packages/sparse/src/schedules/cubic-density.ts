@@ -11,7 +11,7 @@ export interface CubicDensityOptions {
   readonly start?: number | undefined;
   /** …and the one that reaches `to`. */
   readonly end: number;
-  /** It changes at every so many steps only. */
+  /** Steps between changes. */
   readonly every?: number | undefined;
 }
 

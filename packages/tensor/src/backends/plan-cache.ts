@@ -9,12 +9,12 @@ interface Entry<Step> {
   readonly plan: Plan<Step>;
 }
 
-/** Beyond so many an op's plans are made again: what keeps changing its shapes must not keep memory. */
+/** Plans kept per op. When there are more, all are dropped, so that ever-changing shapes do not fill memory. */
 const MAX_PLANS = 256;
 
 /**
- * Plans of the calls that a device has seen. A planner is pure, so equal calls share one plan: the steps of a training repeat theirs, and
- * planning one takes longer than finding it.
+ * Plans of the calls that a device has seen. A planner is pure, so equal calls share one plan. Training steps repeat their calls, and
+ * looking a plan up is faster than planning.
  */
 export class PlanCache<Step> {
   private readonly device: DeviceProfile;
@@ -40,7 +40,7 @@ export class PlanCache<Step> {
         sameLayouts(inputs, call.inputs) && sameLayouts(outputs, call.outputs) && same(attrs, call.attrs),
     );
     if (found) return found.plan;
-    // Layouts alone: a tensor must not be kept by what its plan says of errors. Copies: a caller may change its lists afterwards.
+    // Layouts alone, so that a plan's error messages keep no tensor alive. Copies, because a caller may change its lists afterwards.
     const kept = { inputs: call.inputs.map(layoutOf), outputs: call.outputs.map(layoutOf), attrs: copyOf(call.attrs) };
     const entry = { ...kept, plan: planner.plan(kept, this.device) };
     this.check(op, entry.plan);
@@ -59,7 +59,7 @@ export class PlanCache<Step> {
 const layoutOf = (x: Layout | null): Layout | null =>
   x && { shape: [...x.shape], dtype: x.dtype, strides: [...x.strides], offset: x.offset };
 
-/** Lists and plain objects anew, all the way down; all other objects as they are. */
+/** A deep copy of lists and plain objects; all other objects are shared. */
 const copyOf = <T>(value: T): T => {
   if (!isPlain(value)) return value;
   const copied = Array.isArray(value)

@@ -56,7 +56,7 @@ const show = (value: unknown): string =>
 /**
  * The options of a function, in whose place a dim may stand by itself; `undefined` is as good as absent.
  *
- * @throws ArgumentError when an option is unknown, or not what it may be.
+ * @throws ArgumentError when an option is unknown or has an invalid value.
  */
 export const readOptions = <O extends { dim?: Dims | undefined }>(op: string, given: O["dim"] | O, kinds: Kinds): O => {
   const isDim = typeof given !== "object" || given === null || Array.isArray(given);

@@ -80,7 +80,7 @@ const parse = (equation: string, operands: readonly Tensor[]): { inputs: Named[]
   return { inputs, output };
 };
 
-/** Sums over the letters that nobody needs any more. */
+/** Sums over the letters that neither the output nor a later operand has. */
 const sumOut = ({ x, letters }: Named, needed: string): Named => {
   const gone = [...letters].flatMap((letter, d) => (needed.includes(letter) ? [] : [d]));
   return gone.length === 0

@@ -6,6 +6,10 @@ export abstract class BertPreTrained extends PreTrainedModel<BertConfig> {
   static override readonly configClass = BertConfig;
   static override readonly baseModelPrefix: string = "bert";
   static override readonly heads: readonly string[] = [
-    ...["cls.predictions", "cls.seq_relationship", "classifier", "qa_outputs", "bert.pooler"],
+    "cls.predictions",
+    "cls.seq_relationship",
+    "classifier",
+    "qa_outputs",
+    "bert.pooler",
   ];
 }

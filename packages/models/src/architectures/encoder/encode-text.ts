@@ -3,7 +3,7 @@ import type { EncoderEmbeddings } from "./encoder-embeddings.ts";
 import type { LayerStack } from "./encoder-layer.ts";
 import type { EncoderPooler } from "./encoder-pooler.ts";
 
-/** What an encoder without a head is made of. */
+/** The parts of an encoder without a head. */
 export interface EncoderParts {
   readonly embeddings: EncoderEmbeddings;
   readonly encoder: LayerStack;

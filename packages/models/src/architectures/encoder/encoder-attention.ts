@@ -28,7 +28,7 @@ export class EncoderSelfAttention extends Module {
 
   /**
    * @param attnMask bool, true where a token may be looked at; stretches to `[batch, heads, tokens, tokens]`
-   * @param skipPaddedQueries whether tokens that nobody looks at look at nothing themselves
+   * @param skipPaddedQueries whether padding tokens, which no query attends to, attend to nothing themselves
    */
   forward(x: Tensor, attnMask: Tensor | null, skipPaddedQueries = false): Tensor {
     const [batch, tokens, hidden] = x.shape as [number, number, number];

@@ -3,7 +3,7 @@ import { flag, oneOf, orNull, positiveNumber, probability, wholeNumber, type Val
 import { PROBLEM_TYPES } from "../../tasks/sequence-classification.ts";
 import { HIDDEN_ACTIVATIONS } from "./hidden-activation.ts";
 
-/** The options of an encoder, with BERT's defaults: an architecture spreads them and says what it has otherwise. */
+/** The options of an encoder, with BERT's defaults: an architecture spreads them and overrides its own. */
 export const encoderOptions = {
   /** Rows of the word embeddings. */
   vocabSize: wholeNumber(1, 30522),

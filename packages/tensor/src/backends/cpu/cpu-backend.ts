@@ -132,8 +132,8 @@ export class CpuBackend implements Backend {
   }
 
   /**
-   * Measures what this machine can do at most on this device's threads, which takes about a second: what a kernel's speed is to
-   * be seen beside. Waits until all threads have joined, half a minute at most; `threads` says how many there are then.
+   * Measures the peak arithmetic rate and bandwidth of this machine on this device's threads, to compare kernels with. It takes about a
+   * second. Waits until all threads have joined, half a minute at most; `threads` says how many there are then.
    *
    * @example
    * const { flops } = await cpu.measurePeak();
@@ -181,7 +181,7 @@ export class CpuBackend implements Backend {
     return this.open().linear;
   }
 
-  /** Once a plan: what a step names is there, and takes so many arguments. A missing one would become 0, which is an address. */
+  /** Checks once per plan that its kernels exist and take as many arguments as it gives. A missing one would become address 0. */
   private check({ name }: KernelOp<Signature>, { steps }: Plan<CpuStep>): void {
     for (const { wasm, fn, args } of steps) {
       const kernel = this.kernelsOf(wasm).get(fn);
@@ -290,6 +290,6 @@ const slotAddress = (slot: Slot, { launch: { call, inputs, outputs }, scratch }:
   return scratch[slot.scratch]!;
 };
 
-/** Where a view starts in linear memory; 0 for a tensor that is not there. */
+/** Where a view starts in linear memory; 0 for an absent tensor. */
 const addressOf = (layout: Layout | null | undefined, buffer: Buffer | null | undefined): number =>
   layout && buffer ? (buffer as LinearBuffer).address + layout.offset * bytesPerElement[layout.dtype] : 0;

@@ -5,7 +5,7 @@ import { ELSEWHERE } from "./wasm-module.ts";
 const PAGE = 65536;
 
 /**
- * Low memory that belongs to the backend; kernels' own tables follow at their module's memory base.
+ * Addresses of low memory. The backend uses the first 64 KiB; each module's static data follows in its slot.
  *
  * | bytes | use |
  * |---|---|
@@ -21,8 +21,8 @@ const HEAP = 16 * PAGE;
 
 /**
  * The one WebAssembly memory that all kernels share. It is reserved at its maximum and touched as it grows: growing gives
- * a new `buffer` object, so views are made when they are needed and never kept, but for that of low memory, which is shared and
- * does not move.
+ * a new `buffer` object, so views are made when they are needed and never kept. The view of low memory is the exception: it is shared
+ * and does not move.
  */
 export class LinearMemory {
   readonly memory: WebAssembly.Memory;

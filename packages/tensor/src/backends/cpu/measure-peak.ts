@@ -1,4 +1,4 @@
-/** What the machine does at most on so many threads: the best of many short windows, of what others who use it leave. */
+/** The machine's peak on a number of threads: the best of many short windows, since other processes may use the machine. */
 export interface Peak {
   readonly threads: number;
   /** FLOP/s of a loop in registers alone, 128-bit vectors: the better of the two below. */

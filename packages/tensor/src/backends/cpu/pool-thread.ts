@@ -36,7 +36,7 @@ export interface WorkerStart {
   /** Looks for the next job before it sleeps, and those after a job that it did alone. */
   readonly spins: number;
   readonly fewSpins: number;
-  /** The pool's generation: a thread of an older one goes home. */
+  /** The pool's generation: a thread of an older one ends. */
   readonly epoch: number;
 }
 
@@ -77,7 +77,7 @@ const workerMain = (start: WorkerStart): void => {
     // One by one: Array.from takes ten times as long, which a small job would notice.
     const list = new Array<number>(word[words.arguments]!);
     for (let i = 0; i < list.length; i++) list[i] = values[i]!;
-    // Given up since: what was read may be of a later job.
+    // The pool gave this job up: the arguments may belong to a later one.
     if (Atomics.load(word, words.epoch) !== epoch) return;
     const tasks = word[words.tasks]!;
     let done = 0;
@@ -93,7 +93,7 @@ const workerMain = (start: WorkerStart): void => {
       }
       pool.pool_finish(job, trapped);
     }
-    // It did all of it: the caller did not run meanwhile.
+    // It did the whole job, so the caller did not run meanwhile.
     if (done >= tasks) looks = fewSpins;
   }
 };
@@ -101,7 +101,7 @@ const workerMain = (start: WorkerStart): void => {
 /**
  * Starts a thread, which does not keep the process alive.
  *
- * @param ended called when it ends, or could not start: by a fault, or because it was sent home
+ * @param ended called when it ends, or could not start: by a fault, or because the pool was closed
  */
 export const startThread = (start: WorkerStart, ended: () => void): void => {
   // Some loaders wrap functions in calls of a helper of theirs.

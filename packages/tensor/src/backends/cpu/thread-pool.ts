@@ -17,7 +17,7 @@ import {
 const SPINS = 300_000;
 /** The same, 7 µs, for a thread that did a whole job while the caller waited: it is likely to be on the caller's core, and in its way. */
 const FEW_SPINS = 20_000;
-/** A task takes milliseconds; a thread that finishes none for this long, and for as many times the caller's own share, is gone. */
+/** A task takes milliseconds. A thread that finishes none for this long, and for SHARES times the caller's own work, counts as gone. */
 const PATIENCE_MS = 10_000;
 const SHARES = 20;
 /** How long the caller sleeps before it looks again. */
@@ -144,7 +144,7 @@ export class ThreadPool {
       try {
         kernel(task, ...args);
       } catch (error) {
-        // The others still work on this job: it ends before the error goes on.
+        // Other threads still work on this job: finish it before throwing.
         trap = error;
       }
       pool.pool_finish(job, 0);
@@ -153,13 +153,13 @@ export class ThreadPool {
     if (trap) throw trap as Error;
   }
 
-  /** Sends the threads home; the next job that is worth it starts others. */
+  /** Stops the threads; the next job with several tasks starts new ones. */
   close(): void {
     if (this.started === 0) return;
     this.started = 0;
     Atomics.add(this.word, WORD.epoch, 1);
     Atomics.store(this.word, WORD.joined, 0);
-    // Without tasks: they wake, see the new epoch and leave.
+    // A job without tasks: threads wake, see the new epoch and end.
     this.pool?.pool_start(this.nextJob(), 0);
   }
 
@@ -186,7 +186,7 @@ export class ThreadPool {
     }
   }
 
-  /** A thread has ended. When it was at work, all go home and the next job starts others; one that never was is not tried again. */
+  /** Handles the end of a thread. If it had joined, all threads stop and the next job starts new ones; one that never joined is not retried. */
   private lose(epoch: number): void {
     const isOurs = epoch === Atomics.load(this.word, WORD.epoch);
     if (isOurs && this.joined > this.started) this.close();
@@ -210,14 +210,14 @@ export class ThreadPool {
     let word = pool.pool_wait(SPINS, slice);
     if ((word & COUNT) === tasks) return word;
     let last = performance.now();
-    // Where the caller's own tasks took long, those of others may.
+    // If the caller's own tasks took long, so may those of other threads.
     const patience = Math.max(this.patience, SHARES * (last - began));
     for (let waited = 0; waited <= patience;) {
       const before = word & COUNT;
       word = pool.pool_wait(SPINS, slice);
       if ((word & COUNT) === tasks) return word;
       const now = performance.now();
-      // A process that was stopped, or a machine that slept, has not waited: a look counts for a slice at most.
+      // Counts at most one slice per look: a stopped process or a sleeping machine has not waited.
       waited = (word & COUNT) > before ? 0 : waited + Math.min(now - last, SLICE_MS);
       last = now;
     }

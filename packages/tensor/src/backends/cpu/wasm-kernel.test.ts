@@ -16,14 +16,22 @@ const parameters = {
 } as const;
 const kernel = wasmKernel(wasm, "scale_f32", parameters);
 const args = {
-  ...{ own: scratch(0), y: output(1), n: 7, factor: scalar("lr"), sizes: words([2, input(1)]) },
-  ...{ x: input(2), bias: null },
+  own: scratch(0),
+  y: output(1),
+  n: 7,
+  factor: scalar("lr"),
+  sizes: words([2, input(1)]),
+  x: input(2),
+  bias: null,
 };
 
 it("puts arguments into the order of the export; what is absent is the address 0", () => {
   const fault = (value: number): string => `${value}`;
   expect(kernel(args, { tasks: 3, fault })).toEqual({
-    ...{ wasm, fn: "scale_f32", tasks: 3, fault },
+    wasm,
+    fn: "scale_f32",
+    tasks: 3,
+    fault,
     args: [{ in: 2 }, 0, { words: [2, { in: 1 }] }, { out: 1 }, 7, { scalar: "lr" }, { scratch: 0 }],
   });
 });

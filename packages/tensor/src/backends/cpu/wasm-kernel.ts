@@ -20,7 +20,7 @@ export type WasmArguments<P extends WasmParameters> = { readonly [N in keyof P]:
 /** How a step runs. */
 export type WasmLaunch = Pick<CpuStep, "tasks" | "fault">;
 
-/** Makes the step that calls a kernel. A planner calls it; nothing of it is left when the step runs. */
+/** Makes the step that calls a kernel. Planners call it; it does no work at launch time. */
 export type WasmKernel<P extends WasmParameters> = (args: WasmArguments<P>, launch: WasmLaunch) => CpuStep;
 
 /**
@@ -46,7 +46,7 @@ export const wasmKernel = <const P extends WasmParameters>(
       throw new ArgumentError(
         `${fn}: its argument "${name}" is expected (${parameters[name]}), and is missing; give it`,
       );
-    // What is absent has no address.
+    // An absent tensor has address 0.
     return value ?? 0;
   };
   return (args, launch) => {

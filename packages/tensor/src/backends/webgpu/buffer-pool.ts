@@ -9,7 +9,7 @@ export interface DeviceBuffer extends Buffer {
   readonly capacity: number;
   /** The last batch of commands that uses it. */
   batch: number;
-  /** Whether the device turned out to have no room for it. It holds nothing then, and is never given out again. */
+  /** Whether the device had no room for it. It then holds nothing, and is never reused. */
   broken: boolean;
 }
 
@@ -25,11 +25,11 @@ export const capacityOf = (bytes: number): number => {
 let nextId = 1;
 
 /**
- * Buffers by capacity, oldest first whatever the order they came back in: equal steps get equal buffers, and so find their bind groups made.
+ * Buffers by capacity, lowest id first, whatever order they were returned in: equal steps get equal buffers, and reuse their bind groups.
  * A buffer may be given out again at once, since commands run in order; only destroying one has to wait for the batch that uses it.
  *
- * WebGPU says only later that a device has no room for a buffer: until then commands use it like any other, and nothing can be made in its
- * place. Then `full` is called, the buffer is broken, and whoever waits hears of it; once the pool has been trimmed there may be room.
+ * WebGPU reports only later that a device had no room for a buffer; until then commands use it like any other. `full` gets a promise of that
+ * report. When it is an error, the buffer is marked broken, and the next read or sync throws; trimming the pool may make room.
  */
 export class BufferPool {
   /** Bytes of all buffers that exist, and the most there have been. */
@@ -39,10 +39,10 @@ export class BufferPool {
   private readonly most: number;
   /** By falling id. */
   private readonly free = new Map<number, DeviceBuffer[]>();
-  /** All that exist: whoever closes a device of somebody else's leaves nothing on it. */
+  /** All buffers, so that closing a device that the caller owns leaves nothing on it. */
   private readonly all = new Set<GPUBuffer>();
 
-  /** `full` is told of every buffer that is made: the promise gives the error when there is no room for it. */
+  /** @param full called for every new buffer, with a promise of the error when there was no room for it */
   constructor(device: GPUDevice, full: (judged: Promise<OutOfMemoryError | null>) => void) {
     this.device = device;
     this.full = full;
@@ -78,7 +78,7 @@ export class BufferPool {
     return buffer;
   }
 
-  /** Takes a buffer that was never made out of all lists. */
+  /** Removes a buffer that could not be allocated from all lists. */
   private drop(buffer: DeviceBuffer): void {
     buffer.broken = true;
     const list = this.free.get(buffer.capacity);
@@ -102,7 +102,7 @@ export class BufferPool {
     list.splice(from, 0, buffer);
   }
 
-  /** Destroys all buffers that nobody holds. No batch may be open. Returns how many there were. */
+  /** Destroys all free buffers. No batch may be open. Returns how many there were. */
   trim(): number {
     let count = 0;
     for (const list of this.free.values())

@@ -4,13 +4,13 @@ import { DeviceError, IndexError, OutOfMemoryError, type TesseraError } from "..
 const SLOTS = 1024;
 
 /**
- * What goes wrong on the device, kept until somebody waits for it: the first error of each batch, and indices that a kernel found
- * outside its tensor. A kernel that finds one writes `1, value` to its slot.
+ * Errors of the device, kept until the next wait: the first error of each batch, and indices that a kernel found outside its
+ * tensor. A kernel that finds one writes `1, value` to its slot.
  */
 export class Faults {
-  /** Two words for each slot: whether, and which value. */
+  /** Two words for each slot: a flag, and the offending value. */
   readonly buffer: GPUBuffer;
-  /** The same as kernels bind it. */
+  /** The same buffer, as kernels bind it. */
   readonly slots: DeviceBuffer;
   private readonly device: GPUDevice;
   private readonly messages: ((value: number) => string)[] = [];
@@ -38,19 +38,19 @@ export class Faults {
     return slot;
   }
 
-  /** Whether a kernel has been launched since the last call that could have reported something. */
+  /** Whether a kernel that can report an index was launched since the last call. */
   disarm(): boolean {
     const { armed } = this;
     this.armed = false;
     return armed;
   }
 
-  /** From now on errors are this batch's. */
+  /** Opens the error scopes of a batch. */
   open(): void {
     for (const kind of ["validation", "out-of-memory", "internal"] as const) this.device.pushErrorScope(kind);
   }
 
-  /** Ends what `open` began. `ops`: what the batch ran, for the message; `ran` is called when nothing was wrong with it. */
+  /** Closes the error scopes of a batch. `ops`: what it ran, for the message; `ran` is called when it had no error. */
   close(ops: readonly string[], ran: () => void): void {
     let right = 0;
     for (let i = 0; i < 3; i++) {
@@ -60,14 +60,14 @@ export class Faults {
           if (error) this.found ??= explain(error, ops);
           else if (++right === 3) ran();
         })
-        // The device is gone; what there is to say, `lost` says.
+        // The device is gone; `lost` reports it.
         .catch(() => undefined)
         .finally(() => this.waiting.delete(waiting));
       this.waiting.add(waiting);
     }
   }
 
-  /** Waits for what something says of itself: an error counts before those of the batches that it spoils. */
+  /** Waits for a promise of an error. It takes precedence over errors of the batches that it caused. */
   await(judged: Promise<TesseraError | null>): void {
     const waiting: Promise<void> = judged
       .then((error) => {

@@ -13,9 +13,9 @@ export const high = (name: string): ScalarHalf => ({ high: name });
 /** A whole number, or a float32, in a kernel's `Words`. */
 export type WordType = "u32" | "i32" | "f32";
 
-/** Words that belong together, such as those of a walk: a call gives one value, of which the group makes all of them. */
+/** Words that belong together, such as a walk's sizes and strides: a call gives one value, and the group turns it into words. */
 export interface WordGroup<Value> {
-  /** The members of `Words`, in order; `name` is the group's. `vectors`: an array of so many `vec4<u32>`. */
+  /** The members of `Words`, in order; `name` is the group's. `vectors`: an array of that many `vec4<u32>`. */
   members(name: string): readonly (readonly [name: string, type: WordType | { readonly vectors: number }])[];
   words(value: Value): readonly WebgpuWord[];
 }
@@ -92,7 +92,7 @@ export interface KernelDeclaration<W extends Words, B extends Bindings, Faults e
 export interface KernelText {
   /** The head of `main`, without its braces. In scope there: `group`, `groups` (vec3<u32>) and `lane`, the invocation's number. */
   readonly main: string;
-  /** The number of the workgroup: a dispatch may be spread over x and y, and a few workgroups too many may run. */
+  /** The number of the workgroup: a dispatch may be spread over x and y, and a few surplus workgroups may run. */
   readonly group: string;
   /** The number of the invocation in the whole dispatch. */
   readonly invocation: string;

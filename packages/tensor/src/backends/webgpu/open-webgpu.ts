@@ -13,7 +13,7 @@ export interface AdapterDescription {
   readonly features: readonly string[];
 }
 
-/** A device of the platform that somebody else made and owns: a `GPUDevice`. */
+/** A `GPUDevice` that the caller made and owns. */
 export interface GpuDeviceLike {
   readonly limits: object;
   readonly features: { has(name: string): boolean };

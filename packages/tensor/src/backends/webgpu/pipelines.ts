@@ -24,7 +24,7 @@ interface Bound {
   readonly group: GPUBindGroup;
 }
 
-/** Beyond so many, a shader's bind groups are made again: what keeps changing its buffers must not keep memory. */
+/** Bind groups kept per shader. When there are more, all are dropped, so that ever-changing buffers do not fill memory. */
 const MAX_GROUPS = 4096;
 const BINDING = /@binding\((\d+)\)\s*var<\s*(uniform|storage)\s*(?:,\s*(read_write|read)\s*)?>/g;
 
@@ -49,7 +49,7 @@ export class Pipelines {
     if (known) return known;
     const { label, wgsl } = shader;
     const entries: GPUBindGroupLayoutEntry[] = [];
-    // The declarations in the text are the layout: there is nothing to keep in step with them.
+    // Read from the declarations in the text, so that layout and shader cannot disagree.
     for (const [, binding, kind, access] of wgsl.matchAll(BINDING))
       entries.push({
         binding: Number(binding),

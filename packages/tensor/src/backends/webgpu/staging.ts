@@ -44,7 +44,7 @@ export class Staging {
     return copy;
   }
 
-  /** Destroys those that nobody reads from now, and the others as soon as they have been read. */
+  /** Destroys idle buffers now, and the others as soon as they have been read. */
   destroy(): void {
     this.closed = true;
     for (const list of this.free.values()) for (const { gpu } of list) gpu.destroy();

@@ -70,7 +70,7 @@ export class WebgpuBackend implements Backend {
     });
   }
 
-  /** Whether the device can no longer be used: it was lost, or closed. */
+  /** Whether the device was lost or closed. */
   get isLost(): boolean {
     return this.gone !== null;
   }
@@ -93,7 +93,7 @@ export class WebgpuBackend implements Backend {
   write(buffer: Buffer, data: TypedArray): void {
     this.open("write");
     const target = madeBuffer(buffer, "write");
-    // Written at once, ahead of what is only encoded: that must not use the buffer.
+    // The write takes effect before encoded work that was not submitted, which must not use the buffer.
     if (this.batch && target.batch === this.batches) this.flush();
     const words = data instanceof Uint8Array ? Uint32Array.from(data) : data;
     this.device.queue.writeBuffer(target.gpu, 0, words.buffer, words.byteOffset, words.byteLength);
@@ -157,7 +157,7 @@ export class WebgpuBackend implements Backend {
     const { last } = this;
     if (!this.faults.disarm()) {
       this.flush();
-      // Rejected or not when the device is gone: what there is to say, `judge` says.
+      // Some engines reject when the device is gone; `judge` reports it.
       await this.device.queue.onSubmittedWorkDone().catch(() => undefined);
       return this.judge(last);
     }
@@ -174,7 +174,7 @@ export class WebgpuBackend implements Backend {
     if (this.gone === null) {
       if (this.owned) this.device.destroy();
       else {
-        // Its scopes of errors end with it, and the device is left as it was found.
+        // Closes the open error scopes, and leaves the caller's device as it was.
         this.flush();
         this.pipelines.unbind();
         for (const ours of [this.pool, this.staging, this.ring.buffer, this.faults.buffer]) ours.destroy();
@@ -217,7 +217,7 @@ export class WebgpuBackend implements Backend {
     const { shader, workgroups, fault, words = [] } = step;
     const count = words.length + (fault ? 1 : 0);
     if (!this.ring.fits(count) || (this.batch?.dispatches ?? 0) >= BATCH) this.flush();
-    // What the device refuses is a whole batch: work that is right must not share one with a kernel that may be wrong.
+    // The device refuses whole batches: a shader that may be invalid must not share one with valid work.
     if (!this.pipelines.isProven(shader)) this.flush();
     const batch = this.open(launch.op.name);
     const pipeline = this.pipelines.of(shader);
@@ -300,26 +300,26 @@ export class WebgpuBackend implements Backend {
     return new DeviceError(`${op}: webgpu cannot be used, ${this.gone}; open it again with await openDevice("webgpu")`);
   }
 
-  /** What was copied to the host, once it is there. */
+  /** The copied bytes, once they have arrived on the host. */
   private async staged(staged: Staged, bytes: number, last: string): Promise<ArrayBuffer> {
     try {
       return await this.staging.read(staged, bytes);
     } catch (error) {
-      // The reason may be told a little later than the failure.
+      // The reason may arrive a little later than the failure.
       await Promise.race([this.device.lost, new Promise((done) => setTimeout(done, LOSS_MS))]);
       await this.judge(last);
       throw new DeviceError(`${last}: its result could not be read (${(error as Error).message})`, { cause: error });
     }
   }
 
-  /** Throws what has gone wrong since it was asked last. `last`: what was launched last by then. */
+  /** Throws the errors since the last call. `last`: the op that was launched last by then. */
   private async judge(last: string): Promise<void> {
     await this.faults.settle();
     if (this.gone !== null) throw this.loss(last);
     try {
       this.faults.raise();
     } catch (error) {
-      // Whatever could not be made must not be used again.
+      // Forget what could not be made.
       if (!(error instanceof IndexError)) {
         this.pipelines.forget();
         this.trim();

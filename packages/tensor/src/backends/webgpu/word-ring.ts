@@ -35,7 +35,7 @@ export class WordRing {
     });
   }
 
-  /** Bytes that so many words are bound with. */
+  /** Bytes to bind for a number of words. */
   span(words: number): number {
     return Math.ceil((words * 4) / this.alignment) * this.alignment;
   }

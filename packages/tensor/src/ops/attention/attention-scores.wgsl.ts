@@ -141,7 +141,7 @@ export const keyEnd = (tile: AttentionTile, mask: MaskKind, causal: boolean): st
   return `${skips ? attendOf("queries") : ""}\n  ${endOf(lastToken(tile, "queries", all), skips)}`;
 };
 
-/** The same for a workgroup's keys, and all queries: none where nobody sees the keys. */
+/** The same for a workgroup's keys and all queries: none where no query sees the keys. */
 export const queryEnd = (tile: AttentionTile, mask: MaskKind): string => {
   if (!isOfKeys(mask)) return "let end = w.queries;";
   const found = mask === "tokens" ? lastToken(tile, "keys", "w.queries") : "atomicMax(&reached, w.queries);";

@@ -37,18 +37,18 @@ const wordsOf = (
     MaskKind[mask === null ? "none" : skipPaddedQueries ? "tokens" : mask.dtype === "bool" ? "bool" : "float"];
   const strides = [q, k, v, dy].flatMap((operand) => operand?.strides ?? [0, 0, 0, 0]);
   const maskStrides = mask ? broadcastStrides(mask, [batch, heads, queries, keys]) : [];
-  return words([
-    ...[heads, queries, keys, width, valueWidth, causal ? 1 : 0, kind, panels],
-    ...[...strides, ...maskStrides],
-  ]);
+  return words([heads, queries, keys, width, valueWidth, causal ? 1 : 0, kind, panels, ...strides, ...maskStrides]);
 };
 
 /** What is dropped, and from which draw. */
 const droppingOf = ({ dropoutP }: AttentionAttrs) => {
   const { below, scale: keepScale } = keepRule(dropoutP);
   return {
-    ...{ below, keepScale },
-    ...{ seedLow: scalar("seedLow"), seedHigh: scalar("seedHigh"), counter: scalar("counter") },
+    below,
+    keepScale,
+    seedLow: scalar("seedLow"),
+    seedHigh: scalar("seedHigh"),
+    counter: scalar("counter"),
   };
 };
 
@@ -72,15 +72,15 @@ export const attentionCpu: Planner<AttentionSignature, CpuStep> = {
         kernels.attentionPackF32({ k: input(1), v: input(2), packed, words: list }, { tasks: batch * heads }),
         kernels.attentionF32(
           {
-            ...{
-              q: input(0),
-              packed,
-              mask: mask && input(3),
-              y: output(0),
-              lse: lse && output(1),
-              scratch: scratch(1),
-            },
-            ...{ scale: attrs.scale, words: list, ...droppingOf(attrs) },
+            q: input(0),
+            packed,
+            mask: mask && input(3),
+            y: output(0),
+            lse: lse && output(1),
+            scratch: scratch(1),
+            scale: attrs.scale,
+            words: list,
+            ...droppingOf(attrs),
           },
           { tasks },
         ),
@@ -106,18 +106,22 @@ export const attentionBackwardCpu: Planner<AttentionBackwardSignature, CpuStep> 
       steps: [
         kernels.attentionBackwardF32(
           {
-            ...{
-              dy: input(0),
-              q: input(1),
-              k: input(2),
-              v: input(3),
-              mask: mask && input(4),
-              y: input(5),
-              lse: input(6),
-            },
-            ...{ dq: output(0), dk: output(1), dv: output(2), scratch: scratch(0) },
-            ...{ scale: attrs.scale, words: wordsOf(sizes, attrs, 0, [q, k, v, dy], mask), ...droppingOf(attrs) },
-            ...{ count: batch * heads, headsPerTask },
+            dy: input(0),
+            q: input(1),
+            k: input(2),
+            v: input(3),
+            mask: mask && input(4),
+            y: input(5),
+            lse: input(6),
+            dq: output(0),
+            dk: output(1),
+            dv: output(2),
+            scratch: scratch(0),
+            scale: attrs.scale,
+            words: wordsOf(sizes, attrs, 0, [q, k, v, dy], mask),
+            ...droppingOf(attrs),
+            count: batch * heads,
+            headsPerTask,
           },
           { tasks },
         ),

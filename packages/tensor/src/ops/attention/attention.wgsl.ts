@@ -220,7 +220,7 @@ export const planAttention = (
 
 export const attentionWgsl: Planner<AttentionSignature, WebgpuStep> = { strided: "all", plan: planAttention };
 
-/** The plan of its gradients, likewise. */
+/** The plan of its gradients. */
 export const planAttentionBackward = (
   { inputs: [dy, q, k, v, mask, y, lse], attrs }: Call<AttentionBackwardSignature>,
   device: DeviceProfile,

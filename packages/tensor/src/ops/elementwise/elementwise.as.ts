@@ -6,7 +6,7 @@
  * each function in assembly/math.as.ts, everything else is correctly rounded. NaN and infinities behave as in torch.
  * bool is a byte, 0 or 1: it is read as four int32 lanes, and written from the lanes of a mask.
  */
-import { constant } from "../../assembly/simd.as";
+import { constant, madd } from "../../assembly/simd.as";
 import {
   cos4, erf4, exp4, gelu4, geluSlope4, geluTanh4, geluTanhSlope4, log4, pow4, sigmoid4, silu4, sin4, softplus4, tanh4,
 } from "../../assembly/math.as";
@@ -23,7 +23,7 @@ class Copy {} class Add {} class Sub {} class Mul {} class Div {} class Maximum 
 class Eq {} class Ne {} class Lt {} class Le {} class Gt {} class Ge {} class AddI {} class SubI {} class MulI {}
 class MaximumI {} class MinimumI {} class EqI {} class NeI {} class LtI {} class LeI {} class GtI {} class GeI {}
 class And {} class Or {} class TanhBackward {} class SigmoidBackward {} class GeluBackward {}
-class GeluTanhBackward {} class Where {} class WhereBool {}
+class GeluTanhBackward {} class Where {} class WhereBool {} class Log1p {}
 
 // @ts-ignore: decorator
 @inline function is<A, B>(): bool {
@@ -40,6 +40,24 @@ const ONE: usize = memory.data<f32>([1]);
   return v128.bitselect(signed, x, f32x4.gt(f32x4.abs(x), zero));
 }
 
+// [sqrt 1/2 - 1, sqrt 2 - 1, 2, three coefficients of (2 atanh s - 2 s) / s^3, 1]
+const LOG1P: usize = memory.data<f32>([-0.29289323, 0.41421357, 2, 0.298737185, 0.399774745, 0.666667765, 1]);
+
+/**
+ * ln(1 + x) within 4 ulp. Near 0 the sum 1 + x would round x away: there it is 2 atanh s = x - s (x - s^2 P(s^2)), s = x / (2 + x), as
+ * in log4 with f = x, and exactly x where x is tiny.
+ */
+// @ts-ignore: decorator
+@inline function log1p4(x: v128): v128 {
+  const s = f32x4.div(x, f32x4.add(x, constant(LOG1P, 2)));
+  const z = f32x4.mul(s, s);
+  let p = madd(constant(LOG1P, 3), z, constant(LOG1P, 4));
+  p = f32x4.mul(madd(p, z, constant(LOG1P, 5)), z);
+  const near = f32x4.sub(x, f32x4.mul(s, f32x4.sub(x, p)));
+  const isNear = v128.and(f32x4.ge(x, constant(LOG1P, 0)), f32x4.le(x, constant(LOG1P, 1)));
+  return v128.bitselect(near, log4(f32x4.add(x, constant(LOG1P, 6))), isNear);
+}
+
 /** f(x); p and q are the attributes of the op, in all lanes. */
 // @ts-ignore: decorator
 @inline function apply1<F>(x: v128, p: v128, q: v128): v128 {
@@ -47,6 +65,7 @@ const ONE: usize = memory.data<f32>([1]);
   if (is<F, Neg>()) return f32x4.neg(x);
   if (is<F, Exp>()) return exp4(x);
   if (is<F, Log>()) return log4(x);
+  if (is<F, Log1p>()) return log1p4(x);
   if (is<F, Sqrt>()) return f32x4.sqrt(x);
   if (is<F, Rsqrt>()) return f32x4.div(constant(ONE, 0), f32x4.sqrt(x));
   if (is<F, Abs>()) return f32x4.abs(x);
@@ -255,6 +274,7 @@ const ONE: usize = memory.data<f32>([1]);
 export function neg_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Neg, f32, f32>(task, x, y, words); }
 export function exp_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Exp, f32, f32>(task, x, y, words); }
 export function log_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Log, f32, f32>(task, x, y, words); }
+export function log1p_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Log1p, f32, f32>(task, x, y, words); }
 export function sqrt_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Sqrt, f32, f32>(task, x, y, words); }
 export function rsqrt_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Rsqrt, f32, f32>(task, x, y, words); }
 export function abs_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Abs, f32, f32>(task, x, y, words); }

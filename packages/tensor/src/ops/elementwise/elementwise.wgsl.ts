@@ -31,6 +31,9 @@ interface Choices {
   readonly parameters: number;
 }
 
+/** A row says an expression, or the body of a function where it needs a name in between. */
+const bodyOf = (expression: string): string => (/\breturn\b/.test(expression) ? expression : `return ${expression};`);
+
 const parameterNames = (count: number): string[] => Array.from({ length: count }, (_, i) => `p${i}`);
 
 /**
@@ -62,7 +65,7 @@ const flatKernel = variants(
       },
       (k) => /* wgsl */ `
 ${mathFor(expression)}
-fn f(${names.map((name, i) => `${name}: ${list[i]}`).join(", ")}) -> ${out} { return ${expression}; }
+fn f(${names.map((name, i) => `${name}: ${list[i]}`).join(", ")}) -> ${out} { ${bodyOf(expression)} }
 
 ${k.main} {
   let i = ${k.invocation};
@@ -88,7 +91,7 @@ const walkKernel = variants(
       },
       (k) => /* wgsl */ `
 ${mathFor(expression)}
-fn f(${names.map((name, i) => `${name}: ${list[i]}`).join(", ")}) -> ${out} { return ${expression}; }
+fn f(${names.map((name, i) => `${name}: ${list[i]}`).join(", ")}) -> ${out} { ${bodyOf(expression)} }
 
 ${k.main} {
   let i = ${k.invocation};

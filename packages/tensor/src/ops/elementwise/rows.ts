@@ -28,7 +28,10 @@ export interface TernarySignature extends Signature {
 /** The `cpu` kernel for each input dtype that the op takes; the others are refused. */
 type Kernels<K> = { readonly [D in DType]?: K };
 
-/** The `webgpu` kernel: an expression in x, y, z and the parameters w.p0, w.p1; bool operands are u32, 0 or 1. */
+/**
+ * The `webgpu` kernel: an expression in x, y, z and the parameters w.p0, w.p1, or a function body that returns one. A bool operand is
+ * a u32, 0 or 1.
+ */
 type Expression<A extends object> = string | ((dtype: DType, attrs: A) => string);
 
 interface UnaryRow<A extends object> {

@@ -21,6 +21,17 @@ export const negOp = unary("neg", {
 });
 export const expOp = unary("exp", { wgsl: "expOf(x)", reference: Math.exp, cpu: f32(kernels.expF32) });
 export const logOp = unary("log", { wgsl: "logOf(x)", reference: Math.log, cpu: f32(kernels.logF32) });
+export const log1pOp = unary("log1p", {
+  // Near 0 the sum 1 + x would round x away: there it is 2 atanh s with the coefficients of logOf.
+  wgsl: `
+  let s = x / (2.0 + x);
+  let z = s * s;
+  let p = z * fma(fma(0.298737185, z, 0.399774745), z, 0.666667765);
+  let near = select(x - s * (x - p), x, abs(x) < 1e-8);
+  return select(logOf(1.0 + x), near, x >= -0.29289323 && x <= 0.41421357);`,
+  reference: Math.log1p,
+  cpu: f32(kernels.log1pF32),
+});
 export const sqrtOp = unary("sqrt", { wgsl: "sqrt(x)", reference: Math.sqrt, cpu: f32(kernels.sqrtF32) });
 export const rsqrtOp = unary("rsqrt", {
   wgsl: "inverseSqrt(x)",
@@ -110,6 +121,8 @@ export const neg = (x: Tensor): Tensor => run(negOp, [x])[0];
 export const exp = (x: Tensor): Tensor => run(expOp, [x])[0];
 /** The natural logarithm, ln x; NaN below zero. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.log.html torch.log} */
 export const log = (x: Tensor): Tensor => run(logOp, [x])[0];
+/** ln(1 + x), to the last digits where x is near 0; −∞ at −1, NaN below it. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.log1p.html torch.log1p} */
+export const log1p = (x: Tensor): Tensor => run(log1pOp, [x])[0];
 /** The square root, √x; NaN below zero. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.sqrt.html torch.sqrt} */
 export const sqrt = (x: Tensor): Tensor => run(sqrtOp, [x])[0];
 /** The reciprocal square root, 1/√x. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.rsqrt.html torch.rsqrt} */

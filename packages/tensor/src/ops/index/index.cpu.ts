@@ -85,8 +85,12 @@ export const embeddingCpu: Planner<EmbeddingSignature, CpuStep> = {
   plan: ({ inputs: [indices, weight] }) => ({
     steps: [
       selectStep({
-        ...{ op: "embedding", x: weight, dim: 0 },
-        ...{ table: input(1), index: input(0), count: numel(indices.shape) },
+        op: "embedding",
+        x: weight,
+        dim: 0,
+        table: input(1),
+        index: input(0),
+        count: numel(indices.shape),
       }),
     ],
   }),
@@ -108,8 +112,12 @@ export const indexSelectCpu: Planner<IndexSelectSignature, CpuStep> = {
   plan: ({ inputs: [x, index], attrs: { dim } }) => ({
     steps: [
       selectStep({
-        ...{ op: "indexSelect", x, dim },
-        ...{ table: input(0), index: input(1), count: numel(index.shape) },
+        op: "indexSelect",
+        x,
+        dim,
+        table: input(0),
+        index: input(1),
+        count: numel(index.shape),
       }),
     ],
   }),

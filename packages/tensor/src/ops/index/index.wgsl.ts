@@ -27,7 +27,7 @@ const at = (shape: Shape, dim: number) => ({
 });
 export const typeOf = ({ dtype }: { readonly dtype: string }): "f32" | "i32" => (dtype === "float32" ? "f32" : "i32");
 
-/** Every kernel here has an invocation for each of so many elements, or vec4s. */
+/** Every kernel here has one invocation per element, or per vec4. */
 export const begin = (k: KernelText): string => /* wgsl */ `${k.main} {
   let i = ${k.invocation};
   if (i >= w.total) { return; }`;

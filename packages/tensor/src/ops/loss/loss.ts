@@ -101,7 +101,7 @@ export const crossEntropy = (
     })[0];
     if (reduction === "none") return reshape(losses, target.shape);
     const total = sum(losses);
-    // Counted on the device: nobody waits for the number.
+    // Counted on the device, so that no step waits for the number.
     return reduction === "sum" ? total : div(total, cast(sum(ne(target, ignoreIndex)), "float32"));
   });
 };

@@ -49,7 +49,7 @@ export const addLayerNormCpu: Planner<AddLayerNormSignature, CpuStep> = {
     const { args, launch } = cutRows(x.shape, dims);
     const operands = { x: input(0), residual: input(1) };
     const affine = { weight: optional(weight, input(2)), bias: optional(bias, input(3)) };
-    // A sum that nobody wants passes through y.
+    // Without an output for the sum, y holds it meanwhile.
     const results = { y: output(0), sum: output(sum ? 1 : 0) };
     const extras = { shift: optional(shift, output(2)), rstd: optional(rstd, output(3)) };
     return {

@@ -101,7 +101,7 @@ export const addLayerNormOp = defineOp<AddLayerNormSignature>({
   kernels: { reference: addLayerNormReference, cpu: addLayerNormCpu, webgpu: addLayerNormWgsl },
 });
 
-/** All three gradients in one pass over dy and x; those of a weight and a bias that are not there are for nobody. */
+/** All three gradients in one pass over dy and x. Without a weight or a bias, its gradient is made and not used. */
 export const layerNormBackwardOp = defineOp<LayerNormBackwardSignature>({
   name: "layerNormBackward",
   family: "norms",

@@ -112,7 +112,7 @@ ${k.main} {
   );
 });
 
-/** One normalisation. The optional inputs are those that are there; `saves`: whether outputs follow y. */
+/** One normalisation, with the optional inputs that are given; `saves`: whether outputs follow y. */
 interface Norm {
   readonly label: Choices["label"];
   readonly x: Layout;

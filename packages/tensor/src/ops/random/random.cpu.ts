@@ -12,8 +12,12 @@ const CHUNK = 16384;
 /** The result, by tasks, and which draw fills it. */
 const cut = (total: number) => ({
   args: {
-    ...{ y: output(0), total, chunk: CHUNK },
-    ...{ seedLow: scalar("seedLow"), seedHigh: scalar("seedHigh"), counter: scalar("counter") },
+    y: output(0),
+    total,
+    chunk: CHUNK,
+    seedLow: scalar("seedLow"),
+    seedHigh: scalar("seedHigh"),
+    counter: scalar("counter"),
   },
   launch: { tasks: Math.ceil(total / CHUNK) },
 });

@@ -4,7 +4,7 @@ import type { Slot, WebgpuStep } from "../../op.ts";
 import { scratch } from "../../slots.ts";
 import { across, larger, plus, teamJoin, WORKGROUP } from "./team.wgsl.ts";
 
-/** Workgroups that keep a large GPU busy: so many parts are worth a second step. */
+/** Workgroups that keep a large GPU busy: up to this many parts are worth a second step. */
 const TARGET_GROUPS = 1024;
 /** Elements of a part of a row, at least. */
 const MIN_ROW_PART = 4096;

@@ -59,7 +59,7 @@ interface Rule<W extends { readonly [name: string]: WordType }> {
   readonly label: string;
   readonly tensors: readonly string[];
   readonly written: readonly string[];
-  /** Words besides those of the tensors. */
+  /** Words that are not per tensor. */
   readonly words: W;
   /** Statements that change the vectors named like the tensors: `p`, `g` and so on. Vectors of T. */
   readonly change: string;
