@@ -142,7 +142,7 @@ export const storedNumber = (op: string, value: number | boolean, dtype: DType):
   if (dtype === "bool") return Number(number !== 0);
   if (dtype === "int32" && !isInt32(number))
     throw new DTypeError(
-      `${op}: a whole number expected beside int32, from ${MIN_INT32} to ${MAX_INT32}, got ${number}; cast(x, "float32") first?`,
+      `${op}: a whole number expected beside int32, got ${number}; it holds ${MIN_INT32} to ${MAX_INT32}, cast(x, "float32") first?`,
     );
   return number;
 };
