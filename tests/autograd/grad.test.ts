@@ -220,10 +220,10 @@ describe.each([reference, cpu])("on $name", (device) => {
     within(() => {
       const x = tensor([1, 2]);
       expect(() => grad((y: Tensor) => square(y))(x)).toThrow(
-        "valueAndGrad: expected a scalar float32 loss, got float32 [2]; take its sum() or mean(), or use vjp",
+        "grad: expected a scalar float32 loss, got float32 [2]; take its sum() or mean(), or use vjp",
       );
       expect(() => grad((y: Tensor) => sum(cast(argmax(y), "float32")))(x)).toThrow(
-        "valueAndGrad: the loss does not depend on what it is differentiated by; it passed through argmax, which is not differentiable",
+        "grad: the loss does not depend on what it is differentiated by; it passed through argmax, which is not differentiable",
       );
       expect(() => grad((y: Tensor) => sum(stopGradient(y)))(x)).toThrow(GradientError);
       expect(() => grad((y: Tensor) => sum(run(untaughtOp, [y])[0]))(x)).toThrow(

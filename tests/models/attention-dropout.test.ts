@@ -77,7 +77,7 @@ it("gives zeros where a text is nothing but padding, in training and in evaluati
   const { self } = model.roberta.encoder.layer.at(0).attention;
   scope((): void => {
     const x = randn([2, 3, 16], { generator: new Generator(1) });
-    const mask = tensor(Uint8Array.from([1, 1, 0, 0, 0, 0]), [2, 1, 1, 3]);
+    const mask = tensor(Uint8Array.from([1, 1, 0, 0, 0, 0]), [2, 1, 1, 3], { dtype: "bool" });
     for (const training of [true, false]) {
       const y = self.train(training).forward(x, mask).dataSync();
       expect([...y.subarray(48)]).toEqual(Array.from({ length: 48 }, () => 0));

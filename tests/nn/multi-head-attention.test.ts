@@ -52,6 +52,7 @@ onEveryDevice((device) => {
           Number(hidden(b, Math.floor(i / k.size(1)), i % k.size(1))),
         ),
         [q.size(1), k.size(1)],
+        { dtype: "bool" },
       );
       const mixed = Array.from({ length: heads }, (_, h) => {
         const [qh, kh, vh] = [q, k, v].map((x) => narrow(select(x, 0, b), 1, h * size, size)) as [
@@ -97,10 +98,11 @@ onEveryDevice((device) => {
         [0, 0, 0, 0, 1],
         [0, 0, 1, 0, 0],
       ];
-      const keyPaddingMask = tensor(Uint8Array.from(padded.flat()), [2, 5]);
+      const keyPaddingMask = tensor(Uint8Array.from(padded.flat()), [2, 5], { dtype: "bool" });
       const attnMask = tensor(
         Uint8Array.from({ length: 20 }, (_, i) => Number(i % 5 === 1 && i > 5)),
         [4, 5],
+        { dtype: "bool" },
       );
       const weights = parametersOf(layer);
       const cases = [

@@ -55,9 +55,12 @@ describe("creation", () => {
   it(
     "refuses shapes that are none",
     inScope(() => {
-      expect(() => zeros([2, -1])).toThrow("full: sizes are whole numbers from 0 up, got [2, -1]");
+      expect(() => zeros([2, -1])).toThrow("zeros: sizes are whole numbers from 0 up, got [2, -1]");
       expect(() => tensor([1, 2, 3], [2, 2])).toThrow("tensor: shape [2, 2] has 4 elements, the data 3");
       expect(() => zeros([1.5])).toThrow(ShapeError);
+      expect(() => zeros(3 as unknown as number[])).toThrow(
+        "zeros: a list of sizes expected as the shape, got 3; write [3]",
+      );
       expect(() => arange(0, 5, { step: 0 })).toThrow("arange: step 0 does not lead from 0 to 5");
     }),
   );

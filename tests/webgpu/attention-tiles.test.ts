@@ -63,7 +63,7 @@ onWebgpu("attention's tiles", (gpu) => {
       const k = make(2, 2, keys, 2, width);
       const v = make(3, 2, keys, 2, valueWidth);
       const shown = Uint8Array.from({ length: 2 * keys }, (_, i) => Number(i % keys < (i < keys ? 18 : keys - 1)));
-      const mask = padding ? tensor(shown, [2, 1, 1, keys], { device }) : null;
+      const mask = padding ? tensor(shown, [2, 1, 1, keys], { dtype: "bool", device }) : null;
       const [y, lse] = run(ops.forward, [q, k, v, mask], attrs, draw);
       const gradients = run(ops.backward, [make(4, ...y.shape), q, k, v, mask, y, lse!], attrs, draw);
       return [y, ...gradients];

@@ -41,6 +41,16 @@ const differentiate = <R extends Loss>(
 // A scope refuses promises by type; here the type of what comes out is not known yet, and the scope still checks it.
 const scoped = scope as <T>(f: () => T) => T;
 
+/** Whole numbers and truths have no neighbours, and so no slope. */
+const checkSource = (op: string, x: unknown): void => {
+  if (!(x instanceof Tensor))
+    throw new GradientError(`${op}: expected a tensor to differentiate by as the first argument, got ${typeof x}`);
+  if (x.dtype !== "float32")
+    throw new GradientError(
+      `${op}: expected a float32 tensor to differentiate by, got ${x.dtype}, which has no gradient; cast(x, "float32"), or let f close over it`,
+    );
+};
+
 /** The same tensor under a new identity that outer tapes follow: `f(x, x)` has two gradients. */
 const fresh = (x: Tensor): Tensor => reshape(x, x.shape);
 
@@ -51,7 +61,8 @@ const fresh = (x: Tensor): Tensor => reshape(x, x.shape);
  * function alone, the gradient is by its first argument. Mirrors
  * {@link https://docs.jax.dev/en/latest/_autosummary/jax.value_and_grad.html jax.value_and_grad}.
  *
- * @throws GradientError when the loss is not a float32 scalar, or depends on nothing that can be differentiated.
+ * @throws GradientError when the loss is not a float32 scalar, or depends on nothing that can be differentiated,
+ *   or when what it is differentiated by is int32 or bool.
  * @example
  * const lossAndGrad = valueAndGrad((x: Tensor) => sum(square(x)));
  * const { value, grads } = lossAndGrad(tensor([1, 2, 3])); // 14 and [2, 4, 6]
@@ -67,28 +78,40 @@ export function valueAndGrad<R extends Loss>(
   target: HasParameters | ((x: Tensor, ...rest: readonly unknown[]) => R),
   f?: (...args: readonly unknown[]) => R,
 ): (...args: [Tensor, ...unknown[]]) => { value: R; grads: Gradients | Tensor } {
-  if (typeof target === "function")
-    return (x, ...rest) =>
-      scoped(() => {
-        const source = fresh(x);
-        const { value, grads } = differentiate("valueAndGrad", [source], () => target(source, ...rest));
-        return { value, grads: grads[0]! };
-      });
+  if (typeof target === "function") return byFirst("valueAndGrad", target);
   return (...args) =>
     scoped(() => {
       const named = [...target.namedParameters()].filter(([, p]) => !(p instanceof Parameter) || p.trainable);
       if (named.length === 0) throw new GradientError("valueAndGrad: the model has no trainable parameter");
       const sources = named.map(([, parameter]) => parameter);
+      for (const [name, { dtype }] of named)
+        if (dtype !== "float32")
+          throw new GradientError(
+            `valueAndGrad: expected float32 parameters, got ${name}, which is ${dtype}; make it a buffer, or set its trainable to false`,
+          );
       const { value, grads } = differentiate("valueAndGrad", sources, () => f!(...args));
       return { value, grads: new Gradients(named.map(([name], i) => [name, grads[i]!] as const)) };
     });
 }
+
+/** Value and gradient by the first argument; `op` is what was called. */
+const byFirst =
+  <A extends readonly unknown[], R extends Loss>(op: string, f: (x: Tensor, ...rest: A) => R) =>
+  (x: Tensor, ...rest: A): { value: R; grads: Tensor } => {
+    checkSource(op, x);
+    return scoped(() => {
+      const source = fresh(x);
+      const { value, grads } = differentiate(op, [source], () => f(source, ...rest));
+      return { value, grads: grads[0]! };
+    });
+  };
 
 /**
  * The gradient of a scalar function by its first argument.
  *
  * {@link https://docs.jax.dev/en/latest/_autosummary/jax.grad.html jax.grad}
  *
+ * @throws GradientError when the argument is int32 or bool, or the loss is not a float32 scalar or does not depend on it.
  * @example
  * const slope = grad((x: Tensor) => sum(pow(x, 3)));
  * await slope(tensor([2])).data(); // [12]
@@ -96,7 +119,7 @@ export function valueAndGrad<R extends Loss>(
 export const grad = <A extends readonly unknown[]>(
   f: (x: Tensor, ...rest: A) => Loss,
 ): ((x: Tensor, ...rest: A) => Tensor) => {
-  const both = valueAndGrad(f);
+  const both = byFirst("grad", f);
   return (x, ...rest) => scope(() => both(x, ...rest).grads);
 };
 
@@ -114,6 +137,7 @@ export interface Pullback<Y> {
  *
  * {@link https://docs.jax.dev/en/latest/_autosummary/jax.vjp.html jax.vjp}
  *
+ * @throws GradientError when none of the inputs is float32.
  * @example
  * const { value, pullback } = vjp((x: Tensor) => square(x), tensor([1, 2]));
  * const [dx] = pullback(onesLike(value)); // [2, 4]
@@ -122,6 +146,7 @@ export const vjp = <Y extends Tensor | readonly Tensor[]>(
   f: (...xs: Tensor[]) => Y,
   ...xs: readonly Tensor[]
 ): Pullback<Y> => {
+  if (xs.length > 0 && xs.every(({ dtype }) => dtype !== "float32")) checkSource("vjp", xs[0]);
   const inputs = xs.map(fresh);
   const sources = inputs.filter((x) => x.dtype === "float32");
   const tape = new Tape(sources);

@@ -1,7 +1,9 @@
 import {
   add,
   ArgumentError,
+  clamp,
   mul,
+  namedScope,
   ones,
   rand,
   randn,
@@ -59,11 +61,42 @@ export const calculateFans = (shape: Shape): { fanIn: number; fanOut: number } =
   return { fanIn: inputs * size, fanOut: outputs * size };
 };
 
-/** Uniform numbers in [low, high). {@link https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.uniform_ uniform_} */
+/**
+ * Uniform numbers in [low, high): the same on every device, and never `high` itself, whatever float32 rounds to.
+ *
+ * {@link https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.uniform_ uniform_}
+ *
+ * @throws ArgumentError unless `low` and `high` are finite float32 numbers, in this order, with another one between them; `low` alone
+ *   comes where they are equal.
+ */
 export const uniform = (
   shape: Shape,
   { low = 0, high = 1, ...options }: RandomOptions & { low?: number | undefined; high?: number | undefined } = {},
-): Tensor => scope(() => add(mul(rand(shape, options), high - low), low));
+): Tensor => {
+  const [first, last] = low === high ? [low, high] : [-largestBelow(-low, true), largestBelow(high)];
+  if (!(low <= high && first <= last && Number.isFinite(Math.fround(low)) && Number.isFinite(Math.fround(high))))
+    throw new ArgumentError(`init: expected float32 numbers from low up to high, got [${low}, ${high})`);
+  return namedScope("uniform", () => {
+    // A range wider than float32 goes through half of it; doubling is exact.
+    const scale = Number.isFinite(Math.fround(high - low)) ? 1 : 2;
+    const drawn = add(mul(rand(shape, options), high / scale - low / scale), low / scale);
+    // low + (high − low) u rounds to high where u is near 1, and a bound that float32 does not have rounds outwards.
+    const inside = clamp(drawn, first / scale, last / scale);
+    return scale === 1 ? inside : mul(inside, scale);
+  });
+};
+
+const float = new Float32Array(1);
+const bits = new Int32Array(float.buffer);
+
+/** The largest float32 below a number, or the number itself where that is `allowed` and it is one. */
+const largestBelow = (limit: number, allowed = false): number => {
+  float[0] = limit;
+  if (float[0] < limit || (allowed && float[0] === limit)) return float[0];
+  if (float[0] === 0) return -(2 ** -149);
+  bits[0]! += float[0] > 0 ? -1 : 1;
+  return float[0];
+};
 
 /** Normal numbers of a mean and a standard deviation. {@link https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.normal_ normal_} */
 export const normal = (

@@ -30,7 +30,10 @@ export interface Backend {
    */
   alloc(dtype: DType, length: number, op?: string): Buffer;
   free(buffer: Buffer): void;
-  /** Copies host data to the start of the buffer. */
+  /**
+   * Copies host data to the start of the buffer; what is not 0 of bool is 1 there. Throws DTypeError when the array is not the one of the
+   * buffer's dtype, ShapeError when it is longer than the buffer: nothing is written past its end.
+   */
   write(buffer: Buffer, data: TypedArray): void;
   /** The elements as they are at the time of the call, whatever happens to the buffer before the promise resolves. */
   read(buffer: Buffer, dtype: DType, offset: number, length: number): Promise<TypedArray>;

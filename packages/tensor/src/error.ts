@@ -41,6 +41,11 @@ export class ArgumentError extends TesseraError {
   override name = "ArgumentError";
 }
 
+/** Whole numbers whose result int32 cannot hold, found in data. */
+export class OverflowError extends TesseraError {
+  override name = "OverflowError";
+}
+
 /** A file or buffer that is not what its format says. */
 export class FormatError extends TesseraError {
   override name = "FormatError";

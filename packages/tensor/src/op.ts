@@ -1,7 +1,7 @@
 import { defaultDevice, type Backend } from "./backend.ts";
 import type { DeviceProfile } from "./device-profile.ts";
 import type { TypedArray } from "./dtype.ts";
-import { DeviceError, ShapeError } from "./error.ts";
+import { DeviceError, ShapeError, type TesseraError } from "./error.ts";
 import { copyCpu } from "./ops/move/copy.cpu.ts";
 import { copyWgsl } from "./ops/move/copy.wgsl.ts";
 import { copyReference } from "./ops/move/copy.reference.ts";
@@ -50,14 +50,17 @@ export interface WasmModule {
 /** What a `cpu` kernel is called with, after the task number: addresses, numbers, scalars, or the address of a list of int32s and addresses. */
 export type CpuArgument = Slot | number | ScalarRef | Words;
 
+/** What to say of a number that a kernel reports, such as an index outside its tensor: a text, for an IndexError, or the error. */
+export type FaultReport = (value: number) => string | TesseraError;
+
 /** Calls `fn(task, ...args)` once for each task, in any order, on any thread. */
 export interface CpuStep {
   readonly wasm: WasmModule;
   readonly fn: string;
   readonly args: readonly CpuArgument[];
   readonly tasks: number;
-  /** What to say when the kernel finds an index that it cannot use. */
-  readonly fault?: (value: number) => string;
+  /** What to say when the kernel finds a number that it cannot use: a text, for an IndexError, or the error. */
+  readonly fault?: FaultReport;
 }
 
 /** A WGSL program. Its identity names the pipeline: `kernel` makes it once, and `variants` once for each of its forms. */
@@ -95,7 +98,7 @@ export interface WebgpuStep {
    * What to say when the kernel reports an index that it cannot use. The shader's last member of `Words` is then `fault: u32`, and its
    * last buffer `fault`: a kernel with `faults: true` declares them.
    */
-  readonly fault?: (value: number) => string;
+  readonly fault?: FaultReport;
 }
 
 /** How one launch runs: steps in order, and the scratch memory that they share. */

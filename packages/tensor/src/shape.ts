@@ -53,6 +53,10 @@ export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length 
 
 /** Throws unless every size is a whole number ≥ 0. */
 export const checkShape = (op: string, shape: Shape): void => {
+  if (!Array.isArray(shape))
+    throw new ShapeError(
+      `${op}: a list of sizes expected as the shape, got ${typeof shape === "number" ? `${shape as number}; write [${shape as number}]` : `${typeof shape}; write [2, 3], with options after it`}`,
+    );
   for (const size of shape)
     if (!Number.isInteger(size) || size < 0)
       throw new ShapeError(`${op}: sizes are whole numbers from 0 up, got ${showShape(shape)}`);

@@ -2,6 +2,7 @@
 import { defaultDevice, resolveDevice, type Backend, type DeviceLike } from "./backend.ts";
 import { hostArray, type DType, type TypedArray } from "./dtype.ts";
 import { DeviceError, LifetimeError, ShapeError } from "./error.ts";
+import { hostValues, type HostArray } from "./host-data.ts";
 import { inspectCustom } from "./inspect.ts";
 import { accountOf } from "./memory.ts";
 import { contiguousStrides, isContiguous, numel, showShape, type Layout, type Shape } from "./shape.ts";
@@ -70,16 +71,25 @@ export class Tensor implements Layout {
     return new Tensor(storage, { shape, dtype, strides: contiguousStrides(shape), offset: 0 }, origin);
   }
 
-  /** A new contiguous tensor holding a copy of `data`. */
+  /**
+   * A new contiguous tensor holding a copy of `data`, a typed array of any kind.
+   *
+   * @throws ShapeError when it does not fill the shape, ArgumentError when it is no typed array, or int32 cannot hold a number of it.
+   */
   static fromHost(
-    data: TypedArray,
+    data: HostArray,
     shape: Shape,
     dtype: DType,
     device: Backend = defaultDevice(),
     origin = "tensor",
   ): Tensor {
+    const values = hostValues(origin, data, dtype);
+    if (values.length !== numel(shape))
+      throw new ShapeError(
+        `${origin}: shape ${showShape(shape)} has ${numel(shape)} elements, the data ${values.length}`,
+      );
     const out = Tensor.empty(shape, dtype, device, origin);
-    if (data.length > 0) device.write(out.storage.buffer, data);
+    if (values.length > 0) device.write(out.storage.buffer, values);
     return out;
   }
 
@@ -207,7 +217,8 @@ export class Tensor implements Layout {
 
 /** The range of the storage that a view can touch. */
 const reach = ({ shape, strides, offset }: Layout): { start: number; span: number } => {
-  if (numel(shape) === 0) return { start: offset, span: 0 };
+  // Nothing is read, and the offset may lie past the end.
+  if (numel(shape) === 0) return { start: 0, span: 0 };
   let low = 0;
   let high = 0;
   for (let d = 0; d < shape.length; d++) {

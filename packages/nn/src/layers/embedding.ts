@@ -70,6 +70,6 @@ const startOf = (
   return scope(() => {
     const weight = normal(shape, options);
     const isPadding = Uint8Array.from({ length: shape[0] }, (_, row) => Number(row === paddingIdx));
-    return maskedFill(weight, tensor(isPadding, [shape[0], 1], { device: weight.device }), 0);
+    return maskedFill(weight, tensor(isPadding, [shape[0], 1], { dtype: "bool", device: weight.device }), 0);
   });
 };

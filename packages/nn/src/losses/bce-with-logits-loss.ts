@@ -1,6 +1,6 @@
-import { abs, add, maximum, mul, neg, scope, softplus, sub, type Tensor } from "@tessera/tensor";
+import { abs, add, maximum, mul, namedScope, neg, softplus, sub, type Tensor } from "@tessera/tensor";
 import { Module } from "../module.ts";
-import { checkSameShape, reduceLoss, type Reduction } from "./reduction.ts";
+import { checkOperands, reduceLoss, type Reduction } from "./reduction.ts";
 
 /**
  * The binary cross-entropy of probabilities given as logits, −t ln σ(x) − (1 − t) ln(1 − σ(x)), as its mean unless `reduction`
@@ -9,7 +9,7 @@ import { checkSameShape, reduceLoss, type Reduction } from "./reduction.ts";
  * Shape: logits, target (0 to 1) any, equal → [] or, for "none", the same.
  * {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy_with_logits.html torch's page}
  *
- * @throws ShapeError when the shapes differ: nothing is broadcast.
+ * @throws ShapeError when the shapes differ: nothing is broadcast. @throws DTypeError unless both are float32.
  * @example
  * await bceWithLogits(tensor([0]), tensor([1])).item(); // 0.6931
  */
@@ -18,8 +18,8 @@ export const bceWithLogits = (
   target: Tensor,
   { reduction = "mean" }: { reduction?: Reduction | undefined } = {},
 ): Tensor => {
-  checkSameShape("bceWithLogits", logits, target);
-  return scope(() => {
+  checkOperands("bceWithLogits", logits, target);
+  return namedScope("bceWithLogits", () => {
     // What is large cancels exactly before what is small is added: softplus(−|x|) is ln(1 + e^−|x|). At x = 0 maximum's slope is ½.
     const margin = sub(maximum(logits, 0), mul(logits, target));
     return reduceLoss(add(margin, softplus(neg(abs(logits)))), reduction);

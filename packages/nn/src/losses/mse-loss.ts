@@ -1,6 +1,6 @@
-import { scope, square, sub, type Tensor } from "@tessera/tensor";
+import { namedScope, square, sub, type Tensor } from "@tessera/tensor";
 import { Module } from "../module.ts";
-import { checkSameShape, reduceLoss, type Reduction } from "./reduction.ts";
+import { checkOperands, reduceLoss, type Reduction } from "./reduction.ts";
 
 /**
  * The squared error, (x − y)², as its mean unless `reduction` says otherwise.
@@ -8,7 +8,7 @@ import { checkSameShape, reduceLoss, type Reduction } from "./reduction.ts";
  * Shape: input, target any, equal → [] or, for "none", the same.
  * {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html torch.nn.functional.mse_loss}
  *
- * @throws ShapeError when the shapes differ: nothing is broadcast.
+ * @throws ShapeError when the shapes differ: nothing is broadcast. @throws DTypeError unless both are float32.
  * @example
  * await mseLoss(tensor([1, 2]), tensor([1, 4])).item(); // 2
  */
@@ -17,8 +17,8 @@ export const mseLoss = (
   target: Tensor,
   { reduction = "mean" }: { reduction?: Reduction | undefined } = {},
 ): Tensor => {
-  checkSameShape("mseLoss", input, target);
-  return scope(() => reduceLoss(square(sub(input, target)), reduction));
+  checkOperands("mseLoss", input, target);
+  return namedScope("mseLoss", () => reduceLoss(square(sub(input, target)), reduction));
 };
 
 /** `mseLoss` as a module. {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html torch.nn.MSELoss} */

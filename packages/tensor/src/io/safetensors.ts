@@ -1,6 +1,7 @@
 import { hostArray, type DType, type TypedArray } from "../dtype.ts";
 import { FormatError } from "../error.ts";
-import { showShape, type Shape } from "../shape.ts";
+import { hostValues } from "../host-data.ts";
+import { numel, showShape, type Shape } from "../shape.ts";
 
 /** One tensor of a file, in host memory. */
 export interface HostTensor {
@@ -166,18 +167,25 @@ const STORED: { readonly [D in DType]: string } = { float32: "F32", int32: "I32"
 /**
  * Writes a safetensors file: names sorted, data aligned to 8 bytes, so that equal content gives equal bytes.
  *
- * @throws FormatError when a name is `__metadata__`.
+ * @throws FormatError when a name is `__metadata__`, or data does not fill its shape.
  */
 export const writeSafetensors = (
   tensors: ReadonlyMap<string, HostTensor>,
   metadata: { readonly [key: string]: string } = {},
 ): Uint8Array => {
   const names = [...tensors.keys()].sort();
+  const contents = new Map<string, TypedArray>();
   const header: { [name: string]: unknown } = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
   let at = 0;
   for (const name of names) {
     if (name === "__metadata__") fail(`a tensor cannot be named "__metadata__"`);
-    const { shape, dtype, data } = tensors.get(name)!;
+    const { shape, dtype, data: given } = tensors.get(name)!;
+    if (!Object.hasOwn(STORED, dtype))
+      fail(`"${name}" has dtype ${String(dtype)}, expected one of ${Object.keys(STORED).join(" ")}`);
+    const data = hostValues(`safetensors: "${name}"`, given, dtype);
+    if (data.length !== numel(shape))
+      fail(`"${name}" of shape ${showShape(shape)} has ${numel(shape)} elements, its data ${data.length}`);
+    contents.set(name, data);
     header[name] = { dtype: STORED[dtype], shape, data_offsets: [at, at + data.byteLength] };
     at += data.byteLength;
   }
@@ -188,7 +196,7 @@ export const writeSafetensors = (
   out.set(text, 8);
   let cursor = 8 + headerBytes;
   for (const name of names) {
-    const { data } = tensors.get(name)!;
+    const data = contents.get(name)!;
     out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), cursor);
     cursor += data.byteLength;
   }

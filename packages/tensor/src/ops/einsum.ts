@@ -1,5 +1,5 @@
 import { ArgumentError, ShapeError } from "../error.ts";
-import { scope } from "../scope.ts";
+import { namedScope } from "../named-scope.ts";
 import { showShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { matmul } from "./matmul/matmul.ts";
@@ -24,7 +24,7 @@ interface Named {
  * einsum("bhqd,bhkd->bhqk", q, k); // attention scores
  */
 export const einsum = (equation: string, ...operands: readonly Tensor[]): Tensor =>
-  scope(() => {
+  namedScope("einsum", () => {
     const { inputs, output } = parse(equation, operands);
     const [first, ...rest] = inputs as [Named, ...Named[]];
     let left = first;

@@ -1,5 +1,5 @@
 import { arange } from "../create.ts";
-import { scope } from "../scope.ts";
+import { namedScope } from "../named-scope.ts";
 import { normalizeDims } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { indexSelect } from "./index/index.ts";
@@ -15,7 +15,7 @@ import { contiguous } from "./move/move.ts";
  * await flip(tensor([1, 2, 3]), [0]).data(); // [3, 2, 1]
  */
 export const flip = (x: Tensor, dims: readonly number[]): Tensor =>
-  scope(() => {
+  namedScope("flip", () => {
     let y = x;
     if (dims.length > 0)
       for (const d of normalizeDims("flip", dims, x.shape))

@@ -1,4 +1,4 @@
-import { scope } from "../scope.ts";
+import { namedScope } from "../named-scope.ts";
 import { normalizeDim } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cat, contiguous, narrow, reshape } from "./move/move.ts";
@@ -11,7 +11,7 @@ import { cat, contiguous, narrow, reshape } from "./move/move.ts";
  * await roll(tensor([1, 2, 3]), 1).data(); // [3, 1, 2]
  */
 export const roll = (x: Tensor, shifts: number, dim?: number): Tensor =>
-  scope(() => {
+  namedScope("roll", () => {
     if (dim === undefined) return reshape(roll(reshape(x, [-1]), shifts, 0), x.shape);
     const at = normalizeDim("roll", dim, x.shape);
     const size = x.shape[at] ?? 0;

@@ -1,4 +1,4 @@
-import { scope } from "../scope.ts";
+import { namedScope } from "../named-scope.ts";
 import { normalizeDim } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { cat, unsqueeze } from "./move/move.ts";
@@ -11,7 +11,7 @@ import { cat, unsqueeze } from "./move/move.ts";
  * @throws ShapeError when the shapes differ.
  */
 export const stack = (tensors: readonly Tensor[], dim = 0): Tensor =>
-  scope(() => {
+  namedScope("stack", () => {
     const at = normalizeDim("stack", dim, tensors[0]?.shape ?? [], 1);
     return cat(
       tensors.map((x) => unsqueeze(x, at)),

@@ -1,5 +1,5 @@
 import { ArgumentError } from "../error.ts";
-import { scope } from "../scope.ts";
+import { namedScope } from "../named-scope.ts";
 import { checkCount, showShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expand, reshape } from "./move/move.ts";
@@ -14,7 +14,7 @@ import { expand, reshape } from "./move/move.ts";
  * await tile(tensor([1, 2]), [2]).data(); // [1, 2, 1, 2]
  */
 export const tile = (x: Tensor, repeats: readonly number[]): Tensor =>
-  scope(() => {
+  namedScope("tile", () => {
     if (repeats.length < x.ndim)
       throw new ArgumentError(
         `tile: expected a repeat for each dim of ${showShape(x.shape)}, got ${showShape(repeats)}`,

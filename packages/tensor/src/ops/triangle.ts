@@ -1,6 +1,6 @@
 import { arange } from "../create.ts";
 import { ShapeError } from "../error.ts";
-import { scope } from "../scope.ts";
+import { namedScope } from "../named-scope.ts";
 import { showShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { le, ge, logicalNot, maskedFill, sub } from "./elementwise/elementwise.ts";
@@ -15,8 +15,8 @@ const diagonalOf = (op: string, x: Tensor): Tensor => {
 
 /** The lower triangle of the last two dims, up to `diagonal`; 0 above. {@link https://docs.pytorch.org/docs/stable/generated/torch.tril.html torch.tril} */
 export const tril = (x: Tensor, diagonal = 0): Tensor =>
-  scope(() => maskedFill(x, logicalNot(le(diagonalOf("tril", x), diagonal)), 0));
+  namedScope("tril", () => maskedFill(x, logicalNot(le(diagonalOf("tril", x), diagonal)), 0));
 
 /** The upper triangle of the last two dims, from `diagonal` on; 0 below. {@link https://docs.pytorch.org/docs/stable/generated/torch.triu.html torch.triu} */
 export const triu = (x: Tensor, diagonal = 0): Tensor =>
-  scope(() => maskedFill(x, logicalNot(ge(diagonalOf("triu", x), diagonal)), 0));
+  namedScope("triu", () => maskedFill(x, logicalNot(ge(diagonalOf("triu", x), diagonal)), 0));

@@ -1,6 +1,7 @@
-import { scope } from "../scope.ts";
+import { namedScope } from "../named-scope.ts";
 import { normalizeDims, type Dims } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { checkFloat } from "./check-float.ts";
 import { readOptions, VARIANCE, type ReduceOptions } from "./dim-options.ts";
 import { div, square, sqrt, sub } from "./elementwise/elementwise.ts";
 import { mean } from "./mean.ts";
@@ -22,7 +23,8 @@ export interface VarOptions extends ReduceOptions {
  * await variance(tensor([1, 2, 3])).item(); // 1
  */
 export const variance = (x: Tensor, options: Dims | VarOptions = {}): Tensor =>
-  scope(() => {
+  namedScope("variance", () => {
+    checkFloat("variance", x);
     const { dim = null, keepdim, correction = 1 } = readOptions<VarOptions>("variance", options, VARIANCE);
     const dims = normalizeDims("variance", dim, x.shape);
     const count = dims.reduce((n, d) => n * x.shape[d]!, 1);
@@ -35,7 +37,8 @@ export const variance = (x: Tensor, options: Dims | VarOptions = {}): Tensor =>
 
 /** The standard deviation, √variance. Shapes and options as `variance`. {@link https://docs.pytorch.org/docs/stable/generated/torch.std.html torch.std} */
 export const std = (x: Tensor, options: Dims | VarOptions = {}): Tensor =>
-  scope(() => {
+  namedScope("std", () => {
+    checkFloat("std", x);
     const read = readOptions<VarOptions>("std", options, VARIANCE);
     normalizeDims("std", read.dim ?? null, x.shape);
     return sqrt(variance(x, read));

@@ -1,5 +1,5 @@
 import { ArgumentError } from "../error.ts";
-import { scope } from "../scope.ts";
+import { namedScope } from "../named-scope.ts";
 import { normalizeDims, type Dims } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { readOptions, VECTOR_NORM, type ReduceOptions } from "./dim-options.ts";
@@ -22,7 +22,7 @@ export interface VectorNormOptions extends ReduceOptions {
  * await vectorNorm(tensor([3, 4])).item(); // 5
  */
 export const vectorNorm = (x: Tensor, options: Dims | VectorNormOptions = {}): Tensor =>
-  scope(() => {
+  namedScope("vectorNorm", () => {
     const { p = 2, ...over } = readOptions<VectorNormOptions>("vectorNorm", options, VECTOR_NORM);
     normalizeDims("vectorNorm", over.dim ?? null, x.shape);
     if (!(p >= 0)) throw new ArgumentError(`vectorNorm: p is 0 or more, got ${p}`);

@@ -1,10 +1,12 @@
 import type { Backend, Buffer, Launch } from "../../backend.ts";
 import { DEFAULT_PROFILE } from "../../device-profile.ts";
 import { bytesPerElement, hostView, type DType, type TypedArray } from "../../dtype.ts";
-import { DeviceError, IndexError, TesseraError } from "../../error.ts";
+import { DeviceError, TesseraError } from "../../error.ts";
+import { writable } from "../../host-data.ts";
 import type { CpuArgument, CpuStep, KernelOp, Plan, Signature, WasmModule } from "../../op.ts";
 import type { Layout } from "../../shape.ts";
 import type { Slot } from "../../slots.ts";
+import { faultError } from "../fault-error.ts";
 import { PlanCache } from "../plan-cache.ts";
 import { dataOf } from "../reference/reference-backend.ts";
 import { LinearMemory, WORDS } from "./linear-memory.ts";
@@ -16,6 +18,7 @@ import { checkEngine, compile, fusesMultiplyAdd } from "./wasm-module.ts";
 
 interface LinearBuffer extends Buffer {
   readonly address: number;
+  readonly dtype: DType;
 }
 
 /** A kernel that can run here, and its number for other threads. */
@@ -52,7 +55,7 @@ export class CpuBackend implements Backend {
 
   alloc(dtype: DType, length: number): LinearBuffer {
     const bytes = length * bytesPerElement[dtype];
-    return { bytes, address: this.memory().heap.alloc(bytes) };
+    return { bytes, address: this.memory().heap.alloc(bytes), dtype };
   }
 
   free(buffer: Buffer): void {
@@ -60,8 +63,9 @@ export class CpuBackend implements Backend {
   }
 
   write(buffer: Buffer, data: TypedArray): void {
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    new Uint8Array(this.memory().memory.buffer).set(bytes, (buffer as LinearBuffer).address);
+    const { bytes, address, dtype } = buffer as LinearBuffer;
+    const values = writable("cpu", dtype, bytes / bytesPerElement[dtype], data);
+    hostView(dtype, this.memory().memory.buffer, address, values.length).set(values);
   }
 
   readSync(buffer: Buffer, dtype: DType, offset: number, length: number): TypedArray {
@@ -202,7 +206,7 @@ export class CpuBackend implements Backend {
     const { low } = this.memory();
     low[FAULT / 4] = 0;
     this.runTasks(kernel, args, step.tasks, frame);
-    if (low[FAULT / 4] !== 0) throw new IndexError(step.fault(low[FAULT / 4 + 1]!));
+    if (low[FAULT / 4] !== 0) throw faultError(step.fault(low[FAULT / 4 + 1]!));
   }
 
   private runTasks({ run, id }: Callable, args: readonly number[], tasks: number, { launch }: Frame): void {

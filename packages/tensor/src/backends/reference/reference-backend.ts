@@ -1,15 +1,22 @@
 import type { Backend, Buffer, Launch } from "../../backend.ts";
 import { bytesPerElement, hostView, type DType, type TypedArray } from "../../dtype.ts";
 import { OutOfMemoryError } from "../../error.ts";
+import { writable } from "../../host-data.ts";
 import { copyOp, type Data, type KernelOp, type Signature } from "../../op.ts";
 import { isContiguous, numel, type Layout } from "../../shape.ts";
 
 interface HostBuffer extends Buffer {
   readonly memory: ArrayBuffer;
+  readonly dtype: DType;
 }
+
+/** No tensor is larger here: as much as `cpu` has in all. */
+const MAX_BYTES = 2 ** 32;
 
 /** A tensor as a reference kernel sees it. Contiguous ones start at `values[0]`; only `copy` is given others. */
 export const dataOf = (layout: Layout, memory: ArrayBufferLike, byteOffset: number): Data => {
+  // An empty view may start past the end of its memory.
+  if (numel(layout.shape) === 0) return { layout, values: hostView(layout.dtype, memory, byteOffset, 0) };
   if (isContiguous(layout)) {
     const start = byteOffset + layout.offset * bytesPerElement[layout.dtype];
     return { layout: { ...layout, offset: 0 }, values: hostView(layout.dtype, memory, start, numel(layout.shape)) };
@@ -25,10 +32,11 @@ export class ReferenceBackend implements Backend {
   alloc(dtype: DType, length: number): HostBuffer {
     const bytes = length * bytesPerElement[dtype];
     try {
-      return { bytes, memory: new ArrayBuffer(bytes) };
+      if (bytes <= MAX_BYTES) return { bytes, memory: new ArrayBuffer(bytes), dtype };
     } catch {
-      throw new OutOfMemoryError(`reference: no room for ${bytes} bytes; free tensors, or use smaller batches`);
+      // There is no room, and the error says so.
     }
+    throw new OutOfMemoryError(`reference: no room for ${bytes} bytes; free tensors, or use smaller batches`);
   }
 
   free(): void {
@@ -36,8 +44,9 @@ export class ReferenceBackend implements Backend {
   }
 
   write(buffer: Buffer, data: TypedArray): void {
-    const { memory } = buffer as HostBuffer;
-    new Uint8Array(memory).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    const { bytes, memory, dtype } = buffer as HostBuffer;
+    const values = writable("reference", dtype, bytes / bytesPerElement[dtype], data);
+    hostView(dtype, memory, 0, values.length).set(values);
   }
 
   readSync(buffer: Buffer, dtype: DType, offset: number, length: number): TypedArray {

@@ -1,4 +1,5 @@
 import type { Buffer } from "../../backend.ts";
+import type { DType } from "../../dtype.ts";
 import { OutOfMemoryError } from "../../error.ts";
 
 /** A GPU buffer that a storage or a launch's scratch may hold, again and again. */
@@ -7,6 +8,8 @@ export interface DeviceBuffer extends Buffer {
   /** Names it in the keys of bind groups. */
   readonly id: number;
   readonly capacity: number;
+  /** Of the tensor that it is given out for; scratch has none of its own. */
+  dtype: DType;
   /** The last batch of commands that uses it. */
   batch: number;
   /** Whether the device had no room for it. It then holds nothing, and is never reused. */
@@ -65,7 +68,7 @@ export class BufferPool {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     this.device.pushErrorScope("out-of-memory");
     const gpu = this.device.createBuffer({ label: op, size: capacity, usage });
-    const buffer = { bytes, capacity, gpu, id: nextId++, batch: -1, broken: false };
+    const buffer: DeviceBuffer = { bytes, capacity, gpu, id: nextId++, dtype: "float32", batch: -1, broken: false };
     this.all.add(gpu);
     const judge = (error: GPUError | null): OutOfMemoryError | null => {
       if (!error) return null;

@@ -1,5 +1,7 @@
 import type { DeviceBuffer } from "./buffer-pool.ts";
-import { DeviceError, IndexError, OutOfMemoryError, type TesseraError } from "../../error.ts";
+import { DeviceError, OutOfMemoryError, type TesseraError } from "../../error.ts";
+import { faultError } from "../fault-error.ts";
+import type { FaultReport } from "../../op.ts";
 
 const SLOTS = 1024;
 
@@ -13,7 +15,7 @@ export class Faults {
   /** The same buffer, as kernels bind it. */
   readonly slots: DeviceBuffer;
   private readonly device: GPUDevice;
-  private readonly messages: ((value: number) => string)[] = [];
+  private readonly messages: FaultReport[] = [];
   private next = 0;
   private armed = false;
   private found: TesseraError | null = null;
@@ -26,11 +28,19 @@ export class Faults {
       size: SLOTS * 8,
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     });
-    this.slots = { gpu: this.buffer, bytes: this.bytes, capacity: this.bytes, id: 0, batch: 0, broken: false };
+    this.slots = {
+      gpu: this.buffer,
+      bytes: this.bytes,
+      capacity: this.bytes,
+      id: 0,
+      dtype: "int32",
+      batch: 0,
+      broken: false,
+    };
   }
 
   /** The slot for a dispatch that may find a wrong index. */
-  arm(message: (value: number) => string): number {
+  arm(message: FaultReport): number {
     const slot = this.next;
     this.messages[slot] = message;
     this.next = (slot + 1) % SLOTS;
@@ -82,7 +92,7 @@ export class Faults {
   collect(words: Uint32Array): void {
     for (let slot = 0; slot < SLOTS; slot++) {
       if (words[2 * slot] === 0) continue;
-      this.found ??= new IndexError(this.messages[slot]!(words[2 * slot + 1]! | 0));
+      this.found ??= faultError(this.messages[slot]!(words[2 * slot + 1]! | 0));
       this.device.queue.writeBuffer(this.buffer, 0, new Uint32Array(2 * SLOTS));
       return;
     }

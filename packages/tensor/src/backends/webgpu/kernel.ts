@@ -1,5 +1,5 @@
 import { ArgumentError } from "../../error.ts";
-import type { Shader, Slot, WebgpuStep, WebgpuWord } from "../../op.ts";
+import type { FaultReport, Shader, Slot, WebgpuStep, WebgpuWord } from "../../op.ts";
 import type { ScalarRef } from "../../slots.ts";
 
 /** The lower or upper 32 bits of a scalar that is a whole number up to 2⁵³. */
@@ -65,7 +65,7 @@ export type KernelArguments<W extends Words, B extends Bindings> = { readonly [N
 
 /** How a kernel is dispatched; `fault`: what to say of a value that it reports. */
 export type Dispatch<Faults extends boolean> = { readonly workgroups: number } & (Faults extends true
-  ? { readonly fault: (value: number) => string }
+  ? { readonly fault: FaultReport }
   : unknown);
 
 /** Makes the step of a plan that dispatches a kernel. */

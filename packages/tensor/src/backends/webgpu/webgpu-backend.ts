@@ -1,7 +1,8 @@
 import type { Backend, Buffer, KernelTime, Launch } from "../../backend.ts";
 import type { DeviceProfile } from "../../device-profile.ts";
 import { hostArray, type DType, type TypedArray } from "../../dtype.ts";
-import { DeviceError, IndexError, OutOfMemoryError } from "../../error.ts";
+import { DeviceError, IndexError, OutOfMemoryError, OverflowError } from "../../error.ts";
+import { writable } from "../../host-data.ts";
 import { retireAccount } from "../../memory.ts";
 import type { KernelOp, Signature, Slot, WebgpuStep } from "../../op.ts";
 import { PlanCache } from "../plan-cache.ts";
@@ -81,9 +82,11 @@ export class WebgpuBackend implements Backend {
   }
 
   // Not DeviceBuffer: what is declared to users names no type of WebGPU, which their compiler may not know.
-  alloc(_: DType, length: number, op = "alloc"): Buffer {
+  alloc(dtype: DType, length: number, op = "alloc"): Buffer {
     this.open("alloc");
-    return this.pool.take(length * 4, op);
+    const buffer = this.pool.take(length * 4, op);
+    buffer.dtype = dtype;
+    return buffer;
   }
 
   free(buffer: Buffer): void {
@@ -93,9 +96,10 @@ export class WebgpuBackend implements Backend {
   write(buffer: Buffer, data: TypedArray): void {
     this.open("write");
     const target = madeBuffer(buffer, "write");
+    const values = writable("webgpu", target.dtype, target.bytes / 4, data);
     // The write takes effect before encoded work that was not submitted, which must not use the buffer.
     if (this.batch && target.batch === this.batches) this.flush();
-    const words = data instanceof Uint8Array ? Uint32Array.from(data) : data;
+    const words = values instanceof Uint8Array ? Uint32Array.from(values) : values;
     this.device.queue.writeBuffer(target.gpu, 0, words.buffer, words.byteOffset, words.byteLength);
   }
 
@@ -320,7 +324,7 @@ export class WebgpuBackend implements Backend {
       this.faults.raise();
     } catch (error) {
       // Forget what could not be made.
-      if (!(error instanceof IndexError)) {
+      if (!(error instanceof IndexError || error instanceof OverflowError)) {
         this.pipelines.forget();
         this.trim();
       }

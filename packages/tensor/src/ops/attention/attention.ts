@@ -1,7 +1,7 @@
 import { ArgumentError, DTypeError, ShapeError } from "../../error.ts";
 import { defaultGenerator, type Generator } from "../../generator.ts";
 import { defineOp, run } from "../../op.ts";
-import { scope } from "../../scope.ts";
+import { namedScope } from "../../named-scope.ts";
 import { broadcastShapes, type Layout, numel, sameShape, type Shape, showShape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { expand, permute, reshape, unsqueeze } from "../move/move.ts";
@@ -157,7 +157,7 @@ export const scaledDotProductAttention = (
       throw new ShapeError(
         `attention: expected q, k, v [..., tokens, features], got ${[q, k, v].map(({ shape }) => showShape(shape)).join(", ")}`,
       );
-  return scope(() => {
+  return namedScope("attention", () => {
     const lead = broadcastShapes("attention", ...[q, k, v].map(({ shape }) => shape.slice(0, -2)));
     const headed = [q, k, v].map((x) => headsInside(stretch(x, lead), lead)) as [Tensor, Tensor, Tensor];
     const mask = attnMask && lead.length !== 2 && attnMask.ndim > 2 ? maskOf(attnMask, lead, k.size(-2)) : attnMask;

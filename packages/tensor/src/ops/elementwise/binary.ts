@@ -1,5 +1,5 @@
-import type { DType } from "../../dtype.ts";
-import { DTypeError } from "../../error.ts";
+import { hostArray, type DType } from "../../dtype.ts";
+import { isInt32, MAX_INT32, storedNumber } from "../../host-data.ts";
 import { run } from "../../op.ts";
 import { Tensor } from "../../tensor.ts";
 import { kernels } from "../../generated/kernels.ts";
@@ -131,15 +131,11 @@ const geluSlope = (x: number): number => {
 
 /** A number beside a tensor becomes a 0-d tensor of its dtype and device. */
 const operand = (op: string, value: Tensor | number, like: Tensor): Tensor => {
-  if (typeof value !== "number") return value;
-  if (like.dtype === "float32") return Tensor.fromHost(Float32Array.of(value), [], "float32", like.device, op);
-  if (!Number.isInteger(value))
-    throw new DTypeError(
-      `${op}: a whole number expected beside ${like.dtype}, got ${value}; cast(x, "float32") first?`,
-    );
-  return like.dtype === "int32"
-    ? Tensor.fromHost(Int32Array.of(value), [], "int32", like.device, op)
-    : Tensor.fromHost(Uint8Array.of(value === 0 ? 0 : 1), [], "bool", like.device, op);
+  if (value instanceof Tensor) return value;
+  const { dtype, device } = like;
+  const one = hostArray(dtype, 1);
+  one[0] = storedNumber(op, value, dtype);
+  return Tensor.fromHost(one, [], dtype, device, op);
 };
 
 /** Runs a binary op and frees the 0-d tensor that stood for a number. */
@@ -151,7 +147,28 @@ const apply = (op: typeof addOp, x: Tensor, y: Tensor | number): Tensor => {
 };
 
 /**
- * x + y, after broadcasting.
+ * Runs a comparison. With a number that the dtype of x does not hold, the answer is what mathematics says: 5 < 3·10⁹, and nothing of
+ * int32 equals ½.
+ */
+const compare = (op: typeof eqOp, x: Tensor, y: Tensor | number): Tensor => {
+  if (typeof y !== "number" || x.dtype === "float32" || (x.dtype === "int32" && isInt32(y))) return apply(op, x, y);
+  const isEquality = op === eqOp || op === neOp;
+  if (x.dtype === "bool") {
+    if (!isEquality || y === 0 || y === 1) return apply(op, x, y);
+    return always(x, op === neOp);
+  }
+  if (Number.isNaN(y) || (isEquality && !isInt32(y))) return always(x, op === neOp);
+  // x < y as x < ⌈y⌉, and x > y as x > ⌊y⌋; likewise with equality.
+  const limit = op === ltOp || op === geOp ? Math.ceil(y) : Math.floor(y);
+  if (isInt32(limit)) return apply(op, x, limit);
+  return always(x, (op === ltOp || op === leOp) === limit > MAX_INT32);
+};
+
+/** True or false for each element of int32 or bool, which equal themselves. */
+const always = (x: Tensor, answer: boolean): Tensor => run(answer ? eqOp : neOp, [x, x])[0];
+
+/**
+ * x + y, after broadcasting. Beside int32 a number must be one that int32 holds; sums of elements wrap around.
  *
  * Shape: any two that broadcast → their common shape. {@link https://docs.pytorch.org/docs/stable/generated/torch.add.html torch.add}
  *
@@ -173,17 +190,17 @@ export const minimum = (x: Tensor, y: Tensor | number): Tensor => apply(minimumO
 /** x to the power y; NaN for a negative x and a fractional y. {@link https://docs.pytorch.org/docs/stable/generated/torch.pow.html torch.pow} */
 export const pow = (x: Tensor, y: Tensor | number): Tensor => apply(powOp, x, y);
 /** Whether x = y, as bool. Not differentiable. {@link https://docs.pytorch.org/docs/stable/generated/torch.eq.html torch.eq} */
-export const eq = (x: Tensor, y: Tensor | number): Tensor => apply(eqOp, x, y);
+export const eq = (x: Tensor, y: Tensor | number): Tensor => compare(eqOp, x, y);
 /** Whether x ≠ y, as bool. Not differentiable. {@link https://docs.pytorch.org/docs/stable/generated/torch.ne.html torch.ne} */
-export const ne = (x: Tensor, y: Tensor | number): Tensor => apply(neOp, x, y);
+export const ne = (x: Tensor, y: Tensor | number): Tensor => compare(neOp, x, y);
 /** Whether x < y, as bool. Not differentiable. {@link https://docs.pytorch.org/docs/stable/generated/torch.lt.html torch.lt} */
-export const lt = (x: Tensor, y: Tensor | number): Tensor => apply(ltOp, x, y);
+export const lt = (x: Tensor, y: Tensor | number): Tensor => compare(ltOp, x, y);
 /** Whether x ≤ y, as bool. Not differentiable. {@link https://docs.pytorch.org/docs/stable/generated/torch.le.html torch.le} */
-export const le = (x: Tensor, y: Tensor | number): Tensor => apply(leOp, x, y);
+export const le = (x: Tensor, y: Tensor | number): Tensor => compare(leOp, x, y);
 /** Whether x > y, as bool. Not differentiable. {@link https://docs.pytorch.org/docs/stable/generated/torch.gt.html torch.gt} */
-export const gt = (x: Tensor, y: Tensor | number): Tensor => apply(gtOp, x, y);
+export const gt = (x: Tensor, y: Tensor | number): Tensor => compare(gtOp, x, y);
 /** Whether x ≥ y, as bool. Not differentiable. {@link https://docs.pytorch.org/docs/stable/generated/torch.ge.html torch.ge} */
-export const ge = (x: Tensor, y: Tensor | number): Tensor => apply(geOp, x, y);
+export const ge = (x: Tensor, y: Tensor | number): Tensor => compare(geOp, x, y);
 /** x and y, on bool tensors. {@link https://docs.pytorch.org/docs/stable/generated/torch.logical_and.html torch.logical_and} */
 export const logicalAnd = (x: Tensor, y: Tensor): Tensor => run(logicalAndOp, [x, y])[0];
 /** x or y, on bool tensors. {@link https://docs.pytorch.org/docs/stable/generated/torch.logical_or.html torch.logical_or} */

@@ -1,4 +1,5 @@
 import type { DType } from "../../dtype.ts";
+import { checkDTypeName, MAX_INT32, MIN_INT32 } from "../../host-data.ts";
 import { run } from "../../op.ts";
 import type { Tensor } from "../../tensor.ts";
 import { erf as erfReference } from "./special.ts";
@@ -107,10 +108,19 @@ const castKernels: { readonly [To in DType]: { readonly [From in DType]?: UnaryK
   int32: { float32: kernels.castF32I32, bool: kernels.castBoolI32 },
   bool: { float32: kernels.castF32Bool, int32: kernels.castI32Bool },
 };
+/** Towards zero; beyond the range its nearer end, and 0 for NaN, as WebAssembly has it. */
+const toInt32 = (x: number): number => (Number.isNaN(x) ? 0 : Math.min(Math.max(Math.trunc(x), MIN_INT32), MAX_INT32));
+
 export const castOp = unary<{ dtype: DType }>("cast", {
   // By ==: some drivers take x != 0 for false when x is NaN.
-  wgsl: (from, { dtype }) => (dtype === "bool" ? `select(1u, 0u, x == ${wgslType[from]}(0))` : `${wgslType[dtype]}(x)`),
-  reference: (x, { dtype }) => (dtype === "bool" ? (x !== 0 ? 1 : 0) : dtype === "int32" ? Math.trunc(x) : x),
+  wgsl: (from, { dtype }) => {
+    if (dtype === "bool") return `select(1u, 0u, x == ${wgslType[from]}(0))`;
+    // What NaN becomes is left open by WGSL, and drivers differ at the ends of the range. 2147483520 is the last float32 before 2³¹.
+    return from === "float32" && dtype === "int32"
+      ? "select(select(i32(clamp(x, -2147483648.0, 2147483520.0)), 2147483647, x >= 2147483648.0), 0, isNan(x))"
+      : `${wgslType[dtype]}(x)`;
+  },
+  reference: (x, { dtype }) => (dtype === "bool" ? (x !== 0 ? 1 : 0) : dtype === "int32" ? toInt32(x) : x),
   cpu: ({ dtype }) => castKernels[dtype],
   out: (_, { dtype }) => dtype,
 });
@@ -184,11 +194,14 @@ export const clamp = (x: Tensor, min = -Infinity, max = Infinity): Tensor => run
 export const logicalNot = (x: Tensor): Tensor => run(logicalNotOp, [x])[0];
 
 /**
- * Another dtype: to int32 towards zero, to bool by x ≠ 0. Gradients pass between float32 tensors only.
+ * Another dtype: to int32 towards zero, beyond its range the nearer end, and 0 for NaN; to bool by x ≠ 0. Gradients pass between float32 tensors only.
  *
  * Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html torch.Tensor.to}
  *
  * @example
  * await cast(tensor([1.7, -1.7]), "int32").data(); // Int32Array [1, -1]
  */
-export const cast = (x: Tensor, dtype: DType): Tensor => (x.dtype === dtype ? x : run(castOp, [x], { dtype })[0]);
+export const cast = (x: Tensor, dtype: DType): Tensor => {
+  checkDTypeName("cast", dtype);
+  return x.dtype === dtype ? x : run(castOp, [x], { dtype })[0];
+};

@@ -1,6 +1,6 @@
 import { ArgumentError, DTypeError, ShapeError } from "../../error.ts";
 import { defineOp, run, type Cost } from "../../op.ts";
-import { scope } from "../../scope.ts";
+import { namedScope } from "../../named-scope.ts";
 import {
   bytesOf,
   checkCount,
@@ -283,7 +283,7 @@ export const gather = (x: Tensor, dim: number, index: Tensor): Tensor =>
  * await scatterAdd(zeros([3]), 0, tensor(new Int32Array([2, 2])), tensor([1, 5])).data(); // [0, 0, 6]
  */
 export const scatterAdd = (x: Tensor, dim: number, index: Tensor, source: Tensor): Tensor =>
-  scope(() => {
+  namedScope("scatterAdd", () => {
     let used = source;
     if (source.ndim === index.ndim)
       for (const [d, size] of index.shape.entries()) if (size < used.size(d)) used = narrow(used, d, 0, size);

@@ -1,6 +1,6 @@
 import { ArgumentError, DTypeError, ShapeError } from "../../error.ts";
 import { defineOp, run } from "../../op.ts";
-import { scope } from "../../scope.ts";
+import { namedScope } from "../../named-scope.ts";
 import { sameShape, showShape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { cast, div, ne } from "../elementwise/elementwise.ts";
@@ -93,7 +93,7 @@ export const crossEntropy = (
     throw new ArgumentError(`crossEntropy: ignoreIndex is a whole number, got ${ignoreIndex}`);
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
     throw new ArgumentError(`crossEntropy: labelSmoothing is from 0 to 1, got ${labelSmoothing}`);
-  return scope(() => {
+  return namedScope("crossEntropy", () => {
     const rows = asRows(logits, target);
     const losses = run(crossEntropyOp, [rows, target.ndim === 1 ? target : reshape(target, [-1])], {
       ignoreIndex,

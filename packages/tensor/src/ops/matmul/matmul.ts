@@ -1,6 +1,6 @@
 import { ShapeError } from "../../error.ts";
 import { defineOp, run, type Cost } from "../../op.ts";
-import { scope } from "../../scope.ts";
+import { namedScope } from "../../named-scope.ts";
 import { broadcastShapes, numel, sameShape, showShape, type Layout, type Shape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { reshape, unsqueeze } from "../move/move.ts";
@@ -117,7 +117,7 @@ export const matmul = (a: Tensor, b: Tensor): Tensor => {
       `matmul: expected at least 1-d operands, got ${showShape(a.shape)} @ ${showShape(b.shape)}; use mul`,
     );
   if (a.ndim > 1 && b.ndim > 1) return run(matmulOp, [a, b])[0];
-  return scope(() => {
+  return namedScope("matmul", () => {
     const c = run(matmulOp, [a.ndim === 1 ? unsqueeze(a, 0) : a, b.ndim === 1 ? unsqueeze(b, 1) : b])[0];
     const rows = a.ndim === 1 ? [] : [c.size(-2)];
     const columns = b.ndim === 1 ? [] : [c.size(-1)];

@@ -6,6 +6,9 @@ import type { Tensor } from "../../tensor.ts";
 import { forEachElement } from "./copy.reference.ts";
 import type { PlaceAttrs } from "./move.ts";
 
+/** The value as a tensor of the dtype stores it. */
+const stored = (value: number, dtype: DType): number => (dtype === "bool" ? Number(value !== 0) : value);
+
 /** Writes x into y at `starts`, every `steps`-th element. */
 const put = (x: Data, y: Data, starts: readonly number[], steps: readonly number[]): void => {
   const into = contiguousStrides(y.layout.shape);
@@ -22,7 +25,7 @@ export const placeReference: ReferenceKernel<{ inputs: [x: Tensor]; outputs: [y:
   [y],
   { starts, steps, value },
 ) => {
-  y.values.fill(value);
+  y.values.fill(stored(value, y.layout.dtype));
   put(x, y, starts, steps);
 };
 
@@ -52,5 +55,5 @@ export const fillReference: ReferenceKernel<{
   outputs: [y: Tensor];
   attrs: { device: Backend; shape: Shape; dtype: DType; value: number };
 }> = (_, [y], { value }) => {
-  y.values.fill(value);
+  y.values.fill(stored(value, y.layout.dtype));
 };

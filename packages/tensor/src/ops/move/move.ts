@@ -1,6 +1,7 @@
 import type { Backend } from "../../backend.ts";
 import type { DType } from "../../dtype.ts";
 import { ArgumentError, ShapeError } from "../../error.ts";
+import { storedNumber } from "../../host-data.ts";
 import { copyOp, defineOp, run } from "../../op.ts";
 import { checkSameDType } from "../elementwise/rows.ts";
 import {
@@ -15,7 +16,7 @@ import {
   showShape,
   type Shape,
 } from "../../shape.ts";
-import { scope } from "../../scope.ts";
+import { namedScope } from "../../named-scope.ts";
 import type { Tensor } from "../../tensor.ts";
 import { catCpu, fillCpu, placeCpu } from "./move.cpu.ts";
 import { catReference, fillReference, placeReference } from "./move.reference.ts";
@@ -244,7 +245,7 @@ export const select = (x: Tensor, dim: number, index: number): Tensor => {
   const size = x.shape[at] ?? 0;
   if (!Number.isInteger(index) || index < -size || index >= size)
     throw new ShapeError(`select: index ${index} is outside dim ${at} of ${showShape(x.shape)}`);
-  return scope(() =>
+  return namedScope("select", () =>
     reshape(
       narrow(x, at, index, 1),
       x.shape.filter((_, d) => d !== at),
@@ -282,15 +283,18 @@ export const cat = (tensors: readonly Tensor[], dim = 0): Tensor => {
  * `value` put around: `pad` lists before and after for the last dim first, as torch does. Negative padding cuts.
  *
  * {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html torch.nn.functional.pad}
+ *
+ * @throws ShapeError when more is cut than there is, DTypeError when `x` is int32, which cannot hold the value.
  */
 export const pad = (x: Tensor, padding: readonly number[], value = 0): Tensor => {
   if (padding.length % 2 !== 0 || padding.length / 2 > x.ndim || !padding.every(Number.isInteger))
     throw new ArgumentError(
       `pad: expected up to ${x.ndim} pairs of whole numbers for shape ${showShape(x.shape)}, got ${showShape(padding)}`,
     );
+  const fill = storedNumber("pad", value, x.dtype);
   const before = x.shape.map((_, d) => padding[2 * (x.ndim - 1 - d)] ?? 0);
   const after = x.shape.map((_, d) => padding[2 * (x.ndim - 1 - d) + 1] ?? 0);
-  return scope(() => {
+  return namedScope("pad", () => {
     let cut = x;
     for (const [d, size] of x.shape.entries()) {
       const start = Math.max(-before[d]!, 0);
@@ -301,7 +305,7 @@ export const pad = (x: Tensor, padding: readonly number[], value = 0): Tensor =>
     }
     const starts = before.map((n) => Math.max(n, 0));
     const shape = cut.shape.map((size, d) => size + starts[d]! + Math.max(after[d]!, 0));
-    return run(placeOp, [cut], { shape, starts, steps: shape.map(() => 1), value })[0];
+    return run(placeOp, [cut], { shape, starts, steps: shape.map(() => 1), value: fill })[0];
   });
 };
 

@@ -2,8 +2,9 @@ import { resolveDevice, type Backend } from "../../backend.ts";
 import type { CreateOptions } from "../../create.ts";
 import { ArgumentError, DTypeError } from "../../error.ts";
 import { defaultGenerator, type Generator } from "../../generator.ts";
+import { isInt32, MAX_INT32, MIN_INT32 } from "../../host-data.ts";
 import { defineOp, run, type Scalar } from "../../op.ts";
-import { scope } from "../../scope.ts";
+import { namedScope } from "../../named-scope.ts";
 import { checkShape, type Shape } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { add, cast, floor, lt, mul } from "../elementwise/elementwise.ts";
@@ -81,13 +82,17 @@ export const randn = (shape: Shape, options: RandomOptions = {}): Tensor => fill
 export const randint = (low: number, high: number, shape: Shape, options: RandomOptions = {}): Tensor => {
   if (!Number.isInteger(low) || !Number.isInteger(high) || high <= low || high - low > 2 ** 24)
     throw new ArgumentError(`randint: a range of 1 to 2^24 whole numbers expected, got [${low}, ${high})`);
-  return scope(() => add(cast(floor(mul(rand(shape, options), high - low)), "int32"), low));
+  if (!isInt32(low) || !isInt32(high - 1))
+    throw new ArgumentError(`randint: numbers from ${MIN_INT32} to ${MAX_INT32} expected, got [${low}, ${high})`);
+  checkShape("randint", shape);
+  return namedScope("randint", () => add(cast(floor(mul(rand(shape, options), high - low)), "int32"), low));
 };
 
 /** True with probability p. {@link https://docs.pytorch.org/docs/stable/generated/torch.bernoulli.html torch.bernoulli} */
 export const bernoulli = (p: number, shape: Shape, options: RandomOptions = {}): Tensor => {
   checkProbability("bernoulli", p);
-  return scope(() => lt(rand(shape, options), p));
+  checkShape("bernoulli", shape);
+  return namedScope("bernoulli", () => lt(rand(shape, options), p));
 };
 
 /** How dropout draws; it does nothing unless `training`. */

@@ -5,6 +5,7 @@ import { numel } from "../../shape.ts";
 import { input, output, scratch } from "../../slots.ts";
 import type { Tensor } from "../../tensor.ts";
 import { copyStepWgsl, type WebgpuPlace } from "../move/copy.wgsl.ts";
+import { overflow } from "./overflow.ts";
 import { WORKGROUP } from "./team.wgsl.ts";
 
 type Type = "f32" | "i32";
@@ -38,6 +39,27 @@ ${k.main} {
   }
 }`,
   ),
+);
+
+/**
+ * Reports where a running sum y of int32s left their range: sums wrap around, and the first that does has another sign than its two terms.
+ * Before it all are right, so that none is missed. An invocation looks at one element of [outer, n, inner].
+ */
+const judge = kernel(
+  {
+    name: "cumsum",
+    workgroup: WORKGROUP,
+    words: { xStart: "u32", n: "u32", inner: "u32", total: "u32" },
+    bind: { x: read("i32"), y: read("i32") },
+    faults: true,
+  },
+  (k) => /* wgsl */ `
+${k.main} {
+  let i = ${k.invocation};
+  if (i >= w.total || i / w.inner % w.n == 0u) { return; }
+  let sum = y[i];
+  if (((x[w.xStart + i] ^ sum) & (y[i - w.inner] ^ sum)) < 0) { report(sum); }
+}`,
 );
 
 interface RowChoices {
@@ -143,7 +165,24 @@ const rowsPlan = ({ type, from, start, to, rows, n, firstScratch }: Rows) => {
   return { steps, scratchBytes: [rows * parts * 4, rows * parts * 4] };
 };
 
-export const cumsumWgsl: Planner<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { dim: number } }, WebgpuStep> = {
+type Cumsum = Planner<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { dim: number } }, WebgpuStep>;
+
+export const cumsumWgsl: Cumsum = {
+  plan: (call, device) => {
+    const plan = scanOf.plan(call, device);
+    const [x] = call.inputs;
+    const n = x.shape[call.attrs.dim] ?? 1;
+    if (x.dtype !== "int32" || n === 1) return plan;
+    const [inner, total] = [numel(x.shape.slice(call.attrs.dim + 1)), numel(x.shape)];
+    const step = judge(
+      { x: input(0), y: output(0), xStart: x.offset, n, inner, total },
+      { workgroups: Math.ceil(total / WORKGROUP), fault: () => overflow("cumsum") },
+    );
+    return { ...plan, steps: [...plan.steps, step] };
+  },
+};
+
+const scanOf: Cumsum = {
   plan: ({ inputs: [x], attrs: { dim } }): Plan<WebgpuStep> => {
     const n = x.shape[dim] ?? 1;
     const inner = numel(x.shape.slice(dim + 1));

@@ -1,15 +1,16 @@
 /**
  * Reductions of x [outer, n, inner], contiguous, to y [outer, inner].
  *
- *   sum     y[o, i] = Σ_k x[o, k, i]        float32 in float64, so only the result is rounded; int32 wraps around
+ *   sum     y[o, i] = Σ_k x[o, k, i]        float32 in float64, so only the result is rounded; int32 in int64, and what int32 does not hold is a fault
  *   amax    y[o, i] = max_k x[o, k, i]      amin likewise; NaN wins
  *   argmax  the first k of the maximum, a NaN counting as the maximum
- *   cumsum  y[o, j, i] = Σ_{k <= j} x[o, k, i], in float64
+ *   cumsum  y[o, j, i] = Σ_{k <= j} x[o, k, i], in float64, or int64 as above
  *
  * `rows` kernels serve inner = 1, `columns` kernels the others: they walk down 16 columns at a time, a cache line of each row.
  * A long n is cut into parts of `span`; the parts' results go to scratch as [outer, parts, inner], and a second step reduces
  * those. Parts, tasks and the order of every sum follow from the shape. After torch.sum, torch.amax, torch.argmax, torch.cumsum.
  */
+import { fault } from "../../assembly/fault.as";
 import { accumulate, high64, loadLanes, low64, narrow64, storeLanes, sum64 } from "../../assembly/simd.as";
 
 /** Σ x over n floats in a row: four pairs of float64, then their sum. */
@@ -140,8 +141,113 @@ export function sum_parts_f32(task: i32, partials: usize, y: usize, parts: i32, 
   }
 }
 
+/** The int32 that a sum is; a fault where it is none. */
+// @ts-ignore: decorator
+@inline function narrowed(sum: i64): i32 {
+  const small = <i32>sum;
+  if (<i64>small != sum) fault(small);
+  return small;
+}
+
+// @ts-ignore: decorator
+@inline function storeSum(y: usize, sum: i64, wide: i32): void {
+  if (wide) store<i64>(y, sum);
+  else store<i32>(y, narrowed(sum));
+}
+
+/** Σ x over n int32s in a row, exact. */
+function sumRowI(x: usize, n: i32): i64 {
+  let a = i64x2.splat(0), b = i64x2.splat(0);
+  while (n >= 4) {
+    const v = v128.load(x);
+    a = i64x2.add(a, i64x2.extend_low_i32x4_s(v));
+    b = i64x2.add(b, i64x2.extend_high_i32x4_s(v));
+    x += 16;
+    n -= 4;
+  }
+  a = i64x2.add(a, b);
+  let total = i64x2.extract_lane(a, 0) + i64x2.extract_lane(a, 1);
+  while (n > 0) {
+    total += <i64>load<i32>(x);
+    x += 4;
+    n--;
+  }
+  return total;
+}
+
+/** As sum_rows_f32: to y as int32, or `wide` to scratch as int64. */
+export function sum_rows_i32(task: i32, x: usize, y: usize, n: i32, span: i32, units: i32, perTask: i32, wide: i32): void {
+  const parts = (n + span - 1) / span;
+  const end = min((task + 1) * perTask, units);
+  for (let unit = task * perTask; unit < end; unit++) {
+    const start = (unit % parts) * span;
+    const total = sumRowI(x + (<usize>(unit / parts) * <usize>n + <usize>start << 2), min(span, n - start));
+    storeSum(y + (wide ? <usize>unit << 3 : <usize>unit << 2), total, wide);
+  }
+}
+
+/** As sum_columns_f32. */
+export function sum_columns_i32(task: i32, x: usize, y: usize, n: i32, inner: i32, span: i32, columns: i32, wide: i32): void {
+  const blocks = (inner + columns - 1) / columns, parts = (n + span - 1) / span;
+  const column = (task % blocks) * columns, unit = task / blocks;
+  const start = (unit % parts) * span, rows = min(span, n - start);
+  const step = <usize>inner << 2, size: usize = wide ? 8 : 4;
+  let width = min(columns, inner - column);
+  x += (<usize>(unit / parts) * <usize>n + <usize>start) * step + (<usize>column << 2);
+  y += (<usize>unit * <usize>inner + <usize>column) * size;
+  while (width >= 8) {
+    let a = i64x2.splat(0), b = i64x2.splat(0), c = i64x2.splat(0), d = i64x2.splat(0);
+    let at = x;
+    for (let k = 0; k < rows; k++) {
+      const low = v128.load(at), high = v128.load(at, 16);
+      a = i64x2.add(a, i64x2.extend_low_i32x4_s(low));
+      b = i64x2.add(b, i64x2.extend_high_i32x4_s(low));
+      c = i64x2.add(c, i64x2.extend_low_i32x4_s(high));
+      d = i64x2.add(d, i64x2.extend_high_i32x4_s(high));
+      at += step;
+    }
+    storeSum(y, i64x2.extract_lane(a, 0), wide);
+    storeSum(y + size, i64x2.extract_lane(a, 1), wide);
+    storeSum(y + 2 * size, i64x2.extract_lane(b, 0), wide);
+    storeSum(y + 3 * size, i64x2.extract_lane(b, 1), wide);
+    storeSum(y + 4 * size, i64x2.extract_lane(c, 0), wide);
+    storeSum(y + 5 * size, i64x2.extract_lane(c, 1), wide);
+    storeSum(y + 6 * size, i64x2.extract_lane(d, 0), wide);
+    storeSum(y + 7 * size, i64x2.extract_lane(d, 1), wide);
+    x += 32;
+    y += 8 * size;
+    width -= 8;
+  }
+  while (width > 0) {
+    let total: i64 = 0;
+    let at = x;
+    for (let k = 0; k < rows; k++) {
+      total += <i64>load<i32>(at);
+      at += step;
+    }
+    storeSum(y, total, wide);
+    x += 4;
+    y += size;
+    width--;
+  }
+}
+
+/** As sum_parts_f32. */
+export function sum_parts_i32(task: i32, partials: usize, y: usize, parts: i32, inner: i32, total: i32, chunk: i32): void {
+  const end = min((task + 1) * chunk, total);
+  for (let i = task * chunk; i < end; i++) {
+    let at = partials + (<usize>(i / inner) * <usize>parts * <usize>inner + <usize>(i % inner) << 3);
+    let sum: i64 = 0;
+    for (let p = 0; p < parts; p++) {
+      sum += load<i64>(at);
+      at += <usize>inner << 3;
+    }
+    store<i32>(y + (<usize>i << 2), narrowed(sum));
+  }
+}
+
 // Folds: associative, so parts are combined by the same kernel. The operation is a type, see elementwise.as.ts.
-class MaxF {} class MinF {} class MaxI {} class MinI {} class SumI {}
+class MaxF {} class MinF {} class MaxI {} class MinI {}
 
 // @ts-ignore: decorator
 @inline function is<A, B>(): bool {
@@ -154,8 +260,7 @@ class MaxF {} class MinF {} class MaxI {} class MinI {} class SumI {}
   if (is<F, MaxF>()) return i32x4.splat(0xff800000);
   if (is<F, MinF>()) return i32x4.splat(0x7f800000);
   if (is<F, MaxI>()) return i32x4.splat(i32.MIN_VALUE);
-  if (is<F, MinI>()) return i32x4.splat(i32.MAX_VALUE);
-  return i32x4.splat(0);
+  return i32x4.splat(i32.MAX_VALUE);
 }
 
 // @ts-ignore: decorator
@@ -163,8 +268,7 @@ class MaxF {} class MinF {} class MaxI {} class MinI {} class SumI {}
   if (is<F, MaxF>()) return f32x4.max(a, b);
   if (is<F, MinF>()) return f32x4.min(a, b);
   if (is<F, MaxI>()) return i32x4.max_s(a, b);
-  if (is<F, MinI>()) return i32x4.min_s(a, b);
-  return i32x4.add(a, b);
+  return i32x4.min_s(a, b);
 }
 
 // @ts-ignore: decorator
@@ -258,9 +362,6 @@ export function amax_rows_i32(task: i32, x: usize, y: usize, n: i32, span: i32, 
 export function amin_rows_i32(task: i32, x: usize, y: usize, n: i32, span: i32, units: i32, perTask: i32): void {
   foldRows<MinI>(task, x, y, n, span, units, perTask);
 }
-export function sum_rows_i32(task: i32, x: usize, y: usize, n: i32, span: i32, units: i32, perTask: i32): void {
-  foldRows<SumI>(task, x, y, n, span, units, perTask);
-}
 export function amax_columns_f32(task: i32, x: usize, y: usize, n: i32, inner: i32, span: i32, columns: i32): void {
   foldColumns<MaxF>(task, x, y, n, inner, span, columns);
 }
@@ -272,9 +373,6 @@ export function amax_columns_i32(task: i32, x: usize, y: usize, n: i32, inner: i
 }
 export function amin_columns_i32(task: i32, x: usize, y: usize, n: i32, inner: i32, span: i32, columns: i32): void {
   foldColumns<MinI>(task, x, y, n, inner, span, columns);
-}
-export function sum_columns_i32(task: i32, x: usize, y: usize, n: i32, inner: i32, span: i32, columns: i32): void {
-  foldColumns<SumI>(task, x, y, n, inner, span, columns);
 }
 
 /** Lanes that hold the maximum: NaN where it is NaN. */
@@ -356,7 +454,8 @@ export function argmax_columns_i32(task: i32, x: usize, y: usize, n: i32, inner:
     let sum: S = 0;
     for (let k = 0; k < n; k++) {
       sum += <S>load<T>(x + at);
-      store<T>(y + at, <T>sum);
+      if (isInteger<T>()) store<T>(y + at, <T>narrowed(<i64>sum));
+      else store<T>(y + at, <T>sum);
       at += step;
     }
   }
@@ -366,5 +465,5 @@ export function cumsum_f32(task: i32, x: usize, y: usize, n: i32, inner: i32, li
   cumsum<f32, f64>(task, x, y, n, inner, lines, perTask);
 }
 export function cumsum_i32(task: i32, x: usize, y: usize, n: i32, inner: i32, lines: i32, perTask: i32): void {
-  cumsum<i32, i32>(task, x, y, n, inner, lines, perTask);
+  cumsum<i32, i64>(task, x, y, n, inner, lines, perTask);
 }

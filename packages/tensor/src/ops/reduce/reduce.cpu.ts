@@ -1,4 +1,5 @@
 import { collapse } from "../../backends/collapse.ts";
+import type { DType } from "../../dtype.ts";
 import { kernels } from "../../generated/kernels.ts";
 import type { CpuStep, Plan, Planner } from "../../op.ts";
 import { contiguousStrides, isContiguous, numel, type Layout } from "../../shape.ts";
@@ -7,6 +8,7 @@ import type { Tensor } from "../../tensor.ts";
 import { walkOf } from "../elementwise/elementwise.cpu.ts";
 import { copyStep } from "../move/copy.cpu.ts";
 import { fillStep } from "../move/move.cpu.ts";
+import { overflow } from "./overflow.ts";
 import type { ReduceAttrs } from "./reduce.ts";
 
 type Reduce = Planner<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: ReduceAttrs }, CpuStep>;
@@ -109,7 +111,7 @@ interface Fold {
   readonly columns: typeof kernels.amaxColumnsF32;
 }
 
-/** A fold of int32, or of float32 where the order does not matter: parts are folded by the same kernel. */
+/** A fold whose order does not matter: parts are folded by the same kernel. */
 const fold = ({ rows, columns }: Fold, x: Canonical): Plan<CpuStep> => {
   const { outer, n, inner, slot } = x;
   const first = cut(outer, n, inner);
@@ -123,33 +125,34 @@ const fold = ({ rows, columns }: Fold, x: Canonical): Plan<CpuStep> => {
   return { steps, scratchBytes: [...x.scratchBytes, outer * first.parts * inner * 4] };
 };
 
-const sumFloats = (x: Canonical): Plan<CpuStep> => {
+/** Sums of float32 in float64, or of int32 in int64: either way parts go to scratch as 8 bytes each. */
+const sumOf = (dtype: DType, x: Canonical): Plan<CpuStep> => {
+  const floats = dtype === "float32";
+  // As many bools as there can be fit.
+  const judged = dtype === "int32" ? { fault: () => overflow("sum") } : {};
   const { outer, n, inner, slot } = x;
   const how = cut(outer, n, inner);
   const { parts, tasks } = how;
   const partial = scratch(x.scratchBytes.length);
   const common = { x: slot, y: parts > 1 ? partial : output(0), wide: Number(parts > 1) };
   const first = how.rows
-    ? kernels.sumRowsF32({ ...common, ...how.args }, { tasks })
-    : kernels.sumColumnsF32({ ...common, ...how.args }, { tasks });
+    ? (floats ? kernels.sumRowsF32 : kernels.sumRowsI32)({ ...common, ...how.args }, { tasks, ...judged })
+    : (floats ? kernels.sumColumnsF32 : kernels.sumColumnsI32)({ ...common, ...how.args }, { tasks, ...judged });
   if (parts === 1) return { steps: [...x.before, first], scratchBytes: x.scratchBytes };
   const total = outer * inner;
   const chunk = Math.max(1, Math.floor(TASK / parts));
-  const last = kernels.sumPartsF32(
+  const last = (floats ? kernels.sumPartsF32 : kernels.sumPartsI32)(
     { partials: partial, y: output(0), parts, inner, total, chunk },
-    { tasks: Math.ceil(total / chunk) },
+    { tasks: Math.ceil(total / chunk), ...judged },
   );
   return { steps: [...x.before, first, last], scratchBytes: [...x.scratchBytes, total * parts * 8] };
 };
-
-const sumIntegers: Fold = { rows: kernels.sumRowsI32, columns: kernels.sumColumnsI32 };
 
 export const sumCpu: Reduce = {
   strided: "all",
   plan: ({ inputs: [x], outputs: [y], attrs: { dims } }) => {
     if (numel(x.shape) === 0) return { steps: [fillStep(y.dtype, output(0), numel(y.shape), 0)] };
-    const view = canonical(x, dims);
-    return x.dtype === "float32" ? sumFloats(view) : fold(sumIntegers, view);
+    return sumOf(x.dtype, canonical(x, dims));
   },
 };
 
@@ -192,6 +195,9 @@ export const cumsumCpu: AlongDim<{ dim: number }> = {
     const perTask = Math.max(1, Math.floor(TASK / n));
     const cumsum = x.dtype === "float32" ? kernels.cumsumF32 : kernels.cumsumI32;
     const slots = { x: input(0), y: output(0) };
-    return { steps: [cumsum({ ...slots, n, inner, lines, perTask }, { tasks: Math.ceil(lines / perTask) })] };
+    const judged = x.dtype === "int32" ? { fault: () => overflow("cumsum") } : {};
+    return {
+      steps: [cumsum({ ...slots, n, inner, lines, perTask }, { tasks: Math.ceil(lines / perTask), ...judged })],
+    };
   },
 };

@@ -1,7 +1,9 @@
-import type { ReferenceKernel } from "../../op.ts";
+import { isInt32 } from "../../host-data.ts";
+import type { Data, ReferenceKernel } from "../../op.ts";
 import { contiguousStrides, type Shape } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { forEachElement } from "../move/copy.reference.ts";
+import { overflow } from "./overflow.ts";
 import type { ReduceAttrs } from "./reduce.ts";
 
 type Reduction = ReferenceKernel<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: ReduceAttrs }>;
@@ -13,13 +15,19 @@ const forEachReduced = (shape: Shape, dims: readonly number[], visit: (i: number
   forEachElement({ shape, strides, offset: 0, dtype: "float32" }, visit);
 };
 
+/** A sum as its dtype holds it. @throws OverflowError when int32 does not. */
+const held = (op: string, y: Data, sum: number): number => {
+  if (y.layout.dtype === "int32" && !isInt32(sum)) throw overflow(op);
+  return sum;
+};
+
 /** y[o] = Σ x[i], in float64. */
 export const sumReference: Reduction = ([x], [y], { dims }) => {
   const total = new Float64Array(y.values.length);
   forEachReduced(x.layout.shape, dims, (i, o) => {
     total[o]! += x.values[i]!;
   });
-  y.values.set(total);
+  for (let o = 0; o < total.length; o++) y.values[o] = held("sum", y, total[o]!);
 };
 
 /** y[o] = the x[i] that is better than all before it; NaN wins. */
@@ -67,6 +75,6 @@ export const cumsumReference: ReferenceKernel<{ inputs: [x: Tensor]; outputs: [y
   const running = new Float64Array(length === 0 ? 0 : x.values.length / length);
   forEachReduced(shape, shape.length === 0 ? [] : [dim], (i, o) => {
     running[o]! += x.values[i]!;
-    y.values[i] = running[o]!;
+    y.values[i] = held("cumsum", y, running[o]!);
   });
 };
