@@ -11,6 +11,7 @@ import {
   type HostTensor,
   type TensorSpec,
 } from "@tessera/tensor";
+import { hostTensorFault } from "@tessera/tensor/files";
 import { refill, type Slot } from "./module-tree.ts";
 
 /** Parameters and persistent buffers by path: what a checkpoint holds. */
@@ -59,6 +60,9 @@ export interface Place extends TensorSpec {
 /** Why a value cannot go into a place; `null` when it can. */
 export const mismatch = (target: Place, value: Tensor | HostTensor): string | null => {
   const expected = `expected ${target.dtype} ${showShape(target.shape)}`;
+  if (typeof value !== "object" || value === null) return `${expected}, got ${String(value)}`;
+  const fault = value instanceof Tensor ? null : hostTensorFault(value);
+  if (fault) return fault;
   if (value instanceof Tensor && value.isDisposed) return `${expected}, got a tensor that was freed`;
   if (value.dtype !== target.dtype || !sameShape(value.shape, target.shape))
     return `${expected}, got ${value.dtype} ${showShape(value.shape)}`;
