@@ -244,7 +244,7 @@ describe("what cannot be patched is refused with names, and nothing is changed:"
     values[5] = NaN;
     weight.assign(tensor(values, weight.shape));
     expect(refuses(patcher(bothDense), model)).toEqual([
-      "layer.1.output.dense: selectBlocks: the score of block [0, 1] is NaN; are the weights finite?",
+      "layer.1.output.dense: its weight has 1 value that is not finite, first NaN at [0, 5]; train it anew, or load a checkpoint from before",
     ]);
   });
 
