@@ -1,3 +1,4 @@
+import { byteToChar } from "./byte-alphabet.ts";
 import type { MergeTable } from "./merge-symbols.ts";
 import { PairTable } from "./pair-table.ts";
 import type { Merge, TokenizerParts } from "./tokenizer-json.ts";
@@ -25,6 +26,17 @@ export const collectTokens = ({ vocab, addedTokens, postProcessor }: TokenizerPa
     }
   }
   return ids;
+};
+
+/**
+ * The ids of added tokens that the model itself never makes. They are found in the text as they are written, so they stand for
+ * their own characters; what merges make stands for bytes, in GPT-2's alphabet.
+ */
+export const literalTokens = ({ merges, addedTokens }: TokenizerParts): Set<number> => {
+  const added = new Map(addedTokens.map(({ content, id }) => [content, id]));
+  for (const char of byteToChar) added.delete(char);
+  for (const [left, right] of merges) added.delete(left + right);
+  return new Set(added.values());
 };
 
 /** Ids must be 0 … n − 1: they are rows of an embedding. */
