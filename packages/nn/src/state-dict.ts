@@ -28,6 +28,9 @@ export interface LoadReport {
   readonly unexpectedKeys: readonly string[];
 }
 
+/** Keys come out of files: no name is longer than a message should be. */
+const shortened = (key: string): string => (key.length > 400 ? `${key.slice(0, 399)}…` : key);
+
 /** A state that does not fit what it is loaded into. It names every key at once, and nothing was changed. */
 export class StateDictError extends TesseraError {
   override name = "StateDictError";
@@ -44,7 +47,7 @@ export class StateDictError extends TesseraError {
     const parts = Object.entries({ missing: missingKeys, unexpected: unexpectedKeys, mismatched: mismatches });
     const lists = parts
       .filter(([, keys]) => keys.length > 0)
-      .map(([kind, keys]) => `${keys.length} ${kind}: ${keys.join(", ")}`);
+      .map(([kind, keys]) => `${keys.length} ${kind}: ${keys.map(shortened).join(", ")}`);
     super([what, ...lists, advice].join("; "));
     this.missingKeys = missingKeys;
     this.unexpectedKeys = unexpectedKeys;

@@ -1,3 +1,4 @@
+import { excerpt } from "@tessera/tensor/files";
 import { AddedTokens } from "./added-tokens.ts";
 import { BpeEncoder } from "./bpe-encoder.ts";
 import { byteToChar, tokenBytes } from "./byte-alphabet.ts";
@@ -279,7 +280,7 @@ export class ByteLevelBpeTokenizer {
     const id = this.idsByToken.get(token);
     if (id !== undefined) return id;
     throw new TokenizerError(
-      `tokenizer: expected ${role === "eos" || role === "unk" ? "an" : "a"} ${role} token ${JSON.stringify(token)}, got a vocabulary without it; name yours in specialTokens`,
+      `tokenizer: expected ${role === "eos" || role === "unk" ? "an" : "a"} ${role} token ${excerpt(token)}, got a vocabulary without it; name yours in specialTokens`,
     );
   }
 }
