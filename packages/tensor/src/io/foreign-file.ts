@@ -33,8 +33,9 @@ const MARKS: readonly (readonly [mark: readonly number[], kind: ForeignFile["kin
     [[0x25, 0x50, 0x44, 0x46], "binary", "a PDF", DOWNLOAD],
   ];
 
-/** Marks that an ordinary text may begin with. */
-const isTextual = (mark: readonly number[]): boolean => mark.every((byte) => byte >= 0x20 && byte < 0x7f);
+/** Marks that an ordinary text may begin with count only before what no text has. */
+const isText = (bytes: Uint8Array): boolean =>
+  bytes.subarray(0, 512).every((byte) => (byte >= 0x20 && byte < 0x7f) || (byte >= 9 && byte <= 13));
 
 const beginning = (bytes: Uint8Array): string =>
   new TextDecoder().decode(bytes.subarray(0, 512)).replace(/^[\ufeff\s]+/, "");
@@ -53,11 +54,7 @@ const isTar = (bytes: Uint8Array): boolean =>
  */
 export const foreignFile = (bytes: Uint8Array): ForeignFile | null => {
   for (const [mark, kind, what, advice] of MARKS)
-    if (
-      mark.every((byte, i) => bytes[i] === byte) &&
-      (!isTextual(mark) || bytes.subarray(0, 512).some((byte) => byte === 0 || byte >= 0x80))
-    )
-      return { kind, what, advice };
+    if (mark.every((byte, i) => bytes[i] === byte) && !isText(bytes)) return { kind, what, advice };
   if (isPickle(bytes)) return { kind: "archive", what: "a pickle, as torch.save wrote before 1.6", advice: CONVERT };
   if (isTar(bytes)) return { kind: "archive", what: "a tar archive", advice: UNPACK };
   const text = beginning(bytes);
