@@ -1,5 +1,5 @@
 import { Linear, Module, Sequential } from "@tessera/nn";
-import { BlockSparseModelPatcher, PatchError, saliency, type PatchOptions } from "@tessera/sparse";
+import { BlockSparseLinear, BlockSparseModelPatcher, PatchError, saliency, type PatchOptions } from "@tessera/sparse";
 import { memory, tensor, type Tensor } from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
