@@ -52,7 +52,7 @@ export interface PretrainedRecipe<M extends Module> extends CheckpointNames {
   readonly minParameters?: (config: Readonly<Record<string, unknown>>) => number;
 }
 
-/** The `config.json` of a folder. */
+/** The `config.json` of a folder. @throws FormatError when it is no JSON object in UTF-8, naming what it is instead */
 export const readConfigFile = async (folder: FileStore): Promise<Readonly<Record<string, unknown>>> =>
   readJsonObject(folder, CONFIG);
 

@@ -158,7 +158,12 @@ export class Utf8Reader {
   }
 
   private refuse(bytes: Uint8Array): never {
-    const { at, cut } = findFault(bytes) ?? { at: 0, cut: false };
+    const fault = findFault(bytes);
+    if (!fault)
+      throw new FormatError(
+        `${this.name}: expected a text that fits into one string, got ${bytes.length} bytes; read it in parts`,
+      );
+    const { at, cut } = fault;
     const [line, offset] = [this.lines + countLines(bytes.subarray(0, at)) + 1, this.offset + at];
     const found = `0x${bytes[at]!.toString(16).padStart(2, "0")}`;
     throw new TextEncodingError(
