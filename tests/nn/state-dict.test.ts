@@ -88,6 +88,24 @@ onEveryDevice((device) => {
       layer.dispose();
     }));
 
+  it("refuses host data of another type or length than dtype and shape say, and is unchanged", () =>
+    withoutLeaks(async () => {
+      const layer = new Linear(2, 2, { bias: false });
+      const before = await layer.weight.data();
+      const load = (data: unknown) =>
+        layer.loadStateDict(new Map([["weight", { shape: [2, 2], dtype: "float32", data: data as Float32Array }]]));
+      expect(() => load(new Float64Array(4))).toThrow(
+        /weight \(expected a Float32Array of 4 .*, got Float64Array of 4\)/,
+      );
+      expect(() => load(new Float32Array(2))).toThrow(/got Float32Array of 2/);
+      expect(() => load([1, 2, 3, 4])).toThrow(/got Array/);
+      expect(() => layer.loadStateDict(new Map([["weight", null as unknown as Tensor]]))).toThrow(
+        /float32 \[2, 2\], got null/,
+      );
+      expect(await layer.weight.data()).toEqual(before);
+      layer.dispose();
+    }));
+
   it("takes a tied weight under any of its paths, or under several that agree", () =>
     withoutLeaks(async () => {
       const net = new Net();

@@ -1,5 +1,5 @@
 import { Linear, Module, Sequential } from "@tessera/nn";
-import { BlockSparseModelPatcher, PatchError, saliency, type PatchOptions } from "@tessera/sparse";
+import { BlockSparseLinear, BlockSparseModelPatcher, PatchError, saliency, type PatchOptions } from "@tessera/sparse";
 import { memory, tensor, type Tensor } from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
@@ -244,8 +244,30 @@ describe("what cannot be patched is refused with names, and nothing is changed:"
     values[5] = NaN;
     weight.assign(tensor(values, weight.shape));
     expect(refuses(patcher(bothDense), model)).toEqual([
-      "layer.1.output.dense: selectBlocks: the score of block [0, 1] is NaN; are the weights finite?",
+      "layer.1.output.dense: its weight has 1 value that is not finite, first NaN at [0, 5]; train it anew, or load a checkpoint from before",
     ]);
+  });
+
+  it.each([
+    ["magnitude", Infinity],
+    ["random", NaN],
+    ["random", -Infinity],
+  ] as const)("weights that are not finite, by %s, in one layer of several", (criterion, value) => {
+    const model = new TinyEncoder({ layers: 2 });
+    const fresh = new TinyEncoder({ layers: 2 });
+    const patch = patcher(bothDense, { ...options, criterion });
+    const plan = patch.plan(fresh);
+    const { weight } = model.getSubmodule("layer.1.output.dense") as Linear;
+    const values = weight.dataSync();
+    values[33] = value;
+    values[34] = value;
+    weight.assign(tensor(values, weight.shape));
+    const why = `layer.1.output.dense: its weight has 2 values that are not finite, first ${value} at [1, 1]; train it anew, or load a checkpoint from before`;
+    // A plan of another model of the same shape has not seen these weights.
+    expect(() => patch.patchModel(model, plan)).toThrow(why);
+    expect([...model.namedModules().values()].some((module) => module instanceof BlockSparseLinear)).toBe(false);
+    expect(refuses(patch, model)).toEqual([why]);
+    fresh.dispose();
   });
 
   it("what was not measured for a criterion", () => {

@@ -1,5 +1,7 @@
+import { showJson } from "@tessera/tensor/files";
 import { FileStoreError, type FileStore, type Folder } from "./hub/file-store.ts";
 import { openFolder } from "./hub/open-folder.ts";
+import { readText, refuseAnswer } from "./hub/read-text.ts";
 import { ByteLevelBpeTokenizer } from "./tokenizers/byte-level-bpe-tokenizer.ts";
 import { parseJson } from "./tokenizers/tokenizer-json.ts";
 import { TokenizerError } from "./tokenizers/tokenizer-error.ts";
@@ -23,9 +25,6 @@ type Kinds = (typeof tokenizers)[keyof typeof tokenizers];
 /** A tokenizer of any kind. */
 export type AnyTokenizer = ReturnType<Kinds["fromJSON"]>;
 
-const textOf = async (folder: FileStore, file: string): Promise<string> =>
-  new TextDecoder().decode(await folder.read(file));
-
 const kinds: readonly (readonly [string, Kinds])[] = Object.entries(tokenizers);
 
 /** The kind that a `tokenizer.json` says it is. Old files of byte-level BPE do not say. */
@@ -36,7 +35,7 @@ const kindOf = (json: unknown, folder: FileStore): Kinds => {
   if (found) return found[1];
   const names = kinds.map(([name]) => name).join(", ");
   throw new TokenizerError(
-    `AutoTokenizer: expected a tokenizer of type ${names}, got ${JSON.stringify(type)} in ${folder.name}/tokenizer.json; give the model ids that another tokenizer made`,
+    `AutoTokenizer: expected a tokenizer of type ${names}, got ${showJson(type)} in ${folder.name}/tokenizer.json; give the model ids that another tokenizer made`,
   );
 };
 
@@ -56,13 +55,14 @@ export const AutoTokenizer = {
   fromPretrained: async (where: Folder): Promise<AnyTokenizer> => {
     const folder = await openFolder(where);
     if (await folder.exists("tokenizer.json")) {
-      const json = parseJson("tokenizer.json", await textOf(folder, "tokenizer.json"));
+      const json = parseJson("tokenizer.json", await readText(folder, "tokenizer.json"));
+      refuseAnswer(`${folder.name}/tokenizer.json`, json);
       return kindOf(json, folder).fromJSON(json);
     }
     const names = await folder.list();
     for (const [, { files, fromFiles }] of kinds)
       if (files.every((file) => names.includes(file)))
-        return fromFiles(await Promise.all(files.map((file) => textOf(folder, file))));
+        return fromFiles(await Promise.all(files.map((file) => readText(folder, file))));
     const wanted = ["tokenizer.json", ...kinds.map(([, { files }]) => files.join(" and "))].join(", or ");
     throw new FileStoreError(
       `${folder.name}: expected ${wanted}, got ${names.join(", ") || "no files"}; save them beside the model`,

@@ -1,5 +1,5 @@
 import { Module } from "@tessera/nn";
-import type { ConfigClass, ConfigOptions, PreTrainedConfig } from "./config/pre-trained-config.ts";
+import type { ConfigClass, ConfigOptions, JsonObject, PreTrainedConfig } from "./config/pre-trained-config.ts";
 import type { Folder } from "./hub/file-store.ts";
 import { loadPretrained, savePretrained, type Pretrained, type SavePretrainedOptions } from "./hub/pretrained.ts";
 import type { ModelOptions } from "./model-options.ts";
@@ -51,8 +51,8 @@ export abstract class PreTrainedModel<Config extends PreTrainedConfig = PreTrain
   }
 
   /**
-   * Reads a folder of Hugging Face's form: `config.json`, `model.safetensors`, a tokenizer's files. Block-sparse layers come back
-   * as they were saved. The model is in evaluation mode; `train()` it.
+   * Reads a folder of Hugging Face's form: `config.json`, `model.safetensors` or the shards that its index names, a tokenizer's
+   * files. Block-sparse layers come back as they were saved. Weights that are not finite are loaded, as torch loads them. The model is in evaluation mode; `train()` it.
    *
    * Weights of another head are left out, and a head that the checkpoint does not have starts afresh: both are named in the
    * result, because a new head knows nothing yet.
@@ -61,7 +61,7 @@ export abstract class PreTrainedModel<Config extends PreTrainedConfig = PreTrain
    *
    * @param folder a path (in Node), or a store of your own
    * @throws StateDictError that lists every missing, unexpected and misshapen key
-   * @throws FormatError or FileStoreError when a file is damaged or missing
+   * @throws FormatError or FileStoreError when a file is damaged, missing, or of another kind
    * @example
    * const { model, missingKeys } = await RobertaForSequenceClassification.fromPretrained("runs/pretrain", { numLabels: 6 });
    */
@@ -73,8 +73,10 @@ export abstract class PreTrainedModel<Config extends PreTrainedConfig = PreTrain
     const { device, generator, ...changes } = options ?? {};
     const where = { ...(device === undefined ? {} : { device }), ...(generator ? { generator } : {}) };
     const { configClass, baseModelPrefix, heads } = this;
+    const configOf = (json: JsonObject): M["config"] => configClass.fromJSON(json).with(changes);
     return loadPretrained<M>(folder, {
-      create: (config) => new this(configClass.fromJSON(config).with(changes), where),
+      create: (json) => new this(configOf(json), where),
+      minParameters: (json) => configOf(json).minParameters,
       baseModelPrefix,
       heads,
     });

@@ -6,6 +6,7 @@ import {
   RobertaForSequenceClassification,
   RobertaModel,
 } from "./architectures/roberta/index.ts";
+import { showJson } from "@tessera/tensor/files";
 import type { ConfigClass, JsonObject } from "./config/pre-trained-config.ts";
 import type { Folder } from "./hub/file-store.ts";
 import { openFolder } from "./hub/open-folder.ts";
@@ -76,7 +77,7 @@ export const findModelClass = (config: JsonObject, task?: Task): LoadableClass =
   const found = all.find(({ architecture }) => architecture === wanted);
   if (!found)
     throw new FormatError(
-      `config.json: expected architectures to name ${anyOf(all.map(({ architecture }) => architecture))}, got ${JSON.stringify(wanted) ?? "none"}; load it with a class of your own, or with an AutoModel for another head`,
+      `config.json: expected architectures to name ${anyOf(all.map(({ architecture }) => architecture))}, got ${wanted === undefined ? "none" : showJson(wanted)}; load it with a class of your own, or with an AutoModel for another head`,
     );
   return found as unknown as LoadableClass;
 };
@@ -107,7 +108,9 @@ const classFor = (name: string, task: Task, file: string, config: JsonObject): L
   if (row) return row.classes[task] as unknown as LoadableClass;
   const { model_type: type, architectures: named } = config;
   const got =
-    type === undefined || type === null ? `architectures ${JSON.stringify(named) ?? "none"}` : JSON.stringify(type);
+    type === undefined || type === null
+      ? `architectures ${named === undefined ? "none" : showJson(named)}`
+      : showJson(type);
   throw new FormatError(
     `${name}: expected model_type ${anyOf(able.flatMap(({ config: { modelTypes } }) => modelTypes))}, got ${got} in ${file}; an architecture of your own loads with its own class`,
   );

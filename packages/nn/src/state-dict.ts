@@ -12,6 +12,7 @@ import {
   type HostTensor,
   type TensorSpec,
 } from "@tessera/tensor";
+import { hostTensorFault } from "@tessera/tensor/files";
 import { refill, type Slot } from "./module-tree.ts";
 
 /** Parameters and persistent buffers by path: what a checkpoint holds. */
@@ -27,6 +28,9 @@ export interface LoadReport {
   /** In the state, not in the model. */
   readonly unexpectedKeys: readonly string[];
 }
+
+/** Keys come out of files: no name is longer than a message should be. */
+const shortened = (key: string): string => (key.length > 400 ? `${key.slice(0, 399)}…` : key);
 
 /** A state that does not fit its target. The message names every key, and nothing was changed. */
 export class StateDictError extends TesseraError {
@@ -44,7 +48,7 @@ export class StateDictError extends TesseraError {
     const parts = Object.entries({ missing: missingKeys, unexpected: unexpectedKeys, mismatched: mismatches });
     const lists = parts
       .filter(([, keys]) => keys.length > 0)
-      .map(([kind, keys]) => `${keys.length} ${kind}: ${keys.join(", ")}`);
+      .map(([kind, keys]) => `${keys.length} ${kind}: ${keys.map(shortened).join(", ")}`);
     super([what, ...lists, advice].join("; "));
     this.missingKeys = missingKeys;
     this.unexpectedKeys = unexpectedKeys;
@@ -60,6 +64,9 @@ export interface Place extends TensorSpec {
 /** Why a value cannot go into a place; `null` when it can. */
 export const mismatch = (target: Place, value: Tensor | HostTensor): string | null => {
   const expected = `expected ${target.dtype} ${showShape(target.shape)}`;
+  if (typeof value !== "object" || value === null) return `${expected}, got ${String(value)}`;
+  const fault = value instanceof Tensor ? null : hostTensorFault(value);
+  if (fault) return fault;
   if (value instanceof Tensor && value.isDisposed) return `${expected}, got a tensor that was freed`;
   if (value.dtype !== target.dtype || !sameShape(value.shape, target.shape))
     return `${expected}, got ${value.dtype} ${showShape(value.shape)}`;

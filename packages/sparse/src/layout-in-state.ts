@@ -9,6 +9,7 @@ import {
   type HostTensor,
   type TypedArray,
 } from "@tessera/tensor";
+import { hostTensorFault } from "@tessera/tensor/files";
 import { blockGrid, BlockLayout } from "./block-layout.ts";
 
 /** The numbers of an entry of a state. */
@@ -34,11 +35,15 @@ export const layoutInState = (
     return found;
   };
   const [values, crowIndices, colIndices] = [entry("values"), entry("crowIndices"), entry("colIndices")];
-  const [blocks] = colIndices.shape;
+  for (const [name, value] of Object.entries({ values, crowIndices, colIndices })) {
+    const fault = value instanceof Tensor ? null : hostTensorFault(value);
+    if (fault) throw new ArgumentError(`block-sparse state: "${prefix}${name}" ${fault}; is the checkpoint damaged?`);
+  }
+  const blocks = colIndices.shape.length === 1 ? colIndices.shape[0] : undefined;
   const [, blockSize = 0] = values.shape;
   if (values.dtype !== "float32" || blocks === undefined || !sameShape(values.shape, [blocks, blockSize, blockSize]))
     throw new ShapeError(
-      `block-sparse state: expected "${prefix}values" float32 [n, b, b] for n = ${blocks} colIndices, got ${values.dtype} ${showShape(values.shape)}`,
+      `block-sparse state: expected "${prefix}values" float32 [n, b, b] for n = ${blocks ?? showShape(colIndices.shape)} colIndices, got ${values.dtype} ${showShape(values.shape)}`,
     );
   if (crowIndices.dtype !== "int32" || colIndices.dtype !== "int32")
     throw new DTypeError(

@@ -115,8 +115,8 @@ export class BlockSparseModelPatcher {
    * that answers only later is planned on the cpu: its plan then holds for the model wherever it is.
    *
    * @throws PatchError that lists everything that cannot be done: a pattern that matches nothing, a layer that is not a dense
-   *   one, that two patterns match, that shares its weight, that is smaller than a block, or that shall stay dense when it is
-   *   slower on a device where that was not measured.
+   *   one, that two patterns match, that shares its weight, that is smaller than a block, whose weight is not finite (where it can
+   *   be read), or that shall stay dense when it is slower on a device where that was not measured.
    */
   plan(model: Module): PatchPlan {
     const problems: string[] = [];
@@ -134,16 +134,20 @@ export class BlockSparseModelPatcher {
    * Replaces the layers in place: all of them, or none. The dense weights are freed; biases stay the same parameters. Tell
    * optimisers that exist already with the report's `handOver`.
    *
-   * @param plan of this model, or of another one of the same shape; made now when left out
-   * @throws PatchError when the model is not the one that was planned for.
+   * @param given the plan of this model, or of another one of the same shape; made now when left out
+   * @throws PatchError when the model is not the one that was planned for, or a weight is not finite.
    */
-  patchModel(model: Module, plan: PatchPlan = this.plan(model)): PatchReport {
+  patchModel(model: Module, given?: PatchPlan): PatchReport {
+    const plan = given ?? this.plan(model);
     const layers = plan.layers.map((planned) => [planned, denseLayer(model, planned)] as const);
     const problems = layers.flatMap(([{ name, shape }, layer]) => {
       if (!(layer instanceof Linear)) return [`${name} is not a dense layer of this model`];
       if (!sameShape(shapeOf(layer), shape))
         return [`${name} is ${shapeOf(layer).join(" × ")}, the plan says ${shape.join(" × ")}`];
-      return tiedWeights(model).has(`${name}.weight`) ? [`${name} shares its weight`] : [];
+      if (tiedWeights(model).has(`${name}.weight`)) return [`${name} shares its weight`];
+      // A plan that was made now has looked already.
+      const fault = given && layer.weight.device.readSync ? notFinite(layer) : null;
+      return fault ? [`${name}: ${fault}`] : [];
     });
     if (problems.length > 0)
       throw new PatchError("patchModel: expected the model that was planned for, nothing was changed", problems);
@@ -264,6 +268,12 @@ const planLayer = (
   const { rows, cols } = blockGrid("patcher", [outFeatures, inFeatures], blockSize);
   const blocks = blockCount(rows, cols, recipe.density);
   let weight: ArrayLike<number> | undefined;
+  // Whatever criterion judges: blocks of a weight that is broken are as broken. Where it cannot be read, none can say.
+  const fault = layer.weight.device.readSync ? notFinite(layer) : null;
+  if (fault) {
+    problems.push(`${name}: ${fault}`);
+    return [];
+  }
   try {
     const scores = criterion.scores({
       name,
@@ -285,6 +295,20 @@ const planLayer = (
     problems.push(`${name}: ${error.message}`);
     return [];
   }
+};
+
+/** What is wrong with a weight that has NaN or infinities; `null` when it has none. */
+const notFinite = ({ weight, inFeatures }: Linear): string | null => {
+  const values = weight.dataSync();
+  let [count, first] = [0, -1];
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isFinite(values[i]!)) continue;
+    if (first < 0) first = i;
+    count++;
+  }
+  if (count === 0) return null;
+  const at = `[${Math.floor(first / inFeatures)}, ${first % inFeatures}]`;
+  return `its weight has ${count} ${count === 1 ? "value" : "values"} that ${count === 1 ? "is" : "are"} not finite, first ${values[first]} at ${at}; train it anew, or load a checkpoint from before`;
 };
 
 const weightOf = ({ weight }: Linear): ArrayLike<number> => {

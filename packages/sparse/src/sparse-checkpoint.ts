@@ -1,5 +1,6 @@
 import { Linear, type LoadableState, type Module, type StateDict } from "@tessera/nn";
 import { scope, zeros, type Tensor } from "@tessera/tensor";
+import { showJson } from "@tessera/tensor/files";
 import { BlockSparseLinear, type PatchRecipe } from "./block-sparse-linear.ts";
 import { disposeButBias } from "./layer-swaps.ts";
 import { layoutInState } from "./layout-in-state.ts";
@@ -62,7 +63,9 @@ export const applySparseLayouts = (model: Module, layouts: SparseLayouts, tensor
   for (const [name, described] of Object.entries(layouts)) {
     const linear = modules.get(name);
     if (!isDescription(described))
-      problems.push(`${name} is described by ${JSON.stringify(described)}, not by the sizes of a layer`);
+      problems.push(`${name} is described by ${showJson(described)}, not by the sizes of a layer`);
+    else if (!isRecipe(described.recipe))
+      problems.push(`${name} has the recipe ${showJson(described.recipe)}, not a density, a criterion and a seed`);
     else if (!(linear instanceof Linear)) problems.push(`${name} is not a dense layer of this model`);
     else if (linear.outFeatures !== described.outFeatures || linear.inFeatures !== described.inFeatures)
       problems.push(
@@ -80,7 +83,7 @@ export const applySparseLayouts = (model: Module, layouts: SparseLayouts, tensor
   }
   for (const key of tensors.keys()) {
     const name = key.replace(/\.crowIndices$/, "");
-    if (name !== key && !(name in layouts))
+    if (name !== key && !Object.hasOwn(layouts, name))
       problems.push(`${name} is block-sparse in the tensors and not in the description`);
   }
   if (problems.length > 0)
@@ -93,6 +96,16 @@ const isDescription = (described: SparseLayerDescription | null): described is S
   typeof described === "object" &&
   described !== null &&
   [described.outFeatures, described.inFeatures, described.blockSize].every(Number.isInteger);
+
+/** Whether it says how a layer was patched, or nothing. */
+const isRecipe = (recipe: PatchRecipe | null | undefined): boolean =>
+  recipe === undefined ||
+  recipe === null ||
+  (typeof recipe === "object" &&
+    typeof recipe.density === "number" &&
+    typeof recipe.criterion === "string" &&
+    typeof recipe.balanced === "boolean" &&
+    Number.isSafeInteger(recipe.seed));
 
 /** A block-sparse layer of zeros for the place of a dense one: its values come when the state is loaded. */
 const allocateSparse = (

@@ -4,6 +4,8 @@ export interface Option<T> {
   /** What fits, as an error says it: `a whole number ≥ 1`. */
   readonly expected: string;
   readonly fits: (value: unknown) => boolean;
+  /** The largest that it may be, where it is a number. */
+  readonly most?: number;
   /** Its name in `config.json`, where that is not its own in snake_case. */
   readonly key?: string;
   /** Whether `null`, which says nothing, is left out of `config.json`. */
@@ -22,8 +24,12 @@ export type OptionsOf<T extends OptionTable> = { -readonly [Name in keyof T]?: V
 /** What a configuration has: all of them. */
 export type ValuesOf<T extends OptionTable> = { readonly [Name in keyof T]: ValueOf<T[Name]> };
 
-export const wholeNumber = (least: number, fallback: number): Option<number> => ({
+/** Sizes and ids are int32 in every kernel. */
+const MAX_INT32 = 2 ** 31 - 1;
+
+export const wholeNumber = (least: number, fallback: number, most = MAX_INT32): Option<number> => ({
   default: fallback,
+  most,
   expected: `a whole number ≥ ${least}`,
   fits: (value) => Number.isSafeInteger(value) && (value as number) >= least,
 });

@@ -1,4 +1,5 @@
 import { ArgumentError, FormatError } from "@tessera/tensor";
+import { checkDepth, parseStrictJson, showJson } from "@tessera/tensor/files";
 import { arePlain, labelsOf, type LabelOptions, type Labels, type Refuse } from "./labels.ts";
 import type { OptionsOf, OptionTable, ValuesOf } from "./option.ts";
 
@@ -10,6 +11,8 @@ export interface PreTrainedConfig extends Labels {
   /** Keys of `config.json` that mean nothing here. */
   readonly extra: JsonObject;
   readonly numLabels: number;
+  /** How many numbers a model of these sizes has at least; 0 where its description does not say. */
+  readonly minParameters: number;
   /** This configuration with some options changed. New labels replace the old ones altogether. */
   with(options: object): PreTrainedConfig;
   /** The object that `config.json` holds: keys in order, labels where they are not the default two. */
@@ -65,7 +68,12 @@ export interface ConfigDescription<T extends OptionTable> {
   readonly supported: string;
   /** What several options must have in common. */
   readonly check: (values: ValuesOf<T>, refuse: Refuse) => void;
+  /** How many numbers a model of these sizes has at least: sizes beyond reason are refused by it before memory is taken. */
+  readonly minParameters?: (values: ValuesOf<T>) => number;
 }
+
+/** A model larger than any that was ever trained: one of its sizes is a mistake. */
+const MAX_PARAMETERS = 2 ** 42;
 
 /** `hiddenSize` ↔ `hidden_size`. */
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
@@ -79,13 +87,11 @@ const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${l
  * GruConfig.fromJSON({ size: 128 }).toJSON(); // { model_type: "gru", size: 128 }
  */
 export const describeConfig = <T extends OptionTable>(description: ConfigDescription<T>): DescribedConfigClass<T> => {
-  const { name: ownName, modelTypes, options: table, check } = description;
+  const { name: ownName, modelTypes, options: table, check, minParameters = () => 0 } = description;
   const rows = Object.entries(table).map(([name, option]) => ({ ...option, name, key: option.key ?? snake(name) }));
   const known = new Set(["model_type", "num_labels", "id2label", "label2id", ...rows.map(({ key }) => key)]);
   const refuse: Refuse = (name, expected, got) => {
-    throw new ArgumentError(
-      `${ownName}: expected ${name} to be ${expected}, got ${JSON.stringify(got) ?? "undefined"}`,
-    );
+    throw new ArgumentError(`${ownName}: expected ${name} to be ${expected}, got ${showJson(got)}`);
   };
 
   class Config implements PreTrainedConfig {
@@ -98,13 +104,26 @@ export const describeConfig = <T extends OptionTable>(description: ConfigDescrip
     constructor(options: LabelOptions & { readonly [name: string]: unknown } = {}, extra: JsonObject = {}) {
       const values: { [name: string]: unknown } = {};
       for (const { name, ...row } of rows) values[name] = name in options ? options[name] : row.default;
-      for (const { name, expected, fits } of rows) if (!fits(values[name])) refuse(name, expected, values[name]);
+      for (const { name, expected, fits, most = Infinity } of rows) {
+        const value = values[name];
+        if (!fits(value)) refuse(name, expected, value);
+        if (typeof value === "number" && value > most) refuse(name, `at most ${most}`, value);
+      }
       check(values as ValuesOf<T>, refuse);
+      const numbers = minParameters(values as ValuesOf<T>);
+      if (numbers > MAX_PARAMETERS)
+        throw new ArgumentError(
+          `${ownName}: expected sizes of a model of at most ${MAX_PARAMETERS} numbers, got one of ${numbers} or more; is a size mistaken?`,
+        );
       Object.assign(this, values, labelsOf(options, refuse), { extra });
     }
 
     get numLabels(): number {
       return Object.keys(this.id2label).length;
+    }
+
+    get minParameters(): number {
+      return minParameters(this as unknown as ValuesOf<T>);
     }
 
     with(options: LabelOptions & { readonly [name: string]: unknown }): Config {
@@ -147,29 +166,29 @@ export const describeConfig = <T extends OptionTable>(description: ConfigDescrip
 };
 
 const refuseForeign = (
-  { architecture, modelTypes, unsupported, supported }: Omit<ConfigDescription<OptionTable>, "check">,
+  { architecture, modelTypes, unsupported, supported }: Omit<ConfigDescription<OptionTable>, "check" | "minParameters">,
   source: JsonObject,
 ): void => {
   const { model_type: type } = source;
   if (type !== undefined && !modelTypes.includes(type as string))
     throw new FormatError(
-      `config.json: expected model_type ${modelTypes[0]}, got ${JSON.stringify(type)}; only ${architecture}'s architecture is here, AutoModelForMaskedLM and its like choose by the file`,
+      `config.json: expected model_type ${modelTypes[0]}, got ${showJson(type)}; only ${architecture}'s architecture is here, AutoModelForMaskedLM and its like choose by the file`,
     );
   for (const [key, fits] of Object.entries(unsupported))
     if (source[key] !== undefined && !fits(source[key]))
-      throw new FormatError(`config.json: ${key} ${JSON.stringify(source[key])} is not supported; ${supported} are`);
+      throw new FormatError(`config.json: ${key} ${showJson(source[key])} is not supported; ${supported} are`);
 };
 
 const parseObject = (json: unknown): JsonObject => {
   let value = json;
-  if (typeof json === "string") {
-    try {
-      value = JSON.parse(json);
-    } catch (error) {
-      throw new FormatError(`config.json: expected a JSON object, got text that is none (${(error as Error).message})`);
-    }
+  try {
+    if (typeof json === "string") value = parseStrictJson(json);
+    else checkDepth(json);
+  } catch (error) {
+    const got = typeof json === "string" ? "text that is none" : "a value that cannot be written as one";
+    throw new FormatError(`config.json: expected a JSON object, got ${got} (${(error as Error).message})`);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new FormatError(`config.json: expected a JSON object, got ${JSON.stringify(value)}`);
+    throw new FormatError(`config.json: expected a JSON object, got ${showJson(value)}`);
   return value as JsonObject;
 };

@@ -71,8 +71,9 @@ export const makeGlossTask = (
       );
     }
     new SeededRandom(seed, "gloss-task", name).shuffle(own);
-    test.push(...own.slice(0, testCount));
-    train.push(...own.slice(testCount, testCount + taken));
+    // One by one: as arguments of one call, millions would not fit on the stack.
+    for (const example of own.slice(0, testCount)) test.push(example);
+    for (const example of own.slice(testCount, testCount + taken)) train.push(example);
   });
   new SeededRandom(seed, "gloss-task", "train").shuffle(train);
   new SeededRandom(seed, "gloss-task", "test").shuffle(test);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { MlmCollator, type MlmCollatorOptions } from "./mlm-collator.ts";
+import { IGNORE_INDEX, MlmCollator, type MlmCollatorOptions } from "./mlm-collator.ts";
 import { SeededRandom } from "./seeded-random.ts";
 
 const options: MlmCollatorOptions = {
@@ -157,4 +157,25 @@ test("errors say what is wrong", () => {
     "MlmCollator: expected ids in 0 … 999, got 1000; is the tokenizer another model's?",
   );
   expect(() => collator.collate([], new SeededRandom(1))).toThrow(/expected at least one sequence, got none/);
+});
+
+describe("rows longer than a call has room for arguments", () => {
+  const collate = (length: number, maskProbability: number) =>
+    new MlmCollator({
+      maskTokenId: 4,
+      padTokenId: 1,
+      vocabSize: 50,
+      specialTokenIds: new Set([0, 1, 2, 3, 4]),
+      maskProbability,
+    }).collate([new Int32Array(length).fill(7)], new SeededRandom(1));
+  const masked = (labels: Int32Array): number => labels.reduce((n, label) => n + (label === IGNORE_INDEX ? 0 : 1), 0);
+
+  test("one row of 200,000 tokens", () => {
+    expect([30000, 30001]).toContain(masked(collate(200_000, 0.15).labels));
+  });
+
+  test("150,000 tokens masked at once", () => {
+    const { labels, labelPositions } = collate(150_000, 1);
+    expect([masked(labels), labelPositions.length]).toEqual([150_000, 150_000]);
+  });
 });

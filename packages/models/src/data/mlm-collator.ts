@@ -70,21 +70,24 @@ export class MlmCollator {
     const { inputIds, attentionMask, shape } = padSequences(sequences, this.options);
     const [batch, length] = shape;
     const labels = new Int32Array(batch * length).fill(IGNORE_INDEX);
-    const chosen: number[] = [];
-    const everywhere: number[] = [];
+    const rows: number[][] = [];
+    const drawn: number[][] = [];
     for (let row = 0; row < batch; row++) {
       const candidates = this.candidates(inputIds, attentionMask, row * length, length);
       const count = Math.floor(candidates.length * this.maskProbability + random.nextFloat());
-      chosen.push(...draw(candidates, count, random));
-      everywhere.push(...candidates);
+      drawn.push(draw(candidates, count, random));
+      rows.push(candidates);
     }
+    // `flat` takes rows of any length; as arguments of a call, long ones would not fit on the stack.
+    let chosen = drawn.flat();
     if (chosen.length === 0) {
+      const everywhere = rows.flat();
       if (everywhere.length === 0) {
         throw new DataError(
           "MlmCollator: expected a token that can be masked, got special tokens alone; skip empty texts",
         );
       }
-      chosen.push(...draw(everywhere, 1, random));
+      chosen = draw(everywhere, 1, random);
     }
     for (const position of chosen) {
       labels[position] = inputIds[position]!;

@@ -7,7 +7,7 @@ const files = () => import("#file-text");
 /**
  * {@link readTextLines} of a file. In Node alone.
  *
- * @throws {DataError} if the file cannot be read, or has no text
+ * @throws {DataError} if the file cannot be read, has no text, or is not UTF-8
  */
 export const readTextFile = async (path: string): Promise<string[]> => {
   const { readChunks, baseName } = await files();
@@ -17,7 +17,7 @@ export const readTextFile = async (path: string): Promise<string[]> => {
 /**
  * {@link readTsv} of a file. In Node alone.
  *
- * @throws {DataError} if the file cannot be read, with the number of the line if one is wrong
+ * @throws {DataError} if the file cannot be read, with the number of the line if one is wrong or not UTF-8
  */
 export const readTsvFile = async (path: string, options: Omit<TsvOptions, "name"> = {}): Promise<LabelledTexts> => {
   const { readChunks, baseName } = await files();

@@ -156,3 +156,51 @@ describe("files", () => {
     );
   });
 });
+
+describe("files of another encoding or kind", () => {
+  let folder = "";
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tessera-text-"));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+  const fileOf = async (content: Uint8Array): Promise<string> => {
+    const path = join(folder, "given.txt");
+    await writeFile(path, content);
+    return path;
+  };
+
+  test("Latin-1 is refused with its line, not read with signs in its letters' place", async () => {
+    const path = await fileOf(Buffer.from("a\tb\nc\tcaf\xe9\n", "latin1"));
+    for (const read of [readTextFile(path), readTsvFile(path)])
+      await expect(read).rejects.toThrow(
+        expect.objectContaining({
+          name: "DataError",
+          line: 2,
+          message: expect.stringMatching(
+            /^given.txt: expected a text in UTF-8, got 0xe9 .* \(line 2, byte 9\)/,
+          ) as string,
+        }),
+      );
+  });
+
+  test("UTF-16 is called by its name", async () => {
+    await expect(readTextFile(await fileOf(Buffer.from("\ufeffhi\n", "utf16le")))).rejects.toThrow(
+      /UTF-16 \(little endian\)/,
+    );
+    await expect(readTsvFile(await fileOf(new Uint8Array([0xfe, 0xff, 0, 0x61, 0, 9])))).rejects.toThrow(
+      /UTF-16 \(big endian\)/,
+    );
+  });
+
+  test("a pointer of Git LFS and an archive are called by their names", async () => {
+    const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n";
+    await expect(readTextFile(await fileOf(Buffer.from(pointer)))).rejects.toThrow(/a pointer of Git LFS/);
+    await expect(readTsvFile(await fileOf(new Uint8Array([0x1f, 0x8b, 8, 0])))).rejects.toThrow(/a gzip archive/);
+  });
+
+  test("a mark, U+FFFD itself, and characters across chunks are read", async () => {
+    const long = `${"a".repeat(2 ** 20 - 1)}é日`;
+    const path = await fileOf(Buffer.from(`\ufeffx \ufffd\n${long}\n`));
+    expect(await readTextFile(path)).toEqual(["x \ufffd", long]);
+  });
+});

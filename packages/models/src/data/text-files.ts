@@ -1,6 +1,9 @@
 import { DataError } from "./data-error.ts";
 
-/** A whole text, or its parts as they arrive: a file's stream, `response.body.pipeThrough(new TextDecoderStream())`. */
+/**
+ * A whole text, or its parts as they arrive: a file's stream,
+ * `response.body.pipeThrough(new TextDecoderStream("utf-8", { fatal: true }))`.
+ */
 export type TextSource = string | Iterable<string> | AsyncIterable<string>;
 
 /** A text and the index of its label. */

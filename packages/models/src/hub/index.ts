@@ -5,6 +5,7 @@ export { openFolder } from "./open-folder.ts";
 export type { CheckpointNames } from "./checkpoint-keys.ts";
 export {
   loadPretrained,
+  readConfigFile,
   savePretrained,
   type Pretrained,
   type PretrainedRecipe,

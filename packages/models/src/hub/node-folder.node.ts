@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { access, appendFile, mkdir, open, readdir, readFile, rename, rm, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { decodeUtf8, parseStrictJson } from "@tessera/tensor/files";
 import { FileStoreError, type FileStore } from "./file-store.ts";
 
 /** Lists which finished temporaries become which files: once it exists, the write has happened. */
@@ -30,6 +31,22 @@ const readAll = async (handle: FileHandle): Promise<Uint8Array> => {
 };
 
 const LARGEST_READ = 2 ** 30;
+
+/** The moves of a journal. A folder may come from anywhere: no move leads out of it. */
+const readMoves = (path: string, bytes: Uint8Array): Move[] => {
+  try {
+    const moves = parseStrictJson(decodeUtf8(bytes, path));
+    const isMove = (move: unknown): move is Move => {
+      const { from, to } = (move ?? {}) as { readonly from?: unknown; readonly to?: unknown };
+      const arePlain = [from, to].every((name) => typeof name === "string" && !/[/\\\0]/.test(name) && name !== "..");
+      return arePlain && TEMPORARY.test(from as string);
+    };
+    if (Array.isArray(moves) && moves.every(isMove)) return moves;
+  } catch (cause) {
+    throw failure(`${path}: expected the journal of a write, got a damaged file; remove it`, cause);
+  }
+  throw failure(`${path}: expected moves of this folder's own temporaries, got others; remove the file`, null);
+};
 
 /** `null` where a file is missing: it was renamed before the crash, or by another reader who finishes the same write. */
 const unlessGone = async <T>(work: Promise<T>): Promise<T | null> =>
@@ -184,8 +201,8 @@ export class NodeFolder implements FileStore {
   /** Finishes a write that had been decided when its process died. */
   private async recover(): Promise<void> {
     if (!(await this.has(JOURNAL))) return;
-    const journal = await unlessGone(readFile(join(this.name, JOURNAL), "utf8"));
-    if (journal !== null) await this.finish(JSON.parse(journal) as Move[]);
+    const journal = await unlessGone(readFile(join(this.name, JOURNAL)));
+    if (journal !== null) await this.finish(readMoves(join(this.name, JOURNAL), journal));
   }
 
   /** Removes what writes that were not decided left behind. */

@@ -1,12 +1,14 @@
-import type { Module } from "@tessera/nn";
+import { StateDictError, type Module } from "@tessera/nn";
 import { applySparseLayouts, denseStateDict, sparseLayoutsOf, type SparseLayouts } from "@tessera/sparse";
-import { FormatError, readSafetensors, scope, writeSafetensors, type HostTensor, type Tensor } from "@tessera/tensor";
+import { FormatError, scope, writeSafetensors, type HostTensor, type Tensor } from "@tessera/tensor";
+import { showJson } from "@tessera/tensor/files";
 import { alignCheckpointKeys, type CheckpointNames } from "./checkpoint-keys.ts";
 import type { FileStore, Folder } from "./file-store.ts";
 import { openFolder } from "./open-folder.ts";
+import { readJsonObject } from "./read-text.ts";
+import { readWeights, WEIGHTS } from "./read-weights.ts";
 
 const CONFIG = "config.json";
-const WEIGHTS = "model.safetensors";
 /** Files of a tokenizer, which travel beside the model. */
 const TOKENIZER_FILES = [
   "tokenizer.json",
@@ -46,45 +48,62 @@ export interface SavePretrainedOptions {
 /** How a model is made from its `config.json`. */
 export interface PretrainedRecipe<M extends Module> extends CheckpointNames {
   readonly create: (config: Readonly<Record<string, unknown>>) => M;
+  /** How many numbers the model has at least, so that sizes beyond reason are refused before it is made. */
+  readonly minParameters?: (config: Readonly<Record<string, unknown>>) => number;
 }
 
-/** The `config.json` of a folder. */
+/** The `config.json` of a folder. @throws FormatError when it is no JSON object in UTF-8, naming what it is instead */
 export const readConfigFile = async (folder: FileStore): Promise<Readonly<Record<string, unknown>>> =>
-  readJson(folder, CONFIG);
+  readJsonObject(folder, CONFIG);
 
-const readJson = async (folder: FileStore, file: string): Promise<Readonly<Record<string, unknown>>> => {
-  const text = new TextDecoder().decode(await folder.read(file));
-  try {
-    const value = JSON.parse(text) as unknown;
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  } catch {
-    // Said below, with the name of the file.
-  }
-  throw new FormatError(`${folder.name}/${file}: expected a JSON object, got something else; is the file damaged?`);
+/** How many times as many numbers as its file a model may have before it is made: new heads, and blocks that are not stored. */
+const MOST_TIMES = { dense: 2, sparse: 256 };
+/** Models below are made in no time, and their own error says more. */
+const SMALL = 1_000_000;
+
+/** Refuses sizes that the weights cannot have, before memory is taken for them. */
+const checkSize = (
+  folder: FileStore,
+  numbers: number,
+  tensors: ReadonlyMap<string, HostTensor>,
+  layouts: SparseLayouts,
+): void => {
+  let stored = 0;
+  for (const { data } of tensors.values()) stored += data.length;
+  const times = Object.keys(layouts).length > 0 ? MOST_TIMES.sparse : MOST_TIMES.dense;
+  if (numbers > times * stored + SMALL)
+    throw new FormatError(
+      `${folder.name}/${CONFIG}: expected the sizes of the weights, which have ${stored} numbers, got those of a model of ${numbers} or more; do the files belong together?`,
+    );
 };
 
-const readWeights = async (folder: FileStore): Promise<ReadonlyMap<string, HostTensor>> => {
-  if (!(await folder.exists(WEIGHTS)) && (await folder.exists("pytorch_model.bin")))
+/** The sparse layers as `config.json` describes them; each description is checked where it is used. */
+const layoutsOf = (folder: FileStore, ours: unknown): SparseLayouts => {
+  const isObject = (value: unknown): value is object =>
+    typeof value === "object" && value !== null && !Array.isArray(value);
+  const refuse = (key: string, got: unknown): never => {
     throw new FormatError(
-      `${folder.name}: expected ${WEIGHTS}, got pytorch_model.bin; save it with transformers' save_pretrained(dir, safe_serialization=True)`,
+      `${folder.name}/${CONFIG}: expected ${key} to be an object, got ${showJson(got)}; is the file damaged?`,
     );
-  try {
-    return readSafetensors(await folder.read(WEIGHTS)).tensors;
-  } catch (error) {
-    if (error instanceof FormatError) error.message = `${folder.name}/${WEIGHTS}: ${error.message}`;
-    throw error;
-  }
+  };
+  if (ours === undefined || ours === null) return {};
+  if (!isObject(ours)) return refuse(OURS, ours);
+  const { sparseLayouts: layouts } = ours as { sparseLayouts?: unknown };
+  if (layouts === undefined) return {};
+  return isObject(layouts) ? (layouts as SparseLayouts) : refuse(`${OURS}.sparseLayouts`, layouts);
 };
 
 /** Makes a model from a folder of Hugging Face's form, dense or block-sparse. */
 export const loadPretrained = async <M extends Module>(
   where: Folder,
-  { create, ...names }: PretrainedRecipe<M>,
+  { create, minParameters = () => 0, ...names }: PretrainedRecipe<M>,
 ): Promise<Pretrained<M>> => {
   const folder = await openFolder(where);
   const { [OURS]: ours, ...config } = await readConfigFile(folder);
-  const { sparseLayouts: layouts = {} } = (ours ?? {}) as { sparseLayouts?: SparseLayouts };
+  const layouts = layoutsOf(folder, ours);
+  const least = minParameters(config);
   const tensors = await readWeights(folder);
+  checkSize(folder, least, tensors, layouts);
   const model = create(config);
   try {
     // Sparse layers first: they change which keys the model has.
@@ -95,7 +114,12 @@ export const loadPretrained = async <M extends Module>(
     return { model: model.eval(), missingKeys, unexpectedKeys, files: await readTokenizerFiles(folder) };
   } catch (error) {
     model.dispose();
-    throw error;
+    if (!(error instanceof StateDictError)) throw error;
+    throw new StateDictError(
+      `${folder.name}/${WEIGHTS}: expected the keys and shapes that ${CONFIG} describes`,
+      error,
+      "do the two files belong together, and is this the class that they are for?",
+    );
   }
 };
 

@@ -51,10 +51,16 @@ interface Pass {
 const makePass = (tokens: readonly AddedToken[]): Pass | undefined => {
   if (tokens.length === 0) return undefined;
   const contents = tokens.map(({ content }) => content).sort((a, b) => b.length - a.length);
-  const pattern = new RegExp(
-    contents.map((content) => content.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")).join("|"),
-    "gu",
-  );
+  const source = contents.map((content) => content.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")).join("|");
+  let pattern: RegExp;
+  try {
+    pattern = new RegExp(source, "gu");
+  } catch (cause) {
+    throw new TokenizerError(
+      `added_tokens: expected tokens that can be searched for, got ${tokens.length} of ${source.length} characters together; put ordinary words into the vocabulary`,
+      { cause },
+    );
+  }
   return { pattern, tokens: new Map(tokens.map((token) => [token.content, token])) };
 };
 

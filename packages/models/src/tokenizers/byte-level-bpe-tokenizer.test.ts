@@ -259,3 +259,34 @@ test("the cache of words does not change tokens when it is full", () => {
   for (let n = 0; n < 70_000; n++) tokenizer.encodeToIds(word(n));
   expect(Array.from({ length: 300 }, (_, n) => [...tokenizer.encodeToIds(word(n))])).toEqual(first);
 });
+
+describe("an added token is text, not bytes in disguise", () => {
+  const withTokens = (contents: readonly string[], special = false): ByteLevelBpeTokenizer => {
+    const json = trained.toJSON();
+    const first = Object.keys(json.model.vocab).length;
+    const added = contents.map((content, i) => ({
+      ...{ id: first + i, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special },
+    }));
+    return ByteLevelBpeTokenizer.fromJSON({ ...json, added_tokens: [...json.added_tokens, ...added] });
+  };
+
+  test.each(["café", "čas", "đem", "x²", "½kg", "🙂", "日本", "Ġlow", "two words"])("%s comes back", (content) => {
+    for (const special of [false, true]) {
+      const tokenizer = withTokens([content], special);
+      const text = `a ${content} b${content}`;
+      const ids = tokenizer.encodeToIds(text);
+      expect([...ids].filter((id) => tokenizer.idToToken(id) === content)).toHaveLength(2);
+      expect(tokenizer.decode(ids, { skipSpecialTokens: false })).toBe(text);
+    }
+  });
+
+  test("what merges make stands for bytes, though it is listed as an added token too", () => {
+    const json = trained.toJSON();
+    const [left, right] = json.model.merges.find(([a, b]) => `${a}${b}`.startsWith("Ġ"))!;
+    const id = trained.tokenToId(left + right)!;
+    const [flags] = json.added_tokens;
+    const listed = [...json.added_tokens, { ...flags!, id, content: left + right, special: false }];
+    const tokenizer = ByteLevelBpeTokenizer.fromJSON({ ...json, added_tokens: listed });
+    expect(tokenizer.decode([id])).toBe(` ${(left + right).slice(1)}`);
+  });
+});

@@ -1,3 +1,4 @@
+import { excerpt } from "@tessera/tensor/files";
 import { AddedTokens } from "./added-tokens.ts";
 import { BpeEncoder } from "./bpe-encoder.ts";
 import { byteToChar, tokenBytes } from "./byte-alphabet.ts";
@@ -15,8 +16,10 @@ import {
   type TokenizerParts,
 } from "./tokenizer-json.ts";
 import { TokenizerError } from "./tokenizer-error.ts";
-import { collectTokens, rankMerges, tokensInOrder } from "./tokenizer-tables.ts";
+import { collectTokens, literalTokens, rankMerges, tokensInOrder } from "./tokenizer-tables.ts";
 import { truncatedLengths } from "./truncate.ts";
+
+const utf8Bytes = new TextEncoder();
 
 export interface TokenizerOptions {
   /** Names other than RoBERTa's. */
@@ -48,6 +51,8 @@ export class ByteLevelBpeTokenizer {
   private readonly tokensById: string[];
   private readonly bytesById: (Uint8Array | undefined)[] = [];
   private readonly specials: Set<number>;
+  /** Tokens that are text as it stands, not bytes in disguise: `é` in one of them is é. */
+  private readonly literals: ReadonlySet<number>;
   private readonly names: SpecialTokens;
   private readonly added: AddedTokens;
   private readonly encoder: BpeEncoder;
@@ -63,6 +68,7 @@ export class ByteLevelBpeTokenizer {
     this.vocabSize = this.idsByToken.size;
     this.tokensById = tokensInOrder(this.idsByToken);
     this.specials = new Set(parts.addedTokens.filter(({ special }) => special).map(({ id }) => id));
+    this.literals = literalTokens(parts);
     this.added = new AddedTokens(parts.addedTokens);
     this.encoder = new BpeEncoder({
       byteIds: Int32Array.from(byteToChar, (char) => parts.vocab.get(char) ?? -1),
@@ -247,7 +253,7 @@ export class ByteLevelBpeTokenizer {
         );
       }
       if (skipSpecialTokens && this.specials.has(id)) continue;
-      const bytes = (this.bytesById[id] ??= tokenBytes(token));
+      const bytes = (this.bytesById[id] ??= this.literals.has(id) ? utf8Bytes.encode(token) : tokenBytes(token));
       parts.push(bytes);
       size += bytes.length;
     }
@@ -274,7 +280,7 @@ export class ByteLevelBpeTokenizer {
     const id = this.idsByToken.get(token);
     if (id !== undefined) return id;
     throw new TokenizerError(
-      `tokenizer: expected ${role === "eos" || role === "unk" ? "an" : "a"} ${role} token ${JSON.stringify(token)}, got a vocabulary without it; name yours in specialTokens`,
+      `tokenizer: expected ${role === "eos" || role === "unk" ? "an" : "a"} ${role} token ${excerpt(token)}, got a vocabulary without it; name yours in specialTokens`,
     );
   }
 }

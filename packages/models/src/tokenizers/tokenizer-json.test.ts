@@ -161,6 +161,37 @@ test.each<[string, () => unknown, string]>([
     'merges.txt: line 2: expected two tokens, "a b", got ""',
   ],
   [
+    "a token that stands twice in vocab.json",
+    () => ByteLevelBpeTokenizer.fromFiles('{"a":0,"b":1,"a":2}', ""),
+    'the key "a" stands twice in one object',
+  ],
+  [
+    "an added token that stands twice",
+    broken((j) => void j.added_tokens.push({ ...j.added_tokens[0]! })),
+    'expected a token that is not there yet (see tokenizer.json: added_tokens[0]), got "<s>"',
+  ],
+  [
+    "values 20,000 deep",
+    () => ByteLevelBpeTokenizer.fromJSON(`{"model":${"[".repeat(20_000)}${"]".repeat(20_000)}}`),
+    "values lie deeper in one another than 100 levels",
+  ],
+  [
+    "parsed values 20,000 deep",
+    () =>
+      ByteLevelBpeTokenizer.fromJSON({ model: JSON.parse(`${"[".repeat(20_000)}${"]".repeat(20_000)}`) as unknown }),
+    "values lie deeper in one another than 100 levels",
+  ],
+  [
+    "a token of a million letters",
+    () => ByteLevelBpeTokenizer.fromFiles({ ["a".repeat(1e6)]: -1 }, ""),
+    `vocab.json["${"a".repeat(76)}`,
+  ],
+  [
+    "merges.txt that is no text",
+    () => ByteLevelBpeTokenizer.fromFiles(golden("vocab.json"), null as unknown as string),
+    "merges.txt: expected the text of the file, got null",
+  ],
+  [
     "no special tokens",
     () => ByteLevelBpeTokenizer.fromFiles({ a: 0 }, ""),
     'vocab: expected the special token "<s>", got none of that name; train with it or name yours in specialTokens',
@@ -168,6 +199,21 @@ test.each<[string, () => unknown, string]>([
 ])("%s is refused, and the error says where", (_, read, message) => {
   expect(read).toThrow(
     expect.objectContaining({ name: "TokenizerError", message: expect.stringContaining(message) as string }),
+  );
+});
+
+test("a byte order mark before a file is skipped", () => {
+  const [vocab, merges] = [`\ufeff${golden("vocab.json")}`, `\ufeff${golden("merges.txt")}`];
+  expect(ByteLevelBpeTokenizer.fromFiles(vocab, merges).toFiles()).toEqual(roberta.toFiles());
+});
+
+test("a token called __proto__ goes through the files", () => {
+  const { vocab, merges } = trainBpe(["the low"], { vocabSize: 263 });
+  const own = new Map(vocab).set("__proto__", vocab.size);
+  const files = ByteLevelBpeTokenizer.fromModel({ vocab: own, merges }).toFiles();
+  expect(ByteLevelBpeTokenizer.fromJSON(files["tokenizer.json"]).tokenToId("__proto__")).toBe(vocab.size);
+  expect(ByteLevelBpeTokenizer.fromFiles(files["vocab.json"], files["merges.txt"]).tokenToId("__proto__")).toBe(
+    vocab.size,
   );
 });
 

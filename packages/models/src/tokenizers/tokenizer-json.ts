@@ -1,4 +1,5 @@
 import type { AddedToken } from "./added-tokens.ts";
+import { checkDepth, parseStrictJson, showJson } from "@tessera/tensor/files";
 import { TokenizerError } from "./tokenizer-error.ts";
 
 /** A merge: the two tokens that become one. Their order in a list is their rank. */
@@ -56,10 +57,7 @@ export interface TokenizerParts {
   unkToken: string | null;
 }
 
-const show = (value: unknown): string => {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
-};
+const show = (value: unknown): string => showJson(value, 78);
 
 const fail = (path: string, expected: string, value: unknown, advice: string): never => {
   throw new TokenizerError(`${path}: expected ${expected}, got ${show(value)}; ${advice}`);
@@ -87,11 +85,15 @@ const readId = (path: string, value: unknown): number =>
 const readString = (path: string, value: unknown): string =>
   typeof value === "string" ? value : fail(path, "a string", value, DAMAGED);
 
-/** Parses JSON text; an object goes through. */
+/** A text without the byte order mark that some editors put before it. */
+const withoutMark = (text: string): string => (text.startsWith("\ufeff") ? text.slice(1) : text);
+
+/** Parses JSON text, in which no key of an object stands twice; an object goes through. */
 export const parseJson = (path: string, source: unknown): unknown => {
-  if (typeof source !== "string") return source;
   try {
-    return JSON.parse(source);
+    if (typeof source === "string") return parseStrictJson(withoutMark(source));
+    checkDepth(source);
+    return source;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new TokenizerError(`${path}: expected JSON, got ${show(source)} (${reason}); ${DAMAGED}`, { cause });
@@ -122,7 +124,10 @@ export const readMerges = (path: string, value: unknown): Merge[] => {
 
 /** Reads `merges.txt`: a line `#version: …`, then one merge a line. */
 export const readMergesText = (path: string, text: string): Merge[] => {
-  const lines = text.split("\n").map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line));
+  if (typeof text !== "string") return fail(path, "the text of the file", text, "read it as UTF-8");
+  const lines = withoutMark(text)
+    .split("\n")
+    .map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line));
   if (lines.at(-1) === "") lines.pop();
   const merges: Merge[] = [];
   lines.forEach((line, i) => {
@@ -168,12 +173,17 @@ const readPostProcessor = (path: string, value: unknown): TokenizerParts["postPr
 const readAddedTokens = (path: string, value: unknown): AddedToken[] => {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) return fail(path, "an array", value, DAMAGED);
+  const contents = new Map<string, number>();
   return value.map((item: unknown, i): AddedToken => {
     const at = `${path}[${i}]`;
     const token = readObject(at, item);
+    const content = readString(`${at}.content`, token.content);
+    if (contents.has(content))
+      fail(`${at}.content`, `a token that is not there yet (see ${path}[${contents.get(content)}])`, content, DAMAGED);
+    contents.set(content, i);
     return {
       id: readId(`${at}.id`, token.id),
-      content: readString(`${at}.content`, token.content),
+      content,
       single_word: readFlag(`${at}.single_word`, token.single_word, false),
       lstrip: readFlag(`${at}.lstrip`, token.lstrip, false),
       rstrip: readFlag(`${at}.rstrip`, token.rstrip, false),

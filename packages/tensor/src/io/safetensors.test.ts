@@ -10,6 +10,9 @@ const file = (header: unknown, data: Uint8Array = new Uint8Array(0), length?: bi
   out.set(data, 8 + text.byteLength);
   return out;
 };
+/** A float32 of its own, as a header has it. */
+const f32 = (name: string, from: number): string =>
+  `"${name}":{"dtype":"F32","shape":[1],"data_offsets":[${from},${from + 4}]}`;
 const one = (entry: object, bytes = 8): Uint8Array => file({ x: entry }, new Uint8Array(bytes));
 
 describe("safetensors", () => {
@@ -68,6 +71,83 @@ describe("safetensors", () => {
     );
   });
 
+  it("reads a header padded with spaces, tensors in any order, and tensors of no element anywhere between", () => {
+    const empty = (name: string, at: number): string =>
+      `"${name}":{"dtype":"F32","shape":[0,3],"data_offsets":[${at},${at}]}`;
+    const header = `{${f32("b", 4)},${empty("x", 4)},${f32("a", 0)},${empty("y", 8)},${empty("z", 0)}}   `;
+    const { tensors } = readSafetensors(file(header, new Uint8Array(Float32Array.of(1, 2).buffer)));
+    expect([...tensors].map(([name, { data }]) => [name, ...data]).sort()).toEqual([
+      ["a", 1],
+      ["b", 2],
+      ["x"],
+      ["y"],
+      ["z"],
+    ]);
+  });
+
+  it("names that every object has are written and read like any others", () => {
+    const names = ["1", "__proto__", "constructor", "hasOwnProperty", "toString", ""];
+    const given = new Map(
+      names.map((name, i) => [name, { shape: [1], dtype: "float32", data: Float32Array.of(i) } as const]),
+    );
+    const { tensors } = readSafetensors(writeSafetensors(given, { constructor: "mine" }));
+    expect(tensors.size).toBe(names.length);
+    for (const [name, { data }] of given) expect(tensors.get(name)?.data).toEqual(data);
+  });
+
+  it("reads unsigned integers that fit, and refuses numbers that do not", () => {
+    const read = (dtype: string, data: ArrayBufferView) => [
+      ...readSafetensors(
+        file({ x: { dtype, shape: [1], data_offsets: [0, data.byteLength] } }, new Uint8Array(data.buffer)),
+      ).tensors.get("x")!.data,
+    ];
+    expect(read("U16", Uint16Array.of(65535))).toEqual([65535]);
+    expect(read("U32", Uint32Array.of(7))).toEqual([7]);
+    expect(read("U64", BigUint64Array.of(7n))).toEqual([7]);
+    expect(read("F64", Float64Array.of(Infinity))).toEqual([Infinity]);
+    expect(() => read("U32", Uint32Array.of(2 ** 31))).toThrow(/holds 2147483648, which does not fit into int32/);
+    expect(() => read("F64", Float64Array.of(1e300))).toThrow(/holds 1e\+300, which does not fit into float32/);
+  });
+
+  it.each([
+    [
+      "data of another type",
+      { shape: [2], dtype: "float32", data: new Float64Array(2) },
+      /expected a Float32Array of 2 .*, got Float64Array of 2/,
+    ],
+    [
+      "fewer data than the shape has",
+      { shape: [2], dtype: "float32", data: new Float32Array(1) },
+      /got Float32Array of 1/,
+    ],
+    ["a list", { shape: [1], dtype: "int32", data: [1] }, /expected a Int32Array of 1 for int32 \[1\], got Array/],
+    [
+      "a dtype that it has no name for",
+      { shape: [1], dtype: "float16", data: new Float32Array(1) },
+      /expected dtype float32, int32, bool, got float16/,
+    ],
+    [
+      "a shape that is none",
+      { shape: [-1], dtype: "bool", data: new Uint8Array(1) },
+      /expected a shape of whole numbers from 0 up, got \[-1\]/,
+    ],
+  ])("refuses to write %s", (_, value, message) => {
+    const tensors = new Map([["w", value as unknown as HostTensor]]);
+    expect(() => writeSafetensors(tensors)).toThrow(FormatError);
+    expect(() => writeSafetensors(tensors)).toThrow(message);
+  });
+
+  it("refuses to write names and metadata that no file can hold", () => {
+    const x: HostTensor = { shape: [], dtype: "float32", data: Float32Array.of(1) };
+    expect(() => writeSafetensors(new Map([["\ud800", x]]))).toThrow(/has half of a character/);
+    expect(() => writeSafetensors(new Map(), { a: 1 as unknown as string })).toThrow(
+      /metadata "a" is 1, expected a string/,
+    );
+    expect(() => readSafetensors(new ArrayBuffer(8) as unknown as Uint8Array)).toThrow(
+      /expected the bytes of a file as a Uint8Array, got ArrayBuffer/,
+    );
+  });
+
   it.each([
     ["a file cut to nothing", new Uint8Array(4), /expected at least 8 bytes, got 4/],
     [
@@ -111,6 +191,54 @@ describe("safetensors", () => {
       ),
       /"x" and "y" overlap/,
     ],
+    [
+      "two tensors of one name",
+      file(`{${f32("a", 0)},${f32("a", 4)}}`, new Uint8Array(8)),
+      /the header is not a JSON object \(the key "a" stands twice in one object, again at line 1\)/,
+    ],
+    [
+      "bytes before the first tensor",
+      file(`{${f32("a", 4)}}`, new Uint8Array(8)),
+      /4 bytes between the header and "a" belong to no tensor; the format has no holes/,
+    ],
+    [
+      "bytes between two tensors",
+      file(`{${f32("a", 0)},${f32("b", 8)}}`, new Uint8Array(12)),
+      /4 bytes between "a" and "b" belong to no tensor/,
+    ],
+    [
+      "bytes behind the last tensor",
+      file(`{${f32("a", 0)}}`, new Uint8Array(5)),
+      /1 bytes behind "a" belong to no tensor; the file is longer than its header says/,
+    ],
+    ["bytes without any tensor", file("{}", new Uint8Array(5)), /5 bytes behind the header belong to no tensor/],
+    [
+      "a tensor of no element inside of another",
+      file(`{${f32("a", 0)},"b":{"dtype":"F32","shape":[0],"data_offsets":[2,2]}}`, new Uint8Array(4)),
+      /"a" and "b" overlap/,
+    ],
+    [
+      "a header that begins with a space",
+      file(` {${f32("a", 0)}}`, new Uint8Array(4)),
+      /expected { as its first byte, got 0x20/,
+    ],
+    ["a header of no bytes", new Uint8Array(8), /got a header of no bytes/],
+    ["a header that is not UTF-8", file('{"a', new Uint8Array([0xe9, 0x22]), 5n), /its bytes are not UTF-8/],
+    ["metadata that are a list", file('{"__metadata__":["x"]}'), /__metadata__ is \["x"\], expected a map of strings/],
+    ["metadata of numbers", file('{"__metadata__":{"x":1}}'), /__metadata__ is not a map of strings: "x" is 1/],
+    [
+      "a dtype that every object has",
+      one({ dtype: "toString", shape: [2], data_offsets: [0, 8] }),
+      /"x" has dtype toString/,
+    ],
+    ["an entry without fields of its own", file('{"x":[]}'), /"x" is \[\], expected an object with dtype/],
+    ["half of a character in a name", file('{"\\ud800":1}'), /has half of a character in its name/],
+    [
+      "sizes beyond what numbers tell apart",
+      one({ dtype: "F32", shape: [2 ** 53], data_offsets: [0, 8] }),
+      /"x" has shape \[9007199254740992\]/,
+    ],
+    ["20,000 arrays in one another", file(`{"x":${"[".repeat(20000)}${"]".repeat(20000)}}`), /deeper in one another/],
   ])("refuses %s", (_, bytes, message) => {
     expect(() => readSafetensors(bytes)).toThrow(FormatError);
     expect(() => readSafetensors(bytes)).toThrow(message);

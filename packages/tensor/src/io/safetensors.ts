@@ -1,14 +1,10 @@
-import { hostArray, type DType, type TypedArray } from "../dtype.ts";
-import { FormatError } from "../error.ts";
-import { hostValues } from "../host-data.ts";
-import { numel, showShape, type Shape } from "../shape.ts";
+import { hostArray, type DType } from "../dtype.ts";
+import { ArgumentError } from "../error.ts";
+import { excerpt } from "./foreign-file.ts";
+import { hostTensorFault, type HostTensor } from "./host-tensor.ts";
+import { fail, isWellFormed, readSafetensorsHeader, type HeaderEntry, type StoredKind } from "./safetensors-header.ts";
 
-/** One tensor of a file, in host memory. */
-export interface HostTensor {
-  readonly shape: Shape;
-  readonly dtype: DType;
-  readonly data: TypedArray;
-}
+export type { HostTensor } from "./host-tensor.ts";
 
 /** What a safetensors file holds. */
 export interface SafetensorsFile {
@@ -16,24 +12,23 @@ export interface SafetensorsFile {
   readonly metadata: { readonly [key: string]: string };
 }
 
-/** The format's own bound; a larger header is an attack or a mistake. */
-const MAX_HEADER = 100_000_000;
-
 /** Bytes per element, and how each stored kind becomes one of our dtypes. */
-const KINDS: {
-  readonly [kind: string]: { readonly bytes: number; readonly dtype: DType; read(view: DataView, at: number): number };
-} = {
-  F64: { bytes: 8, dtype: "float32", read: (view, at) => view.getFloat64(at, true) },
-  F32: { bytes: 4, dtype: "float32", read: (view, at) => view.getFloat32(at, true) },
-  F16: { bytes: 2, dtype: "float32", read: (view, at) => halfToNumber(view.getUint16(at, true)) },
-  BF16: { bytes: 2, dtype: "float32", read: (view, at) => bfloatToNumber(view.getUint16(at, true)) },
-  I64: { bytes: 8, dtype: "int32", read: (view, at) => Number(view.getBigInt64(at, true)) },
-  I32: { bytes: 4, dtype: "int32", read: (view, at) => view.getInt32(at, true) },
-  I16: { bytes: 2, dtype: "int32", read: (view, at) => view.getInt16(at, true) },
-  I8: { bytes: 1, dtype: "int32", read: (view, at) => view.getInt8(at) },
-  U8: { bytes: 1, dtype: "int32", read: (view, at) => view.getUint8(at) },
-  BOOL: { bytes: 1, dtype: "bool", read: (view, at) => (view.getUint8(at) === 0 ? 0 : 1) },
-};
+const kinds: readonly StoredKind[] = [
+  { name: "F64", bytes: 8, dtype: "float32", read: (view, at) => view.getFloat64(at, true) },
+  { name: "F32", bytes: 4, dtype: "float32", read: (view, at) => view.getFloat32(at, true) },
+  { name: "F16", bytes: 2, dtype: "float32", read: (view, at) => halfToNumber(view.getUint16(at, true)) },
+  { name: "BF16", bytes: 2, dtype: "float32", read: (view, at) => bfloatToNumber(view.getUint16(at, true)) },
+  { name: "I64", bytes: 8, dtype: "int32", read: (view, at) => Number(view.getBigInt64(at, true)) },
+  { name: "I32", bytes: 4, dtype: "int32", read: (view, at) => view.getInt32(at, true) },
+  { name: "I16", bytes: 2, dtype: "int32", read: (view, at) => view.getInt16(at, true) },
+  { name: "I8", bytes: 1, dtype: "int32", read: (view, at) => view.getInt8(at) },
+  { name: "U64", bytes: 8, dtype: "int32", read: (view, at) => Number(view.getBigUint64(at, true)) },
+  { name: "U32", bytes: 4, dtype: "int32", read: (view, at) => view.getUint32(at, true) },
+  { name: "U16", bytes: 2, dtype: "int32", read: (view, at) => view.getUint16(at, true) },
+  { name: "U8", bytes: 1, dtype: "int32", read: (view, at) => view.getUint8(at) },
+  { name: "BOOL", bytes: 1, dtype: "bool", read: (view, at) => (view.getUint8(at) === 0 ? 0 : 1) },
+];
+const kindsByName: ReadonlyMap<unknown, StoredKind> = new Map(kinds.map((kind) => [kind.name, kind]));
 
 /** IEEE 754 binary16: sign, 5 bits of exponent, 10 of fraction. */
 const halfToNumber = (bits: number): number => {
@@ -51,113 +46,44 @@ const bfloatToNumber = (bits: number): number => {
   return word.getFloat32(0);
 };
 
-interface Entry {
-  readonly dtype: string;
-  readonly shape: readonly number[];
-  readonly data_offsets: readonly [number, number];
-}
-
-const fail = (why: string): never => {
-  throw new FormatError(`safetensors: ${why}`);
-};
-
-const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-
-/** A header entry that can be trusted, or an error that names it. */
-const checkEntry = (name: string, value: unknown, dataBytes: number): Entry => {
-  const { dtype, shape, data_offsets: range } = (value ?? {}) as Partial<Entry>;
-  const kind = typeof dtype === "string" ? KINDS[dtype] : undefined;
-  if (!kind) return fail(`"${name}" has dtype ${String(dtype)}, expected one of ${Object.keys(KINDS).join(" ")}`);
-  if (!Array.isArray(shape) || !shape.every(isSize))
-    return fail(`"${name}" has shape ${JSON.stringify(shape)}, expected whole numbers from 0 up`);
-  if (!Array.isArray(range) || range.length !== 2 || !range.every(isSize) || range[0] > range[1])
-    return fail(`"${name}" has data_offsets ${JSON.stringify(range)}, expected a range`);
-  if (range[1] > dataBytes)
-    return fail(`"${name}" ends at byte ${range[1]} of ${dataBytes}; the file is cut short or not a safetensors file`);
-  const bytes = shape.reduce((n, size) => n * size, kind.bytes);
-  if (bytes !== range[1] - range[0])
-    return fail(
-      `"${name}" of shape ${showShape(shape)} and dtype ${dtype} takes ${bytes} bytes, its range has ${range[1] - range[0]}`,
-    );
-  return { dtype: dtype!, shape, data_offsets: [range[0], range[1]] };
-};
-
-const parseHeader = (bytes: Uint8Array): { header: { readonly [name: string]: unknown }; start: number } => {
-  if (bytes.byteLength < 8) fail(`expected at least 8 bytes, got ${bytes.byteLength}`);
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
-  if (length > BigInt(MAX_HEADER))
-    fail(`the header says it is ${length} bytes long, more than the format's limit of ${MAX_HEADER}`);
-  const start = 8 + Number(length);
-  if (start > bytes.byteLength)
-    fail(
-      `the header says it is ${length} bytes long, the file has ${bytes.byteLength - 8} after its length; it is cut short or not a safetensors file`,
-    );
-  try {
-    const header: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.slice(8, start)));
-    if (typeof header !== "object" || header === null || Array.isArray(header)) throw new Error("not an object");
-    return { header: header as { [name: string]: unknown }, start };
-  } catch (error) {
-    return fail(`the header is not a JSON object (${(error as Error).message})`);
-  }
-};
-
 /**
- * Reads a safetensors file. float16, bfloat16 and float64 become float32; int64, int16, int8 and uint8 become int32.
+ * Reads a safetensors file. float16, bfloat16 and float64 become float32; int64, int16, int8 and the unsigned ones become int32.
+ * Values that are not finite are read as they are.
  *
  * {@link https://huggingface.co/docs/safetensors/index#format the format}
  *
- * @throws FormatError when the file is cut short, or its header lies: sizes that do not match, ranges that overlap.
+ * @throws FormatError when the file is cut short, is of another kind, or its header lies: sizes that do not match, ranges that
+ *   overlap or leave a hole, a name that stands twice; or when a number does not fit into the dtype that it becomes.
  * @example
  * const w = { shape: [2], dtype: "float32", data: Float32Array.of(1, 2) } as const;
  * const { tensors } = readSafetensors(writeSafetensors(new Map([["w", w]])));
  * tensors.get("w")!.data; // Float32Array [1, 2]
  */
 export const readSafetensors = (bytes: Uint8Array): SafetensorsFile => {
-  const { header, start } = parseHeader(bytes);
-  const dataBytes = bytes.byteLength - start;
-  const { __metadata__: metadata = {}, ...rest } = header;
-  if (
-    typeof metadata !== "object" ||
-    metadata === null ||
-    !Object.values(metadata).every((value) => typeof value === "string")
-  )
-    fail("__metadata__ is not a map of strings");
-  const entries = Object.entries(rest).map(([name, value]) => [name, checkEntry(name, value, dataBytes)] as const);
-  const ranges = entries
-    .map(
-      ([
-        name,
-        {
-          data_offsets: [from, to],
-        },
-      ]) => ({ name, from, to }),
-    )
-    .sort((a, b) => a.from - b.from || a.to - b.to);
-  for (let i = 1; i < ranges.length; i++)
-    if (ranges[i]!.from < ranges[i - 1]!.to) fail(`"${ranges[i - 1]!.name}" and "${ranges[i]!.name}" overlap`);
-  const tensors = new Map(entries.map(([name, entry]) => [name, readEntry(bytes, start, name, entry)]));
-  return { tensors, metadata: metadata as { [key: string]: string } };
+  if (!(ArrayBuffer.isView(bytes) && "BYTES_PER_ELEMENT" in bytes && bytes.BYTES_PER_ELEMENT === 1))
+    throw new ArgumentError(
+      `readSafetensors: expected the bytes of a file as a Uint8Array, got ${Object.prototype.toString.call(bytes).slice(8, -1)}; wrap an ArrayBuffer with new Uint8Array(buffer)`,
+    );
+  const { entries, metadata } = readSafetensorsHeader(bytes, kindsByName);
+  return { tensors: new Map(entries.map((entry) => [entry.name, readEntry(bytes, entry)])), metadata };
 };
 
-const readEntry = (
-  bytes: Uint8Array,
-  start: number,
-  name: string,
-  { dtype: kindName, shape, data_offsets: [from, to] }: Entry,
-): HostTensor => {
-  const kind = KINDS[kindName]!;
+const readEntry = (bytes: Uint8Array, { name, kind, shape, from, to }: HeaderEntry): HostTensor => {
   const { dtype } = kind;
   // A copy, aligned for its type; most files need no conversion. (A Node Buffer's own slice would be a view.)
-  const raw = Uint8Array.prototype.slice.call(bytes, start + from, start + to);
-  if (kindName === "F32") return { shape, dtype, data: new Float32Array(raw.buffer) };
-  if (kindName === "I32") return { shape, dtype, data: new Int32Array(raw.buffer) };
+  const raw = Uint8Array.prototype.slice.call(bytes, from, to);
+  if (kind.name === "F32") return { shape, dtype, data: new Float32Array(raw.buffer) };
+  if (kind.name === "I32") return { shape, dtype, data: new Int32Array(raw.buffer) };
   const view = new DataView(raw.buffer);
   const data = hostArray(dtype, raw.byteLength / kind.bytes);
+  const bounded = dtype === "int32" ? [-2147483648, 2147483647] : null;
   for (let i = 0; i < data.length; i++) {
     const value = kind.read(view, i * kind.bytes);
-    if (dtype === "int32" && (value > 2147483647 || value < -2147483648))
-      fail(`"${name}" holds ${value}, which does not fit into int32`);
+    if (bounded && (value < bounded[0]! || value > bounded[1]!))
+      fail(`${excerpt(name, 200)} holds ${value}, which does not fit into int32`);
     data[i] = value;
+    if (dtype === "float32" && Number.isFinite(value) && !Number.isFinite(data[i]))
+      fail(`${excerpt(name, 200)} holds ${value}, which does not fit into float32`);
   }
   return { shape, dtype, data };
 };
@@ -167,36 +93,44 @@ const STORED: { readonly [D in DType]: string } = { float32: "F32", int32: "I32"
 /**
  * Writes a safetensors file: names sorted, data aligned to 8 bytes, so that equal content gives equal bytes.
  *
- * @throws FormatError when a name is `__metadata__`, or data does not fill its shape.
+ * @throws FormatError when a name is `__metadata__` or no text that UTF-8 can hold, when data are of another type or length than
+ *   dtype and shape say, or when metadata have a value that is no string.
  */
 export const writeSafetensors = (
   tensors: ReadonlyMap<string, HostTensor>,
   metadata: { readonly [key: string]: string } = {},
 ): Uint8Array => {
   const names = [...tensors.keys()].sort();
-  const contents = new Map<string, TypedArray>();
-  const header: { [name: string]: unknown } = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
+  // Written by hand: a tensor may be called "__proto__", which no object takes by assignment.
+  const rows: string[] = [];
+  for (const [key, value] of Object.entries(metadata)) {
+    if (typeof value !== "string")
+      fail(`metadata ${excerpt(key)} is ${String(value)}, expected a string; write String(value)`);
+    if (!isWellFormed(key + value)) fail(`metadata ${excerpt(key)} has half of a character, which no UTF-8 has`);
+    rows.push(`${JSON.stringify(key)}:${JSON.stringify(value)}`);
+  }
+  const parts = rows.length > 0 ? [`"__metadata__":{${rows.join(",")}}`] : [];
   let at = 0;
   for (const name of names) {
     if (name === "__metadata__") fail(`a tensor cannot be named "__metadata__"`);
-    const { shape, dtype, data: given } = tensors.get(name)!;
-    if (!Object.hasOwn(STORED, dtype))
-      fail(`"${name}" has dtype ${String(dtype)}, expected one of ${Object.keys(STORED).join(" ")}`);
-    const data = hostValues(`safetensors: "${name}"`, given, dtype);
-    if (data.length !== numel(shape))
-      fail(`"${name}" of shape ${showShape(shape)} has ${numel(shape)} elements, its data ${data.length}`);
-    contents.set(name, data);
-    header[name] = { dtype: STORED[dtype], shape, data_offsets: [at, at + data.byteLength] };
+    if (!isWellFormed(name))
+      fail(`the name ${excerpt(name)} has half of a character, which no UTF-8 has; rename the tensor`);
+    const tensor = tensors.get(name)!;
+    const fault = hostTensorFault(tensor);
+    if (fault) fail(`${excerpt(name, 200)}: ${fault}; convert the data, or correct the shape`);
+    const { shape, dtype, data } = tensor;
+    const entry = { dtype: STORED[dtype], shape, data_offsets: [at, at + data.byteLength] };
+    parts.push(`${JSON.stringify(name)}:${JSON.stringify(entry)}`);
     at += data.byteLength;
   }
-  const text = new TextEncoder().encode(JSON.stringify(header));
+  const text = new TextEncoder().encode(`{${parts.join(",")}}`);
   const headerBytes = Math.ceil(text.byteLength / 8) * 8;
   const out = new Uint8Array(8 + headerBytes + at).fill(0x20, 8, 8 + headerBytes);
   new DataView(out.buffer).setBigUint64(0, BigInt(headerBytes), true);
   out.set(text, 8);
   let cursor = 8 + headerBytes;
   for (const name of names) {
-    const data = contents.get(name)!;
+    const { data } = tensors.get(name)!;
     out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), cursor);
     cursor += data.byteLength;
   }

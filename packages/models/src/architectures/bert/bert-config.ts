@@ -1,7 +1,7 @@
 import type { LabelOptions } from "../../config/labels.ts";
 import type { OptionsOf } from "../../config/option.ts";
 import { describeConfig } from "../../config/pre-trained-config.ts";
-import { checkEncoder, encoderLimits, encoderOptions } from "../encoder/encoder-config.ts";
+import { checkEncoder, encoderLimits, encoderOptions, encoderParameters } from "../encoder/encoder-config.ts";
 
 /** Everything that shapes a BERT; what is left out has Hugging Face's default. */
 export interface BertConfigOptions extends OptionsOf<typeof encoderOptions>, LabelOptions {}
@@ -25,4 +25,5 @@ export class BertConfig extends describeConfig({
   options: encoderOptions,
   ...encoderLimits,
   check: checkEncoder,
+  minParameters: encoderParameters,
 }) {}

@@ -3,12 +3,15 @@ import { flag, oneOf, orNull, positiveNumber, probability, wholeNumber, type Val
 import { PROBLEM_TYPES } from "../../tasks/sequence-classification.ts";
 import { HIDDEN_ACTIVATIONS } from "./hidden-activation.ts";
 
+/** Deeper than any encoder; each layer is a dozen of objects, whatever its width. */
+const MAX_LAYERS = 1000;
+
 /** The options of an encoder, with BERT's defaults: an architecture spreads them and overrides its own. */
 export const encoderOptions = {
   /** Rows of the word embeddings. */
   vocabSize: wholeNumber(1, 30522),
   hiddenSize: wholeNumber(1, 768),
-  numHiddenLayers: wholeNumber(0, 12),
+  numHiddenLayers: wholeNumber(0, 12, MAX_LAYERS),
   /** Divides `hiddenSize`. */
   numAttentionHeads: wholeNumber(1, 12),
   /** Width of the feed-forward layers. */
@@ -42,6 +45,13 @@ export const checkEncoder = (
   if (hiddenSize % numAttentionHeads !== 0)
     refuse("hiddenSize", `a multiple of numAttentionHeads (${numAttentionHeads})`, hiddenSize);
   if (padTokenId >= vocabSize) refuse("padTokenId", `below vocabSize (${vocabSize})`, padTokenId);
+};
+
+/** Embeddings and linear layers, without biases and norms. */
+export const encoderParameters = (config: EncoderConfig): number => {
+  const { vocabSize, maxPositionEmbeddings, typeVocabSize, hiddenSize, intermediateSize, numHiddenLayers } = config;
+  const layer = 4 * hiddenSize ** 2 + 2 * hiddenSize * intermediateSize;
+  return (vocabSize + maxPositionEmbeddings + typeVocabSize) * hiddenSize + numHiddenLayers * layer;
 };
 
 /** Features of Hugging Face's encoders that these do not have. */

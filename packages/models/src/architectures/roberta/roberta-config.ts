@@ -1,7 +1,7 @@
 import type { LabelOptions } from "../../config/labels.ts";
 import { wholeNumber, type OptionsOf } from "../../config/option.ts";
 import { describeConfig } from "../../config/pre-trained-config.ts";
-import { checkEncoder, encoderLimits, encoderOptions } from "../encoder/encoder-config.ts";
+import { checkEncoder, encoderLimits, encoderOptions, encoderParameters } from "../encoder/encoder-config.ts";
 
 const options = {
   ...encoderOptions,
@@ -36,8 +36,11 @@ export class RobertaConfig extends describeConfig({
   ...encoderLimits,
   check: (config, refuse) => {
     checkEncoder(config, refuse);
-    const { maxPositionEmbeddings, padTokenId } = config;
+    const { maxPositionEmbeddings, padTokenId, bosTokenId, eosTokenId, vocabSize } = config;
+    for (const [name, id] of Object.entries({ bosTokenId, eosTokenId }))
+      if (id >= vocabSize) refuse(name, `below vocabSize (${vocabSize})`, id);
     if (maxPositionEmbeddings < padTokenId + 2)
       refuse("maxPositionEmbeddings", `at least padTokenId + 2 (${padTokenId + 2})`, maxPositionEmbeddings);
   },
+  minParameters: encoderParameters,
 }) {}
