@@ -42,13 +42,14 @@ const main = async (): Promise<number> => {
   let nodes = 0;
   for (const program of draw(count, seed)) {
     nodes += program.nodes.length;
+    const outcome = await runProgram(program, oracle);
     for (const device of others)
-      for (const mismatch of await compareDevices(program, oracle, device, tally)) {
+      for (const mismatch of await compareDevices(program, oracle, device, tally, outcome)) {
         const key = `${mismatch.op} ${mismatch.what.replace(/-?\d[\d.e+-]*|NaN|-?Infinity/g, "·")}`;
         found.set(key, [...(found.get(key) ?? []), mismatch]);
       }
     if (!file) continue;
-    const { values: made, gradients, total, error } = await runProgram(program, oracle);
+    const { values: made, gradients, total, error } = outcome;
     const compact = (list: readonly number[] | null) => list && shortNumbers(list);
     const line = {
       ...program,
