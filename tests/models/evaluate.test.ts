@@ -9,7 +9,8 @@ import {
   weightDecayGroups,
   type EncodedExample,
 } from "@tessera/models";
-import { Generator, scope, tensor } from "@tessera/tensor";
+import { LayerNorm, Linear, Module, RMSNorm, Sequential } from "@tessera/nn";
+import { Generator, mul, ones, Parameter, scope, tensor, type Tensor } from "@tessera/tensor";
 import { expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
 import { tinyBlocks, tinyCollator, tinyConfig } from "./tiny-model.ts";
@@ -89,4 +90,34 @@ it("biases and layer norms do not decay", () => {
     "lm_head.dense.weight",
   ]);
   expect(decayed!.params.size + spared!.params.size).toBe(model.namedParameters().size);
+});
+
+class ScaleNorm extends Module {
+  readonly gain = new Parameter(ones([4]));
+  override get decays(): boolean {
+    return false;
+  }
+  forward(x: Tensor): Tensor {
+    return mul(x, this.gain);
+  }
+}
+
+it("no norm decays, wherever it hangs and whatever its weights are called", () => {
+  class Finer extends RMSNorm {}
+  using model = new Sequential(
+    new Linear(4, 4),
+    new RMSNorm(4),
+    new Sequential(new LayerNorm(4), new Finer(4), new RMSNorm(4, { elementwiseAffine: false })),
+    new ScaleNorm(),
+  );
+  const [decayed, spared] = weightDecayGroups(model, { weightDecay: 0.1 });
+  expect([...decayed!.params.keys()]).toEqual(["0.weight"]);
+  expect([...spared!.params.keys()]).toEqual(["0.bias", "1.weight", "2.0.weight", "2.0.bias", "2.1.weight", "3.gain"]);
+});
+
+it("an evaluation without any label says so", async () => {
+  using model = new RobertaForMaskedLM(tinyConfig({ numHiddenLayers: 1 }));
+  await expect(evaluateMaskedLM(model, [])).rejects.toThrow(
+    "evaluate: expected at least one label in the batches, got none; a mean of nothing is no number",
+  );
 });

@@ -87,3 +87,48 @@ it("refuses a state of other groups, and lengths that are none", () =>
     );
     expect(() => constantWarmup(optimizer, { warmupSteps: NaN })).toThrow(/constantWarmup:/);
   }));
+
+it("made anew starts from the rates before the first one, wherever they stand", () =>
+  withOptimizer((optimizer) => {
+    for (const steps of [0, 2, 6, 9]) {
+      const schedule = linearWarmup(optimizer, { warmupSteps: 2, totalSteps: 6 });
+      expect(optimizer.groups.map(({ lr }) => lr)).toEqual([0, 0]);
+      schedule.step();
+      expect(optimizer.groups.map(({ lr }) => lr)).toEqual([0.5, 0.1]);
+      rates(schedule, steps);
+    }
+    close(rates(cosineWarmup(optimizer, { warmupSteps: 0, totalSteps: 2 }), 2), [1, 0.5]);
+    close(rates(new Schedule(optimizer, (step) => 1 / (1 + step)), 2), [1, 0.5]);
+  }));
+
+it("starts from the rate that the caller set before the first schedule, or as initialLr after it", () =>
+  withOptimizer((optimizer) => {
+    optimizer.groups[0]!.lr = 3;
+    close(rates(constantWarmup(optimizer, { warmupSteps: 2 }), 3), [0, 1.5, 3]);
+    optimizer.groups[0]!.initialLr = 4;
+    close(rates(constantWarmup(optimizer, { warmupSteps: 2 }), 3), [0, 2, 4]);
+  }));
+
+it("starts from the initial rate after the optimiser came back from its state, which older ones lack", () =>
+  withOptimizer((optimizer) => {
+    rates(linearWarmup(optimizer, { warmupSteps: 2, totalSteps: 6 }), 1);
+    const { groups, tensors } = JSON.parse(JSON.stringify(optimizer.stateDict())) as ReturnType<SGD["stateDict"]>;
+    expect(groups.map(({ lr, initialLr }) => [lr, initialLr])).toEqual([
+      [0.5, 1],
+      [0.1, 0.2],
+    ]);
+    expect(tensors).toEqual({});
+    const [a, b] = [new Parameter(zeros([1])), new Parameter(zeros([1]))];
+    const fresh = new SGD([{ params: new Map([["a", a]]) }, { params: new Map([["b", b]]) }], { lr: 7 });
+    fresh.loadStateDict({ groups, tensors: new Map() });
+    close(rates(constantWarmup(fresh, { warmupSteps: 0 }), 1), [1]);
+    expect(fresh.groups.map(({ lr }) => lr)).toEqual([1, 0.2]);
+    // The state of an earlier version.
+    const older = groups.map(({ initialLr: _, ...group }) => group);
+    fresh.loadStateDict({ groups: older, tensors: new Map() });
+    expect(fresh.groups.map(({ lr, initialLr }) => [lr, initialLr])).toEqual([
+      [0.5, 1],
+      [0.1, 0.2],
+    ]);
+    for (const one of [fresh, a, b]) one.dispose();
+  }));

@@ -7,6 +7,17 @@ export interface Values {
   readonly values: ArrayLike<number>;
 }
 
+/** How another suite bounds an error: |a − b| ≤ rtol·|b| + atol, or so many steps of float32 (of 1, for whole numbers). */
+export type Bound = { readonly rtol: number; readonly atol: number } | { readonly ulp: number };
+
+/** The distance of a float32 from the next one that is larger in size. */
+const stepAt = (b: number): number => 2 ** (Math.max(Math.floor(Math.log2(Math.abs(b))), -126) - 23);
+
+const boundAt = (bound: Bound, b: number, dtype: string): number => {
+  if ("ulp" in bound) return bound.ulp * (dtype === "float32" ? stepAt(b) : 1);
+  return bound.rtol * Math.abs(b) + bound.atol;
+};
+
 /** What lies on any device, on the host. */
 export const valuesOf = async (x: Tensor): Promise<Values> => ({
   shape: x.shape,
@@ -19,6 +30,7 @@ const worst = (
   got: Values,
   want: Values,
   tolerance: Tolerance,
+  bound: Bound | undefined,
 ): { i: number; error: number; allowed: number } | null => {
   let scale = 0;
   for (let i = 0; i < want.values.length; i++)
@@ -27,12 +39,13 @@ const worst = (
   for (let i = 0; i < want.values.length; i++) {
     const [a, b] = [got.values[i]!, want.values[i]!];
     if (Object.is(a, b) || a === b) continue;
-    const allowed =
+    const ours =
       tolerance === "equal" || !Number.isFinite(b)
         ? 0
         : "each" in tolerance
           ? tolerance.each * Math.abs(b) + tolerance.each / 10
           : tolerance.relative * Math.max(scale, 1e-3);
+    const allowed = bound && Number.isFinite(b) ? Math.max(ours, boundAt(bound, b, want.dtype)) : ours;
     const error = Math.abs(a - b);
     const excess = Number.isNaN(error) ? Infinity : error / Math.max(allowed, Number.MIN_VALUE);
     if (!(error <= allowed) && (!found || excess > found.excess)) found = { i, error, allowed, excess };
@@ -49,12 +62,15 @@ const place = (i: number, shape: readonly number[]): string => {
   return showShape(index);
 };
 
-/** Why two tensors differ, with the worst index, both values and the error; `null` when they agree. */
-export const difference = (got: Values, want: Values, tolerance: Tolerance): string | null => {
+/**
+ * Why two tensors differ, with the worst index, both values and the error; `null` when they agree. With a bound beside the
+ * tolerance, the looser of both counts.
+ */
+export const difference = (got: Values, want: Values, tolerance: Tolerance, bound?: Bound): string | null => {
   if (got.dtype !== want.dtype) return `dtype ${got.dtype}, expected ${want.dtype}`;
   if (showShape(got.shape) !== showShape(want.shape))
     return `shape ${showShape(got.shape)}, expected ${showShape(want.shape)}`;
-  const bad = worst(got, want, tolerance);
+  const bad = worst(got, want, tolerance, bound);
   if (!bad) return null;
   const { i, error, allowed } = bad;
   return `at ${place(i, want.shape)} of ${showShape(want.shape)}: got ${got.values[i]}, expected ${want.values[i]}, error ${error.toExponential(2)} > ${allowed.toExponential(2)}`;

@@ -57,6 +57,21 @@ export abstract class Module {
     });
   }
 
+  /**
+   * Whether weight decay is for the parameters of this module. A module whose parameters say where zero or one is, as those
+   * of a normalisation do, overrides it with false.
+   *
+   * @example
+   * class ScaleNorm extends Module {
+   *   override get decays(): boolean {
+   *     return false;
+   *   }
+   * }
+   */
+  get decays(): boolean {
+    return true;
+  }
+
   /** Computes the module's output. */
   abstract forward(...args: never[]): unknown;
 

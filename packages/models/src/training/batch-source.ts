@@ -4,6 +4,11 @@ export interface TrainingBatch<Inputs> {
   inputs: Inputs;
   /** How many tokens it holds, for the speed that progress shows. */
   tokens: number;
+  /**
+   * How many labels the loss is the mean of: by them batches of one step weigh. Where it is left out, what `inputs.labels` holds is
+   * counted on the device; batches without such a tensor weigh alike.
+   */
+  labelCount?: number;
 }
 
 /**

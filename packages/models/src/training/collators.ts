@@ -1,7 +1,7 @@
 import { tensor, type DeviceLike } from "@tessera/tensor";
 import type { BatchSampler, BatchSamplerState } from "../data/batch-sampler.ts";
 import type { ClassificationBatch, ClassificationCollator, EncodedExample } from "../data/classification-collator.ts";
-import type { MlmBatch, MlmCollator } from "../data/mlm-collator.ts";
+import { IGNORE_INDEX, type MlmBatch, type MlmCollator } from "../data/mlm-collator.ts";
 import type { PaddedSequences } from "../data/pad-sequences.ts";
 import { SeededRandom } from "../data/seeded-random.ts";
 import { takeBlocks, type TokenBlocks } from "../data/token-blocks.ts";
@@ -36,6 +36,10 @@ export const classificationInputs = (batch: ClassificationBatch, on: OnDevice = 
 
 const tokensOf = ({ attentionMask }: PaddedSequences): number => attentionMask.reduce((total, one) => total + one, 0);
 
+/** How many labels the loss looks at. */
+export const labelsOf = (labels: Int32Array): number =>
+  labels.reduce((total, label) => total + Number(label !== IGNORE_INDEX), 0);
+
 export interface MaskedLMBatchesOptions extends OnDevice {
   blocks: TokenBlocks;
   sampler: BatchSampler;
@@ -62,7 +66,8 @@ export const maskedLMBatches = ({
     const { epoch, position } = sampler.state;
     const random = new SeededRandom(seed, "mask", epoch, position);
     const batch = collator.collate(takeBlocks(blocks, sampler.next()), random);
-    return { inputs: maskedLMInputs(batch, on), tokens: tokensOf(batch) };
+    const labelCount = labelsOf(batch.positionLabels);
+    return { inputs: maskedLMInputs(batch, on), tokens: tokensOf(batch), labelCount };
   },
   get state() {
     return sampler.state;
@@ -91,7 +96,7 @@ export const classificationBatches = ({
 }: ClassificationBatchesOptions): BatchSource<SequenceClassificationInputs> => ({
   next: () => {
     const batch = collator.collate(Array.from(sampler.next(), (i) => examples[i]!));
-    return { inputs: classificationInputs(batch, on), tokens: tokensOf(batch) };
+    return { inputs: classificationInputs(batch, on), tokens: tokensOf(batch), labelCount: labelsOf(batch.labels) };
   },
   get state() {
     return sampler.state;

@@ -1,12 +1,12 @@
 import type { Module } from "@tessera/nn";
 import { argmax, crossEntropy, eq, indexSelect, reshape, scope, sum, type Tensor } from "@tessera/tensor";
 import type { ClassificationBatch, ClassificationCollator, EncodedExample } from "../data/classification-collator.ts";
-import { IGNORE_INDEX, type MlmBatch, type MlmCollator } from "../data/mlm-collator.ts";
+import type { MlmBatch, MlmCollator } from "../data/mlm-collator.ts";
 import { SeededRandom } from "../data/seeded-random.ts";
 import { takeBlocks, type TokenBlocks } from "../data/token-blocks.ts";
 import type { MaskedLMInputs } from "../tasks/masked-lm.ts";
 import type { SequenceClassificationInputs } from "../tasks/sequence-classification.ts";
-import { classificationInputs, maskedLMInputs, type OnDevice } from "./collators.ts";
+import { classificationInputs, labelsOf, maskedLMInputs, type OnDevice } from "./collators.ts";
 import { EventLoopYield } from "./stopwatch.ts";
 import { TrainingError } from "./training-error.ts";
 
@@ -27,7 +27,7 @@ export interface ClassificationMetrics extends Record<string, number> {
   loss: number;
   /** The part of the texts that got their own label, in [0, 1]. */
   accuracy: number;
-  /** How many texts there were. */
+  /** How many labelled texts there were. */
   count: number;
 }
 
@@ -108,12 +108,18 @@ const total = async <Batch>(
   } finally {
     model.train(training);
   }
+  if (count === 0)
+    throw new TrainingError(
+      "evaluate: expected at least one label in the batches, got none; a mean of nothing is no number",
+      0,
+    );
   return { loss: loss / count, accuracy: correct / count, count };
 };
 
 /**
  * Loss and accuracy of a classifier. The model is in evaluation mode meanwhile.
  *
+ * @throws TrainingError when no text has a label
  * @example
  * const { accuracy } = await evaluateClassification(model, classificationEpoch({ examples: test, collator, batchSize: 64 }));
  */
@@ -129,12 +135,13 @@ export const evaluateClassification = async (
       const { labels, ...inputs } = classificationInputs(batch, on);
       return { logits: model.forward(inputs).logits, labels: labels! };
     },
-    ({ labels }) => labels.length,
+    ({ labels }) => labelsOf(labels),
   );
 
 /**
  * Loss, perplexity and accuracy of a masked language model on the masked tokens. The model is in evaluation mode meanwhile.
  *
+ * @throws TrainingError when no token is masked
  * @example
  * const { perplexity } = await evaluateMaskedLM(model, maskedLMEpoch({ blocks: held, collator, batchSize: 16, seed: 1 }));
  */
@@ -153,7 +160,7 @@ export const evaluateMaskedLM = async (
         throw new TrainingError("evaluateMaskedLM: expected a model that gives logits, got an output without", 0);
       return { logits: logits.ndim === 3 ? logitsAt(logits, labelPositions!) : logits, labels: labels! };
     },
-    ({ positionLabels }) => positionLabels.reduce((n, label) => n + Number(label !== IGNORE_INDEX), 0),
+    ({ positionLabels }) => labelsOf(positionLabels),
   );
   return { ...found, perplexity: Math.exp(found.loss) };
 };

@@ -1,4 +1,5 @@
-import { dispose, stack, type Tensor } from "@tessera/tensor";
+import { dispose, stack, Tensor } from "@tessera/tensor";
+import type { LabelCount } from "./count-labels.ts";
 
 /** Steps whose numbers may stay on the device: the host runs no further ahead, and a training that broke is soon stopped. */
 const MAX_UNREAD = 32;
@@ -12,6 +13,8 @@ export interface LaunchedStep {
   readonly losses: readonly Tensor[];
   /** The norm of its gradient. Shape: []. */
   readonly norm: Tensor;
+  /** How many labels its batches have. */
+  readonly labels: LabelCount;
 }
 
 /** A step whose numbers have come. */
@@ -22,11 +25,17 @@ export interface StepNumbers {
   /** The sum over its batches. */
   readonly loss: number;
   readonly gradNorm: number;
+  /** How many labels its batches have; `null` where nothing is known of them. */
+  readonly labels: number | null;
 }
 
 /** Numbers of several steps on their way to the host. */
 interface Reading {
-  readonly steps: readonly (Omit<LaunchedStep, "losses" | "norm"> & { readonly batches: number })[];
+  /** With how many numbers each sent: a loss for each batch, the norm, and the labels where they were counted on the device. */
+  readonly steps: readonly (Omit<LaunchedStep, "losses" | "norm"> & {
+    readonly batches: number;
+    readonly sent: number;
+  })[];
   readonly values: Promise<readonly number[]>;
 }
 
@@ -47,13 +56,16 @@ export class StepNumbersQueue {
   read(): void {
     if (this.unread.length === 0) return;
     const steps = this.unread.splice(0);
-    const tensors = steps.flatMap(({ losses, norm }) => [...losses, norm]);
+    const tensors = steps.flatMap(tensorsOf);
     try {
       const values = valuesOf(tensors);
       // A rejection is thrown when it is due; something else may have failed before that.
       values.catch(() => undefined);
       this.readings.push({
-        steps: steps.map(({ step, lr, tokens, losses }) => ({ step, lr, tokens, batches: losses.length })),
+        steps: steps.map((launched) => {
+          const { step, lr, tokens, labels, losses } = launched;
+          return { step, lr, tokens, labels, batches: losses.length, sent: tensorsOf(launched).length };
+        }),
         values,
       });
     } finally {
@@ -68,10 +80,11 @@ export class StepNumbersQueue {
       const { steps, values } = this.readings.shift()!;
       const numbers = await values;
       let at = 0;
-      for (const { batches, ...step } of steps) {
+      for (const { step, lr, tokens, labels, batches, sent } of steps) {
         const loss = numbers.slice(at, at + batches).reduce((total, one) => total + one, 0);
-        taken.push({ ...step, loss, gradNorm: numbers[at + batches]! });
-        at += batches + 1;
+        const counted = labels instanceof Tensor ? numbers[at + sent - 1]! : labels;
+        taken.push({ step, lr, tokens, labels: counted, loss, gradNorm: numbers[at + batches]! });
+        at += sent;
       }
     }
     return taken;
@@ -79,10 +92,17 @@ export class StepNumbersQueue {
 
   /** Forgets all of them. */
   clear(): void {
-    dispose(this.unread.splice(0).flatMap(({ losses, norm }) => [...losses, norm]));
+    dispose(this.unread.splice(0).flatMap(tensorsOf));
     this.readings.length = 0;
   }
 }
+
+/** What a step sends, in order. */
+const tensorsOf = ({ losses, norm, labels }: LaunchedStep): Tensor[] => [
+  ...losses,
+  norm,
+  ...(labels instanceof Tensor ? [labels] : []),
+];
 
 /** The values of 0-d tensors: at once where a device allows that, else all in one reading. */
 const valuesOf = async (tensors: readonly Tensor[]): Promise<readonly number[]> => {

@@ -16,7 +16,7 @@ export interface TrainerOptions<Inputs> {
   batches: BatchSource<Inputs>;
   /** Optimiser steps of the whole training. */
   steps: number;
-  /** Batches whose gradients are averaged in one step. Default 1. */
+  /** Batches whose gradients are averaged in one step, each weighing by its labels. Default 1. */
   gradientAccumulationSteps?: number;
   /** Limits the norm of all gradients together. Default: no limit. */
   maxGradNorm?: number;

@@ -1,14 +1,5 @@
-import { valueAndGrad, type Gradients } from "@tessera/autograd";
-import { clipGradNorm, type Optimizer, type ScheduleState } from "@tessera/nn";
-import {
-  defaultGenerator,
-  fusesMultiplyAdd,
-  mul,
-  scope,
-  Tensor,
-  type Generator,
-  type GeneratorState,
-} from "@tessera/tensor";
+import type { Optimizer, ScheduleState } from "@tessera/nn";
+import { defaultGenerator, fusesMultiplyAdd, type Generator, type GeneratorState } from "@tessera/tensor";
 import type { FileStore } from "../hub/file-store.ts";
 import { openFolder } from "../hub/open-folder.ts";
 import { readCheckpoint, writeCheckpoint, type TrainingState } from "./checkpoint.ts";
@@ -23,6 +14,7 @@ import {
 } from "./trainer-options.ts";
 import { NonFiniteError, TrainingError } from "./training-error.ts";
 import { TrainingLog } from "./training-log.ts";
+import { TrainingStep } from "./training-step.ts";
 
 /** The file that holds a training. */
 export const CHECKPOINT_FILE = "checkpoint.safetensors";
@@ -34,8 +26,8 @@ const READ_LAG = 4;
  * Trains any module that gives its own loss, and can be killed at any moment: a training that resumes from its checkpoint ends with the very weights, bit
  * for bit, of one that was never interrupted.
  *
- * One step draws `gradientAccumulationSteps` batches, averages their gradients, clips them, and updates; it runs in one
- * `scope`. A checkpoint holds the model, the optimiser, the schedule, where batches and random generators stand, and
+ * One step draws `gradientAccumulationSteps` batches, averages their gradients by their labels, clips them, and updates; it runs in
+ * one `scope`. From a loss or gradient on that is not finite, no step changes the model or the optimiser. A checkpoint holds the model, the optimiser, the schedule, where batches and random generators stand, and
  * the step. When and how often it is saved, evaluated or reported changes no number of the training.
  *
  * @example
@@ -45,7 +37,7 @@ const READ_LAG = 4;
 export class Trainer<Inputs> {
   private readonly options: TrainerOptions<Inputs>;
   private readonly generators: ReadonlyMap<string, Generator>;
-  private readonly lossAndGrads: (inputs: Inputs) => { value: Tensor; grads: Gradients };
+  private readonly trainingStep: TrainingStep<Inputs>;
   private readonly accumulation: number;
   private readonly numbers = new StepNumbersQueue();
   private state: TrainingState;
@@ -61,7 +53,8 @@ export class Trainer<Inputs> {
     this.options = options;
     this.accumulation = options.gradientAccumulationSteps ?? 1;
     this.generators = new Map([["default", defaultGenerator], ...Object.entries(options.generators ?? {})]);
-    this.lossAndGrads = valueAndGrad(options.model, (inputs: Inputs) => this.lossOf(inputs));
+    const { model, optimizer, batches, maxGradNorm = Infinity } = options;
+    this.trainingStep = new TrainingStep({ model, optimizer, batches, maxGradNorm, accumulation: this.accumulation });
     this.state = this.freshState();
   }
 
@@ -114,6 +107,7 @@ export class Trainer<Inputs> {
       this.watch.stop();
       // After an error these results are not used.
       this.numbers.clear();
+      this.trainingStep.dispose();
     }
     const { step, loss, metrics, tokens } = this.state;
     return {
@@ -128,42 +122,15 @@ export class Trainer<Inputs> {
 
   /** One step on its way: nothing here waits for the device. */
   private launch(): LaunchedStep {
-    const { batches, optimizer, schedule, maxGradNorm = Infinity } = this.options;
+    const { optimizer, schedule } = this.options;
     // Whatever was drawn between the steps, by an evaluation for one, is none of the training's business.
     for (const [name, generator] of this.generators) generator.restore(this.state.generators[name]!);
     const lr = optimizer.groups[0]!.lr;
-    let tokens = 0;
-    const numbers = scope(() => {
-      let total: Gradients | null = null;
-      const losses: Tensor[] = [];
-      for (let i = 0; i < this.accumulation; i++) {
-        const batch = batches.next();
-        tokens += batch.tokens;
-        const { value, grads } = this.lossAndGrads(batch.inputs);
-        losses.push(value);
-        if (total) total.add(grads);
-        else total = grads;
-      }
-      const norm = clipGradNorm(total!, maxGradNorm);
-      optimizer.step(total!);
-      return { losses, norm };
-    });
+    const launched = this.trainingStep.launch(this.state.step + 1);
     schedule?.step();
     this.state.step++;
     for (const [name, generator] of this.generators) this.state.generators[name] = generator.state();
-    return { step: this.state.step, lr, tokens, ...numbers };
-  }
-
-  /** The loss of one batch, as its part of the step's. */
-  private lossOf(inputs: Inputs): Tensor {
-    const output = this.options.model.forward(inputs);
-    const loss = output instanceof Tensor ? output : output.loss;
-    if (!loss)
-      throw new TrainingError(
-        "Trainer: expected a model that gives a loss, got an output without; are there labels in the batch?",
-        this.state.step,
-      );
-    return this.accumulation === 1 ? loss : mul(loss, 1 / this.accumulation);
+    return { step: this.state.step, lr, ...launched };
   }
 
   /** Whether a step ends a stretch of the log. */
@@ -174,13 +141,16 @@ export class Trainer<Inputs> {
   /** Takes in the numbers that were sent for at least `lag` steps ago; with 0, all there are. */
   private async settle(lag: number, log: TrainingLog | null): Promise<void> {
     if (lag === 0) this.numbers.read();
-    for (const { step, lr, tokens, loss, gradNorm } of await this.numbers.take(this.state.step - lag)) {
+    for (const { step, lr, tokens, labels, loss, gradNorm } of await this.numbers.take(this.state.step - lag)) {
       if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw new NonFiniteError(step, loss, gradNorm);
       this.state.tokens += tokens;
-      this.state.lossSum += loss;
-      this.state.lossCount++;
+      // A step without labels has no loss.
+      if (labels !== 0) {
+        this.state.lossSum += loss;
+        this.state.lossCount++;
+      }
       if (!this.reports(step)) continue;
-      const mean = this.state.lossSum / this.state.lossCount;
+      const mean = this.state.lossCount > 0 ? this.state.lossSum / this.state.lossCount : (this.state.loss ?? 0);
       Object.assign(this.state, { loss: mean, lossSum: 0, lossCount: 0 });
       const progress = this.progress(step, mean, lr, gradNorm);
       await log?.append({ event: "train", ...progress });

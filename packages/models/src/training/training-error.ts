@@ -15,8 +15,8 @@ export class TrainingError extends TesseraError {
 }
 
 /**
- * A loss or a gradient that is infinite or no number. The step changed no weight; steps that were launched before this was known may have:
- * go on from the checkpoint, which was not written since.
+ * A loss or a gradient that is infinite or no number. Neither this step nor those that were launched before it was known changed the
+ * model or the moments of the optimiser; the checkpoint was not written since.
  */
 export class NonFiniteError extends TrainingError {
   override name = "NonFiniteError";

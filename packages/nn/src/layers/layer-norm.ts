@@ -58,6 +58,11 @@ export class LayerNorm extends Module {
       : layerNorm(x, this.normalizedShape, options);
   }
 
+  /** A weight of a norm is a scale around one: pulled to zero, it would silence the layer. */
+  override get decays(): boolean {
+    return false;
+  }
+
   override extraRepr(): string {
     return `${showShape(this.normalizedShape)}, eps=${this.eps}, elementwiseAffine=${this.weight !== null}`;
   }

@@ -40,6 +40,11 @@ export class RMSNorm extends Module {
     return rmsNorm(x, this.normalizedShape, { weight, eps });
   }
 
+  /** A weight of a norm is a scale around one: pulled to zero, it would silence the layer. */
+  override get decays(): boolean {
+    return false;
+  }
+
   override extraRepr(): string {
     return `${showShape(this.normalizedShape)}, eps=${this.eps}, elementwiseAffine=${this.weight !== null}`;
   }

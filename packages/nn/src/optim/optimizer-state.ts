@@ -15,7 +15,7 @@ export type StateSpecs = { readonly [name: string]: TensorSpec };
 
 /** What a checkpoint holds of an optimiser: plain numbers and names for JSON, and tensors by `parameter.name`. */
 export interface OptimizerState<O> {
-  readonly groups: readonly (O & { readonly params: readonly string[] })[];
+  readonly groups: readonly (O & { readonly params: readonly string[]; readonly initialLr?: number })[];
   readonly tensors: StateDict;
 }
 
@@ -119,6 +119,9 @@ const assemble = (entries: readonly Entry[], copies: readonly Tensor[]): Map<Par
   return states as unknown as Map<Parameter, ParameterState>;
 };
 
+/** What a group has only once a schedule moved its rate; states of earlier versions never have it. */
+const OPTIONAL: readonly string[] = ["initialLr"];
+
 /** Names and groups of a state against those of an optimiser. */
 const compareNames = <O extends object>(groups: readonly ParameterGroup<O>[], state: LoadableOptimizerState<O>) => {
   const report = { missingKeys: [] as string[], unexpectedKeys: [] as string[], mismatches: [] as string[] };
@@ -127,7 +130,9 @@ const compareNames = <O extends object>(groups: readonly ParameterGroup<O>[], st
     report.mismatches.push(`groups (expected ${groups.length}, got ${state.groups.length})`);
   for (const [i, group] of groups.entries()) {
     const given = state.groups[i] ?? group;
-    report.missingKeys.push(...Object.keys(group).flatMap((key) => (key in given ? [] : [`groups.${i}.${key}`])));
+    report.missingKeys.push(
+      ...Object.keys(group).flatMap((key) => (key in given || OPTIONAL.includes(key) ? [] : [`groups.${i}.${key}`])),
+    );
     for (const name of group.params.keys()) {
       const at = groupOf.get(name);
       if (at === undefined) report.missingKeys.push(name);

@@ -10,7 +10,11 @@ export type SomeOf<O> = { readonly [K in keyof O]?: O[K] | undefined };
 export type GroupOptions<O> = SomeOf<O> & { readonly params: NamedParameters };
 
 /** A group as an optimiser keeps it. Its options may be changed between steps; the next step reads them. */
-export type ParameterGroup<O> = { -readonly [K in keyof O]: O[K] } & { readonly params: Map<string, Parameter> };
+export type ParameterGroup<O> = { -readonly [K in keyof O]: O[K] } & {
+  readonly params: Map<string, Parameter>;
+  /** The learning rate before the first schedule changed it: where every schedule of this optimiser starts from. */
+  initialLr?: number;
+};
 
 /**
  * Parameters whose name matches a pattern, and the others: for groups with options of their own.

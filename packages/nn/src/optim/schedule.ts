@@ -13,6 +13,9 @@ export interface ScheduleState {
  * Sets the learning rate of every group to its rate at the start times a factor of the number of steps taken. The optimiser reads
  * the rate at each launch, so changing it costs nothing.
  *
+ * The first schedule of an optimiser notes each group's rate as its `initialLr`, and every later one starts from there, wherever
+ * the rate stands by then. It is part of the optimiser's state. To start from another rate, set `initialLr` beside `lr`.
+ *
  * {@link https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LambdaLR.html torch's LambdaLR}
  *
  * @example
@@ -29,7 +32,7 @@ export class Schedule {
   constructor(optimizer: Optimizer, factor: (step: number) => number) {
     this.optimizer = optimizer;
     this.factor = factor;
-    this.baseRates = optimizer.groups.map(({ lr }) => lr);
+    this.baseRates = optimizer.groups.map((group) => (group.initialLr ??= group.lr));
     this.apply();
   }
 

@@ -29,7 +29,10 @@ const EXP: usize = memory.data<f32>([
   1.38143743e-3, 8.36880005e-3, 4.16684002e-2, 0.166665211, 0.499999925, 1,
 ]);
 
-/** e^x 2^-s: x = n ln 2 + r with |r| <= ln 2 / 2; n - s goes into the exponent of e^r. `magic` is 1.5 * 2^23 - s. */
+/**
+ * e^x 2^-s: x = n ln 2 + r with |r| <= ln 2 / 2; n - s goes into the exponent of e^r. `magic` is 1.5 * 2^23 - s. A NaN whose low bits are
+ * not 0, as log4 makes it, would come out of that addition as a number.
+ */
 // @ts-ignore: decorator
 @inline function expInside(x: v128, magic: v128): v128 {
   const one = constant(EXP, 12);
@@ -41,7 +44,7 @@ const EXP: usize = memory.data<f32>([
   q = madd(q, r, constant(EXP, 10));
   q = madd(q, r, constant(EXP, 11));
   q = madd(madd(q, r, one), r, one);
-  return i32x4.add(q, i32x4.shl(shifted, 23));
+  return v128.or(i32x4.add(q, i32x4.shl(shifted, 23)), f32x4.ne(q, q));
 }
 
 /** e^x for -86.6 <= x <= 88. */
