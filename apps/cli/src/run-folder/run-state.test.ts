@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { lockFolder } from "./folder-lock.ts";
-import { RunState } from "./run-state.ts";
+import { readCheckedJson, shapes } from "./read-checked-json.ts";
+import { RunState, type OpenOptions, type PhaseSchemas } from "./run-state.ts";
 
 interface Phases {
   first: { n: number };
@@ -17,8 +18,10 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const settings = { seed: 1, tokens: 100 };
-const open = (other: object = {}, options = {}): Promise<RunState<Phases>> =>
-  RunState.open<Phases>(join(folder, "run"), { ...settings, ...other }, options);
+const { count, object, text } = shapes;
+const phases: PhaseSchemas<Phases> = { first: object({ n: count }), second: object({ text }) };
+const open = (other: object = {}, options: OpenOptions = {}): Promise<RunState<Phases>> =>
+  RunState.open(join(folder, "run"), { ...settings, ...other }, phases, options);
 
 test("a phase that was entered is there when the run is opened again", async () => {
   const run = await open();
@@ -43,7 +46,9 @@ test("fresh starts over, and removes nothing that is not a run", async () => {
   await (await open()).complete("first", { n: 3 });
   expect((await open({ seed: 2 }, { fresh: true })).get("first")).toBeUndefined();
   await writeFile(join(folder, "precious.txt"), "keep me");
-  await expect(RunState.open(folder, settings, { fresh: true })).rejects.toThrow("expected a run to start over");
+  await expect(RunState.open(folder, settings, phases, { fresh: true })).rejects.toThrow(
+    "expected a run to start over",
+  );
   expect(await readFile(join(folder, "precious.txt"), "utf8")).toBe("keep me");
 });
 
