@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, rmdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CommandError } from "../terminal/command-error.ts";
-import { describeFileError, isFileError } from "./describe-file-error.ts";
+import { isFileError } from "./describe-file-error.ts";
 import { startHeartbeat, type Heartbeat } from "./heartbeat.ts";
+import { createUnwritableError, makeFolder } from "./make-folder.ts";
 import { createClaim, listClaims, type LockClaim, type SeenClaim } from "./lock-claim.ts";
 import { identifyProcess, judgeProcess, type ProcessIdentity } from "./process-identity.ts";
 
@@ -21,6 +22,8 @@ export interface FolderLock {
 const MAX_SILENCE_MILLISECONDS = 10_000;
 /** A candidate waits for others to resign no longer than this. */
 const MAX_WAIT_MILLISECONDS = 15_000;
+/** An owner that was killed a moment ago takes some time to be gone: it is asked for again so long. */
+const MAX_DYING_MILLISECONDS = 1000;
 const PAUSE_MILLISECONDS = 20;
 
 const describeOwner = ({ place, pid }: LockClaim, self: ProcessIdentity): string =>
@@ -29,12 +32,6 @@ const describeOwner = ({ place, pid }: LockClaim, self: ProcessIdentity): string
 const inUse = (folder: string, claim: LockClaim, self: ProcessIdentity): CommandError =>
   new CommandError(
     `${folder}: expected a folder that no one writes to, got one in use by ${describeOwner(claim, self)}; wait or name another --out`,
-  );
-
-const unwritable = (folder: string, cause: unknown): CommandError =>
-  new CommandError(
-    `${folder}: expected a folder that can be written, got ${describeFileError(cause)}; name another --out`,
-    { cause },
   );
 
 /** Judges the claims of others. One from elsewhere is alive if its beat changes, and dead if it does not for long. */
@@ -76,9 +73,11 @@ const waitForOthers = async (folder: string, own: LockClaim): Promise<void> => {
         if (verdict === "dead") rmSync(join(folder, claim.file), { force: true });
       const rivals = others.filter(({ verdict }) => verdict !== "dead");
       if (rivals.length === 0) return;
-      const isLate = performance.now() - begun > MAX_WAIT_MILLISECONDS;
+      const waited = performance.now() - begun;
+      const isLate = waited > MAX_WAIT_MILLISECONDS;
       const winner = rivals.find(
-        ({ claim, verdict }) => isLate || (verdict === "alive" && (claim.owns || claim.id < own.id)),
+        ({ claim, verdict }) =>
+          isLate || (verdict === "alive" && (claim.owns ? waited > MAX_DYING_MILLISECONDS : claim.id < own.id)),
       );
       if (winner) throw inUse(folder, winner.claim, own);
     }
@@ -114,25 +113,25 @@ export const lockFolder = async (folder: string, self: ProcessIdentity = identif
   const where = resolve(folder);
   const own = createClaim(self, randomBytes(8).toString("hex"));
   const path = join(where, own.file);
-  let created: string | undefined;
+  let created = false;
   let heartbeat: Heartbeat | undefined;
   const remove = (): void => {
     try {
       rmSync(path, { force: true });
-      if (created !== undefined) rmdirSync(where);
+      if (created) rmdirSync(where);
     } catch {
       // A folder that has something in it stays. A file that cannot be removed is a dead process's in a moment.
     }
   };
   try {
-    created = mkdirSync(where, { recursive: true });
+    created = makeFolder(folder);
     closeSync(openSync(path, "wx"));
     do await waitForOthers(where, own);
     while (!becomeOwner(where, own));
     heartbeat = startHeartbeat(path);
   } catch (error) {
     remove();
-    throw isFileError(error) ? unwritable(folder, error) : error;
+    throw isFileError(error) ? createUnwritableError(folder, error) : error;
   }
   process.once("exit", remove);
   return {
