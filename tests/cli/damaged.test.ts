@@ -1,5 +1,5 @@
 import { cp, readFile, rm, writeFile } from "node:fs/promises";
-import { readSafetensors, writeSafetensors, type HostTensor } from "@tessera/tensor";
+import { memory, readSafetensors, writeSafetensors, type HostTensor } from "@tessera/tensor";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { runHere } from "./run-here.ts";
 import { useTemporaryFolder } from "./run-tessera.ts";
@@ -26,7 +26,10 @@ afterEach(async () => {
 });
 
 const failure = async (args: readonly string[]): Promise<string> => {
-  const { code, out, err } = await runHere(args);
+  const tensors = memory()["cpu"]?.tensors ?? 0;
+  const { code, out, err } = await runHere([...args, "--quiet"]);
+  // A load that fails leaves nothing behind.
+  expect(memory()["cpu"]?.tensors ?? 0).toBe(tensors);
   expect(out).toBe("");
   expect(err).toMatch(/^tessera: [^\n]*\n$/);
   expect(err).not.toContain("internal error");
