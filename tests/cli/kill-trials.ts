@@ -1,5 +1,5 @@
 // Runs that are killed at random moments, again and again, and must end with the bytes of a run that nobody disturbed. By itself:
-//   npm run trials:kill -- [moments] [seed] [command …]
+//   npm run trials:kill -- [moments] [seed] [seconds at most] [command …]
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -100,6 +100,7 @@ const tryCommand = async (
   { args, resume, results }: Subject,
   moments: number,
   random: SeededRandom,
+  until: number,
 ): Promise<KillTrialResult> => {
   const whole = join(folder, `${command}-whole`);
   const begun = performance.now();
@@ -123,7 +124,7 @@ const tryCommand = async (
   };
 
   let since = 0;
-  while (found.kills < moments) {
+  while (found.kills < moments && performance.now() < until) {
     // From the first file on: what comes before is the start of the process.
     const running = startTessera([...args(out), ...resume]);
     await sleep(milliseconds * (0.15 + (0.85 * random.nextInt(1000)) / 1000));
@@ -149,10 +150,17 @@ export interface KillTrialOptions {
   /** How many kills of each command. */
   moments: Readonly<Partial<Record<KilledCommand, number>>>;
   seed: number;
+  /** Begins no kill after so long; each command has an equal share. */
+  maxSeconds?: number;
   onResult?: (result: KillTrialResult) => void;
 }
 
-export const runKillTrials = async ({ moments, seed, onResult }: KillTrialOptions): Promise<KillTrialResult[]> => {
+export const runKillTrials = async ({
+  moments,
+  seed,
+  maxSeconds = Infinity,
+  onResult,
+}: KillTrialOptions): Promise<KillTrialResult[]> => {
   const folder = mkdtempSync(join(tmpdir(), "tessera-kills-"));
   try {
     const subjects = await prepare(folder);
@@ -160,7 +168,9 @@ export const runKillTrials = async ({ moments, seed, onResult }: KillTrialOption
     for (const command of KILLED_COMMANDS) {
       const count = moments[command] ?? 0;
       if (count === 0) continue;
-      const result = await tryCommand(folder, command, subjects[command], count, new SeededRandom(seed, command));
+      const until = performance.now() + (1000 * maxSeconds) / Object.keys(moments).length;
+      const random = new SeededRandom(seed, command);
+      const result = await tryCommand(folder, command, subjects[command], count, random, until);
       onResult?.(result);
       results.push(result);
     }
@@ -171,12 +181,13 @@ export const runKillTrials = async ({ moments, seed, onResult }: KillTrialOption
 };
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [count = "200", seed = "0", ...named] = process.argv.slice(2);
+  const [count = "200", seed = "0", seconds = "Infinity", ...named] = process.argv.slice(2);
   const commands = KILLED_COMMANDS.filter((name) => named.length === 0 || named.includes(name));
   const share = Math.ceil(Number(count) / commands.length);
   const results = await runKillTrials({
     moments: Object.fromEntries(commands.map((name) => [name, share])),
     seed: Number(seed),
+    maxSeconds: Number(seconds),
     onResult: ({ command, kills, midway, different, errors }) =>
       console.log(
         `${command.padEnd(12)} ${kills} kills, ${midway} of them midway: ${different.length} files other than undisturbed, ${errors.length} errors`,
