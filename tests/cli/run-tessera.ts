@@ -30,9 +30,14 @@ export interface RunOptions {
   env?: Readonly<Record<string, string>>;
 }
 
+/** What Node is given to run `tessera` with arguments. */
+export const tesseraArguments = (args: readonly string[]): string[] => [
+  ...["--conditions=@tessera/source", "--import", tsx, cli, ...args],
+];
+
 /** Starts `tessera` with arguments, without a terminal. */
 export const startTessera = (args: readonly string[], { cwd, env = {} }: RunOptions = {}): Running => {
-  const child = spawn(process.execPath, ["--conditions=@tessera/source", "--import", tsx, cli, ...args], {
+  const child = spawn(process.execPath, tesseraArguments(args), {
     cwd,
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...env },
     stdio: ["ignore", "pipe", "pipe"],

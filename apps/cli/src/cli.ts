@@ -1,9 +1,9 @@
 import { runCli } from "./run-cli.ts";
+import { exitCode } from "./terminal/exit-code.ts";
 
-// A reader such as `head` may close the pipe early, which is no error.
+// What fails after the command has ended: a reader such as `head` may close the pipe early, which is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
+  if (error.code !== "EPIPE") process.exitCode = exitCode.failure;
 });
 
 process.exitCode = await runCli(process.argv.slice(2));

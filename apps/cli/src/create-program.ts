@@ -81,7 +81,7 @@ const resumeHints: Readonly<Record<CommandDefinition["writes"], string>> = {
   "always on": "; the same command goes on",
 };
 
-const addCommand = (program: Command, definition: CommandDefinition): void => {
+const addCommand = (program: Command, definition: CommandDefinition, outputFailed?: AbortSignal): void => {
   const { name, summary, examples } = definition;
   const command = program.command(name).description(summary);
   for (const argument of definition.arguments ?? []) command.addArgument(argument);
@@ -95,7 +95,8 @@ const addCommand = (program: Command, definition: CommandDefinition): void => {
     const args = given.slice(0, -2) as string[];
     const { signal, release } = listenForStop((text) => process.stderr.write(`${text}\n`));
     try {
-      const context = await createContext(definition, command.optsWithGlobals<OptionValues & GlobalOptions>(), signal);
+      const stop = outputFailed ? AbortSignal.any([signal, outputFailed]) : signal;
+      const context = await createContext(definition, command.optsWithGlobals<OptionValues & GlobalOptions>(), stop);
       await definition.run(context, command.opts(), ...args);
     } catch (error) {
       throw error instanceof Interrupted ? new Interrupted(`${error.message}${resumeHints[definition.writes]}`) : error;
@@ -105,8 +106,12 @@ const addCommand = (program: Command, definition: CommandDefinition): void => {
   });
 };
 
-/** Builds the command line from its commands. Parsing throws `CommanderError` in place of ending the process and prints no error. */
-export const createProgram = (definitions: readonly CommandDefinition[]): Command => {
+/**
+ * Builds the command line from its commands. Parsing throws `CommanderError` in place of ending the process and prints no error.
+ *
+ * @param outputFailed stops a command, as Ctrl-C does: nobody reads what it prints
+ */
+export const createProgram = (definitions: readonly CommandDefinition[], outputFailed?: AbortSignal): Command => {
   const program = new Command("tessera")
     .description("Block-sparse deep learning: train, patch, fine-tune and look at small RoBERTas.")
     .version(version, "--version", "print the version")
@@ -117,7 +122,7 @@ export const createProgram = (definitions: readonly CommandDefinition[]): Comman
     .configureOutput({ outputError: () => {} })
     .configureHelp({ showGlobalOptions: true });
   addGlobalOptions(program);
-  for (const definition of definitions) addCommand(program, definition);
+  for (const definition of definitions) addCommand(program, definition, outputFailed);
   program.addHelpText(
     "after",
     `\nExample:\n  ${startCommand} demo\n\nEach command has an example of its own: ${startCommand} <command> --help`,

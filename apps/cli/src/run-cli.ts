@@ -4,6 +4,7 @@ import { commands } from "./commands/commands.ts";
 import { createProgram } from "./create-program.ts";
 import { Interrupted, UsageError } from "./terminal/command-error.ts";
 import { exitCode } from "./terminal/exit-code.ts";
+import { watchOutput } from "./terminal/watch-output.ts";
 
 /** Whether an error was thrown on purpose or by the file system: its message says enough without a stack. */
 const isExpected = (error: Error): boolean => error instanceof TesseraError || ("code" in error && "syscall" in error);
@@ -35,9 +36,14 @@ export const runCli = async (args: readonly string[]): Promise<number> => {
     process.stderr.write(`tessera: ${message}\n`);
     if (process.env["DEBUG"]) process.stderr.write(`${error.stack}\n`);
   };
+  const output = watchOutput();
   try {
-    await createProgram(commands).parseAsync(args, { from: "user" });
-    return exitCode.ok;
+    await createProgram(commands, output.failed).parseAsync(args, { from: "user" });
+    const failure = await output.settle();
+    // A reader such as `head` may close the pipe early, which is no error as long as nothing was stopped by it.
+    if (!failure || failure.isClosed) return exitCode.ok;
+    say(failure, failure.message);
+    return exitCode.failure;
   } catch (caught) {
     const error = caught instanceof Error ? caught : new Error(String(caught));
     if (error instanceof CommanderError) {
@@ -49,6 +55,11 @@ export const runCli = async (args: readonly string[]): Promise<number> => {
       }
       return exitCode.usage;
     }
+    const failure = await output.settle();
+    if (error instanceof Interrupted && failure) {
+      say(error, `${failure.message}; ${error.message}`);
+      return exitCode.failure;
+    }
     if (error instanceof Interrupted) {
       say(error, error.message);
       return exitCode.interrupted;
@@ -56,5 +67,7 @@ export const runCli = async (args: readonly string[]): Promise<number> => {
     if (isExpected(error)) say(error, error.message);
     else say(error, `internal error: ${error.name}: ${error.message}; DEBUG=1 shows where`);
     return error instanceof UsageError ? exitCode.usage : exitCode.failure;
+  } finally {
+    output.release();
   }
 };

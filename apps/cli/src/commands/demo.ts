@@ -1,5 +1,6 @@
 import { Option } from "commander";
-import { CLASSIFIERS, classifierTitles, DemoRun, type DemoPhases } from "../demo/demo-run.ts";
+import { CLASSIFIERS, demoPhases } from "../demo/demo-phases.ts";
+import { classifierTitles, DemoRun } from "../demo/demo-run.ts";
 import { runDemo } from "../demo/run-demo.ts";
 import { lockFolder } from "../run-folder/folder-lock.ts";
 import { RunState } from "../run-folder/run-state.ts";
@@ -32,21 +33,21 @@ export const demoCommand: CommandDefinition<DemoOptions> = {
 
   async run(context, { tokens, finetuneSteps, fresh = false }) {
     const { terminal, seed, device, out, stop } = context;
-    const release = await lockFolder(out);
+    const lock = await lockFolder(out);
     try {
       const begun = performance.now();
       const settings = { seed, tokens, finetuneSteps, device };
-      const state = await RunState.open<DemoPhases>(out, { ...settings, recipe: hashRecipe() }, { fresh });
+      const state = await RunState.open(out, { ...settings, recipe: hashRecipe() }, demoPhases, { fresh, lock });
       const { bold, dim } = terminal.color;
       terminal.printLine(bold(`Tessera demo: ${formatCount(tokens)} tokens, seed ${seed}, in ${out}`));
       if (state.isResumed) terminal.printLine(dim("going on where it was left; --fresh starts over"));
-      const demo = new DemoRun(state, settings, { terminal, stop }, finetuning.labelsPerClass);
+      const demo = new DemoRun(state, settings, { terminal, stop, lock }, finetuning.labelsPerClass);
       await runDemo(demo);
       showResult(context, demo);
       if (!state.isResumed)
         terminal.printLine(dim(`\nall of it in ${formatDuration((performance.now() - begun) / 1000)}`));
     } finally {
-      release();
+      lock.release();
     }
   },
 };

@@ -1,5 +1,6 @@
 import { manualSeed } from "@tessera/tensor";
 import { loadTokenizer } from "@tessera/models";
+import { join } from "node:path";
 import { Option } from "commander";
 import {
   createGlossSource,
@@ -7,6 +8,8 @@ import {
   readLabelledFiles,
   type ClassificationData,
 } from "../data/classification-data.ts";
+import { shapes } from "../run-folder/read-checked-json.ts";
+import type { PhaseSchemas } from "../run-folder/run-state.ts";
 import { CommandError, UsageError } from "../terminal/command-error.ts";
 import { formatCount, formatPercent } from "../terminal/format.ts";
 import { encodeExamples, evaluateClassifier, finetuneClassifier } from "../training/finetune-classifier.ts";
@@ -17,6 +20,7 @@ import {
   readConfig,
   readNotes,
   saveModel,
+  WEIGHTS_FILE,
 } from "../training/model-folder.ts";
 import { finetuning } from "../training/recipes.ts";
 import type { CommandDefinition, Context } from "./command-definition.ts";
@@ -35,6 +39,12 @@ type FinetuneCommandOptions = LabelledTextOptions & FinetuneOptions & { scratch?
 interface FinetunePhases {
   finetuning: { accuracy: number; loss: number; count: number; parameters: number; seconds: number };
 }
+
+const { count, number, object } = shapes;
+
+const finetunePhases: PhaseSchemas<FinetunePhases> = {
+  finetuning: object({ accuracy: number, loss: number, count, parameters: count, seconds: number }),
+};
 
 export const finetuneCommand: CommandDefinition<FinetuneCommandOptions> = {
   name: "finetune",
@@ -72,7 +82,13 @@ export const finetuneCommand: CommandDefinition<FinetuneCommandOptions> = {
       classes: data.labels.join(),
       labels: data.train.length,
     };
-    await withRunFolder<FinetunePhases>(context, settings, fresh, async (run) => {
+    const { train, test } = options;
+    const inputs = {
+      model: join(folder, WEIGHTS_FILE),
+      ...(train === undefined ? {} : { "--train": train }),
+      ...(test === undefined ? {} : { "--test": test }),
+    };
+    await withRunFolder(context, { settings, phases: finetunePhases, inputs }, fresh, async (run) => {
       terminal.printLine(
         `${formatCount(data.train.length)} texts to learn from, ${formatCount(data.test.length)} to test on: ${data.labels.join(", ")}`,
       );
@@ -81,7 +97,7 @@ export const finetuneCommand: CommandDefinition<FinetuneCommandOptions> = {
         manualSeed(seed);
         const model = await (scratch ? createClassifier : loadWithNewHead)(folder, data.labels);
         try {
-          const train = encodeExamples(data.train, tokenizer, length);
+          const examples = encodeExamples(data.train, tokenizer, length);
           const training = {
             title: "fine-tuning",
             terminal,
@@ -91,10 +107,12 @@ export const finetuneCommand: CommandDefinition<FinetuneCommandOptions> = {
             batchSize,
             seed,
             folder: run.path("training"),
+            lock: run,
           };
-          const { seconds } = await finetuneClassifier(model, train, training);
-          const test = encodeExamples(data.test, tokenizer, length);
-          const found = await evaluateClassifier(model, test, { title: "evaluating", terminal, stop });
+          const { seconds } = await finetuneClassifier(model, examples, training);
+          const tested = encodeExamples(data.test, tokenizer, length);
+          const found = await evaluateClassifier(model, tested, { title: "evaluating", terminal, stop });
+          run.assertOwned();
           await saveModel(model, tokenizer, out, { source: data.source, length });
           const { accuracy, loss, count } = found;
           await run.complete("finetuning", { accuracy, loss, count, parameters: model.numParameters(), seconds });

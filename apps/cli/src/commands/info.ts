@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { openFolder } from "@tessera/models";
 import { readSafetensors, type HostTensor, type SafetensorsFile } from "@tessera/tensor";
 import { Argument } from "commander";
+import { readCheckedJson, shapes } from "../run-folder/read-checked-json.ts";
 import { CommandError } from "../terminal/command-error.ts";
 import { formatBytes, formatCount } from "../terminal/format.ts";
 import { formatTextTable } from "../terminal/format-text-table.ts";
@@ -36,7 +37,9 @@ const readFile = async (path: string): Promise<{ file: SafetensorsFile; bytes: n
 const readConfig = async (folder: string): Promise<Record<string, unknown> | undefined> => {
   const store = await openFolder(folder);
   if (!(await store.exists("config.json"))) return undefined;
-  return JSON.parse(new TextDecoder().decode(await store.read("config.json"))) as Record<string, unknown>;
+  const text = new TextDecoder().decode(await store.read("config.json"));
+  const what = { place: join(folder, "config.json"), what: "a configuration", advice: "copy the file again" };
+  return readCheckedJson(shapes.object({}), text, what);
 };
 
 const isFolder = async (path: string): Promise<boolean> => {

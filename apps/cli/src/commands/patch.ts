@@ -1,4 +1,5 @@
 import { Option } from "commander";
+import { makeFolder } from "../run-folder/make-folder.ts";
 import { formatBytes, formatCount, formatPercent } from "../terminal/format.ts";
 import { isClassifier, loadClassifier, loadMaskedLM, saveModel } from "../training/model-folder.ts";
 import { createPatcher, planOnHost } from "../training/patch-model.ts";
@@ -24,6 +25,7 @@ export const patchCommand: CommandDefinition<PatchOptions & { dryRun?: true }> =
       const patcher = createPatcher({ patterns: pattern ?? patching.patterns, density, blockSize, criterion, seed });
       const plan = await planOnHost(model, patcher);
       if (!dryRun) {
+        makeFolder(out);
         patcher.patchModel(model, plan);
         await saveModel(model, tokenizer, out, notes);
       }

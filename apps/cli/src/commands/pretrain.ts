@@ -3,6 +3,8 @@ import { loadTokenizer } from "@tessera/models";
 import { Option } from "commander";
 import { createGlossSource } from "../data/classification-data.ts";
 import { readGlossCorpus, readTextCorpus } from "../data/corpus.ts";
+import { shapes } from "../run-folder/read-checked-json.ts";
+import type { PhaseSchemas } from "../run-folder/run-state.ts";
 import { formatCount, formatDuration } from "../terminal/format.ts";
 import { parseNames, parsePositiveNumber, parseShare } from "../terminal/parse-argument.ts";
 import { startCommand } from "../terminal/start-command.ts";
@@ -34,6 +36,13 @@ interface PretrainPhases {
   pretraining: { steps: number; seconds: number; loss: number; perplexity: number; parameters: number };
 }
 
+const { count, number, object } = shapes;
+
+const pretrainPhases: PhaseSchemas<PretrainPhases> = {
+  tokenizer: object({ vocabSize: count }),
+  pretraining: object({ steps: count, seconds: number, loss: number, perplexity: number, parameters: count }),
+};
+
 export const pretrainCommand: CommandDefinition<PretrainCommandOptions> = {
   name: "pretrain",
   summary: "train a tokenizer and a small RoBERTa on texts, by guessing masked tokens",
@@ -61,7 +70,8 @@ export const pretrainCommand: CommandDefinition<PretrainCommandOptions> = {
   async run(context, { text, classes, vocab, fresh = false, ...options }) {
     const { terminal, seed, device, out, stop } = context;
     const settings = { seed, device, text: text ?? "WordNet", classes: classes.join(), vocab, ...options };
-    await withRunFolder<PretrainPhases>(context, settings, fresh, async (run) => {
+    const inputs: Record<string, string> = text === undefined ? {} : { "--text": text };
+    await withRunFolder(context, { settings, phases: pretrainPhases, inputs }, fresh, async (run) => {
       const corpus = await (text === undefined
         ? readGlossCorpus(createGlossSource(seed, classes))
         : readTextCorpus(text));
@@ -74,9 +84,10 @@ export const pretrainCommand: CommandDefinition<PretrainCommandOptions> = {
       const tokenizer = await loadTokenizer(run.path("tokenizer"));
       if (!run.get("pretraining")) {
         const packed = packCorpus(corpus.texts, tokenizer, options.length);
-        const training = { terminal, stop, seed, folder: run.path("training") };
+        const training = { terminal, stop, seed, folder: run.path("training"), lock: run };
         const { model, steps, seconds, heldOut } = await pretrainModel(packed, tokenizer, options, training);
         try {
+          run.assertOwned();
           await saveModel(model, tokenizer, out, {
             source: corpus.heldOut,
             length: Math.min(finetuning.length, options.length),

@@ -58,7 +58,7 @@ export const sensitivityCommand: CommandDefinition<SensitivityOptions> = {
   async run({ terminal, seed, device, out, stop }, options, folder) {
     const { densities, layers, blockSize, criterion, recoverySteps } = options;
     await readConfig(folder);
-    const release = await lockFolder(out);
+    const lock = await lockFolder(out);
     try {
       const subject = await createSubject(folder, options, { stop, seed });
       const model = await hashFile(join(folder, WEIGHTS_FILE));
@@ -71,7 +71,7 @@ export const sensitivityCommand: CommandDefinition<SensitivityOptions> = {
         seed,
         device,
       } satisfies Conditions;
-      const rows = await RowStore.open(out);
+      const rows = await RowStore.open(out, lock);
       const result = await runSweep({ subject, conditions, densities, layers, rows, terminal, stop });
       if (result.cells.length === 0) {
         const why = result.left.map(({ layer, reason }) => `${layer}: ${reason}`).join("; ");
@@ -93,7 +93,7 @@ export const sensitivityCommand: CommandDefinition<SensitivityOptions> = {
         `Report: ${path}`,
       ]);
     } finally {
-      release();
+      lock.release();
     }
   },
 };

@@ -4,15 +4,11 @@ import type { ByteLevelBpeTokenizer } from "@tessera/models/tokenizers";
 import { loadTokenizer } from "@tessera/models";
 import { createGlossSource, type GlossSource } from "../data/classification-data.ts";
 import { readWordNet } from "../data/wordnet-folder.ts";
-import type { FilledMask } from "../report/render-demo-report.ts";
 import type { RunState } from "../run-folder/run-state.ts";
 import { Interrupted } from "../terminal/command-error.ts";
 import { formatDuration } from "../terminal/format.ts";
 import type { Supervision } from "../training/train-model.ts";
-
-/** Names of the classifiers, in the order of the report; each is a folder of `models/`. */
-export const CLASSIFIERS = ["scratch", "dense", "sparse"] as const;
-export type ClassifierName = (typeof CLASSIFIERS)[number];
+import type { ClassifierName, DemoPhases } from "./demo-phases.ts";
 
 /** Their names in tables and reports. */
 export const classifierTitles: Readonly<Record<ClassifierName, string>> = {
@@ -20,39 +16,6 @@ export const classifierTitles: Readonly<Record<ClassifierName, string>> = {
   dense: "pre-trained",
   sparse: "pre-trained, sparse",
 };
-
-/** A fine-tuned and evaluated classifier. */
-export interface ClassifierResult {
-  accuracy: number;
-  loss: number;
-  parameters: number;
-  /** Of the saved weights. */
-  bytes: number;
-  /** Of the file of the weights. A run that was killed and resumed ends with the same. */
-  sha256: string;
-}
-
-/** Seconds of a step and of a forward pass: medians. */
-export interface SpeedResult {
-  stepSeconds: number;
-  forwardSeconds: number;
-}
-
-/** What each phase writes into the state of the run. Models and logs are files beside it. */
-export interface DemoPhases {
-  data: { glosses: number; texts: number; train: number; test: number };
-  tokenizer: { vocabSize: number };
-  baseline: { accuracy: number };
-  pretraining: { steps: number; tokens: number; parameters: number; heldOutLoss: number; sha256: string };
-  patching: { dense: number; sparse: number; layers: number; density: number };
-  scratch: ClassifierResult;
-  dense: ClassifierResult;
-  sparse: ClassifierResult;
-  reload: { accuracy: number; loss: number };
-  speed: Record<ClassifierName, SpeedResult> & { batch: number; length: number };
-  masks: { fills: FilledMask[] };
-  report: { path: string };
-}
 
 /** The options of a demo. */
 export interface DemoSettings {

@@ -4,7 +4,7 @@ import type { RobertaForSequenceClassification } from "@tessera/models/roberta";
 import { classificationInputs } from "@tessera/models/training";
 import { AdamW, clipGradNorm } from "@tessera/nn";
 import { dispose, keep, scope } from "@tessera/tensor";
-import type { SpeedResult } from "./demo-run.ts";
+import type { SpeedResult } from "./demo-phases.ts";
 
 const TIMED_ROUNDS = 9;
 /** Rounds before the first timed one, in which the engine compiles its hot code. */

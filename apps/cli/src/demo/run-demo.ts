@@ -18,7 +18,8 @@ import { packCorpus, createPretrainOptions, pretrainModel } from "../training/pr
 import { architecture, finetuning, patching } from "../training/recipes.ts";
 import { saveTokenizer, trainTokenizer } from "../training/train-tokenizer.ts";
 import { evaluateInNewProcess } from "./evaluate-in-new-process.ts";
-import { CLASSIFIERS, classifierTitles, type ClassifierName, type ClassifierResult, type DemoRun } from "./demo-run.ts";
+import { CLASSIFIERS, type ClassifierName, type ClassifierResult } from "./demo-phases.ts";
+import { classifierTitles, type DemoRun } from "./demo-run.ts";
 import { measureSpeed } from "./measure-speed.ts";
 import { writeDemoReport } from "./write-demo-report.ts";
 
@@ -172,6 +173,7 @@ const saveAndHash = async (
   model: Parameters<typeof saveModel>[0],
 ): Promise<string> => {
   const folder = demo.modelPath(name);
+  demo.state.assertOwned();
   await saveModel(model, await demo.loadTokenizer(), folder, { source: demo.split, length: finetuning.length });
   return hashFile(demo.path("models", name, WEIGHTS_FILE));
 };

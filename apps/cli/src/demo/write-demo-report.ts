@@ -6,7 +6,8 @@ import { loadClassifier } from "../training/model-folder.ts";
 import { readMosaics } from "../training/patch-model.ts";
 import { architecture, patching } from "../training/recipes.ts";
 import { readLosses } from "../training/train-model.ts";
-import { CLASSIFIERS, classifierTitles, type DemoRun } from "./demo-run.ts";
+import { CLASSIFIERS } from "./demo-phases.ts";
+import { classifierTitles, type DemoRun } from "./demo-run.ts";
 
 /** Describes the machine of the measurements. */
 export const describeMachine = (): string => {

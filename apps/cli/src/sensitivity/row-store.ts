@@ -1,4 +1,8 @@
+import { join } from "node:path";
 import { openFolder, type FileStore } from "@tessera/models";
+import * as v from "valibot";
+import type { FolderLock } from "../run-folder/folder-lock.ts";
+import { readCheckedJson, shapes } from "../run-folder/read-checked-json.ts";
 
 /** The conditions of a measurement. Equal conditions, layer and density give equal rows. */
 export interface Conditions {
@@ -26,13 +30,29 @@ export interface SensitivityRow extends Conditions {
 
 const FILE = "rows.jsonl";
 
-const parseRow = (line: string): SensitivityRow[] => {
-  try {
-    return [JSON.parse(line) as SensitivityRow];
-  } catch {
-    // A line that was cut short by a kill: its cell is measured again.
-    return [];
-  }
+const { count, number, object, text } = shapes;
+
+const share = v.pipe(number, v.minValue(0, "a number from 0 to 1"), v.maxValue(1, "a number from 0 to 1"));
+
+const rowSchema = object({
+  layer: text,
+  density: share,
+  realised: share,
+  loss: number,
+  accuracy: v.optional(share),
+  model: text,
+  data: text,
+  blockSize: count,
+  criterion: text,
+  recoverySteps: count,
+  seed: count,
+  device: text,
+});
+
+const parseRow = (line: string, place: string): SensitivityRow => {
+  const advice = "remove the line, and its cell is measured again";
+  const { accuracy, ...row } = readCheckedJson(rowSchema, line, { place, what: "a measured row", advice });
+  return { ...row, ...(accuracy === undefined ? {} : { accuracy }) };
 };
 
 const matchesConditions = (conditions: Conditions, row: SensitivityRow): boolean =>
@@ -43,18 +63,20 @@ export class RowStore {
   private constructor(
     private readonly folder: FileStore,
     private readonly rows: SensitivityRow[],
+    private readonly lock: Pick<FolderLock, "assertOwned"> | undefined,
   ) {}
 
-  static async open(path: string): Promise<RowStore> {
+  /** @throws {CommandError} if a line of the file is no row */
+  static async open(path: string, lock?: Pick<FolderLock, "assertOwned">): Promise<RowStore> {
     const folder = await openFolder(path);
-    const text = (await folder.exists(FILE)) ? new TextDecoder().decode(await folder.read(FILE)) : "";
-    const lines = text.split("\n").filter((line) => line !== "");
-    const rows = lines.flatMap(parseRow);
-    if (rows.length < lines.length || (text !== "" && !text.endsWith("\n"))) {
-      const whole = rows.map((row) => `${JSON.stringify(row)}\n`).join("");
-      await folder.write(new Map([[FILE, new TextEncoder().encode(whole)]]));
-    }
-    return new RowStore(folder, rows);
+    const written = (await folder.exists(FILE)) ? new TextDecoder().decode(await folder.read(FILE)) : "";
+    // A kill may cut the last line short: its cell is measured again.
+    const whole = written.slice(0, written.lastIndexOf("\n") + 1);
+    const rows = whole
+      .split("\n")
+      .flatMap((line, i) => (line === "" ? [] : [parseRow(line, `${join(path, FILE)}, line ${i + 1}`)]));
+    if (whole !== written) await folder.write(new Map([[FILE, new TextEncoder().encode(whole)]]));
+    return new RowStore(folder, rows, lock);
   }
 
   /** The row of a layer and density under some conditions, if it was measured. */
@@ -72,6 +94,7 @@ export class RowStore {
   }
 
   async add(row: SensitivityRow): Promise<void> {
+    this.lock?.assertOwned();
     await this.folder.append(FILE, new TextEncoder().encode(`${JSON.stringify(row)}\n`));
     this.rows.push(row);
   }

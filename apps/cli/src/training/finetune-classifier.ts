@@ -9,6 +9,7 @@ import {
   type TrainingResult,
 } from "@tessera/models/training";
 import { Interrupted } from "../terminal/command-error.ts";
+import { checkLoss } from "./check-finite.ts";
 import { trainModel, type Supervision } from "./train-model.ts";
 
 /** Encodes texts as ids. Texts of more than `maxLength` tokens are cut off. */
@@ -46,6 +47,7 @@ const EVALUATION_BATCH = 64;
  * Computes loss and accuracy on labelled texts.
  *
  * @throws {Interrupted} when it is stopped
+ * @throws {CommandError} if the loss is infinite or NaN
  */
 export const evaluateClassifier = async (
   model: RobertaForSequenceClassification,
@@ -65,7 +67,7 @@ export const evaluateClassifier = async (
     }
   }
   try {
-    return await evaluateClassification(model, supervised());
+    return checkLoss(await evaluateClassification(model, supervised()));
   } finally {
     bar.stop();
   }

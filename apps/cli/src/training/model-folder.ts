@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { loadTokenizer, openFolder } from "@tessera/models";
 import {
   RobertaConfig,
@@ -6,9 +7,12 @@ import {
   type RobertaPreTrained,
 } from "@tessera/models/roberta";
 import type { ByteLevelBpeTokenizer } from "@tessera/models/tokenizers";
+import * as v from "valibot";
 import type { LabelSource } from "../data/classification-data.ts";
 import { readWordNetLicence } from "../data/wordnet-folder.ts";
+import { readCheckedJson, shapes } from "../run-folder/read-checked-json.ts";
 import { CommandError } from "../terminal/command-error.ts";
+import { checkFinite } from "./check-finite.ts";
 import { finetuning } from "./recipes.ts";
 
 /** The file of the weights. */
@@ -30,18 +34,26 @@ export interface LoadedModel<M extends RobertaPreTrained = RobertaForMaskedLM | 
   notes: ModelNotes;
 }
 
+const { count, list, object, text } = shapes;
+
+const configSchema = object({ architectures: v.optional(list(text)) });
+
 const readText = async (folder: string, file: string): Promise<string | undefined> => {
   const store = await openFolder(folder);
   return (await store.exists(file)) ? new TextDecoder().decode(await store.read(file)) : undefined;
 };
 
-/** Reads the configuration of a model. @throws {CommandError} if the folder has none */
+const RESTORE = "copy the model again, or make it anew";
+
+/** Reads the configuration of a model. @throws {CommandError} if the folder has none, or something else */
 export const readConfig = async (folder: string): Promise<RobertaConfig> => {
-  const text = await readText(folder, "config.json");
-  if (text === undefined) {
+  const written = await readText(folder, "config.json");
+  if (written === undefined) {
     throw new CommandError(`${folder}: expected the folder of a model, got one without config.json; check the path`);
   }
-  return RobertaConfig.fromJSON(text);
+  const place = join(folder, "config.json");
+  readCheckedJson(configSchema, written, { place, what: "the configuration of a model", advice: RESTORE });
+  return RobertaConfig.fromJSON(written);
 };
 
 /** Whether a folder has a classifier, by the name of its class. @throws {CommandError} if it has no model */
@@ -50,10 +62,21 @@ export const isClassifier = async (folder: string): Promise<boolean> => {
   return architectures?.[0] === RobertaForSequenceClassification.architecture;
 };
 
-/** Reads the notes of a model. A model that another program saved has none. */
+const notesSchema = object({
+  source: v.variant(
+    "kind",
+    [object({ kind: v.literal("files") }), object({ kind: v.literal("wordnet"), seed: count, classes: list(text) })],
+    'an object with kind "files" or "wordnet"',
+  ),
+  length: v.pipe(count, v.minValue(3, "a whole number from 3")),
+});
+
+/** Reads the notes of a model. A model that another program saved has none. @throws {CommandError} if they are something else */
 export const readNotes = async (folder: string): Promise<ModelNotes | undefined> => {
-  const text = await readText(folder, NOTES_FILE);
-  return text === undefined ? undefined : (JSON.parse(text) as ModelNotes);
+  const written = await readText(folder, NOTES_FILE);
+  if (written === undefined) return undefined;
+  const place = join(folder, NOTES_FILE);
+  return readCheckedJson(notesSchema, written, { place, what: "the notes of a model", advice: RESTORE });
 };
 
 /** Saves a model with its tokenizer and notes, and with WordNet's licence if its texts are WordNet's: all files or none. */
@@ -68,12 +91,30 @@ export const saveModel = async (
   await model.savePretrained(folder, { files });
 };
 
-/** Loads a masked language model. */
+/** Refuses a model that has lost its numbers, and frees it. */
+const requireFinite = async <M extends RobertaPreTrained>(model: M, folder: string): Promise<M> => {
+  try {
+    for (const [name, parameter] of model.namedParameters())
+      checkFinite(await parameter.data(), name, join(folder, WEIGHTS_FILE), RESTORE);
+    return model;
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+};
+
+/** Loads a masked language model. @throws {CommandError} if it is none, or damaged */
 export const loadMaskedLM = async (folder: string): Promise<LoadedModel<RobertaForMaskedLM>> => {
   await readConfig(folder);
   const [tokenizer, notes] = await Promise.all([loadTokenizer(folder), readNotes(folder)]);
   const { model, missingKeys } = await RobertaForMaskedLM.fromPretrained(folder);
-  if (missingKeys.length === 0) return { model, tokenizer, notes: notes ?? createDefaultNotes(model.config) };
+  if (missingKeys.length === 0) {
+    return {
+      model: await requireFinite(model, folder),
+      tokenizer,
+      notes: notes ?? createDefaultNotes(model.config),
+    };
+  }
   model.dispose();
   throw new CommandError(
     `${folder}: expected a masked language model, got a model without ${missingKeys[0]}; give the one it was made from`,
@@ -82,12 +123,18 @@ export const loadMaskedLM = async (folder: string): Promise<LoadedModel<RobertaF
 
 const labelsByIndex = (labels: readonly string[]): Record<number, string> => Object.fromEntries(labels.entries());
 
-/** Loads a classifier. */
+/** Loads a classifier. @throws {CommandError} if it is none, or damaged */
 export const loadClassifier = async (folder: string): Promise<LoadedModel<RobertaForSequenceClassification>> => {
   await readConfig(folder);
   const [tokenizer, notes] = await Promise.all([loadTokenizer(folder), readNotes(folder)]);
   const { model, missingKeys } = await RobertaForSequenceClassification.fromPretrained(folder);
-  if (missingKeys.length === 0) return { model, tokenizer, notes: notes ?? createDefaultNotes(model.config) };
+  if (missingKeys.length === 0) {
+    return {
+      model: await requireFinite(model, folder),
+      tokenizer,
+      notes: notes ?? createDefaultNotes(model.config),
+    };
+  }
   model.dispose();
   throw new CommandError(`${folder}: expected a classifier, got a model without ${missingKeys[0]}; fine-tune it first`);
 };
@@ -99,7 +146,7 @@ export const loadWithNewHead = async (
 ): Promise<RobertaForSequenceClassification> => {
   await readConfig(folder);
   const { model } = await RobertaForSequenceClassification.fromPretrained(folder, { id2label: labelsByIndex(labels) });
-  return model;
+  return requireFinite(model, folder);
 };
 
 /** Makes a classifier of the shape of a saved model, with new weights throughout. */

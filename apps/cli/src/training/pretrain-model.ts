@@ -9,6 +9,7 @@ import {
   type TrainingResult,
 } from "@tessera/models/training";
 import { manualSeed } from "@tessera/tensor";
+import { checkLoss } from "./check-finite.ts";
 import { architecture, computeInitializerRange, pretraining } from "./recipes.ts";
 import { trainModel, type Supervision } from "./train-model.ts";
 
@@ -129,16 +130,22 @@ export const trainMaskedLM = (
   return trainModel({ ...training, model, batches: maskedLMBatches({ blocks, sampler, collator, seed }) });
 };
 
-/** Computes the loss of a masked language model on blocks. The seed decides the masks. */
-export const evaluateOnBlocks = (
+/**
+ * Computes the loss of a masked language model on blocks. The seed decides the masks.
+ *
+ * @throws {CommandError} if the loss is infinite or NaN
+ */
+export const evaluateOnBlocks = async (
   model: RobertaForMaskedLM,
   blocks: TokenBlocks,
   tokenizer: ByteLevelBpeTokenizer,
   { maskProbability, seed }: { maskProbability: number; seed: number },
 ): Promise<MaskedLMMetrics> =>
-  evaluateMaskedLM(
-    model,
-    maskedLMEpoch({ blocks, collator: createCollator(tokenizer, maskProbability), batchSize: 32, seed }),
+  checkLoss(
+    await evaluateMaskedLM(
+      model,
+      maskedLMEpoch({ blocks, collator: createCollator(tokenizer, maskProbability), batchSize: 32, seed }),
+    ),
   );
 
 /** Pre-trains a new model, or resumes an interrupted pre-training. The caller disposes of the model. */

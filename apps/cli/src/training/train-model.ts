@@ -1,4 +1,4 @@
-import { openFolder } from "@tessera/models";
+import { openFolder, type FileStore } from "@tessera/models";
 import { AdamW, linearWarmup } from "@tessera/nn";
 import {
   Trainer,
@@ -9,15 +9,19 @@ import {
   type TrainingResult,
 } from "@tessera/models/training";
 import type { LossPoint } from "../report/render-loss-chart.ts";
+import type { FolderLock } from "../run-folder/folder-lock.ts";
 import { Interrupted } from "../terminal/command-error.ts";
 import { formatCount, formatDuration } from "../terminal/format.ts";
 import type { Terminal } from "../terminal/terminal.ts";
+import { checkCheckpoint } from "./check-checkpoint.ts";
 import { optimization } from "./recipes.ts";
 
 /** Where a training reports its progress, and the signal that stops it. */
 export interface Supervision {
   terminal: Terminal;
   stop: AbortSignal;
+  /** Of the folder that is written to. */
+  lock?: Pick<FolderLock, "assertOwned">;
 }
 
 export interface TrainModelOptions<Inputs> extends Supervision {
@@ -35,11 +39,28 @@ const SAVE_SECONDS = 10;
 /** A loss curve shows no more points than this. */
 const MAX_LOG_POINTS = 300;
 
+/** Writes into a folder only as long as it is this process's. */
+const guardFolder = (folder: FileStore, lock: Pick<FolderLock, "assertOwned">): FileStore => ({
+  name: folder.name,
+  list: () => folder.list(),
+  exists: (file) => folder.exists(file),
+  read: (file) => folder.read(file),
+  write: async (files) => {
+    lock.assertOwned();
+    await folder.write(files);
+  },
+  append: async (file, bytes) => {
+    lock.assertOwned();
+    await folder.append(file, bytes);
+  },
+});
+
 /**
  * Trains by the recipe of the demo, and resumes from the checkpoint in `folder` if there is one. Interruptions do not change the
  * final weights.
  *
  * @throws {Interrupted} when it is stopped; everything is saved
+ * @throws {CommandError} if the checkpoint is damaged, or the folder is another process's by now
  */
 export const trainModel = async <Inputs>({
   title,
@@ -50,7 +71,10 @@ export const trainModel = async <Inputs>({
   folder,
   terminal,
   stop,
+  lock,
 }: TrainModelOptions<Inputs>): Promise<TrainingResult> => {
+  if (folder !== undefined) await checkCheckpoint(folder, steps);
+  const store = folder === undefined ? undefined : await openFolder(folder);
   const { betas, weightDecay, warmup, maxGradNorm } = optimization;
   const optimizer = new AdamW(weightDecayGroups(model, { weightDecay }), { lr, betas });
   const bar = terminal.startProgress(title, steps);
@@ -62,7 +86,7 @@ export const trainModel = async <Inputs>({
       batches,
       steps,
       maxGradNorm,
-      ...(folder === undefined ? {} : { folder, saveSeconds: SAVE_SECONDS }),
+      ...(store === undefined ? {} : { folder: lock ? guardFolder(store, lock) : store, saveSeconds: SAVE_SECONDS }),
       loggingSteps: Math.max(1, Math.floor(steps / MAX_LOG_POINTS)),
       onProgress: ({ step, loss, tokensPerSecond, etaSeconds }) =>
         bar.update(
