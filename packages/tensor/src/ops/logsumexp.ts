@@ -7,7 +7,7 @@ import { reshape, stopGradient } from "./move/move.ts";
 import { amax, sum } from "./reduce/reduce.ts";
 
 /**
- * ln Σ eˣ over some dims, or over all of them, without overflow: m + ln Σ e^(x − m) with m = max x. Shapes and options as `sum`.
+ * ln Σ eˣ over some dims, or over all of them, without overflow: m + ln Σ e^(x − m) with m = max x. −∞ of nothing. Shapes and options as `sum`.
  *
  * {@link https://docs.pytorch.org/docs/stable/generated/torch.logsumexp.html torch.logsumexp}
  *
@@ -17,7 +17,9 @@ import { amax, sum } from "./reduce/reduce.ts";
 export const logsumexp = (x: Tensor, options: Dims | ReduceOptions = {}): Tensor =>
   scope(() => {
     const { dim = null, keepdim } = readOptions<ReduceOptions>("logsumexp", options, REDUCTION);
-    normalizeDims("logsumexp", dim, x.shape);
+    const dims = normalizeDims("logsumexp", dim, x.shape);
+    // Of nothing: ln 0 = −∞. There is no maximum to take off.
+    if (dims.some((d) => x.shape[d] === 0)) return log(sum(x, { dim, keepdim }));
     const largest = stopGradient(amax(x, { dim, keepdim: true }));
     // ∞ − ∞ would be NaN; with 0 in its place the sum itself becomes ∞ or 0, and its logarithm is right.
     const shift = maskedFill(largest, eq(abs(largest), Infinity), 0);

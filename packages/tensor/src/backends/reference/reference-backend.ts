@@ -10,6 +10,8 @@ interface HostBuffer extends Buffer {
 
 /** A tensor as a reference kernel sees it. Contiguous ones start at `values[0]`; only `copy` is given others. */
 export const dataOf = (layout: Layout, memory: ArrayBufferLike, byteOffset: number): Data => {
+  // A view of nothing may start past the end of its storage.
+  if (numel(layout.shape) === 0) return { layout: { ...layout, offset: 0 }, values: hostView(layout.dtype, memory, 0, 0) };
   if (isContiguous(layout)) {
     const start = byteOffset + layout.offset * bytesPerElement[layout.dtype];
     return { layout: { ...layout, offset: 0 }, values: hostView(layout.dtype, memory, start, numel(layout.shape)) };
@@ -41,7 +43,8 @@ export class ReferenceBackend implements Backend {
   }
 
   readSync(buffer: Buffer, dtype: DType, offset: number, length: number): TypedArray {
-    return hostView(dtype, (buffer as HostBuffer).memory, offset * bytesPerElement[dtype], length).slice();
+    const start = length === 0 ? 0 : offset * bytesPerElement[dtype];
+    return hostView(dtype, (buffer as HostBuffer).memory, start, length).slice();
   }
 
   read(buffer: Buffer, dtype: DType, offset: number, length: number): Promise<TypedArray> {

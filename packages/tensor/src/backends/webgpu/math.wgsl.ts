@@ -51,6 +51,26 @@ fn sigmoidOf(x: f32) -> f32 {
   let r = 1.0 / (1.0 + e);
   return select(r, e * r, x < 0.0);
 }`,
+  /** d silu(x)/dx = s + x s (1 - s); the limits of x make 0 and 1 of what would be infinity times 0. */
+  siluSlope: /* wgsl */ `
+fn siluSlope(x: f32) -> f32 {
+  let c = clamp(x, -200.0, 200.0);
+  let s = sigmoidOf(c);
+  return select(s * (1.0 + c * (1.0 - s)), x, isNan(x));
+}`,
+  /** -dz z / y: divides first where that stays among the normal numbers, else multiplies first. */
+  divSlope: /* wgsl */ `
+fn divSlope(dz: f32, z: f32, y: f32) -> f32 {
+  let q = z / y;
+  let size = bitcast<u32>(q) & 0x7fffffffu;
+  return -select(dz * z / y, dz * q, size >= 0x00800000u && size < 0x7f800000u);
+}`,
+  /** Towards zero; NaN gives 0 and what is too large the nearest int32, as WebAssembly's trunc_sat. */
+  toInt: /* wgsl */ `
+fn toInt(x: f32) -> i32 {
+  let low = select(i32(x), i32(-2147483648), x <= -2147483648.0);
+  return select(select(low, 2147483647, x >= 2147483648.0), 0, isNan(x));
+}`,
   softplusOf: /* wgsl */ `
 fn softplusOf(x: f32) -> f32 {
   let e = expOf(-abs(x));
