@@ -221,6 +221,19 @@ export const elementwiseSamples = {
   ],
   maximumBackward: [...chosen, unchosenOfTwo],
   minimumBackward: [...chosen, unchosenOfTwo],
+  powBackward: [
+    { args: [normal(4, 37), uniform(0.5, 1.5, 4, 37), normal(4, 37)] },
+    { args: [normal(3, 4), uniform(0.5, 1.5, 4), normal(1)], note: "both stretch" },
+    {
+      args: [
+        values([1e-30, 1e30, 1, 1, 1, 1, 3, 1e-30, 2]),
+        values([1e-25, 1e30, 0, 0, -2, -2, 0, -1e-25, NaN]),
+        values([-1, -1, 2, 0.5, 3, 0.5, 3e38, -2, 2]),
+      ],
+      note: "powers that leave float32, and zeros",
+      noGradient: "no finite differences",
+    },
+  ],
   divBackward: [
     { args: [normal(4, 37), normal(4, 37), uniform(0.5, 1.5, 4, 37)] },
     { args: [normal(5, 1, 7), normal(2, 7), uniform(0.5, 1.5, 1)], note: "all stretch" },

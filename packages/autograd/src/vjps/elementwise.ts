@@ -10,7 +10,6 @@ import {
   logicalAnd,
   logicalNot,
   mul,
-  ne,
   neg,
   pow,
   sigmoid,
@@ -29,6 +28,7 @@ import {
   geluBackward,
   maximumBackward,
   minimumBackward,
+  powBackward,
   reluBackward,
   sigmoidBackward,
   siluBackward,
@@ -117,7 +117,7 @@ export const elementwiseVjps: VjpTable<typeof family> = {
   pow: rule({
     reads: ({ inputs: [x, y], outputs: [z], needs }) => ({ x, y, z: needs[1] ? z : null }),
     vjp: ([dz], { x, y, z, needs }) => [
-      needs[0] ? only(ne(y, 0), mul(mul(dz, y), pow(x, sub(y, 1)))) : null,
+      needs[0] ? powBackward(dz, x, y) : null,
       z && only(logicalNot(logicalAnd(eq(x, 0), ge(y, 0))), mul(mul(dz, log(x)), z)),
     ],
   }),
@@ -162,6 +162,15 @@ export const elementwiseVjps: VjpTable<typeof family> = {
       z && divBackward(dg, z, y),
       dz && divBackward(dg, dz, y),
       g && divBackward(dg, g, y),
+    ],
+  }),
+  // g = dz y x^(y−1): dg/dx = dz y (y−1) x^(y−2), dg/dy = dz x^(y−1) (1 + y ln x)
+  powBackward: rule({
+    reads: ({ inputs: [dz, x, y], needs }) => ({ dz: needs[1] || needs[2] ? dz : null, x, y }),
+    vjp: ([dg], { dz, x, y, needs }) => [
+      needs[0] ? powBackward(dg, x, y) : null,
+      dz && needs[1] ? powBackward(mul(mul(dg, dz), y), x, sub(y, 1)) : null,
+      dz && needs[2] ? mul(mul(mul(dg, dz), pow(x, sub(y, 1))), add(mul(y, log(x)), 1)) : null,
     ],
   }),
   // silu'' = σ(1 − σ)(2 + x(1 − 2σ))

@@ -1,4 +1,4 @@
-import { cast, div, eq, expand, reshape, run, sum, where, zeros, type Tensor } from "@tessera/tensor";
+import { cast, div, eq, expand, mul, reshape, run, sum, where, type Tensor } from "@tessera/tensor";
 import type * as family from "@tessera/tensor/ops/reduce";
 import { cumsumOp, type ReduceAttrs } from "@tessera/tensor/ops/reduce";
 import { notDifferentiable, rule, type VjpTable } from "../define-vjps.ts";
@@ -10,14 +10,13 @@ const unreduce = (y: Tensor, shape: readonly number[], { dims }: ReduceAttrs): T
     shape.map((size, d) => (dims.includes(d) ? 1 : size)),
   );
 
-/** Equal extremes share the gradient, as in torch; the others are not chosen, and get 0 even of ∞. */
+/** Equal extremes share the gradient, as in torch; the others are not chosen, and get 0 even of ∞. Beside a NaN all get NaN. */
 const toExtremes = (dy: Tensor, x: Tensor, y: Tensor, attrs: ReduceAttrs): Tensor => {
   const wins = eq(x, unreduce(y, x.shape, attrs));
-  const share = div(
-    unreduce(dy, x.shape, attrs),
-    cast(sum(wins, { dim: attrs.dims.length > 0 ? attrs.dims : null, keepdim: true }), "float32"),
-  );
-  return where(wins, share, zeros([], { device: x.device }));
+  const count = cast(sum(wins, { dim: attrs.dims.length > 0 ? attrs.dims : null, keepdim: true }), "float32");
+  // 0, or NaN where nothing equals the extreme.
+  const lost = div(mul(count, 0), count);
+  return where(wins, div(unreduce(dy, x.shape, attrs), count), lost);
 };
 
 /** Gradients of the reductions: y = reduce(x). */

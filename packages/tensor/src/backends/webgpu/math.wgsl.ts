@@ -65,6 +65,18 @@ fn divSlope(dz: f32, z: f32, y: f32) -> f32 {
   let size = bitcast<u32>(q) & 0x7fffffffu;
   return -select(dz * z / y, dz * q, size >= 0x00800000u && size < 0x7f800000u);
 }`,
+  /** dz y x^(y-1), in two halves where the power leaves the normal numbers and x is neither 0 nor infinite; 0 where y is. */
+  powSlope: /* wgsl */ `
+fn powSlope(dz: f32, x: f32, y: f32) -> f32 {
+  if (y == 0.0) { return 0.0; }
+  let p = powOf(x, y - 1.0);
+  let bits = bitcast<u32>(p);
+  let size = bits & 0x7fffffffu;
+  if ((size >= 0x00800000u && size != 0x7f800000u) || x == 0.0 || abs(x) == infinity()) { return dz * (y * p); }
+  let half = powOf(abs(x), 0.5 * (y - 1.0));
+  let product = dz * half * y * half;
+  return select(product, -product, (bits >> 31u) == 1u);
+}`,
   /** Towards zero; NaN gives 0 and what is too large the nearest int32, as WebAssembly's trunc_sat. */
   toInt: /* wgsl */ `
 fn toInt(x: f32) -> i32 {

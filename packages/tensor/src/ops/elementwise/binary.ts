@@ -13,6 +13,9 @@ const f32 = (kernel: BinaryKernel) => ({ float32: kernel });
 const extreme = (fn: "max" | "min") => (dtype: DType) =>
   dtype === "float32" ? `select(${fn}(x, y), nan(), isNan(x) || isNan(y))` : `${fn}(x, y)`;
 
+/** C's and torch's, where JavaScript has NaN: 1^NaN = 1, (−1)^±∞ = 1. */
+const power = (x: number, y: number): number => (x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y);
+
 export const addOp = binary("add", {
   wgsl: "x + y",
   reference: (x, y) => x + y,
@@ -41,8 +44,7 @@ export const minimumOp = binary("minimum", {
 });
 export const powOp = binary("pow", {
   wgsl: "powOf(x, y)",
-  // C's and torch's, where JavaScript has NaN: 1^NaN = 1, (−1)^±∞ = 1.
-  reference: (x, y) => (x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y),
+  reference: (x, y) => power(x, y),
   cpu: f32(kernels.powF32),
 });
 export const eqOp = binary("eq", {
@@ -146,6 +148,11 @@ export const divBackwardOp = ternary("divBackward", {
   wgsl: "divSlope(x, y, z)",
   reference: (dz, z, y) => -(dz * z) / y,
   cpu: kernels.divBackwardF32,
+});
+export const powBackwardOp = ternary("powBackward", {
+  wgsl: "powSlope(x, y, z)",
+  reference: (dz, x, y) => (y === 0 ? 0 : dz * y * power(x, y - 1)),
+  cpu: kernels.powBackwardF32,
 });
 
 /** d silu(x)/dx = s + x s (1 − s); far out 0 and 1, not 0 · ∞. */
@@ -270,3 +277,5 @@ export const maximumBackward = (dz: Tensor, x: Tensor, y: Tensor): Tensor => run
 export const minimumBackward = (dz: Tensor, x: Tensor, y: Tensor): Tensor => run(minimumBackwardOp, [dz, x, y])[0];
 /** dy = −dz · z / y, for z = x / y: in the order that keeps it among float32's numbers. */
 export const divBackward = (dz: Tensor, z: Tensor, y: Tensor): Tensor => run(divBackwardOp, [dz, z, y])[0];
+/** dx = dz · y · x^(y − 1), for z = x^y; 0 where y is 0. */
+export const powBackward = (dz: Tensor, x: Tensor, y: Tensor): Tensor => run(powBackwardOp, [dz, x, y])[0];

@@ -24,7 +24,7 @@ class Eq {} class Ne {} class Lt {} class Le {} class Gt {} class Ge {} class Ad
 class MaximumI {} class MinimumI {} class EqI {} class NeI {} class LtI {} class LeI {} class GtI {} class GeI {}
 class And {} class Or {} class TanhBackward {} class SigmoidBackward {} class GeluBackward {}
 class GeluTanhBackward {} class ReluBackward {} class AbsBackward {} class SiluBackward {} class Where {}
-class WhereBool {} class DivBackward {} class MaximumBackward {} class MinimumBackward {}
+class WhereBool {} class DivBackward {} class PowBackward {} class MaximumBackward {} class MinimumBackward {}
 
 // @ts-ignore: decorator
 @inline function is<A, B>(): bool {
@@ -136,10 +136,31 @@ const TINY_BITS: i32 = 0x00800000;
   return f32x4.neg(v128.bitselect(f32x4.mul(x, q), f32x4.div(f32x4.mul(x, y), z), inside));
 }
 
+/** dz y |x|^(y−1) in halves that stay in range where the power does not; `p`, that power, is 0 or ∞ and has the sign. */
+function powInHalves(dz: v128, x: v128, y: v128, p: v128): v128 {
+  const sign = i32x4.splat(0x80000000);
+  const half = pow4(f32x4.abs(x), f32x4.mul(f32x4.sub(y, constant(ONE, 0)), f32x4.splat(0.5)));
+  return f32x4.mul(f32x4.mul(f32x4.mul(dz, half), y), v128.or(half, v128.and(p, sign)));
+}
+
+/** dz y x^(y−1); 0 where y is. */
+// @ts-ignore: decorator
+@inline function powBackward4(dz: v128, x: v128, y: v128): v128 {
+  const p = pow4(x, f32x4.sub(y, constant(ONE, 0))), size = v128.and(p, i32x4.splat(0x7fffffff));
+  let dx = f32x4.mul(dz, f32x4.mul(y, p));
+  const outside = v128.or(i32x4.lt_s(size, i32x4.splat(TINY_BITS)), i32x4.eq(size, i32x4.splat(MAX_BITS + 1)));
+  // Of 0 and ∞ the power is as it should be.
+  const known = v128.or(f32x4.eq(x, i32x4.splat(0)), f32x4.eq(f32x4.abs(x), f32x4.splat(Infinity)));
+  const again = v128.andnot(outside, known);
+  if (v128.any_true(again)) dx = v128.bitselect(powInHalves(dz, x, y, p), dx, again);
+  return v128.andnot(dx, f32x4.eq(y, i32x4.splat(0)));
+}
+
 /** c ? a : b, where c is a byte; or what a backward of two operands gives for dy, and them. */
 // @ts-ignore: decorator
 @inline function apply3<F>(c: v128, a: v128, b: v128): v128 {
   if (is<F, DivBackward>()) return divBackward4(c, a, b);
+  if (is<F, PowBackward>()) return powBackward4(c, a, b);
   // Half for each of two equal ones, nothing for the one that lost; NaN loses to nothing.
   if (is<F, MaximumBackward>() || is<F, MinimumBackward>()) {
     const half = v128.bitselect(f32x4.mul(c, f32x4.splat(0.5)), c, f32x4.eq(a, b));
@@ -249,7 +270,7 @@ const TINY_BITS: i32 = 0x00800000;
   }
 }
 
-/** Sixteen elements a round, where c and `a` or `b` have stride 1, the others, if `splatA` or `splatB`, stride 0. Returns how many it did. */
+/** Sixteen elements a round, where c has stride 1, and a and b too or, if `splatA` or `splatB`, stride 0. Returns how many it did. */
 // @ts-ignore: decorator
 @inline function blocks3<F, C, X>(splatA: bool, splatB: bool, c: usize, a: usize, b: usize, y: usize, n: i32): i32 {
   let a4 = i32x4.splat(0), b4 = i32x4.splat(0);
@@ -297,6 +318,7 @@ const TINY_BITS: i32 = 0x00800000;
       if (stepA == one && stepB == one) done = blocks3<F, C, X>(false, false, fromC, fromA, fromB, y, n);
       if (speed > 1 && stepA == one && stepB == 0) done = blocks3<F, C, X>(false, true, fromC, fromA, fromB, y, n);
       if (speed > 1 && stepA == 0 && stepB == one) done = blocks3<F, C, X>(true, false, fromC, fromA, fromB, y, n);
+      if (speed > 1 && stepA == 0 && stepB == 0) done = blocks3<F, C, X>(true, true, fromC, fromA, fromB, y, n);
       fromC += <isize>done * stepC;
       fromA += <isize>done * stepA;
       fromB += <isize>done * stepB;
@@ -469,6 +491,9 @@ export function silu_backward_f32(task: i32, x: usize, y: usize, z: usize, words
 // The backwards of two operands: dz, then what the forward took or gave.
 export function div_backward_f32(task: i32, x: usize, y: usize, z: usize, out: usize, words: usize): void {
   ternary<DivBackward, f32, f32>(2, task, x, y, z, out, words);
+}
+export function pow_backward_f32(task: i32, x: usize, y: usize, z: usize, out: usize, words: usize): void {
+  ternary<PowBackward, f32, f32>(0, task, x, y, z, out, words);
 }
 export function maximum_backward_f32(task: i32, x: usize, y: usize, z: usize, out: usize, words: usize): void {
   ternary<MaximumBackward, f32, f32>(2, task, x, y, z, out, words);
