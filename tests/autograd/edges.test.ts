@@ -48,7 +48,10 @@ onEveryDevice(() => {
 
   it("tril and triu let no infinite slope through to the other triangle", () =>
     withoutLeaks(async () => {
-      const x = [[4, 4], [4, 4]];
+      const x = [
+        [4, 4],
+        [4, 4],
+      ];
       close(await slope((y) => t.sqrt(t.tril(y)), x), [0.25, 0, 0.25, 0.25]);
       close(await slope((y) => t.sqrt(t.triu(y)), x), [0.25, 0.25, 0, 0.25]);
     }));
@@ -78,7 +81,16 @@ onEveryDevice(() => {
 
   it("std of equal values has gradient 0, one of others does not", () =>
     withoutLeaks(async () => {
-      close(await slope((x) => t.std(x, { dim: 1 }), [[2, 2], [1, 3]]), [0, 0, -Math.SQRT1_2, Math.SQRT1_2]);
+      close(
+        await slope(
+          (x) => t.std(x, { dim: 1 }),
+          [
+            [2, 2],
+            [1, 3],
+          ],
+        ),
+        [0, 0, -Math.SQRT1_2, Math.SQRT1_2],
+      );
     }));
 
   it("vectorNorm has gradient 0 at a zero for p below 1, and of a zero vector", () =>
@@ -133,11 +145,41 @@ onEveryDevice(() => {
 
   it("a float mask whose row is all −∞ gets gradient 0, not NaN", () =>
     withoutLeaks(async () => {
-      const one = (): Tensor => tensor([[[[1, 0], [0, 1]]]]);
+      const one = (): Tensor =>
+        tensor([
+          [
+            [
+              [1, 0],
+              [0, 1],
+            ],
+          ],
+        ]);
       const attend = (attnMask: Tensor): Tensor =>
-        t.scaledDotProductAttention(one(), one(), tensor([[[[1, 2], [3, 4]]]]), { attnMask });
+        t.scaledDotProductAttention(
+          one(),
+          one(),
+          tensor([
+            [
+              [
+                [1, 2],
+                [3, 4],
+              ],
+            ],
+          ]),
+          { attnMask },
+        );
       const none = -Infinity;
-      close(await slope(attend, [[[[none, none], [0, 0]]]]), [0, 0, -0.884724, 0.884724]);
+      close(
+        await slope(attend, [
+          [
+            [
+              [none, none],
+              [0, 0],
+            ],
+          ],
+        ]),
+        [0, 0, -0.884724, 0.884724],
+      );
       close(await slope(attend, [[[[none, none]]]]), [0, 0]);
     }));
 
@@ -145,9 +187,30 @@ onEveryDevice(() => {
     withoutLeaks(async () => {
       const y = t.scope(() =>
         t.scaledDotProductAttention(
-          tensor([[[[1, 0], [0, 1]]]]),
-          tensor([[[[1, 0], [NaN, NaN]]]]),
-          tensor([[[[1, 2], [3, 4]]]]),
+          tensor([
+            [
+              [
+                [1, 0],
+                [0, 1],
+              ],
+            ],
+          ]),
+          tensor([
+            [
+              [
+                [1, 0],
+                [NaN, NaN],
+              ],
+            ],
+          ]),
+          tensor([
+            [
+              [
+                [1, 2],
+                [3, 4],
+              ],
+            ],
+          ]),
           { attnMask: tensor([[[[true, false]]]]) },
         ),
       );
@@ -157,11 +220,14 @@ onEveryDevice(() => {
 
   it("clamp with min above max gives max; casts saturate, and NaN becomes 0", () =>
     withoutLeaks(async () => {
-      const [clamped, whole, signs] = t.scope(() => [
-        t.clamp(tensor([-3, 0, 2]), 0.5, -0.5),
-        t.cast(tensor([3e9, -3e9, Infinity, -Infinity, NaN, 2147483520]), "int32"),
-        t.sign(tensor([NaN, -Infinity, 0])),
-      ] as const);
+      const [clamped, whole, signs] = t.scope(
+        () =>
+          [
+            t.clamp(tensor([-3, 0, 2]), 0.5, -0.5),
+            t.cast(tensor([3e9, -3e9, Infinity, -Infinity, NaN, 2147483520]), "int32"),
+            t.sign(tensor([NaN, -Infinity, 0])),
+          ] as const,
+      );
       expect(Array.from(await clamped.data())).toEqual([-0.5, -0.5, -0.5]);
       expect(Array.from(await whole.data())).toEqual([2147483647, -2147483648, 2147483647, -2147483648, 0, 2147483520]);
       expect(Array.from(await signs.data())).toEqual([0, -1, 0]);

@@ -10,4 +10,7 @@ const near = (edge: number): boolean => !(Math.abs(edge) > 1e5 && Math.abs(edge)
 const forward = Object.fromEntries(Object.entries(elementwiseSamples).filter(([name]) => !name.endsWith("Backward")));
 const table = edgeSamples(forward, { sin: near, cos: near });
 
-conformance("elementwise at the edges", families.elementwise, table, { forward: { each: 1e-5 }, gradient: { each: 1e-5 } });
+conformance("elementwise at the edges", families.elementwise, table, {
+  forward: { each: 1e-5 },
+  gradient: { each: 1e-5 },
+});

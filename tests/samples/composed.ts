@@ -57,7 +57,11 @@ export const composedSamples = {
   std: [
     { args: [normal(3, 7), { dim: 1 }] },
     { args: [normal(3, 7), -1], note: "a dim alone" },
-    { args: [values([2, 2, 2, 1, 2, 3], [2, 3]), { dim: 1 }], note: "equal values: the gradient is 0", noGradient: "a corner" },
+    {
+      args: [values([2, 2, 2, 1, 2, 3], [2, 3]), { dim: 1 }],
+      note: "equal values: the gradient is 0",
+      noGradient: "a corner",
+    },
     { args: [normal(3, 7), { dim: 1, correction: undefined }], note: "an option that is undefined" },
     { args: [normal(3, 7), { dim: 2 }], throws: /^std: dim 2 is outside/ },
     {

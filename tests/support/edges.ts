@@ -3,7 +3,24 @@ import type { Sample } from "./sample.ts";
 
 const [LARGEST, SMALLEST] = [3.4028234663852886e38, 1.1754943508222875e-38];
 /** Zeros of both signs, infinities, NaN, the largest and the smallest normal float32, numbers whose square is neither. */
-const EDGES = [0, -0, 1, -1, 0.5, -3, SMALLEST, -SMALLEST, 1e-30, 1e30, -1e30, LARGEST, -LARGEST, Infinity, -Infinity, NaN];
+const EDGES = [
+  0,
+  -0,
+  1,
+  -1,
+  0.5,
+  -3,
+  SMALLEST,
+  -SMALLEST,
+  1e-30,
+  1e30,
+  -1e30,
+  LARGEST,
+  -LARGEST,
+  Infinity,
+  -Infinity,
+  NaN,
+];
 
 type AnySample = Sample<(...args: readonly unknown[]) => unknown>;
 

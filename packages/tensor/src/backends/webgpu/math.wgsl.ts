@@ -171,6 +171,8 @@ fn cosOf(x: f32) -> f32 {
 fn powOf(x: f32, y: f32) -> f32 {
   if (y == 0.0 || x == 1.0) { return 1.0; }
   if (isNan(x) || isNan(y)) { return nan(); }
+  // Exact, where the logarithm of the largest number rounds up.
+  if (y == 1.0) { return x; }
   let a = abs(x);
   let whole = floor(y) == y;
   // Above 2^24 every float is even.

@@ -66,7 +66,8 @@ const forEachQuery = (
         for (let j = 0; j < keys; j++) {
           const bias = added(b, h, t, j) + itself;
           // A key that is hidden gives nothing, whatever it holds.
-          scores[j] = (causal && j > t) || bias === -Infinity ? -Infinity : scale * dot(qRow(b, t, h), kRow(b, j, h)) + bias;
+          scores[j] =
+            (causal && j > t) || bias === -Infinity ? -Infinity : scale * dot(qRow(b, t, h), kRow(b, j, h)) + bias;
         }
         const max = scores.reduce((a, x) => Math.max(a, x), -Infinity);
         const p = max === -Infinity ? new Float64Array(keys) : scores.map((x) => Math.exp(x - max));
@@ -96,7 +97,8 @@ export const attentionReference: ReferenceKernel<AttentionSignature> = ([q, k, v
     const row = (b * heads + h) * queries + t;
     const kept = keptIn(row);
     const out = new Float64Array(v.layout.shape[3]!);
-    for (const [j, share] of p.entries()) if (share > 0 || Number.isNaN(share)) addScaled(out, share * kept[j]!, vRow(b, j, h));
+    for (const [j, share] of p.entries())
+      if (share > 0 || Number.isNaN(share)) addScaled(out, share * kept[j]!, vRow(b, j, h));
     yRow(b, t, h).set(out);
     if (lse) lse.values[row] = logSum;
   });

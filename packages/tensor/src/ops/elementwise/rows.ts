@@ -4,7 +4,13 @@ import { defineOp, type Op, type Signature } from "../../op.ts";
 import { broadcastShapes, type Layout } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { input, output } from "../../slots.ts";
-import { elementwiseCpu, type BinaryKernel, type TernaryKernel, type UnaryKernel, type WhereKernel } from "./elementwise.cpu.ts";
+import {
+  elementwiseCpu,
+  type BinaryKernel,
+  type TernaryKernel,
+  type UnaryKernel,
+  type WhereKernel,
+} from "./elementwise.cpu.ts";
 import { elementwiseWgsl } from "./elementwise.wgsl.ts";
 import { binaryReference, ternaryReference, unaryReference, whereReference } from "./elementwise.reference.ts";
 

@@ -141,7 +141,10 @@ const rowsPlan = ({ type, reverse, from, start, to, rows, n, firstScratch }: Row
   const whole = { xStart: 0, n: parts, span: Math.ceil(parts / CHUNK) * CHUNK, parts: 1, units: rows };
   const steps = [
     scanRows({ type, reverse, based: false, summed: true })({ ...words, x: from, y: totals, base: null }, dispatch),
-    scanRows({ type, reverse: false, based: false, summed: false })({ ...whole, x: totals, y: scanned, base: null }, { workgroups: rows }),
+    scanRows({ type, reverse: false, based: false, summed: false })(
+      { ...whole, x: totals, y: scanned, base: null },
+      { workgroups: rows },
+    ),
     scanRows({ type, reverse, based: true, summed: false })({ ...words, x: from, y: to, base: scanned }, dispatch),
   ];
   return { steps, scratchBytes: [rows * parts * 4, rows * parts * 4] };

@@ -192,6 +192,10 @@ export const cumsumCpu: Planner<CumsumSignature, CpuStep> = {
     const perTask = Math.max(1, Math.floor(TASK / n));
     const cumsum = x.dtype === "float32" ? kernels.cumsumF32 : kernels.cumsumI32;
     const slots = { x: input(0), y: output(0) };
-    return { steps: [cumsum({ ...slots, n, inner, lines, perTask, reverse: Number(reverse) }, { tasks: Math.ceil(lines / perTask) })] };
+    return {
+      steps: [
+        cumsum({ ...slots, n, inner, lines, perTask, reverse: Number(reverse) }, { tasks: Math.ceil(lines / perTask) }),
+      ],
+    };
   },
 };
