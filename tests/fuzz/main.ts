@@ -6,3 +6,5 @@ else {
   console.error("usage: npm run fuzz -- files|programs [options]");
   process.exitCode = 2;
 }
+
+export {};

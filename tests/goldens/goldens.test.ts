@@ -1,8 +1,10 @@
 // What PyTorch and Hugging Face computed, through the runner that also reads other sets of the same form.
+import { readFileSync } from "node:fs";
 import { cpu, setDefaultDevice, type Backend } from "@tessera/tensor";
 import { afterAll, describe, expect, it } from "vitest";
 import { devices, oracle, skippedWithoutGpu } from "../support/devices.ts";
 import { withoutLeaks } from "../support/leaks.ts";
+import { edgeDifferences } from "./edge-differences.ts";
 import { ourGoldens } from "./folder.ts";
 import { checkOps } from "./ops.ts";
 import { checkOptimisers } from "./optim.ts";
@@ -31,11 +33,27 @@ describe.each([oracle, ...devices].map((device) => [device.name, device] as cons
       expect(await outcome(checkOps(ourGoldens, device))).toEqual({ count: 273, failed: {}, missing: ["sort", "topk"] });
     }));
 
+  it("every op and gradient agrees at the edges, but for the differences that are meant", () =>
+    withoutLeaks(async () => {
+      setDefaultDevice(device);
+      expect(await outcome(checkOps(ourGoldens.folder("edges"), device))).toEqual({ count: 289, failed: {}, missing: ["log1p"] });
+    }));
+
   it("every optimiser follows its trace", () =>
     withoutLeaks(async () => {
       setDefaultDevice(device);
       expect(await outcome(checkOptimisers(ourGoldens, device))).toEqual({ count: 7, failed: {}, missing: [] });
     }));
 });
+
+it("docs/edges.md has a row for each difference that is meant", () => {
+  const page = readFileSync(new URL("../../docs/edges.md", import.meta.url), "utf8");
+  for (const { op, of, at, ours, torch, reason } of edgeDifferences)
+    expect(page).toMatch(rowOf([`\`${op}\` ${of}`, at, ours, torch, reason]));
+});
+
+/** A row of a table with these cells, however they are padded. */
+const rowOf = (cells: readonly string[]): RegExp =>
+  new RegExp(`^\\| ${cells.map((cell) => cell.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join(" +\\| ")} +\\|$`, "m");
 
 it("ran no reference kernel on cpu", () => expect(cpu.launches).toMatchObject({ reference: 0 }));

@@ -83,6 +83,7 @@ export const goldenOps: { readonly [torchName: string]: GoldenOp } = {
   sum: reduce(t.sum),
   mean: reduce(t.mean),
   var: summed(([x], attrs) => t.variance(x!, options(attrs, { ...reduction, correction: "correction" }))),
+  std: summed(([x], attrs) => t.std(x!, options(attrs, { ...reduction, correction: "correction" }))),
   amax: reduce(t.amax),
   amin: reduce(t.amin),
   logsumexp: reduce(t.logsumexp),

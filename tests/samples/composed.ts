@@ -25,6 +25,7 @@ export const composedSamples = {
     { args: [normalOf(0, 10, 3, 4), { dim: 1 }] },
     { args: [normalOf(1000, 1, 2, 5)], note: "would overflow" },
     { args: [values([-Infinity, -Infinity]), { dim: 0 }], note: "nothing but −∞", noGradient: "infinite" },
+    { args: [normal(2, 0), { dim: 1 }], note: "of nothing" },
     { args: [normal(3, 4), [1]], note: "dims alone" },
     { args: [normal(3, 4), { dim: 2 }], throws: /^logsumexp: dim 2 is outside/ },
     {
@@ -56,6 +57,11 @@ export const composedSamples = {
   std: [
     { args: [normal(3, 7), { dim: 1 }] },
     { args: [normal(3, 7), -1], note: "a dim alone" },
+    {
+      args: [values([2, 2, 2, 1, 2, 3], [2, 3]), { dim: 1 }],
+      note: "equal values: the gradient is 0",
+      noGradient: "a corner",
+    },
     { args: [normal(3, 7), { dim: 1, correction: undefined }], note: "an option that is undefined" },
     { args: [normal(3, 7), { dim: 2 }], throws: /^std: dim 2 is outside/ },
     {
@@ -93,6 +99,7 @@ export const composedSamples = {
     { args: [normal(3, 5), { p: 3, dim: 0 }], noGradient: "steep near 0" },
     { args: [distinct(3, 5), { p: Infinity }] },
     { args: [values([0, 0, 0])], note: "of zero: the gradient is 0", noGradient: "a corner" },
+    { args: [values([0, 8, -8]), { p: 1 / 3 }], note: "a zero among others", noGradient: "a corner" },
     { args: [normal(4, 9), 1], note: "a dim alone" },
     { args: [normal(3), { dim: 1 }], throws: /^vectorNorm: dim 1 is outside/ },
     { args: [normal(3), { p: "fro" as unknown as number }], throws: /^vectorNorm: p is a number, got "fro"$/ },

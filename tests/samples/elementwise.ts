@@ -73,6 +73,22 @@ const truths = [
   { args: [normal(2), normal(2)] as const, throws: /: expected bool, got float32/ },
 ];
 
+/** ∞ and NaN that come to elements which were not chosen. */
+const unchosen = {
+  args: [values([NaN, Infinity, -Infinity, NaN, 2, 3, 4]), values([-1, 0, -0, 0, NaN, -Infinity, Infinity])] as const,
+  note: "nothing passes where the slope is 0",
+  noGradient: "corners",
+};
+const chosen = [
+  { args: [normal(4, 37), aboveWhole(0.1, 0.4, 4, 37), aboveWhole(0.6, 0.9, 4, 37)] as const },
+  { args: [normal(4, 37), aboveWhole(0.1, 0.4, 37), aboveWhole(0.6, 0.9, 1)] as const, note: "both stretch" },
+];
+const unchosenOfTwo = {
+  args: [values([NaN, Infinity, 2, 3, 4]), values([1, 5, 1, NaN, 1]), values([2, 5, 1, 1, NaN])] as const,
+  note: "ties, NaN, nothing passes to the one that lost",
+  noGradient: "corners",
+};
+
 export const elementwiseSamples = {
   neg: [...smooth, { args: [ints(-5, 5, 7)], note: "int32" }],
   exp: [
@@ -127,12 +143,18 @@ export const elementwiseSamples = {
     { args: [offCorners(40), -1, 1] },
     { args: [offCorners(3, 5).transposed, 0] },
     { args: [values([NaN, 5]), 0, 1], noGradient: "NaN" },
+    { args: [values([-3, 0, 2, NaN]), 0.5, -0.5], note: "max wins where min > max", noGradient: "flat" },
     needsFloat,
   ],
   logicalNot: [{ args: [bools(0.5, 4, 5)] }, { args: [normal(2)], throws: /logicalNot: expected bool, got float32/ }],
   cast: [
     { args: [normalOf(0, 9, 3, 7), "int32"] },
     { args: [values([0, -0, 0.5, -3, NaN]), "bool"], noGradient: "to bool" },
+    {
+      args: [values([3e9, -3e9, Infinity, -Infinity, NaN, 2147483520, -2147483648, -1.9]), "int32"],
+      note: "what int32 does not hold",
+      noGradient: "to int32",
+    },
     { args: [ints(-3, 3, 40), "bool"] },
     { args: [ints(-3, 3, 5, 3).transposed, "float32"] },
     { args: [bools(0.5, 40), "float32"] },
@@ -199,5 +221,42 @@ export const elementwiseSamples = {
     { args: [normal(3, 7), normal(3, 7)] },
     { args: [normal(3, 7), normal(3, 7), "tanh"], noGradient: "not differentiable" },
     { args: [normal(11), values(EXTREME)], note: "extreme values", noGradient: "too steep for differences" },
+  ],
+  reluBackward: [{ args: [normal(3, 7), offCorners(3, 7)] }, unchosen],
+  absBackward: [{ args: [normal(3, 7), offCorners(3, 7)] }, unchosen],
+  siluBackward: [
+    { args: [normal(3, 7), normal(3, 7)] },
+    { args: [normal(11), values(EXTREME)], note: "extreme values", noGradient: "too steep for differences" },
+    { args: [normal(3), values([Infinity, -Infinity, NaN])], note: "infinities", noGradient: "no finite differences" },
+  ],
+  maximumBackward: [...chosen, unchosenOfTwo],
+  minimumBackward: [...chosen, unchosenOfTwo],
+  powBackward: [
+    { args: [normal(4, 37), uniform(0.5, 1.5, 4, 37), normal(4, 37)] },
+    { args: [normal(3, 4), uniform(0.5, 1.5, 4), normal(1)], note: "both stretch" },
+    {
+      args: [
+        values([1e-30, 1e30, 1, 1, 1, 1, 3, 1e-30, 2]),
+        values([1e-25, 1e30, 0, 0, -2, -2, 0, -1e-25, NaN]),
+        values([-1, -1, 2, 0.5, 3, 0.5, 3e38, -2, 2]),
+      ],
+      note: "powers that leave float32, and zeros",
+      noGradient: "no finite differences",
+    },
+  ],
+  divBackward: [
+    { args: [normal(4, 37), normal(4, 37), uniform(0.5, 1.5, 4, 37)] },
+    { args: [normal(5, 1, 7), normal(2, 7), uniform(0.5, 1.5, 1)], note: "all stretch" },
+    { args: [normal(20, 4).transposed, normal(4, 20), uniform(0.5, 1.5, 1)], note: "a view beside a number" },
+    {
+      args: [
+        values([1, 1, 1e-30, 1e30, 1, 3, 1, 0]),
+        values([1e5, 1e5, 1e25, 1e-20, 0, 1.7e38, Infinity, NaN]),
+        values([1e-25, 1e25, 1e-25, 1e20, 1e-38, 2, 2, 1]),
+      ],
+      note: "products that leave float32 one way round",
+      noGradient: "no finite differences",
+    },
+    { args: [ints(0, 3, 2), normal(2), normal(2)], throws: /divBackward: expected float32, got int32/ },
   ],
 } satisfies SampleTable<typeof family>;

@@ -19,6 +19,11 @@ export const updateSamples = {
   adamStep: [
     { args: [[adam(5, 7), adam(3), adam(1)], step(0.5), decay], noGradient: inPlace },
     { args: [[adam(20000), adam(0, 4)], step(1), { ...decay, decoupled: false }], note: "Adam", noGradient: inPlace },
+    {
+      args: [[{ ...adam(4), grad: values([1e25, -1e25, 1e18, 1]) }], step(1), decay],
+      note: "a gradient whose square float32 does not hold",
+      noGradient: inPlace,
+    },
     { args: [[adam(6)], step(NaN), decay], note: "a scale that is not finite", noGradient: inPlace },
     {
       args: [[adam(3), { ...adam(2, 3), grad: normal(3, 2) }], step(1), decay],

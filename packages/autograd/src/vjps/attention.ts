@@ -1,6 +1,8 @@
 import {
   add,
+  amax,
   arange,
+  eq,
   gt,
   maskedFill,
   matmul,
@@ -46,7 +48,9 @@ const maskGradient = (
   const { device } = q;
   const future = (): Tensor =>
     gt(unsqueeze(arange(k.size(1), undefined, { device }), 0), unsqueeze(arange(q.size(1), undefined, { device }), 1));
-  const p = softmax(causal ? maskedFill(scores, future(), -Infinity) : scores);
+  const shown = causal ? maskedFill(scores, future(), -Infinity) : scores;
+  // A query that may attend to no key has weights of 0, as in the forward.
+  const p = maskedFill(softmax(shown), eq(amax(shown, { dim: -1, keepdim: true }), -Infinity), 0);
   const dw = matmul(byHead(dy), transpose(byHead(v), -2, -1));
   const dp = dropoutP > 0 ? dropAgain(dw, dropoutP, draw) : dw;
   return mul(p, sub(dp, sum(mul(byHead(dy), byHead(y)), { dim: -1, keepdim: true })));

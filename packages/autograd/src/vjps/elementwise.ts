@@ -1,39 +1,49 @@
 import {
   add,
-  cast,
   cos,
   div,
   exp,
   eq,
   ge,
-  gt,
   le,
   log,
   logicalAnd,
   logicalNot,
-  lt,
   mul,
   neg,
   pow,
   sigmoid,
-  sign,
   sin,
   square,
   sub,
   where,
+  zeros,
   zerosLike,
   type Tensor,
 } from "@tessera/tensor";
 import type * as family from "@tessera/tensor/ops/elementwise";
-import { geluBackward, sigmoidBackward, tanhBackward } from "@tessera/tensor/ops/elementwise";
+import {
+  absBackward,
+  divBackward,
+  geluBackward,
+  maximumBackward,
+  minimumBackward,
+  powBackward,
+  reluBackward,
+  sigmoidBackward,
+  siluBackward,
+  tanhBackward,
+} from "@tessera/tensor/ops/elementwise";
 import { notDifferentiable, rule, type VjpTable } from "../define-vjps.ts";
 import { GradientError } from "../gradient-error.ts";
 
-/** dy where the mask holds, 0 elsewhere. */
-const only = (mask: Tensor, dy: Tensor): Tensor => mul(dy, cast(mask, "float32"));
-
-/** Equal elements share the gradient, as in torch. */
-const share = (wins: Tensor, ties: Tensor, dy: Tensor): Tensor => add(only(wins, dy), mul(only(ties, dy), 0.5));
+/** dy where the mask holds, 0 elsewhere: chosen, not multiplied, for ∞ · 0 is NaN. */
+const only = (mask: Tensor, dy: Tensor): Tensor => {
+  const zero = zeros([], { device: dy.device });
+  const dx = where(mask, dy, zero);
+  zero.dispose();
+  return dx;
+};
 
 /** Gradients of the elementwise ops. x and y are the inputs, z (or y, for one input) the output. */
 export const elementwiseVjps: VjpTable<typeof family> = {
@@ -44,14 +54,14 @@ export const elementwiseVjps: VjpTable<typeof family> = {
   log1p: rule({ reads: ({ inputs: [x] }) => ({ x }), vjp: ([dy], { x }) => [div(dy, add(x, 1))] }),
   // d√x = dx / 2√x
   sqrt: rule({ reads: ({ outputs: [y] }) => ({ y }), vjp: ([dy], { y }) => [div(mul(dy, 0.5), y)] }),
-  // d x^(−½) = −½ x^(−3/2) dx
-  rsqrt: rule({ reads: ({ outputs: [y] }) => ({ y }), vjp: ([dy], { y }) => [mul(mul(dy, -0.5), mul(y, square(y)))] }),
-  abs: rule({ reads: ({ inputs: [x] }) => ({ x }), vjp: ([dy], { x }) => [mul(dy, sign(x))] }),
+  // d x^(−½) = −½ x^(−3/2) dx, one factor at a time: y³ may leave float32 where the product does not.
+  rsqrt: rule({ reads: ({ outputs: [y] }) => ({ y }), vjp: ([dy], { y }) => [mul(mul(mul(mul(dy, -0.5), y), y), y)] }),
+  abs: rule({ reads: ({ inputs: [x] }) => ({ x }), vjp: ([dy], { x }) => [absBackward(dy, x)] }),
   // d tanh x = (1 − tanh² x) dx
   tanh: rule({ reads: ({ outputs: [y] }) => ({ y }), vjp: ([dy], { y }) => [tanhBackward(dy, y)] }),
   // dσ = σ(1 − σ) dx
   sigmoid: rule({ reads: ({ outputs: [y] }) => ({ y }), vjp: ([dy], { y }) => [sigmoidBackward(dy, y)] }),
-  relu: rule({ reads: ({ outputs: [y] }) => ({ y }), vjp: ([dy], { y }) => [only(gt(y, 0), dy)] }),
+  relu: rule({ reads: ({ outputs: [y] }) => ({ y }), vjp: ([dy], { y }) => [reluBackward(dy, y)] }),
   // d erf x = 2/√π e^(−x²) dx
   erf: rule({
     reads: ({ inputs: [x] }) => ({ x }),
@@ -59,17 +69,11 @@ export const elementwiseVjps: VjpTable<typeof family> = {
   }),
   sin: rule({ reads: ({ inputs: [x] }) => ({ x }), vjp: ([dy], { x }) => [mul(dy, cos(x))] }),
   cos: rule({ reads: ({ inputs: [x] }) => ({ x }), vjp: ([dy], { x }) => [neg(mul(dy, sin(x)))] }),
-  square: rule({ reads: ({ inputs: [x] }) => ({ x }), vjp: ([dy], { x }) => [mul(dy, mul(x, 2))] }),
-  // d(1/x) = −dx / x²
-  reciprocal: rule({ reads: ({ outputs: [y] }) => ({ y }), vjp: ([dy], { y }) => [neg(mul(dy, square(y)))] }),
+  square: rule({ reads: ({ inputs: [x] }) => ({ x }), vjp: ([dy], { x }) => [mul(mul(dy, x), 2)] }),
+  // d(1/x) = −dx / x², one factor at a time: y² may leave float32 where the product does not.
+  reciprocal: rule({ reads: ({ outputs: [y] }) => ({ y }), vjp: ([dy], { y }) => [neg(mul(mul(dy, y), y))] }),
   // d(xσ) = σ(1 + x(1 − σ)) dx
-  silu: rule({
-    reads: ({ inputs: [x] }) => ({ x }),
-    vjp: ([dy], { x }) => {
-      const s = sigmoid(x);
-      return [mul(dy, add(s, sigmoidBackward(x, s)))];
-    },
-  }),
+  silu: rule({ reads: ({ inputs: [x] }) => ({ x }), vjp: ([dy], { x }) => [siluBackward(dy, x)] }),
   softplus: rule({ reads: ({ inputs: [x] }) => ({ x }), vjp: ([dy], { x }) => [mul(dy, sigmoid(x))] }),
   sign: { vjp: ([dy]) => [zerosLike(dy)] },
   floor: { vjp: ([dy]) => [zerosLike(dy)] },
@@ -91,31 +95,31 @@ export const elementwiseVjps: VjpTable<typeof family> = {
     reads: ({ inputs: [x, y], needs }) => ({ x: needs[1] ? x : null, y: needs[0] ? y : null }),
     vjp: ([dz], { x, y }) => [y && mul(dz, y), x && mul(dz, x)],
   }),
-  // d(x/y) = dx/y − x dy/y²
+  // d(x/y) = dx/y − z dy/y: y² alone may leave float32.
   div: rule({
-    reads: ({ inputs: [x, y], needs }) => ({ x: needs[1] ? x : null, y }),
-    vjp: ([dz], { x, y, needs }) => [needs[0] ? div(dz, y) : null, x && neg(div(mul(dz, x), square(y)))],
+    reads: ({ inputs: [, y], outputs: [z], needs }) => ({ y, z: needs[1] ? z : null }),
+    vjp: ([dz], { y, z, needs }) => [needs[0] ? div(dz, y) : null, z && divBackward(dz, z, y)],
   }),
   maximum: rule({
     reads: ({ inputs: [x, y] }) => ({ x, y }),
     vjp: ([dz], { x, y, needs }) => [
-      needs[0] ? share(gt(x, y), eq(x, y), dz) : null,
-      needs[1] ? share(lt(x, y), eq(x, y), dz) : null,
+      needs[0] ? maximumBackward(dz, x, y) : null,
+      needs[1] ? maximumBackward(dz, y, x) : null,
     ],
   }),
   minimum: rule({
     reads: ({ inputs: [x, y] }) => ({ x, y }),
     vjp: ([dz], { x, y, needs }) => [
-      needs[0] ? share(lt(x, y), eq(x, y), dz) : null,
-      needs[1] ? share(gt(x, y), eq(x, y), dz) : null,
+      needs[0] ? minimumBackward(dz, x, y) : null,
+      needs[1] ? minimumBackward(dz, y, x) : null,
     ],
   }),
-  // d x^y = y x^(y−1) dx + x^y ln x dy; where y = 0 the first term is 0 even at x = 0, where x = 0 so is the second.
+  // d x^y = y x^(y−1) dx + x^y ln x dy; where y = 0 the first term is 0 even at x = 0, where x = 0 ≤ y so is the second.
   pow: rule({
-    reads: ({ inputs: [x, y], outputs: [z], needs }) => ({ x, y: needs[0] ? y : null, z: needs[1] ? z : null }),
-    vjp: ([dz], { x, y, z }) => [
-      y && where(eq(y, 0), zerosLike(dz), mul(dz, mul(y, pow(x, sub(y, 1))))),
-      z && where(eq(x, 0), zerosLike(dz), mul(dz, mul(z, log(x)))),
+    reads: ({ inputs: [x, y], outputs: [z], needs }) => ({ x, y, z: needs[1] ? z : null }),
+    vjp: ([dz], { x, y, z, needs }) => [
+      needs[0] ? powBackward(dz, x, y) : null,
+      z && only(logicalNot(logicalAnd(eq(x, 0), ge(y, 0))), mul(mul(dz, log(x)), z)),
     ],
   }),
   eq: notDifferentiable,
@@ -136,6 +140,51 @@ export const elementwiseVjps: VjpTable<typeof family> = {
   }),
 
   // ---- fused backwards
+  // Linear in dy, and flat in what they choose by.
+  reluBackward: rule({ reads: ({ inputs: [, y] }) => ({ y }), vjp: ([dg], { y }) => [reluBackward(dg, y), null] }),
+  absBackward: rule({ reads: ({ inputs: [, x] }) => ({ x }), vjp: ([dg], { x }) => [absBackward(dg, x), null] }),
+  maximumBackward: rule({
+    reads: ({ inputs: [, x, y] }) => ({ x, y }),
+    vjp: ([dg], { x, y }) => [maximumBackward(dg, x, y), null, null],
+  }),
+  minimumBackward: rule({
+    reads: ({ inputs: [, x, y] }) => ({ x, y }),
+    vjp: ([dg], { x, y }) => [minimumBackward(dg, x, y), null, null],
+  }),
+  // g = −dz z / y: dg/dy = −g / y
+  divBackward: rule({
+    reads: ({ inputs: [dz, z, y], outputs: [g], needs }) => ({
+      dz: needs[1] ? dz : null,
+      z: needs[0] ? z : null,
+      y,
+      g: needs[2] ? g : null,
+    }),
+    vjp: ([dg], { dz, z, y, g }) => [
+      z && divBackward(dg, z, y),
+      dz && divBackward(dg, dz, y),
+      g && divBackward(dg, g, y),
+    ],
+  }),
+  // g = dz y x^(y−1): dg/dx = dz y (y−1) x^(y−2), dg/dy = dz x^(y−1) (1 + y ln x)
+  powBackward: rule({
+    reads: ({ inputs: [dz, x, y], needs }) => ({ dz: needs[1] || needs[2] ? dz : null, x, y }),
+    vjp: ([dg], { dz, x, y, needs }) => [
+      needs[0] ? powBackward(dg, x, y) : null,
+      dz && needs[1] ? powBackward(mul(mul(dg, dz), y), x, sub(y, 1)) : null,
+      dz && needs[2] ? mul(mul(mul(dg, dz), pow(x, sub(y, 1))), add(mul(y, log(x)), 1)) : null,
+    ],
+  }),
+  // silu'' = σ(1 − σ)(2 + x(1 − 2σ))
+  siluBackward: rule({
+    reads: ({ inputs: [dy, x], needs }) => ({ dy: needs[1] ? dy : null, x }),
+    vjp: ([dg], { dy, x, needs }) => {
+      const bend = (): Tensor => {
+        const s = sigmoid(x);
+        return sigmoidBackward(add(mul(x, add(mul(s, -2), 1)), 2), s);
+      };
+      return [needs[0] ? siluBackward(dg, x) : null, dy && mul(mul(dg, dy), bend())];
+    },
+  }),
   // g = dy (1 − y²): dg/d dy = 1 − y², dg/dy = −2 y dy
   tanhBackward: rule({
     reads: ({ inputs: [dy, y], needs }) => ({ dy: needs[1] ? dy : null, y }),

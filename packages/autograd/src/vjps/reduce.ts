@@ -1,6 +1,6 @@
-import { cast, cumsum, div, eq, expand, mul, reshape, sub, sum, type Tensor } from "@tessera/tensor";
+import { cast, div, eq, expand, mul, reshape, run, sum, where, type Tensor } from "@tessera/tensor";
 import type * as family from "@tessera/tensor/ops/reduce";
-import type { ReduceAttrs } from "@tessera/tensor/ops/reduce";
+import { cumsumOp, type ReduceAttrs } from "@tessera/tensor/ops/reduce";
 import { notDifferentiable, rule, type VjpTable } from "../define-vjps.ts";
 
 /** A reduced tensor with its dims put back as size 1. */
@@ -10,14 +10,13 @@ const unreduce = (y: Tensor, shape: readonly number[], { dims }: ReduceAttrs): T
     shape.map((size, d) => (dims.includes(d) ? 1 : size)),
   );
 
-/** Equal extremes share the gradient, as in torch. */
+/** Equal extremes share the gradient, as in torch; the others are not chosen, and get 0 even of ∞. Beside a NaN all get NaN. */
 const toExtremes = (dy: Tensor, x: Tensor, y: Tensor, attrs: ReduceAttrs): Tensor => {
-  const wins = cast(eq(x, unreduce(y, x.shape, attrs)), "float32");
-  const share = div(
-    unreduce(dy, x.shape, attrs),
-    sum(wins, { dim: attrs.dims.length > 0 ? attrs.dims : null, keepdim: true }),
-  );
-  return mul(wins, share);
+  const wins = eq(x, unreduce(y, x.shape, attrs));
+  const count = cast(sum(wins, { dim: attrs.dims.length > 0 ? attrs.dims : null, keepdim: true }), "float32");
+  // 0, or NaN where nothing equals the extreme.
+  const lost = div(mul(count, 0), count);
+  return where(wins, div(unreduce(dy, x.shape, attrs), count), lost);
 };
 
 /** Gradients of the reductions: y = reduce(x). */
@@ -32,11 +31,8 @@ export const reduceVjps: VjpTable<typeof family> = {
     vjp: ([dy], { x, y, attrs }) => [toExtremes(dy, x, y, attrs)],
   }),
   argmax: notDifferentiable,
-  // dx_k = Σ_{j ≥ k} dy_j = total − Σ_{j ≤ k} dy_j + dy_k
+  // dx_k = Σ_{j ≥ k} dy_j: a running sum from the other end, for a difference of sums would cancel.
   cumsum: {
-    vjp: ([dy], { attrs: { dim } }) => {
-      if (dy.ndim === 0) return [dy];
-      return [sub(dy, sub(cumsum(dy, dim), sum(dy, { dim, keepdim: true })))];
-    },
+    vjp: ([dy], { attrs: { dim, reverse } }) => [run(cumsumOp, [dy], { dim, reverse: !reverse })[0]],
   },
 };

@@ -5,6 +5,7 @@ import { checkFloat } from "./check-float.ts";
 import { readOptions, VARIANCE, type ReduceOptions } from "./dim-options.ts";
 import { div, square, sqrt, sub } from "./elementwise/elementwise.ts";
 import { mean } from "./mean.ts";
+import { rootOr0 } from "./root-or-0.ts";
 import { narrow, stopGradient } from "./move/move.ts";
 import { sum } from "./reduce/reduce.ts";
 
@@ -35,11 +36,14 @@ export const variance = (x: Tensor, options: Dims | VarOptions = {}): Tensor =>
     return div(sum(square(centred), { dim, keepdim }), Math.max(count - correction, 0));
   });
 
-/** The standard deviation, √variance. Shapes and options as `variance`. {@link https://docs.pytorch.org/docs/stable/generated/torch.std.html torch.std} */
+/**
+ * The standard deviation, √variance. Shapes and options as `variance`. The gradient at equal values is 0, as in torch.
+ * {@link https://docs.pytorch.org/docs/stable/generated/torch.std.html torch.std}
+ */
 export const std = (x: Tensor, options: Dims | VarOptions = {}): Tensor =>
   namedScope("std", () => {
     checkFloat("std", x);
     const read = readOptions<VarOptions>("std", options, VARIANCE);
     normalizeDims("std", read.dim ?? null, x.shape);
-    return sqrt(variance(x, read));
+    return rootOr0(sqrt, variance(x, read));
   });

@@ -3,8 +3,9 @@ import { namedScope } from "../named-scope.ts";
 import { normalizeDims, type Dims } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { readOptions, VECTOR_NORM, type ReduceOptions } from "./dim-options.ts";
-import { abs, add, cast, eq, mul, ne, pow, sqrt, square } from "./elementwise/elementwise.ts";
+import { abs, cast, ne, pow, sqrt, square } from "./elementwise/elementwise.ts";
 import { amax, sum } from "./reduce/reduce.ts";
+import { rootOr0 } from "./root-or-0.ts";
 
 export interface VectorNormOptions extends ReduceOptions {
   /** Order of the norm: 2 (Euclid), 1, Infinity, 0 (how many are not zero), or any positive number. */
@@ -14,7 +15,7 @@ export interface VectorNormOptions extends ReduceOptions {
 /**
  * The p-norm of a vector, (Σ|x|ᵖ)^(1/p), over some dims or over all of them. Shapes and options as `sum`.
  *
- * The gradient of the 2-norm at zero is zero, as in torch.
+ * The gradient at zero is zero, as in torch; so is that of a zero among others where p < 1.
  * {@link https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html torch.linalg.vector_norm}
  *
  * @throws ArgumentError when p is negative.
@@ -30,9 +31,5 @@ export const vectorNorm = (x: Tensor, options: Dims | VectorNormOptions = {}): T
     if (p === 1) return sum(abs(x), over);
     if (p === Infinity) return amax(abs(x), over);
     const total = p === 2 ? sum(square(x), over) : sum(pow(abs(x), p), over);
-    // 1 is added where the sum is 0, and the root multiplied by 0: the slope there is 0 and not 0 · ∞.
-    const zero = cast(eq(total, 0), "float32");
-    const safe = add(total, zero);
-    const root = p === 2 ? sqrt(safe) : pow(safe, 1 / p);
-    return mul(root, cast(ne(total, 0), "float32"));
+    return rootOr0((y) => (p === 2 ? sqrt(y) : pow(y, 1 / p)), total);
   });

@@ -51,6 +51,38 @@ fn sigmoidOf(x: f32) -> f32 {
   let r = 1.0 / (1.0 + e);
   return select(r, e * r, x < 0.0);
 }`,
+  /** d silu(x)/dx = s + x s (1 - s); the limits of x make 0 and 1 of what would be infinity times 0. */
+  siluSlope: /* wgsl */ `
+fn siluSlope(x: f32) -> f32 {
+  let c = clamp(x, -200.0, 200.0);
+  let s = sigmoidOf(c);
+  return select(s * (1.0 + c * (1.0 - s)), x, isNan(x));
+}`,
+  /** -dz z / y: divides first where that stays among the normal numbers, else multiplies first. */
+  divSlope: /* wgsl */ `
+fn divSlope(dz: f32, z: f32, y: f32) -> f32 {
+  let q = z / y;
+  let size = bitcast<u32>(q) & 0x7fffffffu;
+  return -select(dz * z / y, dz * q, size >= 0x00800000u && size < 0x7f800000u);
+}`,
+  /** dz y x^(y-1), in two halves where the power leaves the normal numbers and x is neither 0 nor infinite; 0 where y is. */
+  powSlope: /* wgsl */ `
+fn powSlope(dz: f32, x: f32, y: f32) -> f32 {
+  if (y == 0.0) { return 0.0; }
+  let p = powOf(x, y - 1.0);
+  let bits = bitcast<u32>(p);
+  let size = bits & 0x7fffffffu;
+  if ((size >= 0x00800000u && size != 0x7f800000u) || x == 0.0 || abs(x) == infinity()) { return dz * (y * p); }
+  let half = powOf(abs(x), 0.5 * (y - 1.0));
+  let product = dz * half * y * half;
+  return select(product, -product, (bits >> 31u) == 1u);
+}`,
+  /** Towards zero; NaN gives 0 and what is too large the nearest int32, as WebAssembly's trunc_sat. */
+  toInt: /* wgsl */ `
+fn toInt(x: f32) -> i32 {
+  let low = select(i32(x), i32(-2147483648), x <= -2147483648.0);
+  return select(select(low, 2147483647, x >= 2147483648.0), 0, isNan(x));
+}`,
   softplusOf: /* wgsl */ `
 fn softplusOf(x: f32) -> f32 {
   let e = expOf(-abs(x));
@@ -139,6 +171,8 @@ fn cosOf(x: f32) -> f32 {
 fn powOf(x: f32, y: f32) -> f32 {
   if (y == 0.0 || x == 1.0) { return 1.0; }
   if (isNan(x) || isNan(y)) { return nan(); }
+  // Exact, where the logarithm of the largest number rounds up.
+  if (y == 1.0) { return x; }
   let a = abs(x);
   let whole = floor(y) == y;
   // Above 2^24 every float is even.

@@ -64,8 +64,10 @@ const forEachQuery = (
         const scores = new Float64Array(keys);
         const itself = skipPaddedQueries ? added(b, h, t, t) : 0;
         for (let j = 0; j < keys; j++) {
-          scores[j] = causal && j > t ? -Infinity : scale * dot(qRow(b, t, h), kRow(b, j, h));
-          scores[j]! += added(b, h, t, j) + itself;
+          const bias = added(b, h, t, j) + itself;
+          // A key that is hidden gives nothing, whatever it holds.
+          scores[j] =
+            (causal && j > t) || bias === -Infinity ? -Infinity : scale * dot(qRow(b, t, h), kRow(b, j, h)) + bias;
         }
         const max = scores.reduce((a, x) => Math.max(a, x), -Infinity);
         const p = max === -Infinity ? new Float64Array(keys) : scores.map((x) => Math.exp(x - max));
@@ -95,7 +97,8 @@ export const attentionReference: ReferenceKernel<AttentionSignature> = ([q, k, v
     const row = (b * heads + h) * queries + t;
     const kept = keptIn(row);
     const out = new Float64Array(v.layout.shape[3]!);
-    for (const [j, share] of p.entries()) addScaled(out, share * kept[j]!, vRow(b, j, h));
+    for (const [j, share] of p.entries())
+      if (share > 0 || Number.isNaN(share)) addScaled(out, share * kept[j]!, vRow(b, j, h));
     yRow(b, t, h).set(out);
     if (lse) lse.values[row] = logSum;
   });
@@ -120,6 +123,7 @@ export const attentionBackwardReference: ReferenceKernel<AttentionBackwardSignat
     const kept = keptIn((b * heads + h) * queries + t);
     const delta = dot(dyRow(b, t, h), yRow(b, t, h));
     for (const [j, share] of p.entries()) {
+      if (share === 0) continue;
       const ds = share * (dot(dyRow(b, t, h), vRow(b, j, h)) * kept[j]! - delta) * attrs.scale;
       addScaled(dvRow!(b, j, h), share * kept[j]!, dyRow(b, t, h));
       addScaled(dqRow!(b, t, h), ds, kRow(b, j, h));

@@ -4,7 +4,7 @@ import { run } from "../../op.ts";
 import { Tensor } from "../../tensor.ts";
 import { kernels } from "../../generated/kernels.ts";
 import type { BinaryKernel } from "./elementwise.cpu.ts";
-import { binary, ternary } from "./rows.ts";
+import { binary, choice, ternary } from "./rows.ts";
 import { erf } from "./special.ts";
 import type { GeluApproximation } from "./unary.ts";
 
@@ -12,7 +12,9 @@ const f32 = (kernel: BinaryKernel) => ({ float32: kernel });
 /** NaN wins; WGSL leaves open which operand it takes. */
 const extreme = (fn: "max" | "min") => (dtype: DType) =>
   dtype === "float32" ? `select(${fn}(x, y), nan(), isNan(x) || isNan(y))` : `${fn}(x, y)`;
-const or = (x: number, y: number): number => (Number.isNaN(x) || Number.isNaN(y) ? NaN : 0);
+
+/** C's and torch's, where JavaScript has NaN: 1^NaN = 1, (−1)^±∞ = 1. */
+const power = (x: number, y: number): number => (x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y);
 
 export const addOp = binary("add", {
   wgsl: "x + y",
@@ -32,18 +34,17 @@ export const mulOp = binary("mul", {
 export const divOp = binary("div", { wgsl: "x / y", reference: (x, y) => x / y, cpu: f32(kernels.divF32) });
 export const maximumOp = binary("maximum", {
   wgsl: extreme("max"),
-  reference: (x, y) => (x > y ? x : y) + or(x, y),
+  reference: (x, y) => Math.max(x, y),
   cpu: { float32: kernels.maximumF32, int32: kernels.maximumI32 },
 });
 export const minimumOp = binary("minimum", {
   wgsl: extreme("min"),
-  reference: (x, y) => (x < y ? x : y) + or(x, y),
+  reference: (x, y) => Math.min(x, y),
   cpu: { float32: kernels.minimumF32, int32: kernels.minimumI32 },
 });
 export const powOp = binary("pow", {
   wgsl: "powOf(x, y)",
-  // C's and torch's, where JavaScript has NaN: 1^NaN = 1, (−1)^±∞ = 1.
-  reference: (x, y) => (x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y),
+  reference: (x, y) => power(x, y),
   cpu: f32(kernels.powF32),
 });
 export const eqOp = binary("eq", {
@@ -93,7 +94,7 @@ export const logicalOrOp = binary("logicalOr", {
   reference: (x, y) => x | y,
   cpu: { bool: kernels.orBool },
 });
-export const whereOp = ternary("where", {
+export const whereOp = choice("where", {
   float32: kernels.whereF32,
   int32: kernels.whereI32,
   bool: kernels.whereBool,
@@ -116,6 +117,50 @@ export const geluBackwardOp = binary<{ approximate: GeluApproximation }>("geluBa
   reference: (dy, x, { approximate }) => dy * (approximate === "tanh" ? geluTanhSlope(x) : geluSlope(x)),
   cpu: ({ approximate }) => f32(approximate === "tanh" ? kernels.geluTanhBackwardF32 : kernels.geluBackwardF32),
 });
+
+// These select: where the slope is 0, or there is none, a cotangent of ∞ or NaN gives 0. NaN is not below 0, as in torch.
+export const reluBackwardOp = binary("reluBackward", {
+  wgsl: "select(x, 0.0, y <= 0.0)",
+  reference: (dy, y) => (y <= 0 ? 0 : dy),
+  cpu: f32(kernels.reluBackwardF32),
+});
+export const absBackwardOp = binary("absBackward", {
+  wgsl: "select(select(0.0, -x, y < 0.0), x, y > 0.0)",
+  reference: (dy, x) => (x > 0 ? dy : x < 0 ? -dy : 0),
+  cpu: f32(kernels.absBackwardF32),
+});
+export const siluBackwardOp = binary("siluBackward", {
+  wgsl: "x * siluSlope(y)",
+  reference: (dy, x) => dy * siluSlope(x),
+  cpu: f32(kernels.siluBackwardF32),
+});
+export const maximumBackwardOp = ternary("maximumBackward", {
+  wgsl: "select(select(x, 0.5 * x, y == z), 0.0, y < z)",
+  reference: (dz, x, y) => (x < y ? 0 : x === y ? dz / 2 : dz),
+  cpu: kernels.maximumBackwardF32,
+});
+export const minimumBackwardOp = ternary("minimumBackward", {
+  wgsl: "select(select(x, 0.5 * x, y == z), 0.0, y > z)",
+  reference: (dz, x, y) => (x > y ? 0 : x === y ? dz / 2 : dz),
+  cpu: kernels.minimumBackwardF32,
+});
+export const divBackwardOp = ternary("divBackward", {
+  wgsl: "divSlope(x, y, z)",
+  reference: (dz, z, y) => -(dz * z) / y,
+  cpu: kernels.divBackwardF32,
+});
+export const powBackwardOp = ternary("powBackward", {
+  wgsl: "powSlope(x, y, z)",
+  reference: (dz, x, y) => (y === 0 ? 0 : dz * y * power(x, y - 1)),
+  cpu: kernels.powBackwardF32,
+});
+
+/** d silu(x)/dx = s + x s (1 − s); far out 0 and 1, not 0 · ∞. */
+const siluSlope = (x: number): number => {
+  const far = Math.min(Math.max(x, -200), 200);
+  const s = 1 / (1 + Math.exp(-far));
+  return s * (1 + far * (1 - s));
+};
 
 /** d/dx x/2·(1 + tanh u) with u = √(2/π)(x + 0.044715x³); far out the slope of tanh is 0, not 0·∞. */
 const geluTanhSlope = (x: number): number => {
@@ -237,3 +282,17 @@ export const sigmoidBackward = (dy: Tensor, y: Tensor): Tensor => run(sigmoidBac
 /** dx = dy · d gelu(x)/dx. */
 export const geluBackward = (dy: Tensor, x: Tensor, approximate: GeluApproximation = "none"): Tensor =>
   run(geluBackwardOp, [dy, x], { approximate })[0];
+/** dx = dy where y > 0 or is NaN, else 0, for y = relu x. */
+export const reluBackward = (dy: Tensor, y: Tensor): Tensor => run(reluBackwardOp, [dy, y])[0];
+/** dx = dy where x > 0, −dy where x < 0, else 0. */
+export const absBackward = (dy: Tensor, x: Tensor): Tensor => run(absBackwardOp, [dy, x])[0];
+/** dx = dy · d silu(x)/dx. */
+export const siluBackward = (dy: Tensor, x: Tensor): Tensor => run(siluBackwardOp, [dy, x])[0];
+/** dx = dz where x > y, dz/2 where they are equal, else 0, for z = max(x, y). */
+export const maximumBackward = (dz: Tensor, x: Tensor, y: Tensor): Tensor => run(maximumBackwardOp, [dz, x, y])[0];
+/** dx = dz where x < y, dz/2 where they are equal, else 0, for z = min(x, y). */
+export const minimumBackward = (dz: Tensor, x: Tensor, y: Tensor): Tensor => run(minimumBackwardOp, [dz, x, y])[0];
+/** dy = −dz · z / y, for z = x / y: in the order that keeps it among float32's numbers. */
+export const divBackward = (dz: Tensor, z: Tensor, y: Tensor): Tensor => run(divBackwardOp, [dz, z, y])[0];
+/** dx = dz · y · x^(y − 1), for z = x^y; 0 where y is 0. */
+export const powBackward = (dz: Tensor, x: Tensor, y: Tensor): Tensor => run(powBackwardOp, [dz, x, y])[0];

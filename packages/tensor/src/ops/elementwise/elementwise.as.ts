@@ -23,7 +23,9 @@ class Copy {} class Add {} class Sub {} class Mul {} class Div {} class Maximum 
 class Eq {} class Ne {} class Lt {} class Le {} class Gt {} class Ge {} class AddI {} class SubI {} class MulI {}
 class MaximumI {} class MinimumI {} class EqI {} class NeI {} class LtI {} class LeI {} class GtI {} class GeI {}
 class And {} class Or {} class TanhBackward {} class SigmoidBackward {} class GeluBackward {}
-class GeluTanhBackward {} class Where {} class WhereBool {} class Log1p {}
+class GeluTanhBackward {} class ReluBackward {} class AbsBackward {} class SiluBackward {} class Where {}
+class WhereBool {} class DivBackward {} class PowBackward {} class MaximumBackward {} class MinimumBackward {}
+class Log1p {}
 
 // @ts-ignore: decorator
 @inline function is<A, B>(): bool {
@@ -32,12 +34,18 @@ class GeluTanhBackward {} class Where {} class WhereBool {} class Log1p {}
 
 const ONE: usize = memory.data<f32>([1]);
 
-/** (x > 0) - (x < 0), or x itself when it is 0 or NaN. */
+/** (x > 0) - (x < 0): 0 for NaN. */
 // @ts-ignore: decorator
 @inline function sign4(x: v128): v128 {
-  const zero = i32x4.splat(0);
   const signed = v128.or(v128.and(x, i32x4.splat(0x80000000)), constant(ONE, 0));
-  return v128.bitselect(signed, x, f32x4.gt(f32x4.abs(x), zero));
+  return v128.and(signed, f32x4.gt(f32x4.abs(x), i32x4.splat(0)));
+}
+
+/** d silu(x)/dx = s + x s (1 − s): 0 and 1 far out, where the limits of x make 0 of ∞ · 0. */
+// @ts-ignore: decorator
+@inline function siluSlope4(x: v128): v128 {
+  const c = f32x4.max(f32x4.min(x, f32x4.splat(200)), f32x4.splat(-200)), s = sigmoid4(c);
+  return f32x4.mul(s, f32x4.add(constant(ONE, 0), f32x4.mul(c, f32x4.sub(constant(ONE, 0), s))));
 }
 
 // [sqrt 1/2 - 1, sqrt 2 - 1, 2, three coefficients of (2 atanh s - 2 s) / s^3, 1]
@@ -128,12 +136,56 @@ const LOG1P: usize = memory.data<f32>([-0.29289323, 0.41421357, 2, 0.298737185, 
   if (is<F, SigmoidBackward>()) return f32x4.mul(f32x4.mul(x, y), f32x4.sub(constant(ONE, 0), y));
   if (is<F, GeluBackward>()) return f32x4.mul(x, geluSlope4(y));
   if (is<F, GeluTanhBackward>()) return f32x4.mul(x, geluTanhSlope4(y));
+  // These select, so that no NaN or infinity passes where the slope is 0.
+  if (is<F, ReluBackward>()) return v128.andnot(x, f32x4.le(y, i32x4.splat(0)));
+  if (is<F, AbsBackward>())
+    return v128.and(v128.xor(x, v128.and(y, i32x4.splat(0x80000000))), f32x4.gt(f32x4.abs(y), i32x4.splat(0)));
+  if (is<F, SiluBackward>()) return f32x4.mul(x, siluSlope4(y));
   return x;
 }
 
-/** c ? a : b, where c is a byte. */
+// The largest float32, and the smallest normal one, as bits.
+const MAX_BITS: i32 = 0x7f7fffff;
+const TINY_BITS: i32 = 0x00800000;
+
+/** −x y / z: divides first where that stays among the normal numbers, else multiplies first. */
+// @ts-ignore: decorator
+@inline function divBackward4(x: v128, y: v128, z: v128): v128 {
+  const q = f32x4.div(y, z), size = v128.and(q, i32x4.splat(0x7fffffff));
+  const inside = v128.and(i32x4.ge_s(size, i32x4.splat(TINY_BITS)), i32x4.le_s(size, i32x4.splat(MAX_BITS)));
+  return f32x4.neg(v128.bitselect(f32x4.mul(x, q), f32x4.div(f32x4.mul(x, y), z), inside));
+}
+
+/** dz y |x|^(y−1) in halves that stay in range where the power does not; `p`, that power, is 0 or ∞ and has the sign. */
+function powInHalves(dz: v128, x: v128, y: v128, p: v128): v128 {
+  const sign = i32x4.splat(0x80000000);
+  const half = pow4(f32x4.abs(x), f32x4.mul(f32x4.sub(y, constant(ONE, 0)), f32x4.splat(0.5)));
+  return f32x4.mul(f32x4.mul(f32x4.mul(dz, half), y), v128.or(half, v128.and(p, sign)));
+}
+
+/** dz y x^(y−1); 0 where y is. */
+// @ts-ignore: decorator
+@inline function powBackward4(dz: v128, x: v128, y: v128): v128 {
+  const p = pow4(x, f32x4.sub(y, constant(ONE, 0))), size = v128.and(p, i32x4.splat(0x7fffffff));
+  let dx = f32x4.mul(dz, f32x4.mul(y, p));
+  const outside = v128.or(i32x4.lt_s(size, i32x4.splat(TINY_BITS)), i32x4.eq(size, i32x4.splat(MAX_BITS + 1)));
+  // Of 0 and ∞ the power is as it should be.
+  const known = v128.or(f32x4.eq(x, i32x4.splat(0)), f32x4.eq(f32x4.abs(x), f32x4.splat(Infinity)));
+  const again = v128.andnot(outside, known);
+  if (v128.any_true(again)) dx = v128.bitselect(powInHalves(dz, x, y, p), dx, again);
+  return v128.andnot(dx, f32x4.eq(y, i32x4.splat(0)));
+}
+
+/** c ? a : b, where c is a byte; or what a backward of two operands gives for dy, and them. */
 // @ts-ignore: decorator
 @inline function apply3<F>(c: v128, a: v128, b: v128): v128 {
+  if (is<F, DivBackward>()) return divBackward4(c, a, b);
+  if (is<F, PowBackward>()) return powBackward4(c, a, b);
+  // Half for each of two equal ones, nothing for the one that lost; NaN loses to nothing.
+  if (is<F, MaximumBackward>() || is<F, MinimumBackward>()) {
+    const half = v128.bitselect(f32x4.mul(c, f32x4.splat(0.5)), c, f32x4.eq(a, b));
+    return v128.andnot(half, is<F, MaximumBackward>() ? f32x4.lt(a, b) : f32x4.gt(a, b));
+  }
   const y = v128.bitselect(a, b, i32x4.gt_s(c, i32x4.splat(0)));
   if (is<F, WhereBool>()) return i32x4.gt_s(y, i32x4.splat(0));
   return y;
@@ -238,10 +290,36 @@ const LOG1P: usize = memory.data<f32>([-0.29289323, 0.41421357, 2, 0.298737185, 
   }
 }
 
+/** Sixteen elements a round, where c has stride 1, and a and b too or, if `splatA` or `splatB`, stride 0. Returns how many it did. */
 // @ts-ignore: decorator
-@inline function ternary<F, X>(task: i32, c: usize, a: usize, b: usize, y: usize, words: usize): void {
+@inline function blocks3<F, C, X>(splatA: bool, splatB: bool, c: usize, a: usize, b: usize, y: usize, n: i32): i32 {
+  let a4 = i32x4.splat(0), b4 = i32x4.splat(0);
+  if (splatA) a4 = splat<X>(a);
+  if (splatB) b4 = splat<X>(b);
+  const done = n & ~15;
+  const end = y + <usize>done * sizeof<X>();
+  while (y != end) {
+    const p = apply3<F>(read4<C>(c, 0), splatA ? a4 : read4<X>(a, 0), splatB ? b4 : read4<X>(b, 0));
+    const q = apply3<F>(read4<C>(c, 4), splatA ? a4 : read4<X>(a, 4), splatB ? b4 : read4<X>(b, 4));
+    const r = apply3<F>(read4<C>(c, 8), splatA ? a4 : read4<X>(a, 8), splatB ? b4 : read4<X>(b, 8));
+    const s = apply3<F>(read4<C>(c, 12), splatA ? a4 : read4<X>(a, 12), splatB ? b4 : read4<X>(b, 12));
+    write4<X>(y, p, 0);
+    write4<X>(y, q, 4);
+    write4<X>(y, r, 8);
+    write4<X>(y, s, 12);
+    c += 16 * sizeof<C>();
+    if (!splatA) a += 16 * sizeof<X>();
+    if (!splatB) b += 16 * sizeof<X>();
+    y += 16 * sizeof<X>();
+  }
+  return done;
+}
+
+/** `speed`: 0 plain, 1 blocks of sixteen for operands in rows, 2 for one number beside them too. */
+// @ts-ignore: decorator
+@inline function ternary<F, C, X>(speed: i32, task: i32, c: usize, a: usize, b: usize, y: usize, words: usize): void {
   const inner = load<i32>(words + INNER), chunk = load<i32>(words + CHUNK);
-  const stepC = <isize>innerStride(words, 0);
+  const stepC = <isize>innerStride(words, 0) * sizeof<C>(), one: isize = sizeof<X>();
   const stepA = <isize>innerStride(words, 1) * sizeof<X>(), stepB = <isize>innerStride(words, 2) * sizeof<X>();
   let i = task * chunk;
   const end = min(i + chunk, load<i32>(words + TOTAL));
@@ -249,15 +327,27 @@ const LOG1P: usize = memory.data<f32>([-0.29289323, 0.41421357, 2, 0.298737185, 
   y += <usize>i * sizeof<X>();
   while (i < end) {
     let n = min(inner - column, end - i);
-    let fromC = c + rowOffset(words, row, 0) + <isize>column * stepC;
+    let fromC = c + rowOffset(words, row, 0) * sizeof<C>() + <isize>column * stepC;
     let fromA = a + rowOffset(words, row, 1) * sizeof<X>() + <isize>column * stepA;
     let fromB = b + rowOffset(words, row, 2) * sizeof<X>() + <isize>column * stepB;
     i += n;
     row++;
     column = 0;
+    if (speed > 0 && stepC == sizeof<C>()) {
+      let done = 0;
+      if (stepA == one && stepB == one) done = blocks3<F, C, X>(false, false, fromC, fromA, fromB, y, n);
+      if (speed > 1 && stepA == one && stepB == 0) done = blocks3<F, C, X>(false, true, fromC, fromA, fromB, y, n);
+      if (speed > 1 && stepA == 0 && stepB == one) done = blocks3<F, C, X>(true, false, fromC, fromA, fromB, y, n);
+      if (speed > 1 && stepA == 0 && stepB == 0) done = blocks3<F, C, X>(true, true, fromC, fromA, fromB, y, n);
+      fromC += <isize>done * stepC;
+      fromA += <isize>done * stepA;
+      fromB += <isize>done * stepB;
+      y += <usize>done * sizeof<X>();
+      n -= done;
+    }
     while (n > 0) {
       const lanes = min(n, 4);
-      const v = apply3<F>(read<u8>(fromC, stepC, lanes), read<X>(fromA, stepA, lanes), read<X>(fromB, stepB, lanes));
+      const v = apply3<F>(read<C>(fromC, stepC, lanes), read<X>(fromA, stepA, lanes), read<X>(fromB, stepB, lanes));
       write<X>(y, v, lanes);
       fromC += <isize>lanes * stepC;
       fromA += <isize>lanes * stepA;
@@ -409,14 +499,37 @@ export function gelu_backward_f32(task: i32, x: usize, y: usize, z: usize, words
 export function gelu_tanh_backward_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
   binary<GeluTanhBackward, f32, f32>(1, task, x, y, z, words);
 }
+export function relu_backward_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<ReluBackward, f32, f32>(1, task, x, y, z, words);
+}
+export function abs_backward_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<AbsBackward, f32, f32>(1, task, x, y, z, words);
+}
+export function silu_backward_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<SiluBackward, f32, f32>(1, task, x, y, z, words);
+}
+
+// The backwards of two operands: dz, then what the forward took or gave.
+export function div_backward_f32(task: i32, x: usize, y: usize, z: usize, out: usize, words: usize): void {
+  ternary<DivBackward, f32, f32>(2, task, x, y, z, out, words);
+}
+export function pow_backward_f32(task: i32, x: usize, y: usize, z: usize, out: usize, words: usize): void {
+  ternary<PowBackward, f32, f32>(0, task, x, y, z, out, words);
+}
+export function maximum_backward_f32(task: i32, x: usize, y: usize, z: usize, out: usize, words: usize): void {
+  ternary<MaximumBackward, f32, f32>(2, task, x, y, z, out, words);
+}
+export function minimum_backward_f32(task: i32, x: usize, y: usize, z: usize, out: usize, words: usize): void {
+  ternary<MinimumBackward, f32, f32>(2, task, x, y, z, out, words);
+}
 
 // y = c ? a : b
 export function where_f32(task: i32, condition: usize, a: usize, b: usize, y: usize, words: usize): void {
-  ternary<Where, f32>(task, condition, a, b, y, words);
+  ternary<Where, u8, f32>(2, task, condition, a, b, y, words);
 }
 export function where_i32(task: i32, condition: usize, a: usize, b: usize, y: usize, words: usize): void {
-  ternary<Where, i32>(task, condition, a, b, y, words);
+  ternary<Where, u8, i32>(0, task, condition, a, b, y, words);
 }
 export function where_bool(task: i32, condition: usize, a: usize, b: usize, y: usize, words: usize): void {
-  ternary<WhereBool, u8>(task, condition, a, b, y, words);
+  ternary<WhereBool, u8, u8>(0, task, condition, a, b, y, words);
 }

@@ -10,8 +10,12 @@ const CHUNK = 32768;
 /** The kernels of assembly/map.as.ts: operands, the result, and the words that say how they are walked. */
 export type UnaryKernel = (args: { x: Slot; y: Slot; words: Words }, launch: WasmLaunch) => CpuStep;
 export type BinaryKernel = (args: { x: Slot; y: Slot; z: Slot; words: Words }, launch: WasmLaunch) => CpuStep;
-export type TernaryKernel = (
+export type WhereKernel = (
   args: { condition: Slot; a: Slot; b: Slot; y: Slot; words: Words },
+  launch: WasmLaunch,
+) => CpuStep;
+export type TernaryKernel = (
+  args: { x: Slot; y: Slot; z: Slot; out: Slot; words: Words },
   launch: WasmLaunch,
 ) => CpuStep;
 

@@ -1,7 +1,7 @@
 import type { Data, ReferenceKernel } from "../../op.ts";
 import { broadcastStrides, contiguousStrides, type Shape } from "../../shape.ts";
 import { forEachElement } from "../move/copy.reference.ts";
-import type { BinarySignature, TernarySignature, UnarySignature } from "./rows.ts";
+import type { BinarySignature, TernarySignature, UnarySignature, WhereSignature } from "./rows.ts";
 
 type Unary<A extends object> = (x: number, attrs: A) => number;
 
@@ -20,8 +20,18 @@ export const binaryReference =
     for (let i = 0; i < z.values.length; i++) z.values[i] = f(x.values[at[0]![i]!]!, y.values[at[1]![i]!]!, attrs);
   };
 
+/** out[i] = f(x[i], y[i], z[i]), all three broadcast to the shape of the output. */
+export const ternaryReference =
+  (f: (x: number, y: number, z: number) => number): ReferenceKernel<TernarySignature> =>
+  (inputs, [out]) => {
+    const [x, y, z] = inputs;
+    const at = broadcastIndex(out.layout.shape, inputs);
+    for (let i = 0; i < out.values.length; i++)
+      out.values[i] = f(x.values[at[0]![i]!]!, y.values[at[1]![i]!]!, z.values[at[2]![i]!]!);
+  };
+
 /** y[i] = condition[i] ? a[i] : b[i], all three broadcast to the shape of y. */
-export const whereReference: ReferenceKernel<TernarySignature> = ([condition, a, b], [y]) => {
+export const whereReference: ReferenceKernel<WhereSignature> = ([condition, a, b], [y]) => {
   const at = broadcastIndex(y.layout.shape, [condition, a, b]);
   for (let i = 0; i < y.values.length; i++)
     y.values[i] = condition.values[at[0]![i]!] ? a.values[at[1]![i]!]! : b.values[at[2]![i]!]!;

@@ -4,9 +4,15 @@ import { defineOp, type Op, type Signature } from "../../op.ts";
 import { broadcastShapes, type Layout } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { input, output } from "../../slots.ts";
-import { elementwiseCpu, type BinaryKernel, type TernaryKernel, type UnaryKernel } from "./elementwise.cpu.ts";
+import {
+  elementwiseCpu,
+  type BinaryKernel,
+  type TernaryKernel,
+  type UnaryKernel,
+  type WhereKernel,
+} from "./elementwise.cpu.ts";
 import { elementwiseWgsl } from "./elementwise.wgsl.ts";
-import { binaryReference, unaryReference, whereReference } from "./elementwise.reference.ts";
+import { binaryReference, ternaryReference, unaryReference, whereReference } from "./elementwise.reference.ts";
 
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- "no attributes" is exactly the empty object
 type None = {};
@@ -21,6 +27,10 @@ export interface BinarySignature<A extends object = None> extends Signature {
   attrs: A;
 }
 export interface TernarySignature extends Signature {
+  inputs: [x: Tensor, y: Tensor, z: Tensor];
+  outputs: [out: Tensor];
+}
+export interface WhereSignature extends Signature {
   inputs: [condition: Tensor, a: Tensor, b: Tensor];
   outputs: [y: Tensor];
 }
@@ -99,9 +109,33 @@ export const binary = <A extends object = None>(name: string, row: BinaryRow<A>)
   });
 };
 
-/** The op behind `where`: the condition is bool, the branches share a dtype. */
-export const ternary = (name: string, cpu: Required<Kernels<TernaryKernel>>): Op<TernarySignature> =>
+interface TernaryRow {
+  readonly reference: (x: number, y: number, z: number) => number;
+  readonly wgsl: string;
+  readonly cpu: TernaryKernel;
+}
+
+/** An op out = f(x, y, z) on all of three float32 tensors, after broadcasting. */
+export const ternary = (name: string, row: TernaryRow): Op<TernarySignature> =>
   defineOp<TernarySignature>({
+    name,
+    family: "elementwise",
+    infer: (inputs) => {
+      for (const { dtype } of inputs) checkDType(name, dtype, { float32: row.cpu });
+      return [{ shape: broadcastShapes(name, ...inputs.map(({ shape }) => shape)), dtype: "float32" }];
+    },
+    kernels: {
+      reference: ternaryReference(row.reference),
+      cpu: elementwiseCpu<TernarySignature>(({ words, launch }) =>
+        row.cpu({ x: input(0), y: input(1), z: input(2), out: output(0), words }, launch),
+      ),
+      webgpu: elementwiseWgsl<TernarySignature>(name, () => row.wgsl),
+    },
+  });
+
+/** The op behind `where`: the condition is bool, the branches share a dtype. */
+export const choice = (name: string, cpu: Required<Kernels<WhereKernel>>): Op<WhereSignature> =>
+  defineOp<WhereSignature>({
     name,
     family: "elementwise",
     infer: ([condition, a, b]) => {
@@ -112,10 +146,10 @@ export const ternary = (name: string, cpu: Required<Kernels<TernaryKernel>>): Op
     },
     kernels: {
       reference: whereReference,
-      cpu: elementwiseCpu<TernarySignature>(({ inputs, words, launch }) =>
+      cpu: elementwiseCpu<WhereSignature>(({ inputs, words, launch }) =>
         cpu[inputs[1]!.dtype]({ condition: input(0), a: input(1), b: input(2), y: output(0), words }, launch),
       ),
-      webgpu: elementwiseWgsl<TernarySignature>(name, () => "select(z, y, x != 0u)"),
+      webgpu: elementwiseWgsl<WhereSignature>(name, () => "select(z, y, x != 0u)"),
     },
   });
 

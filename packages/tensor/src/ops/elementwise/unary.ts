@@ -50,10 +50,10 @@ export const sigmoidOp = unary("sigmoid", {
   reference: (x) => 1 / (1 + Math.exp(-x)),
   cpu: f32(kernels.sigmoidF32),
 });
-// Written so that NaN passes through.
+// Written so that NaN and −0 pass through.
 export const reluOp = unary("relu", {
-  wgsl: "select(x, 0.0, x <= 0.0)",
-  reference: (x) => (x <= 0 ? 0 : x),
+  wgsl: "select(x, 0.0, x < 0.0)",
+  reference: (x) => (x < 0 ? 0 : x),
   cpu: f32(kernels.reluF32),
 });
 export const erfOp = unary("erf", { wgsl: "erfOf(x)", reference: erfReference, cpu: f32(kernels.erfF32) });
@@ -77,8 +77,8 @@ export const softplusOp = unary("softplus", {
   cpu: f32(kernels.softplusF32),
 });
 export const signOp = unary("sign", {
-  wgsl: (dtype) => (dtype === "int32" ? "sign(x)" : "select(sign(x), x, isNan(x))"),
-  reference: Math.sign,
+  wgsl: (dtype) => (dtype === "int32" ? "sign(x)" : "select(select(0.0, -1.0, x < 0.0), 1.0, x > 0.0)"),
+  reference: (x) => (x > 0 ? 1 : x < 0 ? -1 : 0),
   cpu: { float32: kernels.signF32, int32: kernels.signI32 },
 });
 export const floorOp = unary("floor", { wgsl: "floor(x)", reference: Math.floor, cpu: f32(kernels.floorF32) });
@@ -91,9 +91,12 @@ export const geluOp = unary<{ approximate: GeluApproximation }>("gelu", {
   cpu: ({ approximate }) => f32(approximate === "tanh" ? kernels.geluTanhF32 : kernels.geluF32),
 });
 export const clampOp = unary<{ min: number; max: number }>("clamp", {
-  wgsl: "select(select(x, w.p0, x < w.p0), w.p1, x > w.p1)",
-  // Comparisons, not Math.min: NaN passes through.
-  reference: (x, { min, max }) => (x > max ? max : x < min ? min : x),
+  wgsl: "select(select(x, w.p0, x < w.p0), w.p1, select(x, w.p0, x < w.p0) > w.p1)",
+  // Comparisons, not Math.min: NaN passes through. max comes last: where min > max it wins, as in torch.
+  reference: (x, { min, max }) => {
+    const above = x < min ? min : x;
+    return above > max ? max : above;
+  },
   cpu: ({ min, max }) => f32((args, launch) => kernels.clampF32({ ...args, min, max }, launch)),
   args: ({ min, max }) => [min, max],
 });
@@ -115,10 +118,7 @@ export const castOp = unary<{ dtype: DType }>("cast", {
   // By ==: some drivers take x != 0 for false when x is NaN.
   wgsl: (from, { dtype }) => {
     if (dtype === "bool") return `select(1u, 0u, x == ${wgslType[from]}(0))`;
-    // What NaN becomes is left open by WGSL, and drivers differ at the ends of the range. 2147483520 is the last float32 before 2³¹.
-    return from === "float32" && dtype === "int32"
-      ? "select(select(i32(clamp(x, -2147483648.0, 2147483520.0)), 2147483647, x >= 2147483648.0), 0, isNan(x))"
-      : `${wgslType[dtype]}(x)`;
+    return from === "float32" ? "toInt(x)" : `${wgslType[dtype]}(x)`;
   },
   reference: (x, { dtype }) => (dtype === "bool" ? (x !== 0 ? 1 : 0) : dtype === "int32" ? toInt32(x) : x),
   cpu: ({ dtype }) => castKernels[dtype],
@@ -159,7 +159,7 @@ export const reciprocal = (x: Tensor): Tensor => run(reciprocalOp, [x])[0];
 export const silu = (x: Tensor): Tensor => run(siluOp, [x])[0];
 /** The smooth rectifier, ln(1 + eˣ). Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html torch.softplus} */
 export const softplus = (x: Tensor): Tensor => run(softplusOp, [x])[0];
-/** −1, 0 or 1, with gradient zero. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.sign.html torch.sign} */
+/** −1, 0 or 1 (0 for NaN), with gradient zero. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.sign.html torch.sign} */
 export const sign = (x: Tensor): Tensor => run(signOp, [x])[0];
 /** The largest whole number ≤ x, with gradient zero. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.floor.html torch.floor} */
 export const floor = (x: Tensor): Tensor => run(floorOp, [x])[0];
@@ -181,7 +181,7 @@ export const gelu = (
 ): Tensor => run(geluOp, [x], { approximate })[0];
 
 /**
- * Every element limited to [min, max]. Its gradient is 1 inside and 0 outside.
+ * Every element limited to [min, max]: min(max(x, min), max), so that max wins where min > max. Its gradient is 1 inside and 0 outside.
  *
  * Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.clamp.html torch.clamp}
  *
@@ -194,7 +194,8 @@ export const clamp = (x: Tensor, min = -Infinity, max = Infinity): Tensor => run
 export const logicalNot = (x: Tensor): Tensor => run(logicalNotOp, [x])[0];
 
 /**
- * Another dtype: to int32 towards zero, beyond its range the nearer end, and 0 for NaN; to bool by x ≠ 0. Gradients pass between float32 tensors only.
+ * Another dtype: to int32 towards zero, to bool by x ≠ 0. To int32 NaN gives 0, and what is too large the nearest int32, on every
+ * device; torch leaves those undefined. Gradients pass between float32 tensors only.
  *
  * Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html torch.Tensor.to}
  *

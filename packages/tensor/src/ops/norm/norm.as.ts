@@ -77,7 +77,18 @@ function addRows(x: usize, z: usize, s: usize, n: i32, a: f32): f64 {
 }
 
 function sumOfSquares(x: usize, n: i32, a: f32, m: f32): f64 {
-  return sumDeviations(true, x, n, a, m);
+  const total = sumDeviations(true, x, n, a, m);
+  return total < Infinity ? total : wideSumOfSquares(x, n, a, m);
+}
+
+/** The same where a square is beyond float32. */
+function wideSumOfSquares(x: usize, n: i32, a: f32, m: f32): f64 {
+  let total: f64 = 0;
+  for (const end = x + (<usize>n << 2); x != end; x += 4) {
+    const d = <f64>(load<f32>(x) - a) - <f64>m;
+    total += d * d;
+  }
+  return total;
 }
 
 /** x̂ = (x − a − m) r. */

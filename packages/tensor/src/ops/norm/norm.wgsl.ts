@@ -24,6 +24,9 @@ export const sizesOf = (shape: Shape, dims: number): { readonly rows: number; re
   return { rows: numel(shape.slice(0, at)), n: numel(shape.slice(at)) };
 };
 
+/** 2^-80: the squares of what is multiplied by it are within float32, and so is their sum. */
+const SHRINK = "8.27180613e-25";
+
 type Choices = Team & {
   readonly label: "layerNorm" | "rmsNorm" | "addLayerNorm";
   readonly weight: boolean;
@@ -38,7 +41,8 @@ type Choices = Team & {
  *   addLayerNorm  layerNorm of x + residual
  *
  * A team of invocations does a row, which it keeps in registers when it is short. The row's first element is subtracted before anything
- * else, so that a large mean costs no digits, and the variance is a sum of squares of its own. `saves`: also writes the sum, μ less the
+ * else, so that a large mean costs no digits, and the variance is a sum of squares of its own; beside it goes that of the row times 2^-80,
+ * which counts where a square is beyond float32. `saves`: also writes the sum, μ less the
  * first element, and r.
  */
 const forwardKernel = variants((choices: Choices) => {
@@ -54,7 +58,7 @@ const forwardKernel = variants((choices: Choices) => {
   const load = centred ? `${at("base + k")} - first` : at("base + k");
   const value = (j: number): string => (held ? `v${j}` : `(${load})`);
   const squares = (j: number): string =>
-    `let d = ${value(j)}${centred ? " - shift" : ""}; let d2 = d * d; squares += ${sumOf(wide, "d2")}; ${held ? `v${j} = d;` : ""}`;
+    `let d = ${value(j)}${centred ? " - shift" : ""}; let d2 = d * d; let s = d * ${SHRINK}; let s2 = s * s; squares += vec2<f32>(${sumOf(wide, "d2")}, ${sumOf(wide, "s2")}); ${held ? `v${j} = d;` : ""}`;
   const result = (j: number): string =>
     [
       `${held ? `v${j}` : `(${load}${centred ? " - shift" : ""})`} * scale`,
@@ -87,7 +91,7 @@ const forwardKernel = variants((choices: Choices) => {
       },
     },
     (k) => /* wgsl */ `
-${teamJoin("total", "f32", lanes, plus)}
+${teamJoin("total", "vec2<f32>", lanes, plus)}
 
 ${k.main} {
   ${lineText(team)}
@@ -98,14 +102,15 @@ ${k.main} {
       ? /* wgsl */ `
   var sum = 0.0;
   ${eachWord(team, (j) => `${sums ? `let s = ${at("base + k")}; sums[base + k] = s; let d = s - first;` : `let d = ${load};`} sum += ${sumOf(wide, "d")}; ${held ? `v${j} = d;` : ""}`)}
-  let shift = total(sum, lane) / w.size;`
+  let shift = total(vec2<f32>(sum, 0.0), lane).x / w.size;`
       : held
         ? eachWord(team, (j) => `v${j} = ${load};`)
         : ""
   }
-  var squares = 0.0;
+  var squares = vec2<f32>();
   ${eachWord(team, squares)}
-  let scale = 1.0 / sqrt(total(squares, lane) / w.size + w.eps);
+  let both = total(squares, lane);
+  let scale = select(${SHRINK} / sqrt(both.y / w.size), 1.0 / sqrt(both.x / w.size + w.eps), both.x < 3.4028234e38);
   ${eachWord(team, (j) => `y[base + k] = ${result(j)};`)}
   if (member == 0u && line < w.lines) { ${saved.map((name) => `${name}[line] = ${name === "shifts" ? "shift" : "scale"};`).join(" ")} }
 }`,

@@ -4,7 +4,7 @@
  *   sum     y[o, i] = Σ_k x[o, k, i]        float32 in float64, so only the result is rounded; int32 in int64, and what int32 does not hold is a fault
  *   amax    y[o, i] = max_k x[o, k, i]      amin likewise; NaN wins
  *   argmax  the first k of the maximum, a NaN counting as the maximum
- *   cumsum  y[o, j, i] = Σ_{k <= j} x[o, k, i], in float64, or int64 as above
+ *   cumsum  y[o, j, i] = Σ_{k <= j} x[o, k, i], or Σ_{k >= j} when `reverse`, in float64, or int64 as above
  *
  * `rows` kernels serve inner = 1, `columns` kernels the others: they walk down 16 columns at a time, a cache line of each row.
  * A long n is cut into parts of `span`; the parts' results go to scratch as [outer, parts, inner], and a second step reduces
@@ -447,23 +447,24 @@ export function argmax_columns_i32(task: i32, x: usize, y: usize, n: i32, inner:
 
 /** Running sums; a task does `perTask` of the `lines` = outer · inner lines. */
 // @ts-ignore: decorator
-@inline function cumsum<T, S>(task: i32, x: usize, y: usize, n: i32, inner: i32, lines: i32, perTask: i32): void {
-  const end = min((task + 1) * perTask, lines), step = <usize>inner << 2;
+@inline function cumsum<T, S>(task: i32, x: usize, y: usize, n: i32, inner: i32, lines: i32, perTask: i32, reverse: i32): void {
+  const end = min((task + 1) * perTask, lines), step = <usize>inner << 2, move = reverse ? -<isize>step : <isize>step;
   for (let line = task * perTask; line < end; line++) {
     let at = <usize>(line / inner) * <usize>n * step + (<usize>(line % inner) << 2);
+    if (reverse) at += <usize>(n - 1) * step;
     let sum: S = 0;
     for (let k = 0; k < n; k++) {
       sum += <S>load<T>(x + at);
       if (isInteger<T>()) store<T>(y + at, <T>narrowed(<i64>sum));
       else store<T>(y + at, <T>sum);
-      at += step;
+      at += move;
     }
   }
 }
 
-export function cumsum_f32(task: i32, x: usize, y: usize, n: i32, inner: i32, lines: i32, perTask: i32): void {
-  cumsum<f32, f64>(task, x, y, n, inner, lines, perTask);
+export function cumsum_f32(task: i32, x: usize, y: usize, n: i32, inner: i32, lines: i32, perTask: i32, reverse: i32): void {
+  cumsum<f32, f64>(task, x, y, n, inner, lines, perTask, reverse);
 }
-export function cumsum_i32(task: i32, x: usize, y: usize, n: i32, inner: i32, lines: i32, perTask: i32): void {
-  cumsum<i32, i64>(task, x, y, n, inner, lines, perTask);
+export function cumsum_i32(task: i32, x: usize, y: usize, n: i32, inner: i32, lines: i32, perTask: i32, reverse: i32): void {
+  cumsum<i32, i64>(task, x, y, n, inner, lines, perTask, reverse);
 }

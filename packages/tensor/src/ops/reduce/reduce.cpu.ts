@@ -9,7 +9,7 @@ import { walkOf } from "../elementwise/elementwise.cpu.ts";
 import { copyStep } from "../move/copy.cpu.ts";
 import { fillStep } from "../move/move.cpu.ts";
 import { overflow } from "./overflow.ts";
-import type { ReduceAttrs } from "./reduce.ts";
+import type { CumsumSignature, ReduceAttrs } from "./reduce.ts";
 
 type Reduce = Planner<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: ReduceAttrs }, CpuStep>;
 type AlongDim<A extends { dim: number }> = Planner<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: A }, CpuStep>;
@@ -187,8 +187,8 @@ export const argmaxCpu: AlongDim<{ dim: number; keepdim: boolean }> = {
   },
 };
 
-export const cumsumCpu: AlongDim<{ dim: number }> = {
-  plan: ({ inputs: [x], attrs: { dim } }) => {
+export const cumsumCpu: Planner<CumsumSignature, CpuStep> = {
+  plan: ({ inputs: [x], attrs: { dim, reverse } }) => {
     const n = x.shape[dim] ?? 1;
     const inner = numel(x.shape.slice(dim + 1));
     const lines = numel(x.shape) / n;
@@ -196,8 +196,9 @@ export const cumsumCpu: AlongDim<{ dim: number }> = {
     const cumsum = x.dtype === "float32" ? kernels.cumsumF32 : kernels.cumsumI32;
     const slots = { x: input(0), y: output(0) };
     const judged = x.dtype === "int32" ? { fault: () => overflow("cumsum") } : {};
+    const tasks = Math.ceil(lines / perTask);
     return {
-      steps: [cumsum({ ...slots, n, inner, lines, perTask }, { tasks: Math.ceil(lines / perTask), ...judged })],
+      steps: [cumsum({ ...slots, n, inner, lines, perTask, reverse: Number(reverse) }, { tasks, ...judged })],
     };
   },
 };

@@ -4,7 +4,7 @@ import { contiguousStrides, type Shape } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { forEachElement } from "../move/copy.reference.ts";
 import { overflow } from "./overflow.ts";
-import type { ReduceAttrs } from "./reduce.ts";
+import type { CumsumSignature, ReduceAttrs } from "./reduce.ts";
 
 type Reduction = ReferenceKernel<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: ReduceAttrs }>;
 
@@ -64,17 +64,15 @@ export const argmaxReference: ReferenceKernel<{
   });
 };
 
-/** y[…, j, …] = Σ_{k ≤ j} x[…, k, …] along `dim`, in float64. */
-export const cumsumReference: ReferenceKernel<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { dim: number } }> = (
-  [x],
-  [y],
-  { dim },
-) => {
+/** y[…, j, …] = Σ_{k ≤ j} x[…, k, …] along `dim`, or Σ_{k ≥ j} when `reverse`, in float64. */
+export const cumsumReference: ReferenceKernel<CumsumSignature> = ([x], [y], { dim, reverse }) => {
   const { shape } = x.layout;
   const length = shape[dim] ?? 1;
   const running = new Float64Array(length === 0 ? 0 : x.values.length / length);
-  forEachReduced(shape, shape.length === 0 ? [] : [dim], (i, o) => {
+  const visits: (readonly [i: number, o: number])[] = [];
+  forEachReduced(shape, shape.length === 0 ? [] : [dim], (i, o) => visits.push([i, o]));
+  for (const [i, o] of reverse ? visits.reverse() : visits) {
     running[o]! += x.values[i]!;
     y.values[i] = held("cumsum", y, running[o]!);
-  });
+  }
 };

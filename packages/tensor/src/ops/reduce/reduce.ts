@@ -1,6 +1,6 @@
 import type { DType } from "../../dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../../error.ts";
-import { defineOp, run } from "../../op.ts";
+import { defineOp, run, type Signature } from "../../op.ts";
 import { normalizeDim, normalizeDims, showShape, type Dims, type Shape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import {
@@ -81,7 +81,14 @@ export const argmaxOp = defineOp<{
   kernels: { reference: argmaxReference, cpu: argmaxCpu, webgpu: argmaxWgsl },
 });
 
-export const cumsumOp = defineOp<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { dim: number } }>({
+/** `reverse`: from the last element to the first, y_j = Σ_{k ≥ j} x_k. */
+export interface CumsumSignature extends Signature {
+  inputs: [x: Tensor];
+  outputs: [y: Tensor];
+  attrs: { dim: number; reverse: boolean };
+}
+
+export const cumsumOp = defineOp<CumsumSignature>({
   name: "cumsum",
   family: "reductions",
   infer: ([x]) => {
@@ -155,5 +162,5 @@ export const argmax = (
 export const cumsum = (x: Tensor, dim: number | { dim: number }): Tensor => {
   const { dim: at } = readOptions<DimOptions>("cumsum", dim, ALONG_DIM);
   if (at === undefined) throw new ArgumentError("cumsum: expected a dim, got none; say along which one, as { dim: 0 }");
-  return run(cumsumOp, [x], { dim: normalizeDim("cumsum", at, x.shape) })[0];
+  return run(cumsumOp, [x], { dim: normalizeDim("cumsum", at, x.shape), reverse: false })[0];
 };

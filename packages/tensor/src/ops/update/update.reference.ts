@@ -33,7 +33,9 @@ export const adamReference: ReferenceKernel<AdamSignature> = (
       const g = coefficient * grad[i]! + (decoupled ? 0 : weightDecay * p[i]!);
       const shrunk = decoupled ? p[i]! * (1 - lr * weightDecay) : p[i]!;
       const [mNew, vNew] = [m[i]! + (1 - beta1) * (g - m[i]!), beta2 * v[i]! + (1 - beta2) * g * g];
-      p[i] = shrunk - ((lr / bias1) * mNew) / (Math.sqrt(vNew) / Math.sqrt(bias2) + eps);
+      // Where float32 does not hold v, the step is 0, as in torch.
+      const root = Number.isFinite(Math.fround(vNew)) ? Math.sqrt(vNew) : Infinity;
+      p[i] = shrunk - ((lr / bias1) * mNew) / (root / Math.sqrt(bias2) + eps);
       m[i] = mNew;
       v[i] = vNew;
     }
