@@ -58,9 +58,9 @@ const main = async (): Promise<number> => {
       total: total.map(compact),
       error,
     };
-    if (!file.write(`${JSON.stringify(line)}\n`)) await new Promise((done) => file.once("drain", done));
+    if (!file.write(`${JSON.stringify(line)}\n`)) await new Promise<void>((done) => file.once("drain", () => done()));
   }
-  if (file) await new Promise((done) => file.end(done));
+  if (file) await new Promise<void>((done) => file.end(() => done()));
   for (const [key, list] of [...found].slice(0, MAX_SHOWN)) {
     const smallest = list.reduce((a, b) =>
       JSON.stringify(b.program).length < JSON.stringify(a.program).length ? b : a,
