@@ -7,12 +7,12 @@ import {
   randn,
   scope,
   ShapeError,
-  showShape,
   zeros,
   type RandomOptions,
   type Shape,
   type Tensor,
 } from "@tessera/tensor";
+import { showShape } from "@tessera/tensor/extend";
 
 export { ones, zeros };
 

@@ -1,16 +1,5 @@
-import {
-  clone,
-  dispose,
-  keep,
-  sameShape,
-  showShape,
-  Tensor,
-  TesseraError,
-  withRecorder,
-  type Backend,
-  type HostTensor,
-  type TensorSpec,
-} from "@tessera/tensor";
+import { clone, dispose, keep, Tensor, TesseraError, type Backend, type HostTensor } from "@tessera/tensor";
+import { sameShape, showShape, withRecorder, type TensorSpec } from "@tessera/tensor/extend";
 import { refill, type Slot } from "./module-tree.ts";
 
 /** Parameters and persistent buffers by path: what a checkpoint holds. */

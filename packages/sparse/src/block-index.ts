@@ -1,4 +1,5 @@
-import { DTypeError, scope, ShapeError, showShape, Tensor, type Backend, type TensorSpec } from "@tessera/tensor";
+import { DTypeError, scope, ShapeError, Tensor, type Backend } from "@tessera/tensor";
+import { showShape, type TensorSpec } from "@tessera/tensor/extend";
 import { blockGrid, type BlockLayout } from "./block-layout.ts";
 
 /**

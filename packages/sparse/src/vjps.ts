@@ -1,5 +1,6 @@
 import { defineFamilyVjps, rule, type VjpTable, type VjpTables } from "@tessera/autograd";
-import { cast, gt, mul, run, type Tensor } from "@tessera/tensor";
+import { cast, gt, mul, type Tensor } from "@tessera/tensor";
+import { run } from "@tessera/tensor/extend";
 import { geluBackward } from "@tessera/tensor/ops/elementwise";
 import type { Activation } from "@tessera/tensor/ops/matmul";
 import type { IndexInputs, MatrixAttrs } from "./block-index.ts";

@@ -1,17 +1,5 @@
-import {
-  addmm,
-  cast,
-  geluBackward,
-  gt,
-  linear,
-  matmul,
-  mul,
-  numel,
-  reshape,
-  sum,
-  transpose,
-  type Tensor,
-} from "@tessera/tensor";
+import { addmm, cast, gt, linear, matmul, mul, numel, reshape, sum, transpose, type Tensor } from "@tessera/tensor";
+import { geluBackward } from "@tessera/tensor/ops/elementwise";
 import type * as family from "@tessera/tensor/ops/matmul";
 import type { Activation } from "@tessera/tensor/ops/matmul";
 import { rule, type VjpTable } from "../define-vjps.ts";

@@ -1,14 +1,7 @@
 import { valueAndGrad, type Gradients } from "@tessera/autograd";
 import { clipGradNorm, type Optimizer, type ScheduleState } from "@tessera/nn";
-import {
-  defaultGenerator,
-  fusesMultiplyAdd,
-  mul,
-  scope,
-  Tensor,
-  type Generator,
-  type GeneratorState,
-} from "@tessera/tensor";
+import { defaultGenerator, mul, scope, Tensor, type Generator, type GeneratorState } from "@tessera/tensor";
+import { fusesMultiplyAdd } from "@tessera/tensor/extend";
 import type { FileStore } from "../hub/file-store.ts";
 import { openFolder } from "../hub/open-folder.ts";
 import { readCheckpoint, writeCheckpoint, type TrainingState } from "./checkpoint.ts";

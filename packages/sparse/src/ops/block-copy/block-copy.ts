@@ -1,4 +1,5 @@
-import { bytesOf, defineOp, run, sameShape, ShapeError, showShape, type Tensor } from "@tessera/tensor";
+import { ShapeError, type Tensor } from "@tessera/tensor";
+import { bytesOf, defineOp, run, sameShape, showShape } from "@tessera/tensor/extend";
 import {
   checkFloat,
   checkIndex,

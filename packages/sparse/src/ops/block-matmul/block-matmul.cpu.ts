@@ -1,6 +1,6 @@
+import { numel } from "@tessera/tensor";
 import {
   input,
-  numel,
   output,
   scratch,
   type CpuStep,
@@ -8,7 +8,7 @@ import {
   type Plan,
   type Planner,
   type Slot,
-} from "@tessera/tensor";
+} from "@tessera/tensor/extend";
 import type { MatrixAttrs } from "../../block-index.ts";
 import { ActivationCode, kernels, ROUND, TILE_BYTES } from "../../generated/kernels.ts";
 import type {

@@ -1,4 +1,5 @@
-import { hasKernels, IndexError, numel, type Data, type ReferenceKernel } from "@tessera/tensor";
+import { IndexError, numel } from "@tessera/tensor";
+import { hasKernels, type Data, type ReferenceKernel } from "@tessera/tensor/extend";
 import { geluOp, reluOp } from "@tessera/tensor/ops/elementwise";
 import type { Activation } from "@tessera/tensor/ops/matmul";
 import type { MatrixAttrs } from "../../block-index.ts";

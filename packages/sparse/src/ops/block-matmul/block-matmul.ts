@@ -1,17 +1,5 @@
-import {
-  defineOp,
-  numel,
-  run,
-  sameShape,
-  scope,
-  ShapeError,
-  showShape,
-  transpose,
-  type Cost,
-  type Layout,
-  type Tensor,
-  type TensorSpec,
-} from "@tessera/tensor";
+import { numel, scope, ShapeError, transpose, type Tensor } from "@tessera/tensor";
+import { defineOp, run, sameShape, showShape, type Cost, type Layout, type TensorSpec } from "@tessera/tensor/extend";
 import type { Activation } from "@tessera/tensor/ops/matmul";
 import {
   checkFloat,

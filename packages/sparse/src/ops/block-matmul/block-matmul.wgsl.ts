@@ -1,13 +1,18 @@
+import { numel } from "@tessera/tensor";
 import {
-  numel,
+  formFor,
+  input,
+  output,
+  scratch,
+  sumPartsStep,
   type DeviceProfile,
   type Layout,
   type Plan,
   type Planner,
   type Slot,
+  type WebgpuActivation,
   type WebgpuStep,
-} from "@tessera/tensor";
-import { formFor, input, output, scratch, sumPartsStep, type WebgpuActivation } from "@tessera/tensor/webgpu";
+} from "@tessera/tensor/extend";
 import type { MatrixAttrs } from "../../block-index.ts";
 import type {
   ActivatedBlockSparseLinearSignature,
