@@ -4,7 +4,8 @@ import { relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Options } from "tsup";
 
-type Target = { "@tessera/source": string; default: string };
+/** Without `default`: for the monorepo alone, never built. */
+type Target = { "@tessera/source": string; default?: string };
 type Exports = Record<string, string | Target>;
 /** `#name`s, by environment: `{ "#disk": { browser: …, default: … } }`. */
 type Imports = Record<string, Record<string, Target>>;
@@ -21,7 +22,8 @@ const entriesOf = (root: string, targets: readonly (string | Target)[]): Record<
   const files = filesBelow(root, `${root}/src`);
   const entries: Record<string, string> = {};
   for (const target of targets) {
-    if (typeof target === "string") continue;
+    if (typeof target === "string" || target.default === undefined) continue;
+    const { default: built } = target;
     // The first star captures, the others repeat it, as in Node's resolution of patterns.
     let stars = 0;
     const pattern = target["@tessera/source"]
@@ -30,7 +32,7 @@ const entriesOf = (root: string, targets: readonly (string | Target)[]): Record<
     for (const file of files) {
       const match = new RegExp(`^${pattern}$`).exec(file);
       if (!match || /\.(test|as)\.ts$/.test(file)) continue;
-      const dist = target.default
+      const dist = built
         .replace("./dist/", "")
         .replace(/\.js$/, "")
         .replace("*", match[1] ?? "");
