@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ones, scope, Tensor, zeros } from "@tessera/tensor";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
 
@@ -128,6 +129,15 @@ describe("the public surface", () => {
   it("is what exports.txt lists", async () => {
     const text = entries.map((entry) => [`# ${entry.specifier}`, ...linesOf(entry), ""].join("\n")).join("\n");
     await expect(text).toMatchFileSnapshot("exports.txt");
+  });
+
+  it("of a tensor holds nothing of its scope and its memory's owner", () => {
+    scope(() => {
+      for (const one of [zeros([2]), ones([2]).alias()])
+        expect(Object.keys(one).sort()).toEqual(["dtype", "id", "offset", "origin", "shape", "strides"]);
+    });
+    expect(Object.keys(Tensor)).toEqual([]);
+    expect(["frame", "moveTo", "replaceStorage"].filter((name) => name in Tensor.prototype)).toEqual([]);
   });
 
   it("has an op's value at its family alone", () => {

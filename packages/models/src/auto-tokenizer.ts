@@ -26,7 +26,7 @@ export type AnyTokenizer = ReturnType<Kinds["fromJSON"]>;
 const textOf = async (folder: FileStore, file: string): Promise<string> =>
   new TextDecoder().decode(await folder.read(file));
 
-const kinds: readonly (readonly [string, Kinds])[] = Object.entries(tokenizers);
+const kinds: readonly (readonly [string, Kinds])[] = /* @__PURE__ */ Object.entries(tokenizers);
 
 /** The kind that a `tokenizer.json` says it is. Old files of byte-level BPE do not say. */
 const kindOf = (json: unknown, folder: FileStore): Kinds => {
