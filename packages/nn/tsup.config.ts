@@ -1,4 +1,4 @@
 import { packageConfig } from "../../scripts/tsup-config.ts";
 
-// Only optimisers need autograd, which is kept wherever it is imported: in a file of their own, a page of layers leaves both out.
-export default packageConfig(import.meta.url, { optim: "src/optim/index.ts" });
+// A namespace holds all that is in it: in files of their own, who imports a layer leaves what it does not use.
+export default packageConfig(import.meta.url, { functional: "src/functional.ts", init: "src/init.ts" });

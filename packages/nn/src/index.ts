@@ -18,7 +18,27 @@ export { bceWithLogits, BCEWithLogitsLoss } from "./losses/bce-with-logits-loss.
 export { CrossEntropyLoss, type CrossEntropyLossOptions } from "./losses/cross-entropy-loss.ts";
 export { mseLoss, MSELoss } from "./losses/mse-loss.ts";
 export { Module, type ForwardHook, type ForwardPreHook } from "./module.ts";
-export * from "./optim/index.ts";
+export { Adam } from "./optim/adam.ts";
+export type { AdamOptions } from "./optim/adam-family.ts";
+export { AdamW } from "./optim/adamw.ts";
+export { clipGradNorm } from "./optim/clip-grad-norm.ts";
+export { Optimizer, type Update } from "./optim/optimizer.ts";
+export type { LoadableOptimizerState, OptimizerState, ParameterState, StateSpecs } from "./optim/optimizer-state.ts";
+export {
+  partitionParameters,
+  type GroupOptions,
+  type NamedParameters,
+  type ParameterGroup,
+} from "./optim/parameter-groups.ts";
+export {
+  constantWarmup,
+  cosineWarmup,
+  linearWarmup,
+  Schedule,
+  type ScheduleState,
+  type WarmupOptions,
+} from "./optim/schedule.ts";
+export { SGD, type SGDOptions } from "./optim/sgd.ts";
 export { StateDictError, type LoadableState, type LoadReport, type StateDict } from "./state-dict.ts";
 export type { Reduction } from "./losses/reduction.ts";
 export { crossEntropy } from "@tessera/tensor";
