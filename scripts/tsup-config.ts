@@ -43,6 +43,21 @@ const entriesOf = (root: string, targets: readonly (string | Target)[]): Record<
 };
 
 /**
+ * A namespace (`export * as functional`) as esbuild writes it, `var f = {};` and `__export(f, {…});`, holds all that is in it in every bundle:
+ * no bundler drops the call. As one pure expression it goes where nobody uses it. Lines stay where source maps say they are.
+ */
+export const makeNamespacesPure = (code: string): string => {
+  const pure = code
+    .replace(/^(var \w+ = )\{\};\n__export\(\w+, \{$/gm, "$1\n/* @__PURE__ */ __export({}, {")
+    .replace(/^(var __export = \(target, (\w+)\) => \{\n.*\n.*)\n\};$/m, "$1 return target;\n};");
+  const left = /^(__export\(.*)$/m.exec(pure);
+  if (left) throw new Error(`tsup-config: expected a namespace as esbuild 0.27 writes it, got ${left[1]}`);
+  if (/^var __export = /m.test(pure) && !pure.includes("return target;\n};"))
+    throw new Error("tsup-config: expected __export as esbuild 0.27 writes it");
+  return pure;
+};
+
+/**
  * @param configUrl `import.meta.url` of the package's tsup.config.ts
  * @param extra entries that are built but not exported, such as workers: `{ "worker": "src/worker.ts" }`
  */
@@ -66,6 +81,12 @@ export const packageConfig = (configUrl: string, extra: Record<string, string> =
     esbuildOptions: (options) => {
       options.logOverride = { "ignored-bare-import": "error" };
     },
+    plugins: [
+      {
+        name: "pure-namespaces",
+        renderChunk: (code, { map }) => ({ code: makeNamespacesPure(code), map }),
+      },
+    ],
     // Declarations come from build-types.mjs.
     dts: false,
     sourcemap: true,
