@@ -84,7 +84,8 @@ const table = makeTable(
 );
 console.log(textOf(table));
 if (values.write) {
-  const head = "# Sizes of bundles\n\nMade by `npm run bench -- size --write` from what `npm run build` builds.\n\n";
+  const head =
+    "# Sizes of bundles\n\nMade by `npm run bench -- size --write` from what `npm run build` builds; before: the checkout given by `--before DIR`, if any.\n\n";
   writeFileSync(join(root, "docs/generated/size.md"), head + markdownOf(table));
   console.log("written: docs/generated/size.md");
 }
