@@ -84,7 +84,7 @@ export const packageConfig = (configUrl: string, extra: Record<string, string> =
     plugins: [
       {
         name: "pure-namespaces",
-        renderChunk: (code, { map }) => ({ code: makeNamespacesPure(code), map }),
+        renderChunk: (code, { map = null }) => ({ code: makeNamespacesPure(code), map }),
       },
     ],
     // Declarations come from build-types.mjs.
