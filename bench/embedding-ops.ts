@@ -1,4 +1,5 @@
-import { embedding, run, tensor } from "@tessera/tensor";
+import { embedding, tensor } from "@tessera/tensor";
+import { run } from "@tessera/tensor/extend";
 import { embeddingBackwardOp } from "@tessera/tensor/ops/index";
 import { checkEntries, near, type Expected } from "./check.ts";
 import type { PreparedOp } from "./prepared-op.ts";

@@ -1,4 +1,5 @@
-import { cpu, fusesMultiplyAdd, setThreads, type Peak } from "@tessera/tensor";
+import { cpu, setThreads, type Peak } from "@tessera/tensor";
+import { fusesMultiplyAdd } from "@tessera/tensor/extend";
 import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 
 /** Where numbers were measured. */

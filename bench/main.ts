@@ -1,4 +1,4 @@
-// `npm run bench -- cpu`: how fast we are, beside others and beside what the machine can do. See options.ts. `-- webgpu`: webgpu/main.ts. `-- kept`: kept-bytes.ts. `-- soak`: soak.ts.
+// `npm run bench -- cpu`: how fast we are, beside others and beside what the machine can do. See options.ts. `-- webgpu`: webgpu/main.ts. `-- kept`: kept-bytes.ts. `-- soak`: soak.ts. `-- size`: size.ts.
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Peak } from "@tessera/tensor";
@@ -106,6 +106,7 @@ try {
   if (args[0] === "versions") await import("./versions/main.ts");
   else if (args[0] === "kept") await import("./kept-bytes.ts");
   else if (args[0] === "soak") await import("./soak.ts");
+  else if (args[0] === "size") await import("./size.ts");
   else if (args.includes("webgpu")) await import("./webgpu/main.ts");
   else {
     const options = parseOptions(args);

@@ -17,7 +17,7 @@ export interface BenchOptions {
   readonly write: boolean;
 }
 
-export const usage = `npm run bench -- cpu [options]          (npm run bench -- webgpu --help: on a GPU; -- kept: what a tape keeps; -- soak: steps without end)
+export const usage = `npm run bench -- cpu [options]          (npm run bench -- webgpu --help: on a GPU; -- kept: what a tape keeps; -- soak: steps without end; -- size: bundles)
 
 Measures the machine's own peak, checks every result against float64, and times it, beside other libraries where there are some.
 
@@ -40,7 +40,7 @@ export const parseOptions = (args: readonly string[]): BenchOptions | null => {
   if (values.help) return null;
   if (positionals.length !== 1 || positionals[0] !== "cpu")
     throw new UsageError(
-      `bench: expected "cpu", "webgpu", "kept" or "soak", got ${positionals.length === 0 ? "nothing" : `"${positionals.join(" ")}"`}`,
+      `bench: expected "cpu", "webgpu", "kept", "soak" or "size", got ${positionals.length === 0 ? "nothing" : `"${positionals.join(" ")}"`}`,
     );
   if (values.quick && values.write)
     throw new UsageError("bench: --write keeps what a whole run measured; leave out --quick");

@@ -12,7 +12,7 @@ const config = ts.getParsedCommandLineOfConfigFile(
 );
 const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const sources = Object.values(exports).flatMap((target) =>
-  typeof target === "string" ? [] : [target["@tessera/source"]],
+  typeof target === "string" || target.types === undefined ? [] : [target["@tessera/source"]],
 );
 /** An export with a star stands for every file that fits it. */
 const isEntry = (file) => {

@@ -1,4 +1,5 @@
 // The arrow between the packages, said once: the lint rule, the structure check and the tests read it from here.
+import { readFileSync } from "node:fs";
 
 /** A package may import any package to its right and none to its left. */
 export const arrow = ["models", "sparse", "nn", "autograd", "tensor"];
@@ -17,6 +18,25 @@ export const whyNot = (from, to) =>
 export const whyNoApp = (from, app) =>
   `@tessera/${from} may not import @tessera/${app}: applications import packages, never the other way round`;
 
+/**
+ * Entries that a package exports to everyone. What has no `default` is not among them: by `./internal/*` tests and benches reach what is not
+ * public, and no installed package has it.
+ */
+const publicEntries = (name) => {
+  const { exports } = JSON.parse(readFileSync(new URL(`../packages/${name}/package.json`, import.meta.url), "utf8"));
+  return Object.keys(exports).filter((entry) => typeof exports[entry] === "string" || exports[entry].default);
+};
+
+/** For packages and applications: what a package of ours exports to everyone, and nothing else. */
+const publicPatterns = arrow.map((name) => {
+  const entries = publicEntries(name);
+  const paths = entries.map((entry) => entry.slice(1).replaceAll(".", "\\.").replace("*", "[^/]+"));
+  return {
+    regex: `^@tessera/${name}(?!(${paths.join("|")})$|/(src|dist)(/|$))`,
+    message: `@tessera/${name} exports ${entries.join(" ")} to everyone: a package of ours needs no more; export what is missing, if others may use it`,
+  };
+});
+
 /** Options of `no-restricted-imports` for the sources of one package. */
 export const layerPatterns = (name) => [
   ...arrow
@@ -27,6 +47,7 @@ export const layerPatterns = (name) => [
     regex: `^@tessera/${name}(/|$)`,
     message: `inside @tessera/${name} import the file itself, by its relative path`,
   },
+  ...publicPatterns,
   ...deepPatterns,
 ];
 
@@ -39,6 +60,7 @@ export const appPatterns = (name) => [
       regex: `^@tessera/${other}(/|$)`,
       message: `@tessera/${name} may not import @tessera/${other}: an application imports packages alone`,
     })),
+  ...publicPatterns,
   ...deepPatterns,
 ];
 

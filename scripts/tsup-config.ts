@@ -4,7 +4,8 @@ import { relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Options } from "tsup";
 
-type Target = { "@tessera/source": string; default: string };
+/** Without `default`: for the monorepo alone, never built. */
+type Target = { "@tessera/source": string; default?: string };
 type Exports = Record<string, string | Target>;
 /** `#name`s, by environment: `{ "#disk": { browser: …, default: … } }`. */
 type Imports = Record<string, Record<string, Target>>;
@@ -21,7 +22,8 @@ const entriesOf = (root: string, targets: readonly (string | Target)[]): Record<
   const files = filesBelow(root, `${root}/src`);
   const entries: Record<string, string> = {};
   for (const target of targets) {
-    if (typeof target === "string") continue;
+    if (typeof target === "string" || target.default === undefined) continue;
+    const { default: built } = target;
     // The first star captures, the others repeat it, as in Node's resolution of patterns.
     let stars = 0;
     const pattern = target["@tessera/source"]
@@ -30,7 +32,7 @@ const entriesOf = (root: string, targets: readonly (string | Target)[]): Record<
     for (const file of files) {
       const match = new RegExp(`^${pattern}$`).exec(file);
       if (!match || /\.(test|as)\.ts$/.test(file)) continue;
-      const dist = target.default
+      const dist = built
         .replace("./dist/", "")
         .replace(/\.js$/, "")
         .replace("*", match[1] ?? "");
@@ -38,6 +40,21 @@ const entriesOf = (root: string, targets: readonly (string | Target)[]): Record<
     }
   }
   return entries;
+};
+
+/**
+ * A namespace (`export * as functional`) as esbuild writes it, `var f = {};` and `__export(f, {…});`, holds all that is in it in every bundle:
+ * no bundler drops the call. As one pure expression it goes where nobody uses it. Lines stay where source maps say they are.
+ */
+export const makeNamespacesPure = (code: string): string => {
+  const pure = code
+    .replace(/^(var \w+ = )\{\};\n__export\(\w+, \{$/gm, "$1\n/* @__PURE__ */ __export({}, {")
+    .replace(/^(var __export = \(target, (\w+)\) => \{\n.*\n.*)\n\};$/m, "$1 return target;\n};");
+  const left = /^(__export\(.*)$/m.exec(pure);
+  if (left) throw new Error(`tsup-config: expected a namespace as esbuild 0.27 writes it, got ${left[1]}`);
+  if (/^var __export = /m.test(pure) && !pure.includes("return target;\n};"))
+    throw new Error("tsup-config: expected __export as esbuild 0.27 writes it");
+  return pure;
 };
 
 /**
@@ -64,6 +81,12 @@ export const packageConfig = (configUrl: string, extra: Record<string, string> =
     esbuildOptions: (options) => {
       options.logOverride = { "ignored-bare-import": "error" };
     },
+    plugins: [
+      {
+        name: "pure-namespaces",
+        renderChunk: (code, { map = null }) => ({ code: makeNamespacesPure(code), map }),
+      },
+    ],
     // Declarations come from build-types.mjs.
     dts: false,
     sourcemap: true,

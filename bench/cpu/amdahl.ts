@@ -1,5 +1,6 @@
 import type { Linear } from "@tessera/nn";
-import { cpu, linear, scope, tensor, withRecorder, type Activation, type Buffer, type Tensor } from "@tessera/tensor";
+import { cpu, linear, scope, tensor, type Activation, type Tensor } from "@tessera/tensor";
+import { withRecorder, type Buffer } from "@tessera/tensor/extend";
 import { costOf, logLaunches, type LoggedLaunch } from "@tessera/models/profiling";
 import { normals } from "../random-data.ts";
 import { median, race, type Pace } from "../timing.ts";

@@ -1,4 +1,5 @@
-import { run, scope, tensor, withRecorder, type Recorder, type Tensor } from "@tessera/tensor";
+import { scope, tensor, type Tensor } from "@tessera/tensor";
+import { run, withRecorder, type Recorder } from "@tessera/tensor/extend";
 import { attentionBackwardOp, attentionOp, type AttentionAttrs } from "@tessera/tensor/ops/attention";
 import { checkEntries, near } from "../check.ts";
 import { manyNormals } from "../random-data.ts";

@@ -1,22 +1,22 @@
 import {
-  add,
   adamStep,
+  add,
   clone,
   dropout,
   exp,
   gelu,
-  geluBackward,
   Generator,
   layerNorm,
   ones,
-  run,
   scope,
   softmax,
-  softmaxBackward,
   tensor,
   zeros,
   type Tensor,
 } from "@tessera/tensor";
+import { run } from "@tessera/tensor/extend";
+import { geluBackward } from "@tessera/tensor/ops/elementwise";
+import { softmaxBackward } from "@tessera/tensor/ops/softmax";
 import { crossEntropyBackwardOp, crossEntropyOp } from "@tessera/tensor/ops/loss";
 import { layerNormBackwardOp } from "@tessera/tensor/ops/norm";
 import { CheckError, checkEntries, near, type Expected } from "../check.ts";

@@ -1,4 +1,5 @@
-import { adamStep, addLayerNorm, Generator, globalNorm, ones, run, scope, tensor, zeros } from "@tessera/tensor";
+import { adamStep, addLayerNorm, Generator, globalNorm, ones, scope, tensor, zeros } from "@tessera/tensor";
+import { run } from "@tessera/tensor/extend";
 import { dropoutOp } from "@tessera/tensor/ops/random";
 import { checkEntries, near } from "../check.ts";
 import { manyNormals, normals } from "../random-data.ts";

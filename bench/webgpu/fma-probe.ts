@@ -1,5 +1,15 @@
-import { defineOp, run, type Planner, type Tensor, type WebgpuStep } from "@tessera/tensor";
-import { input, kernel, output, read, write } from "@tessera/tensor/webgpu";
+import type { Tensor } from "@tessera/tensor";
+import {
+  defineOp,
+  input,
+  kernel,
+  output,
+  read,
+  run,
+  write,
+  type Planner,
+  type WebgpuStep,
+} from "@tessera/tensor/extend";
 
 const WORKGROUP = 256;
 /** vec4 accumulators of an invocation: enough independent multiply-adds to hide the latency of one. */

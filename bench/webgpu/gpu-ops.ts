@@ -1,16 +1,6 @@
-import {
-  adamStep,
-  gelu,
-  geluBackward,
-  globalNorm,
-  ones,
-  run,
-  tensor,
-  withRecorder,
-  zeros,
-  type Recorder,
-  type Tensor,
-} from "@tessera/tensor";
+import { adamStep, gelu, globalNorm, ones, tensor, zeros, type Tensor } from "@tessera/tensor";
+import { run, withRecorder, type Recorder } from "@tessera/tensor/extend";
+import { geluBackward } from "@tessera/tensor/ops/elementwise";
 import { crossEntropyBackwardOp, crossEntropyOp } from "@tessera/tensor/ops/loss";
 import { checkEntries, near, UNIT_ROUNDOFF } from "../check.ts";
 import { logSumExp, normalDensity, normalDistribution } from "../cpu/float64-rows.ts";

@@ -36,7 +36,8 @@ export function answer(): i32 { return 42; }
 `;
 
 const program = `
-import { add, defineOp, input, output, run, tensor, zeros } from "@tessera/tensor";
+import { add, tensor, zeros } from "@tessera/tensor";
+import { defineOp, input, output, run } from "@tessera/tensor/extend";
 import { kernels, PER_TASK, Shift } from "./src/generated/kernels.ts";
 const spreadOp = (plus) => defineOp({
   name: "spread",
@@ -92,7 +93,7 @@ describe("tessera-wasm", { timeout: 120_000 }, () => {
     expect(built.output).toMatch(/baseWasm, \d+ bytes\n.*relaxedWasm, \d+ bytes/);
 
     const text = generated(folder);
-    expect(text).toContain('import { wasmKernel, wasmModule } from "@tessera/tensor";');
+    expect(text).toContain('import { wasmKernel, wasmModule } from "@tessera/tensor/extend";');
     expect(text).toContain('wasmModule(baseWasm, relaxedWasm, { name: "my-ops", slot: 5 })');
     expect(text).toContain("export const PER_TASK = 4;");
     expect(text).toContain('export const Shift = {\n  "none": 0,\n  "one": 1,\n  "three": 3\n} as const;');

@@ -46,6 +46,17 @@ describe.each(arrow)("a file of @tessera/%s", (name) => {
         );
   });
 
+  test("may import what others export to everyone, and no more", async () => {
+    const open = ["tensor/extend", "tensor/webgpu", "tensor/families", "tensor/error", "tensor/ops/softmax"];
+    for (const entry of open.filter(() => allowed.includes("tensor")))
+      expect(await complaints(name, `import "@tessera/${entry}";`), entry).toEqual([]);
+    for (const other of allowed)
+      for (const entry of ["internal/op", "internal/ops/matmul/tile-plans", "extend/more", "ops"])
+        expect((await complaints(name, `import "@tessera/${other}/${entry}";`)).join(), entry).toMatch(
+          `to everyone: a package of ours needs no more`,
+        );
+  });
+
   test("may not reach into another package's files", async () => {
     const deep = [
       `import "@tessera/tensor/src/op.ts";`,
@@ -62,5 +73,8 @@ describe.each(apps)("a file of the application @tessera/%s", (name) => {
     for (const app of apps)
       expect((await complaintsBy(appPatterns(name), `import "@tessera/${app}";`)).length, app).toBe(1);
     expect((await complaintsBy(appPatterns(name), `import "../../packages/nn/src/init.ts";`)).length).toBe(1);
+    expect((await complaintsBy(appPatterns(name), `import "@tessera/tensor/internal/op";`)).join()).toMatch(
+      "@tessera/tensor exports . ./extend ./families ./ops/* ./error ./webgpu ./assembly/* ./package.json to everyone",
+    );
   });
 });

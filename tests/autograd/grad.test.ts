@@ -13,7 +13,6 @@ import {
   argmax,
   cast,
   cpu,
-  defineOp,
   exp,
   memory,
   mul,
@@ -21,7 +20,6 @@ import {
   onesLike,
   Parameter,
   reference,
-  run,
   scope,
   setDefaultDevice,
   square,
@@ -31,6 +29,7 @@ import {
   zeros,
   type Tensor,
 } from "@tessera/tensor";
+import { defineOp, run } from "@tessera/tensor/extend";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
 

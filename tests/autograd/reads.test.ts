@@ -3,7 +3,8 @@ import { defineVjps, grad, rule, valueAndGrad, vjp } from "@tessera/autograd";
 import {
   add,
   addLayerNorm,
-  defineOp,
+  cpu,
+  Generator,
   linear,
   memory,
   mul,
@@ -11,15 +12,13 @@ import {
   Parameter,
   randn,
   reference,
-  run,
   scope,
   setDefaultDevice,
   square,
   sum,
-  Generator,
-  cpu,
   type Tensor,
 } from "@tessera/tensor";
+import { defineOp, run } from "@tessera/tensor/extend";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
 

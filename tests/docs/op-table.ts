@@ -1,8 +1,9 @@
-import { notDifferentiable, onceDifferentiable, ruleOf } from "@tessera/autograd";
+import { notDifferentiable, onceDifferentiable } from "@tessera/autograd";
+import { ruleOf } from "@tessera/autograd/internal/define-vjps";
+import type { Op, Signature } from "@tessera/tensor/extend";
 // Teaches autograd the gradients.
 import "@tessera/sparse";
 import { families as sparseFamilies } from "@tessera/sparse/families";
-import type { Op, Signature } from "@tessera/tensor";
 import { families } from "@tessera/tensor/families";
 import { samples, sparseSamples } from "../samples/all.ts";
 import type { SampleTables } from "../support/sample.ts";

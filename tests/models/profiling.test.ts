@@ -3,7 +3,6 @@ import { BlockSparseMatrix, blockSparseLinear } from "@tessera/sparse";
 import { families as sparseFamilies } from "@tessera/sparse/families";
 import {
   cpu,
-  defineOp,
   embedding,
   exp,
   linear,
@@ -11,18 +10,15 @@ import {
   ones,
   randn,
   reference,
-  run,
   scope,
   setThreads,
   sum,
   tensor,
-  WebgpuBackend,
   type Backend,
-  type Op,
   type Peak,
-  type Signature,
   type Tensor,
 } from "@tessera/tensor";
+import { defineOp, run, WebgpuBackend, type Op, type Signature } from "@tessera/tensor/extend";
 import { families } from "@tessera/tensor/families";
 import { afterEach, describe, expect, it } from "vitest";
 import { devices } from "../support/devices.ts";

@@ -14,7 +14,6 @@ import {
 import { BlockSparseModelPatcher } from "@tessera/sparse";
 import {
   full,
-  fusesMultiplyAdd,
   Generator,
   manualSeed,
   memory,
@@ -23,6 +22,7 @@ import {
   writeSafetensors,
   type TypedArray,
 } from "@tessera/tensor";
+import { fusesMultiplyAdd } from "@tessera/tensor/extend";
 import { describe, expect, it, vi } from "vitest";
 import { uniforms } from "../support/generate.ts";
 import { withoutLeaks } from "../support/leaks.ts";

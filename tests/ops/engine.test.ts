@@ -1,15 +1,16 @@
 // What becomes of the cpu device where the engine or the page allows less than it wants.
 import { runInNewContext } from "node:vm";
 import type * as tensorPackage from "@tessera/tensor";
-import type { Tensor, WasmModule } from "@tessera/tensor";
+import type { Tensor } from "@tessera/tensor";
+import type * as extension from "@tessera/tensor/extend";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
-type Tessera = typeof tensorPackage;
+type Tessera = typeof tensorPackage & typeof extension;
 
 /** The package as it is when it is first imported now. */
 const importAnew = async (): Promise<Tessera> => {
   vi.resetModules();
-  return import("@tessera/tensor");
+  return { ...(await import("@tessera/tensor")), ...(await import("@tessera/tensor/extend")) };
 };
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -139,8 +140,8 @@ const trapOf = (
     fn = "trap",
     args = [],
     wasm = wasmModule(btoa(String.fromCharCode(...trapModule))),
-  }: { readonly fn?: string; readonly args?: readonly number[]; readonly wasm?: WasmModule } = {},
-): tensorPackage.Op<{ inputs: [x: Tensor]; outputs: [y: Tensor] }> => {
+  }: { readonly fn?: string; readonly args?: readonly number[]; readonly wasm?: extension.WasmModule } = {},
+): extension.Op<{ inputs: [x: Tensor]; outputs: [y: Tensor] }> => {
   return defineOp({
     name: "trap",
     infer: ([x]) => [x],

@@ -1,4 +1,4 @@
-import { fusesMultiplyAdd } from "@tessera/tensor";
+import { fusesMultiplyAdd } from "@tessera/tensor/extend";
 import { expect, it } from "vitest";
 
 it("kernels fuse multiply-adds unless the environment says that they shall not", () =>

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
-import type { Call, CpuArgument, CpuStep, Layout, Op, Plan, Signature, TypedArray, WasmModule } from "@tessera/tensor";
+import type { TypedArray } from "@tessera/tensor";
+import type { Call, CpuArgument, CpuStep, Layout, Op, Plan, Signature, WasmModule } from "@tessera/tensor/extend";
 
 /** The part of binaryen that is used here; it comes with the AssemblyScript compiler. */
 interface Binaryen {

@@ -1,6 +1,6 @@
 import { BlockLayout } from "@tessera/sparse";
 import { blockSparseLinearOp, ddsOp, sddOp } from "@tessera/sparse/ops/block-matmul";
-import { contiguousStrides, fusesMultiplyAdd, type Layout, type WasmModule } from "@tessera/tensor";
+import { contiguousStrides, fusesMultiplyAdd, type Layout, type WasmModule } from "@tessera/tensor/extend";
 import { beforeAll, describe, expect, it } from "vitest";
 import { countingRunner, type CountingRunner, type HostArray } from "./counting-kernels.ts";
 import {

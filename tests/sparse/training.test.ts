@@ -17,13 +17,11 @@ import {
   square,
   sub,
   tensor,
-  withRecorder,
   zeros,
   type Backend,
-  type Op,
-  type Signature,
   type Tensor,
 } from "@tessera/tensor";
+import { withRecorder, type Op, type Signature } from "@tessera/tensor/extend";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { dataOf } from "../support/data-of.ts";
 import { devices, oracle } from "../support/devices.ts";

@@ -1,4 +1,5 @@
-import { showShape, type Tensor } from "@tessera/tensor";
+import type { Tensor } from "@tessera/tensor";
+import { showShape } from "@tessera/tensor/extend";
 import type { Tolerance } from "./sample.ts";
 
 export interface Values {

@@ -1,7 +1,6 @@
 // More than 4 GiB of tensors on the cpu device. Nothing here is written to: address space is asked for, not memory.
 import {
   cpu,
-  defineOp,
   exp,
   expand,
   full,
@@ -12,13 +11,13 @@ import {
   ones,
   OutOfMemoryError,
   reference,
-  run,
   scope,
   tensor,
   Tensor,
   transpose,
   zeros,
 } from "@tessera/tensor";
+import { defineOp, run } from "@tessera/tensor/extend";
 import { describe, expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
 

@@ -1,6 +1,7 @@
 // What must not compile: each line under `@ts-expect-error` leaves something out. Only the compiler reads this file.
 import { linearGradients, notDifferentiable, rule, type VjpTable, type VjpTables } from "@tessera/autograd";
-import { defineOp, mul, type LayerAttrs, type Tensor } from "@tessera/tensor";
+import { mul, type Tensor } from "@tessera/tensor";
+import { defineOp, type LayerAttrs } from "@tessera/tensor/extend";
 import type { families } from "@tessera/tensor/families";
 import type * as move from "@tessera/tensor/ops/move";
 import type * as softmax from "@tessera/tensor/ops/softmax";

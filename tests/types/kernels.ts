@@ -1,5 +1,5 @@
 // What must not compile. `tsc --project .` reads this file: an error that goes missing fails the check.
-import { input, output, scalar, wasmKernel, wasmModule, words, type CpuStep } from "@tessera/tensor";
+import { input, output, scalar, wasmKernel, wasmModule, words, type CpuStep } from "@tessera/tensor/extend";
 import { kernels as generated } from "../../apps/examples/src/generated/kernels.ts";
 
 const wasm = wasmModule("");

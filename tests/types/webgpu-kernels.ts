@@ -1,5 +1,5 @@
 // What a call of a kernel must not do: each line here is a compile error, and the check of types fails when one is not.
-import { high, input, kernel, output, read, scalar, variants, when, write } from "@tessera/tensor/webgpu";
+import { high, input, kernel, output, read, scalar, variants, when, write } from "@tessera/tensor/extend";
 
 const scale = kernel(
   {

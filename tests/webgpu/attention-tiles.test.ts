@@ -1,4 +1,7 @@
-import { defineOp, reference, run, scope, tensor, zeros, type Backend, type Tensor } from "@tessera/tensor";
+import { reference, scope, tensor, zeros, type Backend, type Tensor } from "@tessera/tensor";
+import { defineOp, run } from "@tessera/tensor/extend";
+import { ATTENTION_TILES, type AttentionTileName } from "@tessera/tensor/internal/ops/attention/attention-tiles.wgsl";
+import { planAttention, planAttentionBackward } from "@tessera/tensor/internal/ops/attention/attention.wgsl";
 import {
   attentionBackwardOp,
   attentionOp,
@@ -6,7 +9,6 @@ import {
   type AttentionBackwardSignature,
   type AttentionSignature,
 } from "@tessera/tensor/ops/attention";
-import { ATTENTION_TILES, planAttention, planAttentionBackward, type AttentionTileName } from "@tessera/tensor/webgpu";
 import { describe, expect, it } from "vitest";
 import { difference, valuesOf } from "../support/close.ts";
 import { normal } from "../support/generate.ts";

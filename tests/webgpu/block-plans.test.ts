@@ -1,19 +1,15 @@
 import { blockIndex, BlockLayout } from "@tessera/sparse";
 import { blockSparseLinearOp, ddsOp, sddOp } from "@tessera/sparse/ops/block-matmul";
+import { dispose, reference, scope, tensor, type Backend, type Tensor } from "@tessera/tensor";
 import {
   DEFAULT_PROFILE as standard,
-  dispose,
   hasKernels,
-  reference,
   run,
-  scope,
-  type Backend,
   type DeviceProfile,
+  type Form,
   type Op,
   type Signature,
-  type Tensor,
-} from "@tessera/tensor";
-import type { Form } from "@tessera/tensor/webgpu";
+} from "@tessera/tensor/extend";
 import { describe, expect, it } from "vitest";
 import { difference, valuesOf } from "../support/close.ts";
 import { normal } from "../support/generate.ts";

@@ -1,17 +1,16 @@
 import {
   add,
-  DEVICE_FEATURES,
   DeviceError,
   devices,
   memory,
   mul,
   openDevice,
-  resolveDevice,
   scope,
   sum,
   tensor,
   type WebgpuBackend,
 } from "@tessera/tensor";
+import { DEVICE_FEATURES, resolveDevice } from "@tessera/tensor/extend";
 import { describe, expect, it } from "vitest";
 import { dawn } from "../support/devices.ts";
 import { deviceBehind, onWebgpu, openAgain, ownDevice } from "./on-webgpu.ts";

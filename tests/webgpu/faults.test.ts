@@ -1,28 +1,24 @@
 import {
   add,
-  defineOp,
   DeviceError,
   embedding,
   exp,
   gather,
-  indexSelect,
   IndexError,
+  indexSelect,
   matmul,
   memory,
   mul,
   ones,
   OutOfMemoryError,
-  run,
   scope,
   sum,
   tensor,
   zeros,
-  type Op,
-  type Signature,
   type Tensor,
   type WebgpuBackend,
 } from "@tessera/tensor";
-import { shaders } from "@tessera/tensor/webgpu";
+import { defineOp, run, shaders, type Op, type Signature } from "@tessera/tensor/extend";
 import { expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
 import { deviceBehind, onWebgpu, openAgain } from "./on-webgpu.ts";

@@ -1,33 +1,31 @@
 import {
   add,
-  DEFAULT_LIMITS,
-  DEFAULT_PROFILE,
-  defineOp,
   dispose,
   gelu,
-  geluBackward,
   linear,
   matmul,
   reference,
   relu,
-  run,
   scope,
   transpose,
   type Backend,
-  type DeviceProfile,
   type Tensor,
 } from "@tessera/tensor";
 import {
-  choosePlan,
+  DEFAULT_LIMITS,
+  DEFAULT_PROFILE,
+  defineOp,
   fitsDevice,
-  planProduct,
+  run,
   threadsOf,
-  TILE_PLANS,
-  type Choice,
+  type DeviceProfile,
   type Form,
   type Runs,
   type WebgpuActivation,
-} from "@tessera/tensor/webgpu";
+} from "@tessera/tensor/extend";
+import { planProduct } from "@tessera/tensor/internal/ops/matmul/matmul.wgsl";
+import { choosePlan, TILE_PLANS, type Choice } from "@tessera/tensor/internal/ops/matmul/tile-plans";
+import { geluBackward } from "@tessera/tensor/ops/elementwise";
 import { describe, expect, it } from "vitest";
 import { difference, valuesOf } from "../support/close.ts";
 import { normal } from "../support/generate.ts";

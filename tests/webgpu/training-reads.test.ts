@@ -7,7 +7,8 @@ import {
   type TrainerOptions,
   type TrainingProgress,
 } from "@tessera/models";
-import { full, fusesMultiplyAdd, manualSeed, memory, readSafetensors, writeSafetensors } from "@tessera/tensor";
+import { full, manualSeed, memory, readSafetensors, writeSafetensors } from "@tessera/tensor";
+import { fusesMultiplyAdd } from "@tessera/tensor/extend";
 import { expect, it, vi } from "vitest";
 import { disposeTraining, tinyConfig, tinyTraining, type TinyTraining } from "../models/tiny-model.ts";
 import { onWebgpu } from "./on-webgpu.ts";

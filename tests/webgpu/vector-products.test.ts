@@ -1,5 +1,5 @@
 import { addmm, linear, matmul, reference, scope, slice, transpose, type Backend, type Tensor } from "@tessera/tensor";
-import { planProduct } from "@tessera/tensor/webgpu";
+import { planProduct } from "@tessera/tensor/internal/ops/matmul/matmul.wgsl";
 import { expect, it } from "vitest";
 import { difference, valuesOf } from "../support/close.ts";
 import { normal } from "../support/generate.ts";

@@ -3,8 +3,8 @@
 //
 // The op is a "leaky" ReLU of any slope: y = x where x > 0, else k x.
 import { defineVjps, grad, rule, type VjpTable } from "@tessera/autograd";
-import { defineOp, DTypeError, gt, mul, numel, run, sum, tensor, where, type Tensor } from "@tessera/tensor";
-import { input, kernel, output, read, write } from "@tessera/tensor/webgpu";
+import { DTypeError, gt, mul, numel, sum, tensor, where, type Tensor } from "@tessera/tensor";
+import { defineOp, input, kernel, output, read, run, write } from "@tessera/tensor/extend";
 import { kernels } from "./generated/kernels.ts";
 
 /** Inputs, outputs and attributes by name: everything below is checked against it. */

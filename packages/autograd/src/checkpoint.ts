@@ -1,14 +1,5 @@
-import {
-  activeRecorders,
-  defaultGenerator,
-  dispose,
-  keep,
-  scope,
-  Tensor,
-  withRecorder,
-  type Recorded,
-  type Recorder,
-} from "@tessera/tensor";
+import { defaultGenerator, dispose, keep, scope, Tensor } from "@tessera/tensor";
+import { activeRecorders, withRecorder, type Recorded, type Recorder } from "@tessera/tensor/extend";
 import { Tape } from "./tape.ts";
 
 /** Finds the tensors from outside that a function reads: its arguments, and the parameters it closes over. */

@@ -1,4 +1,5 @@
-import type { Attrs, Each, Op, Scalars, Signature, Tensor } from "@tessera/tensor";
+import type { Tensor } from "@tessera/tensor";
+import type { Attrs, Each, Op, Scalars, Signature } from "@tessera/tensor/extend";
 
 /** The row of an op whose outputs carry no gradient: comparisons, positions, updates in place. */
 export const notDifferentiable = "not differentiable";

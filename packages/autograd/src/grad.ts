@@ -1,4 +1,5 @@
-import { onesLike, Parameter, reshape, scope, showShape, Tensor, tensorsIn, withRecorder } from "@tessera/tensor";
+import { onesLike, Parameter, reshape, scope, Tensor, tensorsIn } from "@tessera/tensor";
+import { showShape, withRecorder } from "@tessera/tensor/extend";
 import { GradientError } from "./gradient-error.ts";
 import { Gradients } from "./gradients.ts";
 import { Tape } from "./tape.ts";

@@ -1,4 +1,5 @@
-import { Tensor, type Layout, type Storage } from "@tessera/tensor";
+import { Tensor } from "@tessera/tensor";
+import type { Layout, Storage } from "@tessera/tensor/extend";
 import type { Reads } from "./define-vjps.ts";
 
 /** A kept tensor: its storage and layout, without a handle that a scope could dispose. */

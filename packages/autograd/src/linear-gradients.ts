@@ -1,15 +1,6 @@
-import {
-  geluBackward,
-  gt,
-  numel,
-  reshape,
-  sum,
-  where,
-  zeros,
-  type Activation,
-  type LayerAttrs,
-  type Tensor,
-} from "@tessera/tensor";
+import { gt, numel, reshape, sum, where, zeros, type Activation, type Tensor } from "@tessera/tensor";
+import type { LayerAttrs } from "@tessera/tensor/extend";
+import { geluBackward } from "@tessera/tensor/ops/elementwise";
 import { rule, type Vjp } from "./define-vjps.ts";
 
 /** How a layer's op is called: y = f(x Wᵀ + b), with what else its weight is made of (an index) in `others`. */

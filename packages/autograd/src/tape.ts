@@ -1,13 +1,5 @@
-import {
-  activeRecorders,
-  add,
-  Parameter,
-  scope,
-  zeros,
-  type Recorded,
-  type Recorder,
-  type Tensor,
-} from "@tessera/tensor";
+import { add, Parameter, scope, zeros, type Tensor } from "@tessera/tensor";
+import { activeRecorders, type Recorded, type Recorder } from "@tessera/tensor/extend";
 import {
   notDifferentiable,
   onceDifferentiable,

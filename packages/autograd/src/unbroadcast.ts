@@ -1,4 +1,5 @@
-import { reshape, sameShape, sum, type Tensor } from "@tessera/tensor";
+import { reshape, sum, type Tensor } from "@tessera/tensor";
+import { sameShape } from "@tessera/tensor/extend";
 
 /**
  * Undoes broadcasting for a gradient: Σ over the dims that were added or stretched. An element that was used several times

@@ -25,7 +25,7 @@ type Kinds = (typeof tokenizers)[keyof typeof tokenizers];
 /** A tokenizer of any kind. */
 export type AnyTokenizer = ReturnType<Kinds["fromJSON"]>;
 
-const kinds: readonly (readonly [string, Kinds])[] = Object.entries(tokenizers);
+const kinds: readonly (readonly [string, Kinds])[] = /* @__PURE__ */ Object.entries(tokenizers);
 
 /** The kind that a `tokenizer.json` says it is. Old files of byte-level BPE do not say. */
 const kindOf = (json: unknown, folder: FileStore): Kinds => {

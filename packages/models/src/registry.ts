@@ -51,7 +51,8 @@ export type LoadableClass<M extends PreTrainedModel = PreTrainedModel> = PreTrai
   fromPretrained(folder: Folder, options?: LoadOptions<M["config"]>): Promise<Pretrained<M>>;
 };
 
-const rows: readonly Architecture[] = Object.values(architectures);
+// Pure, so that who imports one architecture does not bundle them all; and so below.
+const rows: readonly Architecture[] = /* @__PURE__ */ Object.values(architectures);
 
 const anyOf = (names: readonly string[]): string => names.join(", ").replace(/, ([^,]*)$/, " or $1");
 
@@ -124,7 +125,7 @@ const classFor = (name: string, task: Task, file: string, config: JsonObject): L
  * @example
  * const { model } = await AutoModel.fromPretrained("runs/pretrain");
  */
-export const AutoModel = autoModel("AutoModel", "model");
+export const AutoModel = /* @__PURE__ */ autoModel("AutoModel", "model");
 
 /**
  * The masked language model of whatever architecture the folder is.
@@ -134,7 +135,7 @@ export const AutoModel = autoModel("AutoModel", "model");
  * @example
  * const { model } = await AutoModelForMaskedLM.fromPretrained("runs/pretrain");
  */
-export const AutoModelForMaskedLM = autoModel("AutoModelForMaskedLM", "maskedLM");
+export const AutoModelForMaskedLM = /* @__PURE__ */ autoModel("AutoModelForMaskedLM", "maskedLM");
 
 /**
  * The classifier of whatever architecture the folder is.
@@ -144,7 +145,7 @@ export const AutoModelForMaskedLM = autoModel("AutoModelForMaskedLM", "maskedLM"
  * @example
  * const { model } = await AutoModelForSequenceClassification.fromPretrained("runs/pretrain", { numLabels: 6 });
  */
-export const AutoModelForSequenceClassification = autoModel(
+export const AutoModelForSequenceClassification = /* @__PURE__ */ autoModel(
   "AutoModelForSequenceClassification",
   "sequenceClassification",
 );

@@ -3,18 +3,17 @@ import {
   ArgumentError,
   clamp,
   mul,
-  namedScope,
   ones,
   rand,
   randn,
   scope,
   ShapeError,
-  showShape,
   zeros,
   type RandomOptions,
   type Shape,
   type Tensor,
 } from "@tessera/tensor";
+import { namedScope, showShape } from "@tessera/tensor/extend";
 
 export { ones, zeros };
 

@@ -1,14 +1,5 @@
-import {
-  ArgumentError,
-  inspectCustom,
-  keep,
-  Parameter,
-  resolveDevice,
-  scope,
-  Tensor,
-  type DeviceLike,
-  type HostTensor,
-} from "@tessera/tensor";
+import { ArgumentError, keep, Parameter, scope, Tensor, type DeviceLike, type HostTensor } from "@tessera/tensor";
+import { inspectCustom, resolveDevice } from "@tessera/tensor/extend";
 import { locate } from "./error-path.ts";
 import { showModule } from "./module-text.ts";
 import { childrenOf, joinPath, moduleAt, refill, registerBuffer, slotsOf, walk } from "./module-tree.ts";

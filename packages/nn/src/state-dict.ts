@@ -1,17 +1,5 @@
-import {
-  clone,
-  dispose,
-  keep,
-  numel,
-  sameShape,
-  showShape,
-  Tensor,
-  TesseraError,
-  withRecorder,
-  type Backend,
-  type HostTensor,
-  type TensorSpec,
-} from "@tessera/tensor";
+import { clone, dispose, keep, numel, Tensor, TesseraError, type Backend, type HostTensor } from "@tessera/tensor";
+import { sameShape, showShape, withRecorder, type TensorSpec } from "@tessera/tensor/extend";
 import { hostTensorFault } from "@tessera/tensor/files";
 import { refill, type Slot } from "./module-tree.ts";
 

@@ -1,13 +1,5 @@
-import {
-  DTypeError,
-  narrow,
-  scope,
-  ShapeError,
-  showShape,
-  Tensor,
-  type Backend,
-  type TensorSpec,
-} from "@tessera/tensor";
+import { DTypeError, narrow, scope, ShapeError, Tensor, type Backend } from "@tessera/tensor";
+import { showShape, type TensorSpec } from "@tessera/tensor/extend";
 import { blockGrid, type BlockLayout } from "./block-layout.ts";
 
 /** Which matrix an op's values and index belong to: where the index has what follows from it. */

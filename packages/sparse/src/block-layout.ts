@@ -1,4 +1,5 @@
-import { ArgumentError, checkCount, checkSeed, inspectCustom } from "@tessera/tensor";
+import { ArgumentError } from "@tessera/tensor";
+import { checkCount, checkSeed, inspectCustom } from "@tessera/tensor/extend";
 import { balancedMask } from "./patterns/balanced-mask.ts";
 import { blockCount } from "./patterns/block-count.ts";
 

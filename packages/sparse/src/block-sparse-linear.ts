@@ -3,17 +3,15 @@ import {
   ArgumentError,
   clone,
   Parameter,
-  resolveDevice,
-  sameShape,
   scope,
   ShapeError,
-  showShape,
   Tensor,
   type Backend,
   type DeviceLike,
   type Generator,
   type HostTensor,
 } from "@tessera/tensor";
+import { resolveDevice, sameShape, showShape } from "@tessera/tensor/extend";
 import type { Activation } from "@tessera/tensor/ops/matmul";
 import { blockIndex, rowIndexOf, type BlockIndex, type BlockSparse } from "./block-index.ts";
 import { showDensity, type BlockLayout } from "./block-layout.ts";

@@ -1,21 +1,18 @@
-import type { Tensor } from "@tessera/tensor";
 import {
   add,
   dispose,
   DTypeError,
-  inspectCustom,
   mul,
   randn,
-  resolveDevice,
-  sameShape,
   scope,
   ShapeError,
-  showShape,
   tensorsIn,
   zeros,
   type DeviceLike,
   type Generator,
+  type Tensor,
 } from "@tessera/tensor";
+import { inspectCustom, resolveDevice, sameShape, showShape } from "@tessera/tensor/extend";
 import { blockIndex, rowIndexOf, type BlockSparse } from "./block-index.ts";
 import { showDensity, type BlockLayout } from "./block-layout.ts";
 import { layoutOf, type LayoutOptions } from "./layout-options.ts";

@@ -1,14 +1,6 @@
 import type { LoadableState } from "@tessera/nn";
-import {
-  ArgumentError,
-  DTypeError,
-  sameShape,
-  ShapeError,
-  showShape,
-  Tensor,
-  type HostTensor,
-  type TypedArray,
-} from "@tessera/tensor";
+import { ArgumentError, DTypeError, ShapeError, Tensor, type HostTensor, type TypedArray } from "@tessera/tensor";
+import { sameShape, showShape } from "@tessera/tensor/extend";
 import { hostTensorFault } from "@tessera/tensor/files";
 import { blockGrid, BlockLayout } from "./block-layout.ts";
 

@@ -1,5 +1,6 @@
 import type { ParameterState } from "@tessera/nn";
-import { sameShape, type Shape, type Tensor } from "@tessera/tensor";
+import type { Shape, Tensor } from "@tessera/tensor";
+import { sameShape } from "@tessera/tensor/extend";
 
 /** What an optimiser remembers of a parameter, with each tensor that is shaped like it brought into another form; counts stay. */
 export const mapMoments = (

@@ -1,5 +1,6 @@
 import { Linear, type Module } from "@tessera/nn";
-import { ArgumentError, checkSeed, DeviceError, sameShape, TesseraError } from "@tessera/tensor";
+import { ArgumentError, DeviceError, TesseraError } from "@tessera/tensor";
+import { checkSeed, sameShape } from "@tessera/tensor/extend";
 import { BlockLayout, blockGrid, checkBlockSize, checkDensity } from "./block-layout.ts";
 import { BlockSparseLinear, type PatchRecipe } from "./block-sparse-linear.ts";
 import type { BlockCriterion } from "./criteria/block-criterion.ts";

@@ -1,4 +1,5 @@
-import { inspectCustom, type Parameter } from "@tessera/tensor";
+import type { Parameter } from "@tessera/tensor";
+import { inspectCustom } from "@tessera/tensor/extend";
 import { showDensity, type BlockLayout } from "./block-layout.ts";
 import type { PatchRecipe } from "./block-sparse-linear.ts";
 import { elementsInside } from "./padding.ts";

@@ -1,5 +1,5 @@
 import type { Optimizer } from "@tessera/nn";
-import { inspectCustom } from "@tessera/tensor";
+import { inspectCustom } from "@tessera/tensor/extend";
 import type { PatchPlan } from "./patch-plan.ts";
 import { handOver, type Replacement } from "./replace-layers.ts";
 

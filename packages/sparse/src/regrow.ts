@@ -1,5 +1,6 @@
 import type { Optimizer } from "@tessera/nn";
-import { ArgumentError, cat, checkSeed, indexSelect, keep, scope, Tensor, zeros } from "@tessera/tensor";
+import { ArgumentError, cat, indexSelect, keep, scope, Tensor, zeros } from "@tessera/tensor";
+import { checkSeed } from "@tessera/tensor/extend";
 import { BlockLayout } from "./block-layout.ts";
 import type { BlockSparseLinear } from "./block-sparse-linear.ts";
 import { initialValues } from "./initial-values.ts";

@@ -6,7 +6,8 @@ import {
   type VjpTable,
   type VjpTables,
 } from "@tessera/autograd";
-import { run, type LayerAttrs, type Tensor } from "@tessera/tensor";
+import type { Tensor } from "@tessera/tensor";
+import { run, type LayerAttrs } from "@tessera/tensor/extend";
 import { matrixOf, type MatrixAttrs } from "./block-index.ts";
 import { families } from "./families.ts";
 import { gatherBlocksOp, scatterBlocksOp } from "./ops/block-copy/block-copy.ts";

@@ -6,7 +6,7 @@ export const generateKernels = ({ name, slot, exports: { kernels, constants }, v
   const imports =
     name === "@tessera/tensor"
       ? `import { wasmKernel } from "../backends/cpu/wasm-kernel.ts";\nimport { wasmModule } from "../backends/cpu/wasm-module.ts";`
-      : `import { wasmKernel, wasmModule } from "@tessera/tensor";`;
+      : `import { wasmKernel, wasmModule } from "@tessera/tensor/extend";`;
   const options = `{ name: ${JSON.stringify(name)}${slot === null ? "" : `, slot: ${slot}`} }`;
   return [
     `${imports}\nimport { ${variants.join(", ")} } from "./wasm.ts";\n`,

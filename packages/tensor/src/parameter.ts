@@ -4,7 +4,7 @@ import { contiguousCopy } from "./op.ts";
 import { keep } from "./scope.ts";
 import { sameShape, showShape } from "./shape.ts";
 import { Storage } from "./storage.ts";
-import { Tensor } from "./tensor.ts";
+import { replaceStorage, Tensor } from "./tensor.ts";
 
 /**
  * A tensor with an identity: what a module learns. It lives outside every scope until it is disposed, and alone among
@@ -37,7 +37,7 @@ export class Parameter extends Tensor {
       );
     if (!value.isContiguous() || value.offset !== 0)
       throw new ShapeError("parameter: expected a contiguous tensor of its own storage, got a view; clone() it");
-    this.replaceStorage(value.storage.retain());
+    replaceStorage(this, value.storage.retain());
     value.dispose();
   }
 
@@ -48,7 +48,7 @@ export class Parameter extends Tensor {
     const data = await this.data();
     const storage = new Storage(target, this.dtype, this.numel());
     if (data.length > 0) target.write(storage.buffer, data);
-    this.replaceStorage(storage);
+    replaceStorage(this, storage);
     return this;
   }
 }

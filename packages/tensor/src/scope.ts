@@ -1,5 +1,6 @@
 import { TesseraError } from "./error.ts";
-import { Tensor } from "./tensor.ts";
+import { enterFrame } from "./scope-frame.ts";
+import { moveTo, Tensor } from "./tensor.ts";
 
 /** How an object of ours (gradients, an output class) shows the tensors in it to a scope that returns it. */
 export const tensorsIn: unique symbol = Symbol.for("tessera.tensorsIn");
@@ -19,9 +20,8 @@ export const tensorsIn: unique symbol = Symbol.for("tessera.tensorsIn");
  * });
  */
 export const scope = <T>(fn: () => T extends PromiseLike<unknown> ? never : T): T => {
-  const outer = Tensor.frame;
   const frame = new Set<Tensor>();
-  Tensor.frame = frame;
+  const outer = enterFrame(frame);
   let result: T | undefined;
   try {
     result = fn();
@@ -30,11 +30,11 @@ export const scope = <T>(fn: () => T extends PromiseLike<unknown> ? never : T): 
         "scope: expected a synchronous function, got a promise; await outside and scope the parts between",
       );
     visitTensors(result, (tensor) => {
-      if (frame.has(tensor)) tensor.moveTo(outer);
+      if (frame.has(tensor)) moveTo(tensor, outer);
     });
     return result;
   } finally {
-    Tensor.frame = outer;
+    enterFrame(outer);
     for (const tensor of frame) tensor.dispose();
   }
 };
@@ -47,7 +47,7 @@ export const scope = <T>(fn: () => T extends PromiseLike<unknown> ? never : T): 
  * scope(() => { best = keep(sum(tensor([1, 2]))); });
  */
 export const keep = <T>(value: T): T => {
-  visitTensors(value, (tensor) => tensor.moveTo(null));
+  visitTensors(value, (tensor) => moveTo(tensor, null));
   return value;
 };
 

@@ -5,11 +5,9 @@ import { DeviceError, LifetimeError, ShapeError } from "./error.ts";
 import { hostValues, type HostArray } from "./host-data.ts";
 import { inspectCustom } from "./inspect.ts";
 import { accountOf } from "./memory.ts";
+import { currentFrame, type Frame } from "./scope-frame.ts";
 import { contiguousStrides, isContiguous, numel, showShape, type Layout, type Shape } from "./shape.ts";
 import { Storage } from "./storage.ts";
-
-/** The handles made inside one `scope`. */
-type Frame = Set<Tensor>;
 
 let nextId = 1;
 let leakReporter: ((message: string) => void) | null = null;
@@ -26,6 +24,11 @@ const net = new FinalizationRegistry<{ storage: Storage; origin: string }>(({ st
   leakReporter?.(`memory: a tensor made by ${origin} was collected without dispose(); scope() the code that makes it`);
 });
 
+/** Hands a tensor to another scope, or with `null` to nobody. For scope.ts; no package exports it. */
+export let moveTo: (tensor: Tensor, frame: Frame | null) => void;
+/** Gives a tensor that owns its storage another one, which it takes over. For parameter.ts; no package exports it. */
+export let replaceStorage: (tensor: Tensor, storage: Storage) => void;
+
 /**
  * A strided view of device memory. A handle never changes its shape, dtype, device or storage.
  *
@@ -33,9 +36,6 @@ const net = new FinalizationRegistry<{ storage: Storage; origin: string }>(({ st
  * the same names. Mirrors {@link https://docs.pytorch.org/docs/stable/tensors.html torch.Tensor}.
  */
 export class Tensor implements Layout {
-  /** The innermost open scope; `null` outside all of them. Owned by scope.ts. */
-  static frame: Frame | null = null;
-
   readonly shape: Shape;
   readonly dtype: DType;
   /** In elements. */
@@ -46,8 +46,13 @@ export class Tensor implements Layout {
   readonly id: number;
   /** The op that made it, for messages. */
   readonly origin: string;
-  private store: Storage | null;
-  private frame: Frame | null = null;
+  #store: Storage | null;
+  #frame: Frame | null;
+
+  static {
+    moveTo = (tensor, frame) => tensor.#moveTo(frame, true);
+    replaceStorage = (tensor, storage) => tensor.#replaceStorage(storage);
+  }
 
   /** Takes over one count of `storage`. Ops and creators call this; users do not. */
   constructor(storage: Storage, layout: Layout, origin: string, id = nextId++) {
@@ -55,13 +60,13 @@ export class Tensor implements Layout {
     this.dtype = layout.dtype;
     this.strides = layout.strides;
     this.offset = layout.offset;
-    this.store = storage;
+    this.#store = storage;
     this.origin = origin;
     this.id = id;
     accountOf(storage.device).tensors++;
-    // A new handle belongs to the innermost scope; outside every scope the net watches it.
-    this.frame = Tensor.frame;
-    if (this.frame) this.frame.add(this);
+    // As in #moveTo, for a tensor that nobody has held before.
+    this.#frame = currentFrame;
+    if (currentFrame) currentFrame.add(this);
     else net.register(this, { storage, origin }, this);
   }
 
@@ -94,11 +99,11 @@ export class Tensor implements Layout {
   }
 
   get storage(): Storage {
-    if (!this.store)
+    if (!this.#store)
       throw new LifetimeError(
         `tensor: the ${showShape(this.shape)} tensor made by ${this.origin} was freed; return it from its scope, or keep() it`,
       );
-    return this.store;
+    return this.#store;
   }
 
   get device(): Backend {
@@ -111,7 +116,7 @@ export class Tensor implements Layout {
   }
 
   get isDisposed(): boolean {
-    return this.store === null;
+    return this.#store === null;
   }
 
   /** Number of elements. */
@@ -151,13 +156,13 @@ export class Tensor implements Layout {
 
   /** The only element, as a number (0 or 1 for bool). @throws ShapeError when there is not exactly one. */
   async item(): Promise<number> {
-    this.checkSingle();
+    this.#checkSingle();
     return (await this.data())[0]!;
   }
 
   /** Like `item()`, at once. @throws DeviceError on a device that answers only later. */
   itemSync(): number {
-    this.checkSingle();
+    this.#checkSingle();
     return this.dataSync()[0]!;
   }
 
@@ -175,11 +180,11 @@ export class Tensor implements Layout {
 
   /** Frees this handle; the memory goes when no other handle or tape needs it. Twice is allowed. */
   dispose(): void {
-    if (!this.store) return;
-    this.moveTo(null, false);
-    accountOf(this.store.device).tensors--;
-    this.store.release();
-    this.store = null;
+    if (!this.#store) return;
+    this.#moveTo(null, false);
+    accountOf(this.#store.device).tensors--;
+    this.#store.release();
+    this.#store = null;
   }
 
   [Symbol.dispose](): void {
@@ -190,26 +195,25 @@ export class Tensor implements Layout {
     return this.toString();
   }
 
-  /** Moves the tensor to another scope, or with `null` out of every scope. Owned by scope.ts. */
-  moveTo(frame: Frame | null, guarded = true): void {
-    if (this.frame) this.frame.delete(this);
+  /** `guarded`: whether the net watches it outside of every scope. */
+  #moveTo(frame: Frame | null, guarded: boolean): void {
+    if (this.#frame) this.#frame.delete(this);
     else net.unregister(this);
-    this.frame = frame;
+    this.#frame = frame;
     if (frame) frame.add(this);
-    else if (guarded && this.store) net.register(this, { storage: this.store, origin: this.origin }, this);
+    else if (guarded && this.#store) net.register(this, { storage: this.#store, origin: this.origin }, this);
   }
 
-  /** For subclasses that own their storage, such as Parameter. */
-  protected replaceStorage(storage: Storage): void {
+  #replaceStorage(storage: Storage): void {
     accountOf(this.storage.device).tensors--;
     net.unregister(this);
     this.storage.release();
-    this.store = storage;
+    this.#store = storage;
     accountOf(storage.device).tensors++;
-    this.moveTo(this.frame);
+    this.#moveTo(this.#frame, true);
   }
 
-  private checkSingle(): void {
+  #checkSingle(): void {
     if (this.numel() !== 1)
       throw new ShapeError(`item: expected one element, got shape ${showShape(this.shape)}; use data()`);
   }

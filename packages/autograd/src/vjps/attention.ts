@@ -10,15 +10,14 @@ import {
   narrow,
   pad,
   permute,
-  run,
   softmax,
   sub,
   sum,
   transpose,
   unsqueeze,
-  type Scalars,
   type Tensor,
 } from "@tessera/tensor";
+import { run, type Scalars } from "@tessera/tensor/extend";
 import type * as family from "@tessera/tensor/ops/attention";
 import { attentionBackwardOp, type AttentionAttrs, type AttentionSignature } from "@tessera/tensor/ops/attention";
 import { dropoutOp } from "@tessera/tensor/ops/random";

@@ -1,4 +1,5 @@
-import { embedding, eq, gather, indexSelect, maskedFill, run, unsqueeze, type Tensor } from "@tessera/tensor";
+import { embedding, eq, gather, indexSelect, maskedFill, unsqueeze, type Tensor } from "@tessera/tensor";
+import { run } from "@tessera/tensor/extend";
 import type * as family from "@tessera/tensor/ops/index";
 import { embeddingBackwardOp, indexAddOp, scatterAddOp } from "@tessera/tensor/ops/index";
 import { notDifferentiable, rule, type VjpTable } from "../define-vjps.ts";

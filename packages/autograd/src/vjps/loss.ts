@@ -1,4 +1,5 @@
-import { cast, eq, exp, gather, maskedFill, mean, mul, ne, run, sub, sum, unsqueeze } from "@tessera/tensor";
+import { cast, eq, exp, gather, maskedFill, mean, mul, ne, sub, sum, unsqueeze } from "@tessera/tensor";
+import { run } from "@tessera/tensor/extend";
 import type * as family from "@tessera/tensor/ops/loss";
 import { crossEntropyBackwardOp } from "@tessera/tensor/ops/loss";
 import { rule, type VjpTable } from "../define-vjps.ts";

@@ -1,4 +1,5 @@
-import { addmm, linear, matmul, transpose, type LayerAttrs, type Tensor } from "@tessera/tensor";
+import { addmm, linear, matmul, transpose, type Tensor } from "@tessera/tensor";
+import type { LayerAttrs } from "@tessera/tensor/extend";
 import type * as family from "@tessera/tensor/ops/matmul";
 import { rule, type VjpTable } from "../define-vjps.ts";
 import { linearGradients, rowsOf, type LinearProducts } from "../linear-gradients.ts";

@@ -1,4 +1,5 @@
-import { narrow, permute, reshape, run, slice } from "@tessera/tensor";
+import { narrow, permute, reshape, slice } from "@tessera/tensor";
+import { run } from "@tessera/tensor/extend";
 import type * as family from "@tessera/tensor/ops/move";
 import { placeOp } from "@tessera/tensor/ops/move";
 import { notDifferentiable, type VjpTable } from "../define-vjps.ts";

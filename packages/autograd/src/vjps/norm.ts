@@ -1,4 +1,5 @@
-import { add, run } from "@tessera/tensor";
+import { add } from "@tessera/tensor";
+import { run } from "@tessera/tensor/extend";
 import type * as family from "@tessera/tensor/ops/norm";
 import { layerNormBackwardOp, rmsNormBackwardOp } from "@tessera/tensor/ops/norm";
 import { onceDifferentiable, rule, type VjpTable } from "../define-vjps.ts";

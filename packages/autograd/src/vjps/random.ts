@@ -1,4 +1,4 @@
-import { run } from "@tessera/tensor";
+import { run } from "@tessera/tensor/extend";
 import type * as family from "@tessera/tensor/ops/random";
 import { dropoutOp } from "@tessera/tensor/ops/random";
 import { notDifferentiable, type VjpTable } from "../define-vjps.ts";

@@ -1,4 +1,5 @@
-import { cast, div, eq, expand, mul, reshape, run, sum, where, type Tensor } from "@tessera/tensor";
+import { cast, div, eq, expand, mul, reshape, sum, where, type Tensor } from "@tessera/tensor";
+import { run } from "@tessera/tensor/extend";
 import type * as family from "@tessera/tensor/ops/reduce";
 import { cumsumOp, type ReduceAttrs } from "@tessera/tensor/ops/reduce";
 import { notDifferentiable, rule, type VjpTable } from "../define-vjps.ts";

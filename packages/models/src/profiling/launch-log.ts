@@ -1,4 +1,5 @@
-import type { Backend, Launch } from "@tessera/tensor";
+import type { Backend } from "@tessera/tensor";
+import type { Launch } from "@tessera/tensor/extend";
 
 /** One launch, and how long the device worked on it, planning included. */
 export interface LoggedLaunch {

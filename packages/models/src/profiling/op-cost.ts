@@ -1,4 +1,5 @@
-import { bytesOf, numel, type Launch, type Layout } from "@tessera/tensor";
+import { numel } from "@tessera/tensor";
+import { bytesOf, type Launch, type Layout } from "@tessera/tensor/extend";
 
 /** What one launch costs at the least. */
 export interface OpCost {

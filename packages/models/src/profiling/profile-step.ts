@@ -1,4 +1,5 @@
-import { cpu, DeviceError, WebgpuBackend, type Backend, type Peak } from "@tessera/tensor";
+import { cpu, DeviceError, type Backend, type Peak } from "@tessera/tensor";
+import { WebgpuBackend } from "@tessera/tensor/extend";
 import { families } from "@tessera/tensor/families";
 import { logLaunches } from "./launch-log.ts";
 import { costOf } from "./op-cost.ts";

@@ -1,4 +1,5 @@
-import { ArgumentError, crossEntropy, indexSelect, reshape, ShapeError, showShape, type Tensor } from "@tessera/tensor";
+import { ArgumentError, crossEntropy, indexSelect, reshape, ShapeError, type Tensor } from "@tessera/tensor";
+import { showShape } from "@tessera/tensor/extend";
 import type { TextFeatures, TextInputs } from "./text-inputs.ts";
 
 export interface MaskedLMInputs extends TextInputs {

@@ -1,5 +1,6 @@
 import { bceWithLogits, mseLoss } from "@tessera/nn";
-import { cast, crossEntropy, reshape, ShapeError, showShape, type Tensor } from "@tessera/tensor";
+import { cast, crossEntropy, reshape, ShapeError, type Tensor } from "@tessera/tensor";
+import { showShape } from "@tessera/tensor/extend";
 import type { TextInputs } from "./text-inputs.ts";
 
 /** Kinds of labels, each with a loss of its own, by Hugging Face's names. */

@@ -1,4 +1,5 @@
-import { ne, ShapeError, showShape, unsqueeze, type Tensor } from "@tessera/tensor";
+import { ne, ShapeError, unsqueeze, type Tensor } from "@tessera/tensor";
+import { showShape } from "@tessera/tensor/extend";
 
 /** Tokens as numbers. All `[batch, tokens]`, int32. */
 export interface TextTokens {

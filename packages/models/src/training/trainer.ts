@@ -1,5 +1,6 @@
 import type { Optimizer, ScheduleState } from "@tessera/nn";
-import { defaultGenerator, fusesMultiplyAdd, type Generator, type GeneratorState } from "@tessera/tensor";
+import { defaultGenerator, type Generator, type GeneratorState } from "@tessera/tensor";
+import { fusesMultiplyAdd } from "@tessera/tensor/extend";
 import type { FileStore } from "../hub/file-store.ts";
 import { openFolder } from "../hub/open-folder.ts";
 import { readCheckpoint, writeCheckpoint, type TrainingState } from "./checkpoint.ts";

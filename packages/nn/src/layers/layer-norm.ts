@@ -1,13 +1,5 @@
-import {
-  addLayerNorm,
-  layerNorm,
-  ones,
-  Parameter,
-  showShape,
-  zeros,
-  type DeviceLike,
-  type Tensor,
-} from "@tessera/tensor";
+import { addLayerNorm, layerNorm, ones, Parameter, zeros, type DeviceLike, type Tensor } from "@tessera/tensor";
+import { showShape } from "@tessera/tensor/extend";
 import { Module } from "../module.ts";
 
 export interface LayerNormOptions {

@@ -1,13 +1,5 @@
-import {
-  linear,
-  Parameter,
-  sameShape,
-  ShapeError,
-  showShape,
-  type Activation,
-  type RandomOptions,
-  type Tensor,
-} from "@tessera/tensor";
+import { linear, Parameter, ShapeError, type Activation, type RandomOptions, type Tensor } from "@tessera/tensor";
+import { sameShape, showShape } from "@tessera/tensor/extend";
 import { kaimingUniform, uniform } from "../init.ts";
 import { Module } from "../module.ts";
 import { checkSizes } from "./check-sizes.ts";

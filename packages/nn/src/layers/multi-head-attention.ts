@@ -6,13 +6,13 @@ import {
   reshape,
   scaledDotProductAttention,
   ShapeError,
-  showShape,
   transpose,
   unsqueeze,
   zeros,
   type RandomOptions,
   type Tensor,
 } from "@tessera/tensor";
+import { showShape } from "@tessera/tensor/extend";
 import { xavierUniform } from "../init.ts";
 import { Module } from "../module.ts";
 import { checkProbability, checkSizes } from "./check-sizes.ts";

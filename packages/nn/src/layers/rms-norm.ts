@@ -1,4 +1,5 @@
-import { ones, Parameter, rmsNorm, showShape, type DeviceLike, type Tensor } from "@tessera/tensor";
+import { ones, Parameter, rmsNorm, type DeviceLike, type Tensor } from "@tessera/tensor";
+import { showShape } from "@tessera/tensor/extend";
 import { Module } from "../module.ts";
 
 export interface RMSNormOptions {

@@ -1,4 +1,5 @@
-import { abs, add, maximum, mul, namedScope, neg, softplus, sub, type Tensor } from "@tessera/tensor";
+import { abs, add, maximum, mul, neg, softplus, sub, type Tensor } from "@tessera/tensor";
+import { namedScope } from "@tessera/tensor/extend";
 import { Module } from "../module.ts";
 import { checkOperands, reduceLoss, type Reduction } from "./reduction.ts";
 

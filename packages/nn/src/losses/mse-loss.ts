@@ -1,4 +1,5 @@
-import { namedScope, square, sub, type Tensor } from "@tessera/tensor";
+import { square, sub, type Tensor } from "@tessera/tensor";
+import { namedScope } from "@tessera/tensor/extend";
 import { Module } from "../module.ts";
 import { checkOperands, reduceLoss, type Reduction } from "./reduction.ts";
 

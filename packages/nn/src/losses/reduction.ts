@@ -1,4 +1,5 @@
-import { DTypeError, mean, sameShape, ShapeError, showShape, sum, type Tensor } from "@tessera/tensor";
+import { DTypeError, mean, ShapeError, sum, type Tensor } from "@tessera/tensor";
+import { sameShape, showShape } from "@tessera/tensor/extend";
 
 /** What becomes of the losses of the elements: their mean, their sum, or themselves. */
 export type Reduction = "mean" | "sum" | "none";

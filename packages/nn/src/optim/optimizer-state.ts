@@ -1,4 +1,5 @@
-import { keep, Tensor, zeros, type HostTensor, type Parameter, type TensorSpec } from "@tessera/tensor";
+import { keep, Tensor, zeros, type HostTensor, type Parameter } from "@tessera/tensor";
+import type { TensorSpec } from "@tessera/tensor/extend";
 import { copyAll, mismatch, StateDictError, type Place, type StateDict } from "../state-dict.ts";
 import type { ParameterGroup } from "./parameter-groups.ts";
 

@@ -7,15 +7,12 @@ import {
   keep,
   ne,
   Parameter,
-  sameShape,
   scope,
-  showShape,
   zeros,
   type StepState,
-  type Storage,
   type Tensor,
-  type TensorSpec,
 } from "@tessera/tensor";
+import { sameShape, showShape, type Storage, type TensorSpec } from "@tessera/tensor/extend";
 import { finiteScale, normOf } from "./clip-grad-norm.ts";
 import {
   counter,

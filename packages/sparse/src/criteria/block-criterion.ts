@@ -1,4 +1,5 @@
-import { ArgumentError, showShape, Tensor, type TypedArray } from "@tessera/tensor";
+import { ArgumentError, Tensor, type TypedArray } from "@tessera/tensor";
+import { showShape } from "@tessera/tensor/extend";
 
 /** A dense layer whose blocks are to be judged. */
 export interface JudgedLayer {

@@ -1,4 +1,5 @@
-import { ArgumentError, checkCount } from "@tessera/tensor";
+import { ArgumentError } from "@tessera/tensor";
+import { checkCount } from "@tessera/tensor/extend";
 import { checkScores, ranked } from "./ranked.ts";
 
 /** The grid, how many blocks to take, and whether every row takes the same number (±1). */

@@ -10,7 +10,7 @@ export type {
   TextInputs,
 } from "../../tasks/index.ts";
 export { BertConfig, type BertConfigOptions } from "./bert-config.ts";
-export { BertForMaskedLM, BertLMPredictionHead } from "./bert-for-masked-lm.ts";
+export { BertForMaskedLM, type BertLMPredictionHead } from "./bert-for-masked-lm.ts";
 export { BertForSequenceClassification } from "./bert-for-sequence-classification.ts";
 export { BertModel } from "./bert-model.ts";
 export { BertPreTrained } from "./bert-pre-trained.ts";

@@ -1,5 +1,6 @@
 import { Dropout, Module, type Embedding, type LayerNorm } from "@tessera/nn";
-import { add, select, ShapeError, showShape, type Tensor } from "@tessera/tensor";
+import { add, select, ShapeError, type Tensor } from "@tessera/tensor";
+import { showShape } from "@tessera/tensor/extend";
 import type { TextTokens } from "../../tasks/text-inputs.ts";
 import type { EncoderInit } from "./encoder-init.ts";
 

@@ -10,7 +10,10 @@ export type {
   TextInputs as RobertaInputs,
 } from "../../tasks/index.ts";
 export { RobertaConfig, type RobertaConfigOptions } from "./roberta-config.ts";
-export { RobertaForMaskedLM, RobertaLMHead } from "./roberta-for-masked-lm.ts";
-export { RobertaClassificationHead, RobertaForSequenceClassification } from "./roberta-for-sequence-classification.ts";
+export { RobertaForMaskedLM, type RobertaLMHead } from "./roberta-for-masked-lm.ts";
+export {
+  RobertaForSequenceClassification,
+  type RobertaClassificationHead,
+} from "./roberta-for-sequence-classification.ts";
 export { RobertaModel } from "./roberta-model.ts";
 export { RobertaPreTrained, type FromPretrainedOptions } from "./roberta-pre-trained.ts";

@@ -1,4 +1,4 @@
-import { input, output, type CpuStep, type Planner } from "@tessera/tensor";
+import { input, output, type CpuStep, type Planner } from "@tessera/tensor/extend";
 import { segmentsOf } from "../../block-index.ts";
 import { kernels } from "../../generated/kernels.ts";
 import type { BlockCopySignature } from "./block-copy.ts";

@@ -1,4 +1,4 @@
-import type { Data, ReferenceKernel } from "@tessera/tensor";
+import type { Data, ReferenceKernel } from "@tessera/tensor/extend";
 import { segmentsOf, type MatrixAttrs } from "../../block-index.ts";
 import type { BlockCopySignature } from "./block-copy.ts";
 

@@ -1,4 +1,5 @@
-import { bytesOf, checkFloat, defineOp, run, sameShape, ShapeError, showShape, type Tensor } from "@tessera/tensor";
+import { ShapeError, type Tensor } from "@tessera/tensor";
+import { bytesOf, checkFloat, defineOp, run, sameShape, showShape } from "@tessera/tensor/extend";
 import {
   checkIndex,
   checkValues,

@@ -1,5 +1,15 @@
-import { numel, type Planner, type WebgpuStep } from "@tessera/tensor";
-import { input, kernel, output, read, variants, write, type KernelText } from "@tessera/tensor/webgpu";
+import { numel } from "@tessera/tensor";
+import {
+  input,
+  kernel,
+  output,
+  read,
+  variants,
+  write,
+  type KernelText,
+  type Planner,
+  type WebgpuStep,
+} from "@tessera/tensor/extend";
 import { segmentsOf } from "../../block-index.ts";
 import type { BlockCopySignature } from "./block-copy.ts";
 

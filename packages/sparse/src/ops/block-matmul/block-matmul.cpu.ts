@@ -1,3 +1,4 @@
+import { numel } from "@tessera/tensor";
 import {
   input,
   output,
@@ -8,7 +9,7 @@ import {
   type Plan,
   type Planner,
   type Slot,
-} from "@tessera/tensor";
+} from "@tessera/tensor/extend";
 import { segmentsOf, type MatrixAttrs } from "../../block-index.ts";
 import { ActivationCode, kernels, ROUND, TILE_BYTES } from "../../generated/kernels.ts";
 import type { BlockSparseLinearSignature, DdsSignature, SddSignature } from "./block-matmul.ts";

@@ -1,4 +1,5 @@
-import { activations, IndexError, tokensOf, type Data, type ReferenceKernel } from "@tessera/tensor";
+import { IndexError } from "@tessera/tensor";
+import { activations, tokensOf, type Data, type ReferenceKernel } from "@tessera/tensor/extend";
 import { segmentsOf, type MatrixAttrs } from "../../block-index.ts";
 import type { BlockSparseLinearSignature, DdsSignature, SddSignature } from "./block-matmul.ts";
 

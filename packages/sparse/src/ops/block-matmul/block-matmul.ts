@@ -1,22 +1,18 @@
+import { numel, scope, ShapeError, transpose, type Tensor } from "@tessera/tensor";
 import {
   checkBias,
   checkFloat,
   defineOp,
   layerSpecs,
-  numel,
   run,
   sameShape,
-  scope,
-  ShapeError,
   showShape,
   tokensOf,
-  transpose,
   type Cost,
   type LayerAttrs,
   type Layout,
-  type Tensor,
   type TensorSpec,
-} from "@tessera/tensor";
+} from "@tessera/tensor/extend";
 import type { Activation } from "@tessera/tensor/ops/matmul";
 import {
   checkIndex,

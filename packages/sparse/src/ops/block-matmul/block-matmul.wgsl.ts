@@ -1,13 +1,19 @@
+import { numel } from "@tessera/tensor";
 import {
+  formFor,
+  input,
+  output,
+  scratch,
+  sumPartsStep,
   tokensOf,
   type DeviceProfile,
   type LayerAttrs,
   type Layout,
   type Plan,
   type Planner,
+  type Slot,
   type WebgpuStep,
-} from "@tessera/tensor";
-import { formFor, input, output, scratch, sumPartsStep, type Slot } from "@tessera/tensor/webgpu";
+} from "@tessera/tensor/extend";
 import { segmentsOf, type MatrixAttrs } from "../../block-index.ts";
 import type { BlockSparseLinearSignature, DdsSignature, SddSignature } from "./block-matmul.ts";
 import { blockPlan, linePlan, partsOf } from "./block-plans.ts";

@@ -1,5 +1,4 @@
-import { DEFAULT_PROFILE as standard } from "@tessera/tensor";
-import { fitsDevice } from "@tessera/tensor/webgpu";
+import { DEFAULT_PROFILE as standard, fitsDevice } from "@tessera/tensor/extend";
 import { expect, it } from "vitest";
 import { blockPlan, linePlan, linePlans } from "./block-plans.ts";
 

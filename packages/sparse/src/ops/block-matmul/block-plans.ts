@@ -1,5 +1,4 @@
-import type { DeviceProfile } from "@tessera/tensor";
-import { coresOf, threadsOf, type Runs, type TilePlan } from "@tessera/tensor/webgpu";
+import { coresOf, threadsOf, type DeviceProfile, type Runs, type TilePlan } from "@tessera/tensor/extend";
 
 /** The largest divisor of the block size that is a multiple of 4, and at most 16: what a step of k takes. */
 const stepOf = (blockSize: number): number => {

@@ -17,7 +17,7 @@ import {
   type TilePlan,
   type TileText,
   type WebgpuActivation,
-} from "@tessera/tensor/webgpu";
+} from "@tessera/tensor/extend";
 
 /**
  * How the dense factors are read. exact: vec4s without a test, since tokens and features fill whole tiles and blocks; edges: the same where

@@ -16,7 +16,8 @@ const MAX_BYTES = 2 ** 32;
 /** A tensor as a reference kernel sees it. Contiguous ones start at `values[0]`; only `copy` is given others. */
 export const dataOf = (layout: Layout, memory: ArrayBufferLike, byteOffset: number): Data => {
   // An empty view may start past the end of its storage.
-  if (numel(layout.shape) === 0) return { layout: { ...layout, offset: 0 }, values: hostView(layout.dtype, memory, 0, 0) };
+  if (numel(layout.shape) === 0)
+    return { layout: { ...layout, offset: 0 }, values: hostView(layout.dtype, memory, 0, 0) };
   if (isContiguous(layout)) {
     const start = byteOffset + layout.offset * bytesPerElement[layout.dtype];
     return { layout: { ...layout, offset: 0 }, values: hostView(layout.dtype, memory, start, numel(layout.shape)) };

@@ -20,8 +20,14 @@ interface Choices {
 }
 
 const WORDS = {
-  ...{ xStart: "u32", outerStep: "u32", nStep: "u32", inner: "u32" },
-  ...{ n: "u32", span: "u32", parts: "u32", units: "u32" },
+  xStart: "u32",
+  outerStep: "u32",
+  nStep: "u32",
+  inner: "u32",
+  n: "u32",
+  span: "u32",
+  parts: "u32",
+  units: "u32",
 } as const;
 
 /**
