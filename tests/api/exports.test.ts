@@ -73,7 +73,7 @@ const membersOf = (symbol: ts.Symbol): string[] => {
       const declaration = member.declarations?.find((each) => ts.isClassElement(each) || ts.isParameter(each));
       const name = declaration && ts.getNameOfDeclaration(declaration);
       if (!declaration || !name || ts.isPrivateIdentifier(name)) return [];
-      const modifiers = ts.getCombinedModifierFlags(declaration as ts.Declaration);
+      const modifiers = ts.getCombinedModifierFlags(declaration);
       if (modifiers & ts.ModifierFlags.Private) return [];
       const words = [
         modifiers & ts.ModifierFlags.Static ? "static " : "",

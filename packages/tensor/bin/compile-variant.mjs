@@ -12,6 +12,9 @@ const commonFlags = [
   "--runtime",
   "stub",
   "--noAssert",
+  // Generic functions that kernels share are exported between files, never from the module.
+  "--disableWarning",
+  "235",
   "-O3",
   "--importMemory",
   "--noExportMemory",

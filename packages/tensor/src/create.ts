@@ -47,11 +47,11 @@ export const tensor = (data: Nested | HostArray, shape?: Shape, options: CreateO
   if (shape !== undefined) checkShape("tensor", shape);
   const device = resolveDevice(options.device);
   if (ArrayBuffer.isView(data)) {
-    const flat = data as HostArray;
+    const flat = data;
     const dtype = options.dtype ?? hostDType("tensor", flat);
     return Tensor.fromHost(flat, shape ?? [flat.length], dtype, device);
   }
-  const flat = flatten(data as Nested);
+  const flat = flatten(data);
   const dtype = options.dtype ?? flat.dtype;
   return Tensor.fromHost(convert("tensor", flat.values, dtype), shape ?? flat.shape, dtype, device);
 };

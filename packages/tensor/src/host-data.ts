@@ -92,7 +92,7 @@ export const checkDTypeName = (op: string, dtype: DType): void => {
  * @throws ArgumentError when it is no typed array, or holds a number that int32 cannot.
  */
 export const hostValues = (op: string, data: HostArray, dtype: DType): TypedArray => {
-  if (data instanceof OWN[dtype] && (dtype !== "bool" || allBits(data as Uint8Array))) return data as TypedArray;
+  if (data instanceof OWN[dtype] && (dtype !== "bool" || allBits(data as Uint8Array))) return data;
   hostDType(op, data);
   return convert(op, data, dtype);
 };

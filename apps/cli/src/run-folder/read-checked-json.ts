@@ -52,7 +52,7 @@ export const checkShape = <S extends v.GenericSchema>(
   advice: string,
 ): v.InferOutput<S> => {
   const { success, output, issues } = v.safeParse(schema, value, { abortEarly: true });
-  if (success) return output as v.InferOutput<S>;
+  if (success) return output;
   const [issue] = issues;
   const key = v.getDotPath(issue);
   // The issue of an absent key is the object's, whose message is the library's own.

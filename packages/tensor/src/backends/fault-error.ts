@@ -1,4 +1,5 @@
-import { IndexError, TesseraError } from "../error.ts";
+import type { TesseraError } from "../error.ts";
+import { IndexError } from "../error.ts";
 
 /** What a kernel's report becomes: an IndexError with the text, unless its step brings an error of its own. */
 export const faultError = (report: string | TesseraError): TesseraError =>
