@@ -27,7 +27,7 @@ export interface KillTrialResult {
 
 /** A command, and the files that make up what it found: times are in the others. */
 interface Subject {
-  args(out: string): string[];
+  readonly args: (out: string) => string[];
   resume: readonly string[];
   results: readonly string[];
 }
