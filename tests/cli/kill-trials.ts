@@ -27,7 +27,7 @@ export interface KillTrialResult {
 
 /** A command, and the files that make up what it found: times are in the others. */
 interface Subject {
-  args(out: string): string[];
+  readonly args: (out: string) => string[];
   resume: readonly string[];
   results: readonly string[];
 }
@@ -37,8 +37,11 @@ const MODEL_FILES = ["model.safetensors", "config.json", "tokenizer.json", "text
 const animals = ["bird", "cat", "fish", "horse", "snake"];
 const tools = ["hammer", "saw", "wrench", "drill", "chisel"];
 
+/** Runs a command line to its end. */
+type RunWhole = (args: readonly string[]) => Promise<{ code: number | null; err: string }>;
+
 /** Texts, and a small model of each kind, which the commands begin with. */
-const prepare = async (folder: string): Promise<Record<KilledCommand, Subject>> => {
+const prepare = async (folder: string, run: RunWhole): Promise<Record<KilledCommand, Subject>> => {
   const path = (...parts: string[]): string => join(folder, ...parts);
   const random = new SeededRandom(3, "texts");
   const pick = (): string => [animals, tools][random.nextInt(2)]![random.nextInt(5)]!;
@@ -61,7 +64,7 @@ const prepare = async (folder: string): Promise<Record<KilledCommand, Subject>> 
     ...["finetune", path("pre"), ...files, "--steps", String(steps), "--threads", "1", "--out", out],
   ];
   for (const args of [pretrain(path("pre"), 6400), finetune(path("fine"), 20)]) {
-    const { code, err } = await runTessera(args);
+    const { code, err } = await run(args);
     if (code !== 0) throw new Error(`kill trials: expected ${args[0]} to make a model, got ${err}`);
   }
   const sweep = ["sensitivity", path("fine"), "--test", path("train.tsv"), "--block-size", "8", "--threads", "1"];
@@ -100,7 +103,7 @@ const tryCommand = async (
   { args, resume, results }: Subject,
   moments: number,
   random: SeededRandom,
-  until: number,
+  { until, run }: { until: number; run: RunWhole },
 ): Promise<KillTrialResult> => {
   const whole = join(folder, `${command}-whole`);
   const begun = performance.now();
@@ -113,7 +116,7 @@ const tryCommand = async (
   let attempts = 0;
 
   const finish = async (): Promise<void> => {
-    const { code, err } = await runTessera([...args(out), ...resume]);
+    const { code, err } = await run([...args(out), ...resume]);
     if (code !== 0) found.errors.push(err);
     results.forEach((file, i) => {
       if (hash(join(out, file)) !== expected[i]) found.different.push(`${out}: ${file}`);
@@ -152,6 +155,8 @@ export interface KillTrialOptions {
   seed: number;
   /** Begins no kill after so long; each command has an equal share. */
   maxSeconds?: number;
+  /** Runs a command to its end where nobody kills it. Default: in a process of its own. */
+  run?: RunWhole;
   onResult?: (result: KillTrialResult) => void;
 }
 
@@ -159,18 +164,19 @@ export const runKillTrials = async ({
   moments,
   seed,
   maxSeconds = Infinity,
+  run = runTessera,
   onResult,
 }: KillTrialOptions): Promise<KillTrialResult[]> => {
   const folder = mkdtempSync(join(tmpdir(), "tessera-kills-"));
   try {
-    const subjects = await prepare(folder);
+    const subjects = await prepare(folder, run);
     const results: KillTrialResult[] = [];
     for (const command of KILLED_COMMANDS) {
       const count = moments[command] ?? 0;
       if (count === 0) continue;
       const until = performance.now() + (1000 * maxSeconds) / Object.keys(moments).length;
       const random = new SeededRandom(seed, command);
-      const result = await tryCommand(folder, command, subjects[command], count, random, until);
+      const result = await tryCommand(folder, command, subjects[command], count, random, { until, run });
       onResult?.(result);
       results.push(result);
     }

@@ -5,10 +5,12 @@ import { CommandError } from "../terminal/command-error.ts";
 const MAX_DEPTH = 64;
 
 const isTooDeep = (value: unknown): boolean => {
-  let level = [value];
+  let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > MAX_DEPTH) return true;
-    level = level.flatMap((each) => (typeof each === "object" && each !== null ? Object.values(each) : []));
+    level = level.flatMap((each) =>
+      typeof each === "object" && each !== null ? (Object.values(each) as unknown[]) : [],
+    );
   }
   return false;
 };
@@ -18,7 +20,8 @@ const describeValue = (value: unknown): string => {
   if (value === undefined) return "nothing";
   if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 39)}…` : value);
   if (Array.isArray(value)) return "an array";
-  return typeof value === "object" && value !== null ? "an object" : String(value);
+  if (typeof value === "object" && value !== null) return "an object";
+  return typeof value === "number" ? String(value) : JSON.stringify(value);
 };
 
 /** Schemas of what a run writes. Their messages end the words "expected …". */
