@@ -25,6 +25,7 @@ const makers: readonly (() => Error)[] = [
   () => new tensor.IndexError("what"),
   () => new tensor.LifetimeError("what"),
   () => new tensor.OutOfMemoryError("what"),
+  () => new tensor.OverflowError("what"),
   () => new tensor.ArgumentError("what"),
   () => new tensor.FormatError("what"),
   () => new autograd.GradientError("what"),

@@ -74,7 +74,7 @@ describe.each(apps)("a file of the application @tessera/%s", (name) => {
       expect((await complaintsBy(appPatterns(name), `import "@tessera/${app}";`)).length, app).toBe(1);
     expect((await complaintsBy(appPatterns(name), `import "../../packages/nn/src/init.ts";`)).length).toBe(1);
     expect((await complaintsBy(appPatterns(name), `import "@tessera/tensor/internal/op";`)).join()).toMatch(
-      "@tessera/tensor exports . ./extend ./families ./ops/* ./error ./webgpu ./assembly/* ./package.json to everyone",
+      "@tessera/tensor exports . ./extend ./families ./ops/* ./error ./files ./webgpu ./assembly/* ./package.json to everyone",
     );
   });
 });

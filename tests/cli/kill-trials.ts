@@ -101,9 +101,7 @@ const tryCommand = async (
   folder: string,
   command: KilledCommand,
   { args, resume, results }: Subject,
-  moments: number,
-  random: SeededRandom,
-  { until, run }: { until: number; run: RunWhole },
+  { moments, random, until, run }: { moments: number; random: SeededRandom; until: number; run: RunWhole },
 ): Promise<KillTrialResult> => {
   const whole = join(folder, `${command}-whole`);
   const begun = performance.now();
@@ -176,7 +174,7 @@ export const runKillTrials = async ({
       if (count === 0) continue;
       const until = performance.now() + (1000 * maxSeconds) / Object.keys(moments).length;
       const random = new SeededRandom(seed, command);
-      const result = await tryCommand(folder, command, subjects[command], count, random, { until, run });
+      const result = await tryCommand(folder, command, subjects[command], { moments: count, random, until, run });
       onResult?.(result);
       results.push(result);
     }

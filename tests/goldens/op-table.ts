@@ -60,6 +60,7 @@ export const goldenOps: { readonly [torchName: string]: GoldenOp } = {
   neg: unary(t.neg),
   exp: unary(t.exp),
   log: unary(t.log),
+  log1p: unary(t.log1p),
   sqrt: unary(t.sqrt),
   rsqrt: unary(t.rsqrt),
   abs: unary(t.abs),

@@ -43,7 +43,11 @@ export async function* checkOps(folder: GoldenFolder, device: Backend): AsyncGen
 const isOn = ({ devices }: EdgeDifference, { name }: Backend): boolean => devices === undefined || devices.includes(name);
 
 /** What came, with torch's values where a difference is meant; those are added to `used`. */
-const excused = (op: string, part: string, got: Values, want: ArrayLike<number>, device: Backend, used: Set<EdgeDifference>): Values => {
+const excused = (
+  got: Values,
+  want: ArrayLike<number>,
+  { op, part, device, used }: { readonly op: string; readonly part: string; readonly device: Backend; readonly used: Set<EdgeDifference> },
+): Values => {
   const of = part.startsWith("out") ? "value" : "gradient";
   const meant = edgeDifferences.filter((one) => one.op === op && one.of === of && isOn(one, device));
   const values = Array.from(got.values);
@@ -94,7 +98,7 @@ const failuresOf = async (
       const wanted = { shape, dtype, values: want.data };
       const comparable = device.name === "webgpu" ? withoutDenormals(values, want.data, one, stored) : values;
       const why = used
-        ? difference(excused(one.op, name, comparable, want.data, device, used), wanted, ofEach(within), one.tol)
+        ? difference(excused(comparable, want.data, { op: one.op, part: name, device, used }), wanted, ofEach(within), one.tol)
         : difference(values, wanted, within, one.tol);
       if (why) failures.push(`${name}: ${why}`);
     };

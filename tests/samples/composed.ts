@@ -25,7 +25,7 @@ export const composedSamples = {
     { args: [normalOf(0, 10, 3, 4), { dim: 1 }] },
     { args: [normalOf(1000, 1, 2, 5)], note: "would overflow" },
     { args: [values([-Infinity, -Infinity]), { dim: 0 }], note: "nothing but −∞", noGradient: "infinite" },
-    { args: [normal(2, 0), { dim: 1 }], note: "of nothing" },
+    { args: [normal(2, 0), { dim: 1 }], note: "of nothing", noGradient: "infinite" },
     { args: [normal(3, 4), [1]], note: "dims alone" },
     { args: [normal(3, 4), { dim: 2 }], throws: /^logsumexp: dim 2 is outside/ },
     {
@@ -52,7 +52,7 @@ export const composedSamples = {
   ],
   stack: [
     { args: [[normal(2, 3), normal(2, 3).transposed], 1] },
-    { args: [[normal(2), normal(3)]], throws: /cat: shapes may differ at dim 0 only/ },
+    { args: [[normal(2), normal(3)]], throws: /stack: shapes may differ at dim 0 only/ },
   ],
   std: [
     { args: [normal(3, 7), { dim: 1 }] },

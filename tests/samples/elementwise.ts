@@ -247,12 +247,12 @@ export const elementwiseSamples = {
   divBackward: [
     { args: [normal(4, 37), normal(4, 37), uniform(0.5, 1.5, 4, 37)] },
     { args: [normal(5, 1, 7), normal(2, 7), uniform(0.5, 1.5, 1)], note: "all stretch" },
-    { args: [normal(20, 4).transposed, normal(4, 20), uniform(0.5, 1.5, 1)], note: "a view beside a number" },
+    { args: [normal(4, 20).transposed, normal(4, 20), uniform(0.5, 1.5, 1)], note: "a view beside a number" },
     {
       args: [
         values([1, 1, 1e-30, 1e30, 1, 3, 1, 0]),
         values([1e5, 1e5, 1e25, 1e-20, 0, 1.7e38, Infinity, NaN]),
-        values([1e-25, 1e25, 1e-25, 1e20, 1e-38, 2, 2, 1]),
+        values([1e-25, 1e25, 1e-25, 1e20, 2e-38, 2, 2, 1]),
       ],
       note: "products that leave float32 one way round",
       noGradient: "no finite differences",

@@ -36,9 +36,9 @@ const shipped = (): WasmModule => {
   const [x, index] = [layoutOf(1, 4), { shape: [1], dtype: "int32", strides: [1], offset: 0 }];
   return cpu.plan(
     {
-      inputs: [x, layoutOf(1, 4, 4), null, index, index, index, index, index],
-      outputs: [x],
-      attrs: { shape: [4, 4], blockSize: 4 },
+      inputs: [x, layoutOf(1, 4, 4), null, index],
+      outputs: [x, null],
+      attrs: { shape: [4, 4], blockSize: 4, blocks: 1, activation: "none" },
     },
     {},
   ).steps[0]!.wasm;

@@ -1,6 +1,6 @@
 import { blockIndex, BlockLayout } from "@tessera/sparse";
 import { blockSparseLinearOp, ddsOp, sddOp } from "@tessera/sparse/ops/block-matmul";
-import { dispose, reference, scope, tensor, type Backend, type Tensor } from "@tessera/tensor";
+import { dispose, reference, scope, type Backend, type Tensor } from "@tessera/tensor";
 import {
   DEFAULT_PROFILE as standard,
   hasKernels,

@@ -1,4 +1,3 @@
-import { numel } from "@tessera/tensor";
 import {
   formFor,
   input,

@@ -2,7 +2,7 @@ import { addedText, sumPartsStep } from "../../backends/webgpu/epilogue.wgsl.ts"
 import { formFor, type Runs } from "../../backends/webgpu/tiles.wgsl.ts";
 import { walkOf } from "../../backends/webgpu/walk.wgsl.ts";
 import type { DeviceProfile } from "../../device-profile.ts";
-import type { Plan, Planner, Slot, WebgpuStep } from "../../op.ts";
+import type { Plan, Planner, WebgpuStep } from "../../op.ts";
 import { numel } from "../../shape.ts";
 import { scratch } from "../../slots.ts";
 import type { AddmmSignature, LinearSignature, MatmulSignature } from "./matmul.ts";
