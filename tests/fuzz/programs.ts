@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import { programOps, type Drawn, type Spec } from "./program-ops.ts";
+import type { Drawn, Spec } from "./draw-op.ts";
+import { programOps } from "./program-ops.ts";
 
 /** Numbers that JSON has not are spelled: "NaN", "Infinity", "-Infinity", "-0". */
 export type JsonNumber = number | string;

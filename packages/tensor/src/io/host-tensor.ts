@@ -33,7 +33,7 @@ export const hostTensorFault = (value: HostTensor): string | null => {
   if (array === undefined) return `expected dtype ${[...ARRAYS.keys()].join(", ")}, got ${String(dtype)}`;
   if (!Array.isArray(shape) || !shape.every(isSize))
     return `expected a shape of whole numbers from 0 up, got ${Array.isArray(shape) ? `[${shape.map(String).join(", ")}]` : String(shape)}`;
-  const count = (shape).reduce((n, size) => n * size, 1);
+  const count = shape.reduce((n, size) => n * size, 1);
   const name = Object.prototype.toString.call(data).slice(8, -1);
   const length = ArrayBuffer.isView(data) && "length" in data ? (data as Uint8Array).length : -1;
   return name === array && length === count
