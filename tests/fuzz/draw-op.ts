@@ -1,4 +1,4 @@
-import * as t from "@tessera/tensor";
+import type * as t from "@tessera/tensor";
 import type { DType, Tensor } from "@tessera/tensor";
 import type { Choices, JsonNumber } from "./programs.ts";
 
