@@ -1,24 +1,29 @@
-import { Tensor } from "@tessera/tensor";
+import { Tensor, type DType } from "@tessera/tensor";
 import type { Layout, Storage } from "@tessera/tensor/extend";
 import type { Reads } from "./define-vjps.ts";
 
-/** A kept tensor: its storage and layout, without a handle that a scope could dispose. */
-class KeptTensor {
+/** A kept tensor: its storage and layout, without a handle that a scope could dispose. Each recorded op makes some: it is flat, to be cheap. */
+class KeptTensor implements Layout {
   readonly id: number;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly strides: readonly number[];
+  readonly offset: number;
   private readonly storage: Storage;
-  private readonly layout: Layout;
   private readonly origin: string;
 
   constructor(tensor: Tensor) {
     this.id = tensor.id;
+    this.shape = tensor.shape;
+    this.dtype = tensor.dtype;
+    this.strides = tensor.strides;
+    this.offset = tensor.offset;
     this.storage = tensor.storage.hold();
-    const { shape, dtype, strides, offset } = tensor;
-    this.layout = { shape, dtype, strides, offset };
     this.origin = tensor.origin;
   }
 
   restore(): Tensor {
-    const tensor = new Tensor(this.storage.retain(), this.layout, this.origin, this.id);
+    const tensor = new Tensor(this.storage.retain(), this, this.origin, this.id);
     this.storage.letGo();
     return tensor;
   }
@@ -45,10 +50,12 @@ export class Kept {
 
   constructor(reads: Reads) {
     this.names = Object.keys(reads);
-    this.entries = this.names.map((name) => {
+    const entries: Entry[] = [];
+    for (const name of this.names) {
       const one = reads[name]!;
-      return isList(one) ? one.map(keep) : keep(one);
-    });
+      entries.push(isList(one) ? one.map(keep) : keep(one));
+    }
+    this.entries = entries;
   }
 
   /**

@@ -1,4 +1,4 @@
-import { add, Parameter, scope, zeros, type Tensor } from "@tessera/tensor";
+import { add, Parameter, scope, zeros, type Backend, type Tensor } from "@tessera/tensor";
 import { activeRecorders, type Recorded, type Recorder } from "@tessera/tensor/extend";
 import {
   notDifferentiable,
@@ -13,14 +13,19 @@ import { GradientError } from "./gradient-error.ts";
 import { Kept, tensorsOf } from "./kept.ts";
 import { unbroadcast } from "./unbroadcast.ts";
 
-/** One recorded step: from gradients of its outputs to gradients of its inputs. */
-interface Entry {
+/** What a recorded step joins: the values before it and those after it, by the ids of their tensors. */
+interface Ends {
   readonly inputIds: readonly (number | null)[];
   readonly needs: readonly boolean[];
   readonly shapes: readonly (readonly number[] | null)[];
   readonly outputIds: readonly (number | null)[];
-  /** What a zero gradient for an output looks like; `null` where the output has none. */
-  readonly zeros: readonly ((() => Tensor) | null)[];
+  /** `null` where an output has no gradient. */
+  readonly outputShapes: readonly (readonly number[] | null)[];
+  readonly device: Backend;
+}
+
+/** One recorded step: from gradients of its outputs to gradients of its inputs. */
+interface Entry extends Ends {
   pull(dy: readonly (Tensor | null)[], takeSum: (input: number) => Tensor | null): readonly (Tensor | null)[];
   release(): void;
 }
@@ -68,6 +73,50 @@ class Recomputed {
   }
 }
 
+/** An op that ran, with what its rule reads. A class, so that steps share their methods: every recorded op makes one. */
+class RanOp implements Entry {
+  readonly inputIds: Ends["inputIds"];
+  readonly needs: Ends["needs"];
+  readonly shapes: Ends["shapes"];
+  readonly outputIds: Ends["outputIds"];
+  readonly outputShapes: Ends["outputShapes"];
+  readonly device: Backend;
+  private readonly rule: AnyVjp;
+  private readonly attrs: object;
+  private readonly scalars: object;
+  private readonly kept: Kept | null;
+  private readonly recomputed: Recomputed | null;
+
+  constructor(tape: Tape, ends: Ends, rule: AnyVjp, { op, inputs, outputs, attrs, scalars }: Recorded) {
+    this.inputIds = ends.inputIds;
+    this.needs = ends.needs;
+    this.shapes = ends.shapes;
+    this.outputIds = ends.outputIds;
+    this.outputShapes = ends.outputShapes;
+    this.device = ends.device;
+    this.rule = rule;
+    this.attrs = attrs;
+    this.scalars = scalars;
+    const ran = { attrs, scalars, needs: ends.needs, shapes: ends.shapes, inputs, outputs };
+    this.kept = rule.reads ? new Kept(rule.reads(ran)) : null;
+    const again = rule.recompute?.reads(ran);
+    this.recomputed = rule.recompute && again ? new Recomputed(tape, op.name, rule.recompute, again) : null;
+  }
+
+  pull(dy: readonly (Tensor | null)[], takeSum: (input: number) => Tensor | null): readonly (Tensor | null)[] {
+    const { attrs, scalars, needs, shapes } = this;
+    const seen = { attrs, scalars, needs, shapes, takeSum };
+    this.kept?.restoreInto(seen);
+    if (this.recomputed) Object.assign(seen, this.recomputed.make({ attrs, scalars, needs, shapes }));
+    return this.rule.vjp(dy, seen);
+  }
+
+  release(): void {
+    this.kept?.release();
+    this.recomputed?.release();
+  }
+}
+
 /**
  * The ops between some sources and a loss, with what their rules will read. It records only what depends on a source, and
  * walks back once, releasing each step as it passes.
@@ -108,10 +157,12 @@ export class Tape implements Recorder {
       this.stops.add(op.name);
       return;
     }
-    this.entries.push(this.entry(call, rule));
     const visible = outputs.length - (op.extras ?? 0);
-    for (const [i, output] of outputs.entries())
-      if (output && i < visible && output.dtype === "float32") this.tracked.add(output.id);
+    this.entries.push(new RanOp(this, this.ends(call.inputs, outputs, visible), rule, call));
+    for (let i = 0; i < visible; i++) {
+      const output = outputs[i];
+      if (output?.dtype === "float32") this.tracked.add(output.id);
+    }
   }
 
   /** Records a step whose way back is given, for `checkpoint`. */
@@ -171,7 +222,10 @@ export class Tape implements Recorder {
       return sum ?? null;
     };
     const out = scope(() => {
-      const filled = dy.map((one, i) => one ?? entry.zeros[i]?.() ?? null);
+      const filled = dy.map((one, i) => {
+        const shape = entry.outputShapes[i];
+        return one ?? (shape ? zeros(shape, { device: entry.device }) : null);
+      });
       const gradients = entry.pull(filled, takeSum);
       const out: [number, Tensor][] = [];
       for (const [i, gradient] of gradients.entries()) {
@@ -186,40 +240,23 @@ export class Tape implements Recorder {
     return out;
   }
 
-  private entry({ op, inputs, outputs, attrs, scalars }: Recorded, rule: AnyVjp): Entry {
-    const ends = this.ends(inputs, outputs, outputs.length - (op.extras ?? 0));
-    const call = { attrs, scalars, needs: ends.needs, shapes: ends.shapes };
-    const ran = { ...call, inputs, outputs };
-    const kept = rule.reads ? new Kept(rule.reads(ran)) : null;
-    const again = rule.recompute?.reads(ran);
-    const recomputed = rule.recompute && again ? new Recomputed(this, op.name, rule.recompute, again) : null;
-    return {
-      ...ends,
-      pull: (dy, takeSum) => {
-        const seen = { attrs, scalars, needs: ends.needs, shapes: ends.shapes, takeSum };
-        kept?.restoreInto(seen);
-        if (recomputed) Object.assign(seen, recomputed.make(call));
-        return rule.vjp(dy, seen);
-      },
-      release: () => {
-        kept?.release();
-        recomputed?.release();
-      },
-    };
-  }
-
-  private ends(inputs: readonly (Tensor | null)[], outputs: readonly (Tensor | null)[], visible: number) {
-    return {
-      inputIds: inputs.map((input) => input && input.id),
-      needs: inputs.map((input) => input !== null && this.tracked.has(input.id)),
-      shapes: inputs.map((input) => input && input.shape),
-      outputIds: outputs.map((output, i) => (output && i < visible ? output.id : null)),
-      zeros: outputs.map((output, i) => {
-        if (!output || i >= visible) return null;
-        const { shape, device } = output;
-        return () => zeros(shape, { device });
-      }),
-    };
+  private ends(inputs: readonly (Tensor | null)[], outputs: readonly (Tensor | null)[], visible: number): Ends {
+    const inputIds: (number | null)[] = [];
+    const needs: boolean[] = [];
+    const shapes: (readonly number[] | null)[] = [];
+    for (const input of inputs) {
+      inputIds.push(input && input.id);
+      needs.push(input !== null && this.tracked.has(input.id));
+      shapes.push(input && input.shape);
+    }
+    const outputIds: (number | null)[] = [];
+    const outputShapes: (readonly number[] | null)[] = [];
+    for (let i = 0; i < outputs.length; i++) {
+      const output = i < visible ? outputs[i]! : null;
+      outputIds.push(output && output.id);
+      outputShapes.push(output && output.shape);
+    }
+    return { inputIds, needs, shapes, outputIds, outputShapes, device: outputs[0]!.device };
   }
 }
 
