@@ -1,10 +1,8 @@
 // What PyTorch and Hugging Face computed, through the runner that also reads other sets of the same form.
-import { readFileSync } from "node:fs";
 import { cpu, setDefaultDevice, type Backend } from "@tessera/tensor";
 import { afterAll, describe, expect, it } from "vitest";
 import { devices, oracle, skippedWithoutGpu } from "../support/devices.ts";
 import { withoutLeaks } from "../support/leaks.ts";
-import { edgeDifferences } from "./edge-differences.ts";
 import { ourGoldens } from "./folder.ts";
 import { checkOps } from "./ops.ts";
 import { checkOptimisers } from "./optim.ts";
@@ -45,15 +43,5 @@ describe.each([oracle, ...devices].map((device) => [device.name, device] as cons
       expect(await outcome(checkOptimisers(ourGoldens, device))).toEqual({ count: 7, failed: {}, missing: [] });
     }));
 });
-
-it("docs/edges.md has a row for each difference that is meant", () => {
-  const page = readFileSync(new URL("../../docs/edges.md", import.meta.url), "utf8");
-  for (const { op, of, at, ours, torch, reason } of edgeDifferences)
-    expect(page).toMatch(rowOf([`\`${op}\` ${of}`, at, ours, torch, reason]));
-});
-
-/** A row of a table with these cells, however they are padded. */
-const rowOf = (cells: readonly string[]): RegExp =>
-  new RegExp(`^\\| ${cells.map((cell) => cell.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join(" +\\| ")} +\\|$`, "m");
 
 it("ran no reference kernel on cpu", () => expect(cpu.launches).toMatchObject({ reference: 0 }));
