@@ -31,7 +31,8 @@ describe.each([oracle, ...devices].map((device) => [device.name, device] as cons
       expect(await outcome(checkOps(ourGoldens, device))).toEqual({ count: 273, failed: {}, missing: ["sort", "topk"] });
     }));
 
-  it("every op and gradient agrees at the edges, but for the differences that are meant", () =>
+  // In Node alone: a page has the same kernels, and takes minutes for their shaders on a software adapter.
+  it.runIf(typeof document === "undefined")("every op and gradient agrees at the edges, but for the differences that are meant", () =>
     withoutLeaks(async () => {
       setDefaultDevice(device);
       expect(await outcome(checkOps(ourGoldens.folder("edges"), device))).toEqual({ count: 289, failed: {}, missing: [] });
