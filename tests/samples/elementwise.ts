@@ -1,6 +1,6 @@
 import type * as family from "@tessera/tensor/ops/elementwise";
 import { aboveWhole, bools, ints, normal, normalOf, offCorners, uniform, values } from "../support/generate.ts";
-import type { SampleTable } from "../support/sample.ts";
+import { each, type SampleTable } from "../support/sample.ts";
 
 const EXTREME = [-1e4, -100, -20, -5, -1e-6, 0, 1e-6, 5, 20, 100, 1e4];
 const extreme = { args: [values(EXTREME)] as const, note: "extreme values", noGradient: "too steep for differences" };
@@ -89,6 +89,7 @@ const unchosenOfTwo = {
   noGradient: "corners",
 };
 
+export const elementwiseTolerance = each;
 export const elementwiseSamples = {
   neg: [...smooth, { args: [ints(-5, 5, 7)], note: "int32" }],
   exp: [
