@@ -39,10 +39,18 @@ const sizeOf = async (checkout: string, name: string, from: string): Promise<Siz
     throw new UsageError(`size: ${from} is not built in ${checkout}; run \`npm run build\` there`);
   const { outputFiles } = await build({
     stdin: { contents: `export { ${name} } from "${from}";`, resolveDir: join(checkout, "bench"), loader: "js" },
-    ...{ bundle: true, minify: true, splitting: true, platform: "browser", format: "esm", target: "esnext" },
-    ...{ write: false, outdir: "/bundle", logLevel: "error" },
+    bundle: true,
+    minify: true,
+    splitting: true,
+    platform: "browser",
+    format: "esm",
+    target: "esnext",
+    write: false,
+    outdir: "/bundle",
+    logLevel: "error",
     // The sources' tsconfig would send it to the sources; a workspace's chunks import chunks for their order.
-    ...{ tsconfigRaw: "{}", logOverride: { "ignored-bare-import": "silent" } },
+    tsconfigRaw: "{}",
+    logOverride: { "ignored-bare-import": "silent" },
   });
   const sum = (count: (file: (typeof outputFiles)[number]) => number): number =>
     outputFiles.reduce((total, file) => total + count(file), 0);

@@ -33,8 +33,8 @@ const bundle = async (entry: string, checkout: string, outfile: string): Promise
   const source = (name: string): string => join(checkout, "packages", name, "src/index.ts");
   for (const name of packages)
     if (!existsSync(source(name))) throw new UsageError(`bench: ${checkout} is no checkout, it has no ${source(name)}`);
-  if (!existsSync(join(checkout, "packages/tensor/src/generated/wasm.ts")))
-    throw new UsageError(`bench: ${checkout} has no kernels; run npm ci && npm run wasm there`);
+  if (!existsSync(join(checkout, "packages/tensor/src/generated/kernels.ts")))
+    throw new UsageError(`bench: ${checkout} has no kernels; build it there, npm ci && npm run build`);
   await build({
     entryPoints: [fileURLToPath(new URL(entry, import.meta.url))],
     outfile,

@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import ts from "typescript";
 import { afterEach, describe, expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -85,6 +86,23 @@ const node = (folder: string, ...args: string[]): Promise<{ code: number; output
 const build = (folder: string) => node(folder, join(folder, "node_modules/@tessera/tensor/bin/tessera-wasm.mjs"));
 const generated = (folder: string): string => readFileSync(join(folder, "src/generated/kernels.ts"), "utf8");
 
+/** What the compiler says of the generated file under nothing but `"module": "nodenext"` and `"strict": true`. */
+const complaints = (folder: string): string[] => {
+  const file = join(folder, "src/generated/kernels.ts");
+  const program = ts.createProgram([file], {
+    module: ts.ModuleKind.NodeNext,
+    target: ts.ScriptTarget.ES2022,
+    strict: true,
+    types: [],
+    // Declarations may not be built: the sources stand for them, and only the file itself is judged.
+    paths: { "@tessera/tensor/*": [join(root, "packages/tensor/src/*.ts")] },
+  });
+  const source = program.getSourceFile(file)!;
+  return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map(
+    ({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n"),
+  );
+};
+
 describe("tessera-wasm", { timeout: 120_000 }, () => {
   it("builds an outsider's kernels, whose op then runs on cpu", async () => {
     const folder = makePackage({ memorySlot: 5 });
@@ -102,6 +120,9 @@ describe("tessera-wasm", { timeout: 120_000 }, () => {
     );
     expect(text).toContain("* y = x ⊙ [1, 10, 100, 1000] + shift + plus, four elements a task.");
     expect(text).not.toContain("answer");
+    expect(complaints(folder)).toEqual([]);
+    // Node, which strips types itself, wants the ending .ts; a compiler with its settings as they come refuses it.
+    expect(text).not.toMatch(/(from|import\() ?"\.{1,2}\//);
 
     // Nothing has changed: nothing is built.
     expect(await build(folder)).toEqual({ code: 0, output: "" });
@@ -109,6 +130,17 @@ describe("tessera-wasm", { timeout: 120_000 }, () => {
     const tsx = join(root, "node_modules/tsx/dist/loader.mjs");
     const ran = await node(folder, "--conditions=@tessera/source", "--import", `file://${tsx}`, "main.ts");
     expect(ran).toEqual({ code: 0, output: "4,23,303,4003,8,63,703,8003\n6,27,309,4011,18,75,717,8019" });
+  });
+
+  it("takes the kernels of every folder that fits", async () => {
+    const folder = makePackage({ memorySlot: 5 });
+    mkdirSync(join(folder, "src/ops/spread"), { recursive: true });
+    mkdirSync(join(folder, "src/ops/composed"));
+    writeFileSync(join(folder, "src/ops/spread/spread.as.ts"), source);
+    writeFileSync(join(folder, "src/kernels.as.ts"), 'export * from "./ops/*/*.as";\n');
+    const built = await build(folder);
+    expect(built.code, built.output).toBe(0);
+    expect(generated(folder)).toContain("`spread_f32` of ops/spread/spread.as.ts.");
   });
 
   it("says what to install where AssemblyScript is missing", async () => {
@@ -156,6 +188,12 @@ describe("tessera-wasm", { timeout: 120_000 }, () => {
       { memorySlot: 5 },
       "/** @shared */\nconst A: i32 = load<i32>(8);\nexport function f(task: i32): void { store<i32>(8, A); }",
       '@shared "A" is expected to be known before it is compiled: literals, + - * / << |, and constants above it',
+    ],
+    [
+      "an entry that no file fits",
+      { memorySlot: 5 },
+      'export * from "./ops/*/*.as";',
+      'no file fits "./ops/*/*.as.ts"; name one, or delete the line',
     ],
     ["what does not compile", { memorySlot: 5 }, "export function f(task: i32): void { none(); }", "Cannot find name"],
   ])("refuses %s", async (_, tessera, kernels, message) => {

@@ -8,7 +8,13 @@ const { path } = useTemporaryFolder();
 
 const small = "--hidden 16 --layers 1 --heads 2 --vocab 280 --length 8 --tokens 1280".split(" ");
 const pretrain = (...more: string[]): string[] => [
-  ...["pretrain", "--text", path("texts.txt"), "--out", path("run"), ...small, ...more],
+  "pretrain",
+  "--text",
+  path("texts.txt"),
+  "--out",
+  path("run"),
+  ...small,
+  ...more,
 ];
 
 beforeAll(async () => {

@@ -58,10 +58,24 @@ const prepare = async (folder: string, run: RunWhole): Promise<Record<KilledComm
   const texts = ["--text", path("texts.txt")];
   const files = ["--train", path("train.tsv"), "--test", path("train.tsv")];
   const pretrain = (out: string, tokens: number): string[] => [
-    ...["pretrain", ...texts, ...small, "--tokens", String(tokens), "--out", out],
+    "pretrain",
+    ...texts,
+    ...small,
+    "--tokens",
+    String(tokens),
+    "--out",
+    out,
   ];
   const finetune = (out: string, steps: number): string[] => [
-    ...["finetune", path("pre"), ...files, "--steps", String(steps), "--threads", "1", "--out", out],
+    "finetune",
+    path("pre"),
+    ...files,
+    "--steps",
+    String(steps),
+    "--threads",
+    "1",
+    "--out",
+    out,
   ];
   for (const args of [pretrain(path("pre"), 6400), finetune(path("fine"), 20)]) {
     const { code, err } = await run(args);

@@ -9,7 +9,14 @@ const { path } = useTemporaryFolder();
 
 const small = "--hidden 32 --layers 1 --heads 2 --vocab 280 --length 16 --threads 1".split(" ");
 const pretrain = (out: string, tokens: number): string[] => [
-  ...["pretrain", "--text", path("texts.txt"), "--out", out, ...small, "--tokens", String(tokens)],
+  "pretrain",
+  "--text",
+  path("texts.txt"),
+  "--out",
+  out,
+  ...small,
+  "--tokens",
+  String(tokens),
 ];
 /** Steps enough to be looked at for some seconds, and to be stopped in. */
 const [LONG, SHORT] = [256_000, 64_000];

@@ -32,7 +32,11 @@ export interface RunOptions {
 
 /** What Node is given to run `tessera` with arguments. */
 export const tesseraArguments = (args: readonly string[]): string[] => [
-  ...["--conditions=@tessera/source", "--import", tsx, cli, ...args],
+  "--conditions=@tessera/source",
+  "--import",
+  tsx,
+  cli,
+  ...args,
 ];
 
 /** Starts `tessera` with arguments, without a terminal. */

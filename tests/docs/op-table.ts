@@ -4,7 +4,8 @@ import type { Op, Signature } from "@tessera/tensor/extend";
 // Teaches autograd the gradients.
 import "@tessera/sparse";
 import { families as sparseFamilies } from "@tessera/sparse/families";
-import { families } from "@tessera/tensor/families";
+import { composed, families } from "@tessera/tensor/families";
+import { notMethods } from "@tessera/tensor/internal/not-methods";
 import { samples, sparseSamples } from "../samples/all.ts";
 import type { SampleTables } from "../support/sample.ts";
 
@@ -60,6 +61,17 @@ const rowsOf = (ops: object, samples: object): Row[] =>
     })
     .toSorted((a, b) => (a.op < b.op ? -1 : 1));
 
+/** The functions that users call, and which of them are no methods of a tensor. */
+const functionsOf = (ops: object): string[] => {
+  const names = Object.keys(ops)
+    .filter((name) => !/(Op|Backward)$/.test(name))
+    .toSorted();
+  if (names.length === 0) return [];
+  const left = names.filter((name) => (notMethods as readonly string[]).includes(name));
+  const list = (of: readonly string[]): string => of.map((name) => `\`${name}\``).join(", ");
+  return ["", `Functions: ${list(names)}.${left.length > 0 ? ` No methods: ${list(left)}.` : ""}`];
+};
+
 const HEAD = ["op", "cpu", "webgpu", "gradient", "sampled"];
 
 const tableOf = (rows: readonly Row[]): string[] => {
@@ -71,7 +83,11 @@ const tableOf = (rows: readonly Row[]): string[] => {
 
 /** docs/generated/ops.md: which op runs where, from the ops themselves and their samples. */
 export const opTable = (): string => {
-  const tables = all.map(({ title, ops, samples }) => ({ title, rows: rowsOf(ops, samples) }));
+  const tables = all.map(({ title, ops, samples }) => ({
+    title,
+    functions: functionsOf(ops),
+    rows: rowsOf(ops, samples),
+  }));
   const rows = tables.flatMap((table) => table.rows);
   const withWebgpu = rows.filter(({ cells }) => cells[1] !== NO).length;
   return [
@@ -85,7 +101,11 @@ export const opTable = (): string => {
     "- **gradient**: of any order, once (its gradient has none), or – where there is none. An op made only for another's gradient may have none.",
     "- **sampled**: calls of the function of that name are compared with the reference on every device. Ops of other names than their",
     "  functions are sampled by those (`adam` by `adamStep`), and fused backwards by the gradients of what they belong to.",
-    ...tables.flatMap((table) => ["", `## ${table.title}`, "", ...tableOf(table.rows)]),
+    "- **Functions** are exported by `@tessera/tensor`, and methods of a tensor too but for those named.",
+    ...tables.flatMap((table) => ["", `## ${table.title}`, ...table.functions, "", ...tableOf(table.rows)]),
+    "",
+    "## composed",
+    ...functionsOf(composed),
     "",
   ].join("\n");
 };

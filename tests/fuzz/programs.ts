@@ -27,8 +27,23 @@ export interface Program {
 
 /** Numbers that make or break kernels. */
 const EDGES: readonly JsonNumber[] = [
-  ...[0, "-0", 1, -1, 0.5, 1e-30, -1e-30, 1e30, -1e30, 88.5, -104, 16777216, -2147483648, 3e9],
-  ...["NaN", "Infinity", "-Infinity"],
+  0,
+  "-0",
+  1,
+  -1,
+  0.5,
+  1e-30,
+  -1e-30,
+  1e30,
+  -1e30,
+  88.5,
+  -104,
+  16777216,
+  -2147483648,
+  3e9,
+  "NaN",
+  "Infinity",
+  "-Infinity",
 ];
 
 const toFloat = (value: JsonNumber): number => (value === "-0" ? -0 : Number(value));

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
 type Functions = Pick<
   typeof elementwise,
-  "exp" | "log" | "log1p" | "tanh" | "sigmoid" | "erf" | "gelu" | "geluBackward"
+  "exp" | "expm1" | "atan2" | "log" | "log1p" | "tanh" | "sigmoid" | "erf" | "gelu" | "geluBackward"
 >;
 
 const POINTS = 400_001;
@@ -116,6 +116,39 @@ describe.each([
     const near = Float32Array.from(between(-16, -1e-3), (power) => -(10 ** power));
     for (const numbers of [points, near, between(-0.5, 0.5).filter((x) => x !== 0), between(-0.9999, -0.5)])
       expect(worst((x) => f("log1p")(x), Math.log1p, numbers, inUlps).error).toBeLessThanOrEqual(4);
+  });
+
+  it("expm1 is within 3 ulp up to 88.72, to the last digit where x is tiny", () => {
+    const small = Float32Array.from(between(-100, 0), (power) => Math.exp(power));
+    for (const numbers of [small, small.map((x) => -x), between(-90, 88.72), between(-1.1, 1.1)])
+      expect(
+        worst(
+          (x) => f("expm1")(x),
+          Math.expm1,
+          numbers.filter((x) => x !== 0),
+          inUlps,
+        ).error,
+      ).toBeLessThanOrEqual(3);
+  });
+
+  it("atan2 is within 3 ulp in every direction", () => {
+    const slopes = Float32Array.from(between(-80, 80), (power) => Math.exp(power));
+    for (const [across, numbers] of [
+      [1, slopes],
+      [-1, slopes],
+      [1, between(-3, 3)],
+      [-3, between(-9, 9)],
+      [1e-30, between(-1e-30, 1e-30)],
+      [3e38, between(-3e38, 3e38)],
+    ] as const)
+      expect(
+        worst(
+          (y) => f("atan2")(y, across),
+          (y) => Math.atan2(y, Math.fround(across)),
+          numbers.filter((y) => y !== 0),
+          inUlps,
+        ).error,
+      ).toBeLessThanOrEqual(3);
   });
 
   it("gelu errs by at most 3e-6 |gelu x| + 2e-8", () => {

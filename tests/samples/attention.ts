@@ -1,7 +1,8 @@
 import type * as family from "@tessera/tensor/ops/attention";
 import { bools, ints, normal, normalOf, seeded, values } from "../support/generate.ts";
-import type { SampleTable } from "../support/sample.ts";
+import { sums, type SampleTable } from "../support/sample.ts";
 
+export const attentionTolerance = sums;
 export const attentionSamples = {
   scaledDotProductAttention: [
     { args: [normal(2, 3, 5, 8), normal(2, 3, 6, 8), normal(2, 3, 6, 8)] },

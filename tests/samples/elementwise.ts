@@ -1,6 +1,6 @@
 import type * as family from "@tessera/tensor/ops/elementwise";
 import { aboveWhole, bools, ints, normal, normalOf, offCorners, uniform, values } from "../support/generate.ts";
-import type { SampleTable } from "../support/sample.ts";
+import { each, type SampleTable } from "../support/sample.ts";
 
 const EXTREME = [-1e4, -100, -20, -5, -1e-6, 0, 1e-6, 5, 20, 100, 1e4];
 const extreme = { args: [values(EXTREME)] as const, note: "extreme values", noGradient: "too steep for differences" };
@@ -89,6 +89,7 @@ const unchosenOfTwo = {
   noGradient: "corners",
 };
 
+export const elementwiseTolerance = each;
 export const elementwiseSamples = {
   neg: [...smooth, { args: [ints(-5, 5, 7)], note: "int32" }],
   exp: [
@@ -109,6 +110,17 @@ export const elementwiseSamples = {
     {
       args: [values([-0, -1, -2, -0.999, 1e-40, 1e38, Infinity, -Infinity, NaN])],
       note: "special",
+      noGradient: "steep",
+    },
+  ],
+  expm1: [
+    ...smooth,
+    special,
+    needsFloat,
+    { args: [uniform(-1.5, 1.5, 129)], note: "on both sides of zero" },
+    {
+      args: [values([-200, -88, -17, -0.35, 0.34, 0.35, 1.04, 88, 88.7, 89, 200])],
+      note: "far out",
       noGradient: "steep",
     },
   ],
@@ -194,6 +206,27 @@ export const elementwiseSamples = {
       note: "special",
       noGradient: "corners",
     },
+  ],
+  atan2: [
+    ...pairs.map(({ args: [y, x], ...rest }) => ({
+      ...rest,
+      args: [y, typeof x === "number" ? x : uniform(0.5, 1.5, ...x.shape)] as const,
+    })),
+    { args: [uniform(-1.5, -0.5, 40), normal(40)], note: "on both sides, below the line where π becomes −π" },
+    { args: [values([1, 1, -1, -1, 2, 2, -2]), values([2, -2, 2, -2, 1, -1, -1])], note: "every octant" },
+    {
+      args: [values([0, -0, 0, -0, 1, -1, 1e-30, 3e38]), values([0, 0, -0, -0, 0, -0, -1e30, 3e38])],
+      note: "zeros, far apart",
+      noGradient: "corners",
+    },
+    {
+      args: [values([Infinity, Infinity, -Infinity, 1, NaN, 1]), values([Infinity, -Infinity, 1, -Infinity, 1, NaN])],
+      note: "infinities, NaN",
+      noGradient: "no finite differences",
+    },
+    { args: [ints(0, 5, 3), ints(0, 5, 3)], throws: /atan2: expected float32, got int32/ },
+    unlike,
+    misfit,
   ],
   eq: [...comparisons, { args: [bools(0.5, 9), bools(0.5, 9)], note: "bool" }],
   ne: [...comparisons, { args: [bools(0.5, 9), bools(0.5, 9)], note: "bool" }],

@@ -1,9 +1,10 @@
 import type * as family from "@tessera/tensor/ops/index";
 import { bools, ints, normal, values } from "../support/generate.ts";
-import type { SampleTable } from "../support/sample.ts";
+import { sums, type SampleTable } from "../support/sample.ts";
 
 const list = (...data: number[]) => values(data, [data.length], "int32");
 
+export const indexTolerance = sums;
 export const indexSamples = {
   embedding: [
     { args: [ints(0, 11, 3, 5), normal(11, 4)] },

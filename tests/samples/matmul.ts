@@ -1,6 +1,6 @@
 import type * as family from "@tessera/tensor/ops/matmul";
 import { ints, normal, values } from "../support/generate.ts";
-import type { SampleTable } from "../support/sample.ts";
+import { sums, type SampleTable } from "../support/sample.ts";
 
 const layers = [
   { args: [normal(4, 8), normal(5, 8), normal(5)] as const },
@@ -48,6 +48,7 @@ const activated = (activation: family.Activation, noGradient?: string) =>
     ...(noGradient === undefined ? {} : { noGradient }),
   }));
 
+export const matmulTolerance = sums;
 export const matmulSamples = {
   matmul: [
     { args: [normal(4, 5), normal(5, 6)] },

@@ -1,7 +1,8 @@
 import type * as family from "@tessera/tensor/ops/move";
 import { bools, ints, normal } from "../support/generate.ts";
-import type { SampleTable } from "../support/sample.ts";
+import { exact, type SampleTable } from "../support/sample.ts";
 
+export const moveTolerance = exact;
 export const moveSamples = {
   reshape: [
     { args: [normal(2, 3, 4), [4, 6]] },

@@ -1,10 +1,11 @@
 import type * as family from "@tessera/tensor/ops/random";
 import { normal, seeded } from "../support/generate.ts";
-import type { SampleTable } from "../support/sample.ts";
+import { each, type SampleTable } from "../support/sample.ts";
 
 const sizes = [[5], [16], [3, 7], [16385], [2, 0], []] as const;
 const badShape = { args: [[-1]] as const, throws: /: sizes are whole numbers from 0 up, got \[-1\]/ };
 
+export const randomTolerance = each;
 export const randomSamples = {
   rand: [
     ...sizes.map((shape) => ({

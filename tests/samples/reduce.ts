@@ -1,7 +1,7 @@
 import type * as family from "@tessera/tensor/ops/reduce";
 import { bools, distinct, ints, normal, normalOf, values } from "../support/generate.ts";
 import type { ArgmaxOptions } from "@tessera/tensor";
-import type { SampleTable } from "../support/sample.ts";
+import { sums, type SampleTable } from "../support/sample.ts";
 
 const options = [
   { args: [normal(3, 4, 5), { dim: 1 }] as const },
@@ -61,6 +61,7 @@ const extremes = options.map((sample) => {
     : sample;
 });
 
+export const reduceTolerance = sums;
 export const reduceSamples = {
   sum: [
     ...options,

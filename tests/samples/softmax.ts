@@ -1,7 +1,7 @@
 import type { DimOptions } from "@tessera/tensor";
 import type * as family from "@tessera/tensor/ops/softmax";
 import { ints, normal, normalOf, values } from "../support/generate.ts";
-import type { SampleTable } from "../support/sample.ts";
+import { sums, type SampleTable } from "../support/sample.ts";
 
 const lineOf = (length: number, value: (i: number) => number): number[] => Array.from({ length }, (_, i) => value(i));
 /** Four lines of 37: with NaN, with +∞, with finite values only in its last place, and with nothing but −∞. */
@@ -73,6 +73,7 @@ const pairs = [
   },
 ];
 
+export const softmaxTolerance = sums;
 export const softmaxSamples = {
   softmax: [...lines, ...extreme],
   logSoftmax: [...lines, ...extreme],

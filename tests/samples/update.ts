@@ -1,6 +1,6 @@
 import type * as family from "@tessera/tensor/ops/update";
 import { ints, normal, uniform, values } from "../support/generate.ts";
-import type { SampleTable } from "../support/sample.ts";
+import type { FamilyTolerance, SampleTable } from "../support/sample.ts";
 
 const adam = (...shape: number[]) => ({
   parameter: normal(...shape),
@@ -15,6 +15,11 @@ const momentum = { momentum: 0.9, dampening: 0.1, weightDecay: 0.05, nesterov: f
 const inPlace = "not differentiable";
 
 /** Steps write in place and give nothing: what is compared is what they were given, after them. */
+/** Steps of size 0.1 from values of size 1, by quotients of moments. */
+export const updateTolerance = {
+  forward: { relative: 2e-6 },
+  gradient: { relative: 1e-4 },
+} as const satisfies FamilyTolerance;
 export const updateSamples = {
   adamStep: [
     { args: [[adam(5, 7), adam(3), adam(1)], step(0.5), decay], noGradient: inPlace },

@@ -183,7 +183,11 @@ for (const device of allDevices)
     }));
 
 const withValues = ({ shape, blockSize, blocks, index }: BlockSparseMatrix, values: Tensor): BlockSparse => ({
-  ...{ shape, blockSize, blocks, index, values },
+  shape,
+  blockSize,
+  blocks,
+  index,
+  values,
 });
 
 const transposed = (values: ArrayLike<number>, m: number, n: number): Float64Array =>

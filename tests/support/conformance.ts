@@ -6,16 +6,10 @@ import { difference, valuesOf, type Values } from "./close.ts";
 import { devices, gpu, oracle, skippedWithoutGpu } from "./devices.ts";
 import { Gen, normal, uniform } from "./generate.ts";
 import { withoutLeaks } from "./leaks.ts";
-import type { Sample, SampleTables, Tolerance } from "./sample.ts";
+import type { FamilyTolerance, Sample, SampleTables } from "./sample.ts";
 
 type AnyFunction = (...args: readonly unknown[]) => unknown;
 type AnySample = Sample<AnyFunction>;
-
-/** What a family's samples are compared with, where a sample does not say. */
-export interface FamilyTolerance {
-  readonly forward: Tolerance;
-  readonly gradient: Tolerance;
-}
 
 /** Every sample of a family on every device: forward and gradients against the reference, which finite differences check. */
 export const conformance = (family: string, functions: object, table: object, tolerance: FamilyTolerance): void => {

@@ -27,6 +27,20 @@ export interface Sample<F> {
 /** `relative`: |a − b| ≤ t·max(max|b|, 1e-3). `each`: |a − b| ≤ t·|b| + t/10. */
 export type Tolerance = "equal" | { readonly relative: number } | { readonly each: number };
 
+/** What a family's samples are compared with, where a sample does not say. */
+export interface FamilyTolerance {
+  readonly forward: Tolerance;
+  readonly gradient: Tolerance;
+}
+/** float32 functions are within a few units in the last place. */
+export const each = { forward: { each: 1e-5 }, gradient: { each: 1e-5 } } as const satisfies FamilyTolerance;
+/** Sums and products grow errors with their length. */
+export const sums = {
+  forward: { relative: 1e-5 },
+  gradient: { relative: 1e-4 },
+} as const satisfies FamilyTolerance;
+export const exact = { forward: "equal", gradient: "equal" } as const satisfies FamilyTolerance;
+
 /** A row of samples for each public function of a module. */
 export type SampleTable<M> = {
   readonly [

@@ -1,6 +1,7 @@
 // What must not compile: each line under `@ts-expect-error` leaves something out. Only the compiler reads this file.
 import { linearGradients, notDifferentiable, rule, type VjpTable, type VjpTables } from "@tessera/autograd";
 import { mul, type Tensor } from "@tessera/tensor";
+import type * as entry from "@tessera/tensor";
 import { defineOp, type LayerAttrs } from "@tessera/tensor/extend";
 import type { families } from "@tessera/tensor/families";
 import type * as move from "@tessera/tensor/ops/move";
@@ -129,6 +130,19 @@ export const remakesFromWhatIsNotRead: VjpTable<Family> = {
     vjp: ([dy], { half }) => [mul(dy, half), null],
   }),
 };
+
+// ---- the entry: all functions of the families, and nothing else of them
+type EntryOf<M> = Extract<keyof M, keyof typeof entry>;
+"narrow" satisfies EntryOf<typeof move>;
+"softmax" satisfies EntryOf<typeof softmax>;
+// @ts-expect-error -- an op's value is for authors of ops
+"softmaxOp" satisfies EntryOf<typeof softmax>;
+// @ts-expect-error -- and so is a fused backward
+"softmaxBackward" satisfies EntryOf<typeof softmax>;
+type Functions<M> = { readonly [K in keyof M as K extends `${string}Op` | `${string}Backward` ? never : K]: M[K] };
+({}) as typeof entry satisfies Functions<typeof move>;
+// @ts-expect-error -- what `npm run generate` has not seen
+({}) as typeof entry satisfies Functions<Family>;
 
 // ---- methods: functions of the families, but not those whose first argument is no tensor
 type MethodsOf<M> = Extract<keyof M, keyof Tensor>;

@@ -5,8 +5,13 @@ import { kernels as generated } from "../../apps/examples/src/generated/kernels.
 const wasm = wasmModule("");
 const kernels = {
   layerNormF32: wasmKernel(wasm, "layer_norm_f32", {
-    ...({ x: "usize", weight: "optional", y: "usize", words: "usize" } as const),
-    ...({ rows: "i32", columns: "i32", eps: "f32" } as const),
+    x: "usize",
+    weight: "optional",
+    y: "usize",
+    words: "usize",
+    rows: "i32",
+    columns: "i32",
+    eps: "f32",
   }),
 };
 const slots = { x: input(0), y: output(0), words: words([1, input(0)]) };

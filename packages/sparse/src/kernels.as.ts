@@ -1,3 +1,2 @@
-// The one entry of this package's WebAssembly module: every kernel that a planner names.
-export * from "./ops/block-copy/block-copy.as";
-export * from "./ops/block-matmul/block-matmul.as";
+// The one entry of this package's WebAssembly module: the kernels of every family.
+export * from "./ops/*/*.as";

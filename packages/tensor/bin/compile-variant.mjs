@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { KernelBuildError } from "./kernel-build-error.mjs";
+import { readSource } from "./read-source.mjs";
 
 const slotBytes = 65536;
 /** What a module asks of the memory that it imports: room for every slot. The backend creates it with no fewer pages. */
@@ -60,7 +61,7 @@ const compile = async ({ folder, slot, flags, compiler }) => {
       const path = file.startsWith(assemblyPrefix)
         ? join(assembly, file.slice(assemblyPrefix.length))
         : resolve(folder, file);
-      return existsSync(path) ? readFileSync(path, "utf8") : null;
+      return existsSync(path) ? readSource(path) : null;
     },
     writeFile: (file, contents) => void (out[file] = contents),
     listFiles: () => null,

@@ -1,7 +1,11 @@
 import { KernelBuildError } from "./kernel-build-error.mjs";
 
-/** The text of generated/kernels.ts: the module, a builder for each kernel, and the shared constants. */
-export const generateKernels = ({ name, slot, exports: { kernels, constants }, variants }) => {
+/**
+ * The text of generated/kernels.ts: the shared constants, the modules, and a builder for each kernel.
+ *
+ * @param modules `[variant, bytes]` of each build
+ */
+export const generateKernels = ({ name, slot, exports: { kernels, constants }, modules }) => {
   // Tensor is no dependency of itself.
   const imports =
     name === "@tessera/tensor"
@@ -9,9 +13,10 @@ export const generateKernels = ({ name, slot, exports: { kernels, constants }, v
       : `import { wasmKernel, wasmModule } from "@tessera/tensor/extend";`;
   const options = `{ name: ${JSON.stringify(name)}${slot === null ? "" : `, slot: ${slot}`} }`;
   return [
-    `${imports}\nimport { ${variants.join(", ")} } from "./wasm.ts";\n`,
+    `${imports}\n`,
     ...constants.map(constantText),
-    `/** The kernels of ${name}, compiled from src/kernels.as.ts. */\nexport const wasm = wasmModule(${[...variants, options].join(", ")});\n`,
+    ...modules.map(moduleText),
+    `/** The kernels of ${name}, compiled from src/kernels.as.ts. */\nexport const wasm = wasmModule(${[...modules.map(([variant]) => variant), options].join(", ")});\n`,
     `/** A step for each kernel of ${name}. Planners call them with arguments by name; nothing here runs at a launch. */`,
     `export const kernels = {\n${kernelsText(kernels)}};\n`,
   ].join("\n");
@@ -30,6 +35,9 @@ const kernelsText = (kernels) => {
     })
     .join("");
 };
+
+const moduleText = ([variant, wasm]) =>
+  `/** ${wasm.length} bytes of WebAssembly. */\nconst ${variant} =\n  "${Buffer.from(wasm).toString("base64")}";\n`;
 
 const constantText = ({ name, file, comment, value }) => {
   const text = typeof value === "number" ? `${value}` : `${JSON.stringify(value, null, 2)} as const`;

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { evaluate } from "./constant-expression.mjs";
 import { KernelBuildError } from "./kernel-build-error.mjs";
+import { readSource } from "./read-source.mjs";
 
 const assembly = fileURLToPath(new URL("../src/assembly", import.meta.url));
 const assemblyPrefix = "@tessera/tensor/assembly/";
@@ -60,7 +61,7 @@ const refuseTwins = (what, list) => {
 
 const parseFile = (as, path) => {
   if (!existsSync(path)) throw new KernelBuildError(`${path} is imported, and is not there`);
-  const text = readFileSync(path, "utf8");
+  const text = readSource(path);
   const program = as.newProgram(as.newOptions());
   as.parse(program, text, path, true);
   for (let message = as.nextDiagnostic(program); message; message = as.nextDiagnostic(program))

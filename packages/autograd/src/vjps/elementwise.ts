@@ -1,4 +1,5 @@
 import {
+  abs,
   add,
   cos,
   div,
@@ -9,12 +10,14 @@ import {
   log,
   logicalAnd,
   logicalNot,
+  maximum,
   mul,
   neg,
   pow,
   sigmoid,
   sin,
   square,
+  stopGradient,
   sub,
   where,
   zeros,
@@ -52,6 +55,8 @@ export const elementwiseVjps: VjpTable<typeof family> = {
   exp: rule({ reads: ({ outputs: [y] }) => ({ y }), vjp: ([dy], { y }) => [mul(dy, y)] }),
   log: rule({ reads: ({ inputs: [x] }) => ({ x }), vjp: ([dy], { x }) => [div(dy, x)] }),
   log1p: rule({ reads: ({ inputs: [x] }) => ({ x }), vjp: ([dy], { x }) => [div(dy, add(x, 1))] }),
+  // From x: y + 1 would round a small e^x away.
+  expm1: rule({ reads: ({ inputs: [x] }) => ({ x }), vjp: ([dy], { x }) => [mul(dy, exp(x))] }),
   // d√x = dx / 2√x
   sqrt: rule({ reads: ({ outputs: [y] }) => ({ y }), vjp: ([dy], { y }) => [div(mul(dy, 0.5), y)] }),
   // d x^(−½) = −½ x^(−3/2) dx, one factor at a time: y³ may leave float32 where the product does not.
@@ -121,6 +126,16 @@ export const elementwiseVjps: VjpTable<typeof family> = {
       needs[0] ? powBackward(dz, x, y) : null,
       z && only(logicalNot(logicalAnd(eq(x, 0), ge(y, 0))), mul(mul(dz, log(x)), z)),
     ],
+  }),
+  // d angle = (x dy − y dx) / (x² + y²). Both are divided by the larger one, a constant here: their squares alone may leave float32.
+  atan2: rule({
+    reads: ({ inputs: [y, x] }) => ({ y, x }),
+    vjp: ([dz], { y, x, needs }) => {
+      const size = stopGradient(maximum(abs(x), abs(y)));
+      const [up, across] = [div(y, size), div(x, size)];
+      const slope = div(div(dz, add(square(across), square(up))), size);
+      return [needs[0] ? mul(slope, across) : null, needs[1] ? neg(mul(slope, up)) : null];
+    },
   }),
   eq: notDifferentiable,
   ne: notDifferentiable,

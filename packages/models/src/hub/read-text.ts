@@ -4,8 +4,22 @@ import type { FileStore } from "./file-store.ts";
 
 /** What servers answer with in place of a file: an object of these keys alone. */
 const ANSWER_KEYS = new Set([
-  ...["error", "errors", "error_description", "message", "detail", "details", "status", "statuscode", "code", "title"],
-  ...["type", "documentation_url", "path", "timestamp", "requestid", "request_id"],
+  "error",
+  "errors",
+  "error_description",
+  "message",
+  "detail",
+  "details",
+  "status",
+  "statuscode",
+  "code",
+  "title",
+  "type",
+  "documentation_url",
+  "path",
+  "timestamp",
+  "requestid",
+  "request_id",
 ]);
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -265,7 +265,13 @@ describe("an added token is text, not bytes in disguise", () => {
     const json = trained.toJSON();
     const first = Object.keys(json.model.vocab).length;
     const added = contents.map((content, i) => ({
-      ...{ id: first + i, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special },
+      id: first + i,
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special,
     }));
     return ByteLevelBpeTokenizer.fromJSON({ ...json, added_tokens: [...json.added_tokens, ...added] });
   };

@@ -130,7 +130,10 @@ export const blockSparseLinear = (
 ): Tensor => {
   const { values, index, shape, blockSize, blocks } = weight;
   return run(blockSparseLinearOp, [x, values, bias, index], {
-    ...{ shape, blockSize, blocks, activation: activation ?? "none" },
+    shape,
+    blockSize,
+    blocks,
+    activation: activation ?? "none",
   })[0];
 };
 

@@ -15,6 +15,7 @@
  * After Dao et al., "FlashAttention", 2022, and
  * https://pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html
  */
+export * from "./attention-backward.as";
 import { expNegative4, log4 } from "../../assembly/math.as";
 import { optional } from "../../assembly/optional.as";
 import { unpack8 } from "../../assembly/panels.as";

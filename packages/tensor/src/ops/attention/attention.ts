@@ -5,7 +5,7 @@ import { namedScope } from "../../named-scope.ts";
 import { broadcastShapes, type Layout, numel, sameShape, type Shape, showShape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { expand, permute, reshape, unsqueeze } from "../move/move.ts";
-import type { Draw } from "../random/random.ts";
+import type { DrawScalars } from "../random/random.ts";
 import { attentionBackwardCpu, attentionCpu } from "./attention.cpu.ts";
 import { attentionBackwardReference, attentionReference } from "./attention.reference.ts";
 import { attentionBackwardWgsl, attentionWgsl } from "./attention.wgsl.ts";
@@ -23,13 +23,13 @@ export interface AttentionSignature {
   inputs: [q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null];
   outputs: [y: Tensor, lse: Tensor | null];
   attrs: AttentionAttrs;
-  scalars: Draw;
+  scalars: DrawScalars;
 }
 export interface AttentionBackwardSignature {
   inputs: [dy: Tensor, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null, y: Tensor, lse: Tensor];
   outputs: [dq: Tensor, dk: Tensor, dv: Tensor];
   attrs: AttentionAttrs;
-  scalars: Draw;
+  scalars: DrawScalars;
 }
 
 const float = (shape: Shape): TensorSpec => ({ shape, dtype: "float32" });
@@ -115,7 +115,7 @@ export interface AttentionOptions {
 }
 
 /** The draw of what draws nothing. */
-const NO_DRAW: Draw = { seedLow: 0, seedHigh: 0, counter: 0 };
+const NO_DRAW: DrawScalars = { seedLow: 0, seedHigh: 0, counter: 0 };
 
 /**
  * Scaled dot-product attention, `dropout(softmax(scale · q kᵀ + mask)) v`, without ever holding the weights.

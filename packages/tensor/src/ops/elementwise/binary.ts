@@ -47,6 +47,26 @@ export const powOp = binary("pow", {
   reference: (x, y) => power(x, y),
   cpu: f32(kernels.powF32),
 });
+export const atan2Op = binary("atan2", {
+  // x is the first operand, the height, and y the second. As in elementwise.as.ts: WGSL's own atan2 is 4096 units in the last place off.
+  wgsl: `
+  let across = abs(y);
+  let up = abs(x);
+  let least = min(across, up);
+  let largest = max(across, up);
+  let ratio = select(select(least / largest, 1.0, least == largest), 0.0, largest == 0.0);
+  let turned = ratio > 0.41421357;
+  let t = select(ratio, (ratio - 1.0) / (ratio + 1.0), turned);
+  let z = t * t;
+  let p = fma(z * fma(fma(fma(0.0805347487, z, -0.138776079), z, 0.199777037), z, -0.333329499), t, t);
+  let flat = select(p, 0.785398185 + p, turned);
+  let right = select(flat, 1.57079637 - flat, up > across);
+  let angle = select(right, 3.14159274 - right, (bitcast<u32>(y) >> 31u) == 1u);
+  let signed = fromBits(bitcast<u32>(angle) | (bitcast<u32>(x) & 0x80000000u));
+  return select(signed, nan(), isNan(x) || isNan(y));`,
+  reference: (y, x) => Math.atan2(y, x),
+  cpu: f32(kernels.atan2F32),
+});
 export const eqOp = binary("eq", {
   wgsl: "select(0u, 1u, x == y)",
   reference: (x, y) => +(x === y),
@@ -234,6 +254,17 @@ export const maximum = (x: Tensor, y: Tensor | number): Tensor => apply(maximumO
 export const minimum = (x: Tensor, y: Tensor | number): Tensor => apply(minimumOp, x, y);
 /** x to the power y; NaN for a negative x and a fractional y. {@link https://docs.pytorch.org/docs/stable/generated/torch.pow.html torch.pow} */
 export const pow = (x: Tensor, y: Tensor | number): Tensor => apply(powOp, x, y);
+/**
+ * The angle in radians of the point (x, y), from −π to π: arctan(y / x) in the right quadrant. The height comes first, as in torch. The gradient
+ * at (0, 0) is NaN.
+ *
+ * Shape: any two that broadcast → their common shape. {@link https://docs.pytorch.org/docs/stable/generated/torch.atan2.html torch.atan2}
+ *
+ * @throws ShapeError when the shapes do not broadcast, DTypeError unless both are float32.
+ * @example
+ * await atan2(tensor([1, 1, -1]), tensor([1, -1, 0])).data(); // [π/4, 3π/4, -π/2]
+ */
+export const atan2 = (y: Tensor, x: Tensor | number): Tensor => apply(atan2Op, y, x);
 /** Whether x = y, as bool. Not differentiable. {@link https://docs.pytorch.org/docs/stable/generated/torch.eq.html torch.eq} */
 export const eq = (x: Tensor, y: Tensor | number): Tensor => compare(eqOp, x, y);
 /** Whether x ≠ y, as bool. Not differentiable. {@link https://docs.pytorch.org/docs/stable/generated/torch.ne.html torch.ne} */

@@ -6,7 +6,7 @@
  * each function in assembly/math.as.ts, everything else is correctly rounded. NaN and infinities behave as in torch.
  * bool is a byte, 0 or 1: it is read as four int32 lanes, and written from the lanes of a mask.
  */
-import { constant, madd } from "../../assembly/simd.as";
+import { constant, madd, nmadd } from "../../assembly/simd.as";
 import {
   cos4, erf4, exp4, gelu4, geluSlope4, geluTanh4, geluTanhSlope4, log4, pow4, sigmoid4, silu4, sin4, softplus4, tanh4,
 } from "../../assembly/math.as";
@@ -23,7 +23,7 @@ class MaximumI {} class MinimumI {} class EqI {} class NeI {} class LtI {} class
 class And {} class Or {} class TanhBackward {} class SigmoidBackward {} class GeluBackward {}
 class GeluTanhBackward {} class ReluBackward {} class AbsBackward {} class SiluBackward {} class Where {}
 class WhereBool {} class DivBackward {} class PowBackward {} class MaximumBackward {} class MinimumBackward {}
-class Log1p {}
+class Log1p {} class Expm1 {} class Atan2 {}
 
 // @ts-ignore: decorator
 @inline function is<A, B>(): bool {
@@ -64,6 +64,69 @@ const LOG1P: usize = memory.data<f32>([-0.29289323, 0.41421357, 2, 0.298737185, 
   return v128.bitselect(near, log4(f32x4.add(x, constant(LOG1P, 6))), isNear);
 }
 
+// [-86.6, 89, log2 e, 1.5 * 2^23 - 1, ln 2 high, ln 2 low, five coefficients of (e^r - 1 - r) / r^2, 1, 1/2]
+const EXPM1: usize = memory.data<f32>([
+  -86.6433, 89, 1.4426950409, 12582911, 0.693145752, 1.42860682e-6,
+  1.38143743e-3, 8.36880005e-3, 4.16684002e-2, 0.166665211, 0.499999925, 1, 0.5,
+]);
+
+/**
+ * e^x - 1 within 3 ulp: x = n ln 2 + r as in exp4, e^r - 1 = r (1 + r Q(r)) with |r| <= ln 2 / 2, and 2^n (e^r - 1) + (2^n - 1), of which
+ * halves are taken so that 2^n fits. Where n is 0 it is e^r - 1 itself, exactly x where x is tiny: both parts of ln 2 are positive, so that
+ * -0 stays as it is.
+ */
+// @ts-ignore: decorator
+@inline function expm14(x: v128): v128 {
+  const one = constant(EXPM1, 11), half = constant(EXPM1, 12), magic = constant(EXPM1, 3);
+  const c = f32x4.pmax(f32x4.pmin(x, constant(EXPM1, 1)), constant(EXPM1, 0));
+  const shifted = madd(c, constant(EXPM1, 2), magic);
+  const n = f32x4.sub(shifted, magic);
+  const r = nmadd(n, constant(EXPM1, 5), nmadd(n, constant(EXPM1, 4), c));
+  let q = madd(constant(EXPM1, 6), r, constant(EXPM1, 7));
+  q = madd(q, r, constant(EXPM1, 8));
+  q = madd(q, r, constant(EXPM1, 9));
+  q = madd(q, r, constant(EXPM1, 10));
+  const p = f32x4.mul(madd(q, r, one), r);
+  const scale = i32x4.add(i32x4.shl(shifted, 23), one);
+  const y = madd(scale, p, f32x4.sub(scale, half));
+  return v128.bitselect(p, f32x4.add(y, y), f32x4.eq(n, i32x4.splat(0)));
+}
+
+// [tan(pi / 8), 1, four coefficients of (atan t - t) / t^3, then pi / 4, pi / 2 and pi, each in two parts]
+const ATAN2: usize = memory.data<f32>([
+  0.41421357, 1, 0.0805347487, -0.138776079, 0.199777037, -0.333329499,
+  0.785398185, -2.18556941e-8, 1.57079637, -4.37113883e-8, 3.14159274, -8.74227766e-8,
+]);
+
+/**
+ * The angle of (x, y) within 3 ulp. t = min / max of |x|, |y|, and (t - 1) / (t + 1) with pi / 4 above tan(pi / 8); atan t = t + t^3 P(t^2),
+ * a minimax fit of our own. Then pi / 2 minus it where |y| > |x|, pi minus that where x has a sign, and y's sign.
+ */
+// @ts-ignore: decorator
+@inline function atan24(y: v128, x: v128): v128 {
+  const one = constant(ATAN2, 1), zero = i32x4.splat(0);
+  const across = f32x4.abs(x), up = f32x4.abs(y);
+  const least = f32x4.min(across, up), largest = f32x4.max(across, up);
+  // Two infinities have the angle of equal numbers, two zeros that of 0.
+  const ratio = v128.andnot(
+    v128.bitselect(one, f32x4.div(least, largest), f32x4.eq(least, largest)),
+    f32x4.eq(largest, zero),
+  );
+  const turned = f32x4.gt(ratio, constant(ATAN2, 0));
+  const t = v128.bitselect(f32x4.div(f32x4.sub(ratio, one), f32x4.add(ratio, one)), ratio, turned);
+  const z = f32x4.mul(t, t);
+  let p = madd(constant(ATAN2, 2), z, constant(ATAN2, 3));
+  p = madd(p, z, constant(ATAN2, 4));
+  p = madd(p, z, constant(ATAN2, 5));
+  p = madd(f32x4.mul(p, z), t, t);
+  let angle = v128.bitselect(f32x4.add(f32x4.add(p, constant(ATAN2, 7)), constant(ATAN2, 6)), p, turned);
+  const steep = f32x4.sub(constant(ATAN2, 8), f32x4.sub(angle, constant(ATAN2, 9)));
+  angle = v128.bitselect(steep, angle, f32x4.gt(up, across));
+  const behind = f32x4.sub(constant(ATAN2, 10), f32x4.sub(angle, constant(ATAN2, 11)));
+  angle = v128.bitselect(behind, angle, i32x4.lt_s(x, zero));
+  return v128.or(angle, v128.and(y, i32x4.splat(0x80000000)));
+}
+
 /** f(x); p and q are the attributes of the op, in all lanes. */
 // @ts-ignore: decorator
 @inline export function apply1<F>(x: v128, p: v128, q: v128): v128 {
@@ -72,6 +135,7 @@ const LOG1P: usize = memory.data<f32>([-0.29289323, 0.41421357, 2, 0.298737185, 
   if (is<F, Exp>()) return exp4(x);
   if (is<F, Log>()) return log4(x);
   if (is<F, Log1p>()) return log1p4(x);
+  if (is<F, Expm1>()) return expm14(x);
   if (is<F, Sqrt>()) return f32x4.sqrt(x);
   if (is<F, Rsqrt>()) return f32x4.div(constant(ONE, 0), f32x4.sqrt(x));
   if (is<F, Abs>()) return f32x4.abs(x);
@@ -111,6 +175,7 @@ const LOG1P: usize = memory.data<f32>([-0.29289323, 0.41421357, 2, 0.298737185, 
   if (is<F, Maximum>()) return f32x4.max(x, y);
   if (is<F, Minimum>()) return f32x4.min(x, y);
   if (is<F, Pow>()) return pow4(x, y);
+  if (is<F, Atan2>()) return atan24(x, y);
   if (is<F, Eq>()) return f32x4.eq(x, y);
   if (is<F, Ne>()) return f32x4.ne(x, y);
   if (is<F, Lt>()) return f32x4.lt(x, y);
@@ -196,6 +261,7 @@ export function neg_f32(task: i32, x: usize, y: usize, words: usize): void { una
 export function exp_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Exp, f32, f32>(task, x, y, words); }
 export function log_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Log, f32, f32>(task, x, y, words); }
 export function log1p_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Log1p, f32, f32>(task, x, y, words); }
+export function expm1_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Expm1, f32, f32>(task, x, y, words); }
 export function sqrt_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Sqrt, f32, f32>(task, x, y, words); }
 export function rsqrt_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Rsqrt, f32, f32>(task, x, y, words); }
 export function abs_f32(task: i32, x: usize, y: usize, words: usize): void { unary<Abs, f32, f32>(task, x, y, words); }
@@ -252,6 +318,9 @@ export function minimum_f32(task: i32, x: usize, y: usize, z: usize, words: usiz
 }
 export function pow_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
   binary<Pow, f32, f32>(0, task, x, y, z, words);
+}
+export function atan2_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<Atan2, f32, f32>(0, task, x, y, z, words);
 }
 export function eq_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
   binary<Eq, f32, u8>(0, task, x, y, z, words);

@@ -33,6 +33,21 @@ export const log1pOp = unary("log1p", {
   reference: Math.log1p,
   cpu: f32(kernels.log1pF32),
 });
+export const expm1Op = unary("expm1", {
+  // 2ⁿ(eʳ − 1) + (2ⁿ − 1) with x = n ln 2 + r, in halves so that 2ⁿ fits: eˣ − 1 would round a small x away.
+  wgsl: `
+  let c = clamp(x, -86.6433, 89.0);
+  let n = round(c * 1.4426950409);
+  let r = fma(n, 2.12194440055e-4, fma(n, -0.693359375, c));
+  let q = fma(fma(fma(fma(1.38143743e-3, r, 8.36880005e-3), r, 4.16684002e-2), r, 0.166665211), r, 0.499999925);
+  let p = r * fma(q, r, 1.0);
+  let scale = fromBits(u32(i32(n) + 126) << 23u);
+  let y = 2.0 * fma(scale, p, scale - 0.5);
+  let near = select(p, x, abs(x) < 1e-8);
+  return select(select(select(y, near, n == 0.0), infinity(), x > 89.0), x, isNan(x));`,
+  reference: Math.expm1,
+  cpu: f32(kernels.expm1F32),
+});
 export const sqrtOp = unary("sqrt", { wgsl: "sqrt(x)", reference: Math.sqrt, cpu: f32(kernels.sqrtF32) });
 export const rsqrtOp = unary("rsqrt", {
   wgsl: "inverseSqrt(x)",
@@ -133,6 +148,8 @@ export const exp = (x: Tensor): Tensor => run(expOp, [x])[0];
 export const log = (x: Tensor): Tensor => run(logOp, [x])[0];
 /** ln(1 + x), to the last digits where x is near 0; −∞ at −1, NaN below it. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.log1p.html torch.log1p} */
 export const log1p = (x: Tensor): Tensor => run(log1pOp, [x])[0];
+/** eˣ − 1, to the last digits where x is near 0; −1 at −∞. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.expm1.html torch.expm1} */
+export const expm1 = (x: Tensor): Tensor => run(expm1Op, [x])[0];
 /** The square root, √x; NaN below zero. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.sqrt.html torch.sqrt} */
 export const sqrt = (x: Tensor): Tensor => run(sqrtOp, [x])[0];
 /** The reciprocal square root, 1/√x. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.rsqrt.html torch.rsqrt} */

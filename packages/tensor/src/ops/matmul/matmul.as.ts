@@ -13,6 +13,7 @@
  * C (384 KiB) in L2, while all panels of B stream by. MC is a multiple of 12.
  * Source: https://pytorch.org/docs/stable/generated/torch.matmul.html; Goto and van de Geijn, 2008.
  */
+export * from "./matmul-rows.as";
 import { batchOffset } from "../../assembly/batch-offset.as";
 import { finish } from "../../assembly/epilogue.as";
 import { optional } from "../../assembly/optional.as";

@@ -88,8 +88,19 @@ export const planRows = (product: Product): Plan<CpuStep> => {
   steps.push(
     kernels.matmulRowsF32(
       {
-        ...{ a: left, b: b.slot, ...epilogue, partial, m, n, k, columns, depth: cut.depth },
-        ...{ rowStride, aKStride: kStride, columnStride: b.columnStride, bKStride: b.kStride },
+        a: left,
+        b: b.slot,
+        ...epilogue,
+        partial,
+        m,
+        n,
+        k,
+        columns,
+        depth: cut.depth,
+        rowStride,
+        aKStride: kStride,
+        columnStride: b.columnStride,
+        bKStride: b.kStride,
         words: batchWords(batch, strides, b.batch),
       },
       { tasks: entries * parts * chunks },

@@ -4,7 +4,7 @@ import type { CpuStep, Planner } from "../../op.ts";
 import { numel, type Shape } from "../../shape.ts";
 import { input, output, scalar } from "../../slots.ts";
 import type { Tensor } from "../../tensor.ts";
-import type { Draw } from "./random.ts";
+import type { DrawScalars } from "./random.ts";
 
 /** Elements of one task: a multiple of the 16 that Philox makes at once. */
 const CHUNK = 16384;
@@ -23,7 +23,7 @@ const cut = (total: number) => ({
 });
 
 type Filling = Planner<
-  { inputs: []; outputs: [y: Tensor]; attrs: { device: Backend; shape: Shape }; scalars: Draw },
+  { inputs: []; outputs: [y: Tensor]; attrs: { device: Backend; shape: Shape }; scalars: DrawScalars },
   CpuStep
 >;
 const filling = (kernel: typeof kernels.randF32 | typeof kernels.randnF32): Filling => ({
@@ -36,7 +36,7 @@ export const uniformCpu = filling(kernels.randF32);
 export const normalCpu = filling(kernels.randnF32);
 
 export const dropoutCpu: Planner<
-  { inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { p: number }; scalars: Draw },
+  { inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { p: number }; scalars: DrawScalars },
   CpuStep
 > = {
   plan: ({ outputs: [y], attrs: { p } }) => {

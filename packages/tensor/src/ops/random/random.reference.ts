@@ -3,13 +3,13 @@ import type { ReferenceKernel } from "../../op.ts";
 import { philox, unit, type DrawNumbers } from "../../philox.ts";
 import type { Shape } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
-import type { Draw } from "./random.ts";
+import type { DrawScalars } from "./random.ts";
 
 type Filling = ReferenceKernel<{
   inputs: [];
   outputs: [y: Tensor];
   attrs: { device: Backend; shape: Shape };
-  scalars: Draw;
+  scalars: DrawScalars;
 }>;
 
 const forEachWords = (
@@ -44,7 +44,7 @@ export const dropoutReference: ReferenceKernel<{
   inputs: [x: Tensor];
   outputs: [y: Tensor];
   attrs: { p: number };
-  scalars: Draw;
+  scalars: DrawScalars;
 }> = ([x], [y], { p }, draw) => {
   const limit = Math.fround(p);
   forEachWords(y.values.length, draw, (e, words, w) => {

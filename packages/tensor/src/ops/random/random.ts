@@ -13,14 +13,14 @@ import { dropoutReference, normalReference, uniformReference } from "./random.re
 import { dropoutWgsl, normalWgsl, uniformWgsl } from "./random.wgsl.ts";
 
 /** Which draw of which seed (in 32-bit halves): with it an op makes the same numbers again. */
-export interface Draw {
+export interface DrawScalars {
   readonly [name: string]: Scalar;
   readonly seedLow: Scalar;
   readonly seedHigh: Scalar;
   readonly counter: Scalar;
 }
 
-type Filling = { inputs: []; outputs: [y: Tensor]; attrs: { device: Backend; shape: Shape }; scalars: Draw };
+type Filling = { inputs: []; outputs: [y: Tensor]; attrs: { device: Backend; shape: Shape }; scalars: DrawScalars };
 
 export const uniformOp = defineOp<Filling>({
   name: "rand",
@@ -36,7 +36,12 @@ export const normalOp = defineOp<Filling>({
   kernels: { reference: normalReference, cpu: normalCpu, webgpu: normalWgsl },
 });
 
-export const dropoutOp = defineOp<{ inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { p: number }; scalars: Draw }>({
+export const dropoutOp = defineOp<{
+  inputs: [x: Tensor];
+  outputs: [y: Tensor];
+  attrs: { p: number };
+  scalars: DrawScalars;
+}>({
   name: "dropout",
   family: "random",
   infer: ([x]) => {

@@ -7,7 +7,7 @@ import type { Plan, Planner, WebgpuStep } from "../../op.ts";
 import { numel, type Shape } from "../../shape.ts";
 import { input, output } from "../../slots.ts";
 import type { Tensor } from "../../tensor.ts";
-import type { Draw } from "./random.ts";
+import type { DrawScalars } from "./random.ts";
 
 const WORKGROUP = 256;
 
@@ -84,14 +84,14 @@ const fill = (kind: "rand" | "randn", total: number): Plan<WebgpuStep> => {
 };
 
 type Filling = Planner<
-  { inputs: []; outputs: [y: Tensor]; attrs: { device: Backend; shape: Shape }; scalars: Draw },
+  { inputs: []; outputs: [y: Tensor]; attrs: { device: Backend; shape: Shape }; scalars: DrawScalars },
   WebgpuStep
 >;
 export const uniformWgsl: Filling = { plan: ({ outputs: [y] }) => fill("rand", numel(y.shape)) };
 export const normalWgsl: Filling = { plan: ({ outputs: [y] }) => fill("randn", numel(y.shape)) };
 
 export const dropoutWgsl: Planner<
-  { inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { p: number }; scalars: Draw },
+  { inputs: [x: Tensor]; outputs: [y: Tensor]; attrs: { p: number }; scalars: DrawScalars },
   WebgpuStep
 > = {
   plan: ({ inputs: [x], outputs: [y], attrs: { p } }) => {

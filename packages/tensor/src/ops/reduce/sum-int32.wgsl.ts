@@ -123,8 +123,16 @@ export const sumInt32Steps = (
   const again = lanesFor(parts);
   const last = addLines({ pairs: true, strided, lanes: again })(
     {
-      ...{ xStart: 0, outerStep: rest.outerStep, nStep: rest.nStep, inner, n: parts, span: parts, parts: 1 },
-      ...{ units: outer * inner, x: partials, y: to },
+      xStart: 0,
+      outerStep: rest.outerStep,
+      nStep: rest.nStep,
+      inner,
+      n: parts,
+      span: parts,
+      parts: 1,
+      units: outer * inner,
+      x: partials,
+      y: to,
     },
     { workgroups: Math.ceil((outer * inner * again) / WORKGROUP), fault },
   );
