@@ -1,3 +1,4 @@
+import * as v from "valibot";
 import type { FilledMask } from "../report/render-demo-report.ts";
 import { shapes } from "../run-folder/read-checked-json.ts";
 import type { PhaseSchemas } from "../run-folder/run-state.ts";
@@ -28,7 +29,14 @@ export interface DemoPhases {
   data: { glosses: number; texts: number; train: number; test: number };
   tokenizer: { vocabSize: number };
   baseline: { accuracy: number };
-  pretraining: { steps: number; tokens: number; parameters: number; heldOutLoss: number; sha256: string };
+  pretraining: {
+    steps: number;
+    tokens: number;
+    parameters: number;
+    heldOutLoss: number;
+    heldOutAccuracy?: number | undefined;
+    sha256: string;
+  };
   patching: { dense: number; sparse: number; layers: number; density: number };
   scratch: ClassifierResult;
   dense: ClassifierResult;
@@ -50,7 +58,15 @@ export const demoPhases: PhaseSchemas<DemoPhases> = {
   data: object({ glosses: count, texts: count, train: count, test: count }),
   tokenizer: object({ vocabSize: count }),
   baseline: object({ accuracy: number }),
-  pretraining: object({ steps: count, tokens: count, parameters: count, heldOutLoss: number, sha256 }),
+  pretraining: object({
+    steps: count,
+    tokens: count,
+    parameters: count,
+    heldOutLoss: number,
+    // Earlier versions wrote none.
+    heldOutAccuracy: v.optional(number),
+    sha256,
+  }),
   patching: object({ dense: count, sparse: count, layers: count, density: number }),
   scratch: classifier,
   dense: classifier,

@@ -84,8 +84,8 @@ const pretrain = (demo: DemoRun): Promise<void> =>
     "pretraining",
     "pre-training",
     async () => {
-      const { seed, tokens } = demo.settings;
-      const options = createPretrainOptions(tokens);
+      const { seed, optimizer, tokens } = demo.settings;
+      const options = createPretrainOptions(optimizer, tokens);
       const words = await demo.loadTokenizer();
       const corpus = packCorpus(await demo.readCorpus(), words, options.length);
       const { model, steps, heldOut } = await pretrainModel(corpus, words, options, {
@@ -96,13 +96,14 @@ const pretrain = (demo: DemoRun): Promise<void> =>
       try {
         const sha256 = await saveAndHash(demo, "pretrained", model);
         const read = steps * options.batchSize * options.length;
-        return { steps, tokens: read, parameters: model.numParameters(), heldOutLoss: heldOut.loss, sha256 };
+        const { loss: heldOutLoss, accuracy: heldOutAccuracy } = heldOut;
+        return { steps, tokens: read, parameters: model.numParameters(), heldOutLoss, heldOutAccuracy, sha256 };
       } finally {
         model.dispose();
       }
     },
-    ({ steps, tokens, heldOutLoss }) =>
-      `${formatCount(tokens)} tokens in ${formatCount(steps)} steps, loss ${heldOutLoss.toFixed(3)} on held-out texts`,
+    ({ steps, tokens, heldOutLoss, heldOutAccuracy }) =>
+      `${formatCount(tokens)} tokens in ${formatCount(steps)} steps; of held-out texts loss ${heldOutLoss.toFixed(3)}${heldOutAccuracy === undefined ? "" : `, ${formatPercent(heldOutAccuracy)} of masked tokens right`}`,
   );
 
 const patchPretrained = (demo: DemoRun): Promise<void> =>
