@@ -3,15 +3,18 @@ import {
   addmm,
   ArgumentError,
   clamp,
-  div,
+  expand,
   eye,
   matmul,
   mul,
   neg,
+  reciprocal,
+  reshape,
   scope,
   select,
   sgdStep,
   ShapeError,
+  slice,
   sqrt,
   square,
   stack,
@@ -117,25 +120,39 @@ export class Muon extends Optimizer<MuonOptions> {
     updates: readonly Update[],
     { count, scale, lr }: StepState,
   ): void {
-    const { momentum, weightDecay } = group;
+    const { momentum, weightDecay, nesterov } = group;
+    const { device } = scale;
     scope((): void => {
       // M − (1 − μ)(M − sG), and nothing where the scale s is not finite: a step of SGD with rate 1 − μ and decay 1.
-      const { device } = scale;
-      sgdStep(
-        updates.map(({ gradient, state }) => ({ parameter: state["momentumBuffer"]!, grad: gradient })),
-        { count: zeros([], { dtype: "int32", device }), scale: neg(scale), lr: 1 - momentum },
-        { momentum: 0, dampening: 0, weightDecay: 1, nesterov: false },
+      const mean = { count: zeros([], { dtype: "int32", device }), scale: neg(scale), lr: 1 - momentum };
+      const follow = (means: readonly Tensor[], gradients: readonly Tensor[]): void =>
+        sgdStep(
+          means.map((parameter, i) => ({ parameter, grad: gradients[i]! })),
+          mean,
+          { momentum: 0, dampening: 0, weightDecay: 1, nesterov: false },
+        );
+      const ordered = [...byShape(updates)];
+      const gradients = ordered.flat().map(({ gradient }) => gradient);
+      follow(
+        ordered.flat().map(({ state }) => state["momentumBuffer"]!),
+        gradients,
       );
-      const steps = [...byShape(updates)].flatMap((same) => {
-        const directions = scope(() => orthogonal(directionsOf(same, scale, group), group));
-        return same.map(({ parameter }, i) => ({ parameter, grad: select(directions, 0, i) }));
-      });
+      const stacks = ordered.map((same) => stack(same.map(({ state }) => state["momentumBuffer"]!)));
+      // (1 − μ)sG + μM: the same again.
+      if (nesterov) follow(stacks.flatMap(unstack), gradients);
+      const steps = stacks.flatMap((stacked) => unstack(orthogonal(stacked, group)));
       // W − η(λW + D), and the count of steps rises.
-      const finite = add(mul(scale, 0), 1);
-      sgdStep(steps, { count, scale: finite, lr }, { momentum: 0, dampening: 0, weightDecay, nesterov: false });
+      sgdStep(
+        ordered.flat().map(({ parameter }, i) => ({ parameter, grad: steps[i]! })),
+        { count, scale: add(mul(scale, 0), 1), lr },
+        { momentum: 0, dampening: 0, weightDecay, nesterov: false },
+      );
     });
   }
 }
+
+/** The tensors of a stack, as views. */
+const unstack = (stacked: Tensor): Tensor[] => Array.from({ length: stacked.size(0) }, (_, i) => select(stacked, 0, i));
 
 const checkMatrix = (name: string, shape: Shape): void => {
   if (shape.length !== 2 && shape.length !== 3)
@@ -175,16 +192,12 @@ const byShape = (updates: readonly Update[]): Iterable<readonly Update[]> => {
   return groups.values();
 };
 
-/** U of parameters of one shape. Shape: [parameters, …shape]. */
-const directionsOf = (
-  updates: readonly Update[],
-  scale: Tensor,
-  { momentum, nesterov }: Pick<MuonOptions, "momentum" | "nesterov">,
-): Tensor => {
-  const means = stack(updates.map(({ state }) => state["momentumBuffer"]!));
-  if (!nesterov) return means;
-  const gradients = stack(updates.map(({ gradient }) => gradient));
-  return add(mul(gradients, mul(scale, 1 - momentum)), mul(means, momentum));
+/** The trace of a stack of matrices. Shape: [..., n, n] → [..., 1, 1]. */
+const traceOf = (x: Tensor): Tensor => {
+  const n = x.size(-1);
+  // Elements n + 1 apart.
+  const diagonal = slice(reshape(x, [...x.shape.slice(0, -2), 1, n * n]), -1, { step: n + 1 });
+  return sum(diagonal, { dim: -1, keepdim: true });
 };
 
 /**
@@ -196,24 +209,31 @@ const directionsOf = (
 const orthogonal = (
   u: Tensor,
   { nsCoefficients: [a, b, c], nsSteps, eps, adjustLrFn }: Omit<MuonOptions, "lr" | "weightDecay">,
-): Tensor => {
-  const [out, inputs] = u.shape.slice(-2) as [number, number];
-  const [short, long] = out > inputs ? [inputs, out] : [out, inputs];
-  const isTall = out > inputs;
-  const identity = mul(eye(short, { device: u.device }), a);
-  const together = long > MIN_RATIO * short ? STEPS_TOGETHER : 1;
-  let x = div(u, clamp(sqrt(sum(square(u), { dim: [-2, -1], keepdim: true })), eps, Infinity));
-  for (let left = nsSteps; left > 0; left -= together) {
-    const turned = transpose(x, -1, -2);
-    let gram = isTall ? matmul(turned, x) : matmul(x, turned);
-    let product: Tensor | null = null;
-    for (let step = Math.min(left, together); step > 0; step--) {
-      const q = addmm(add(mul(gram, b), identity), mul(gram, c), gram);
-      product = product ? matmul(q, product) : q;
-      if (step > 1) gram = matmul(matmul(q, gram), q);
+): Tensor =>
+  scope(() => {
+    const [out, inputs] = u.shape.slice(-2) as [number, number];
+    const isTall = out > inputs;
+    const [short, long] = isTall ? [inputs, out] : [out, inputs];
+    const together = long > MIN_RATIO * short ? STEPS_TOGETHER : 1;
+    const gramOf = (x: Tensor): Tensor => (isTall ? matmul(transpose(x, -1, -2), x) : matmul(x, transpose(x, -1, -2)));
+    const identity = eye(short, { device: u.device });
+    const aI = expand(mul(identity, a), [...u.shape.slice(0, -2), short, short]);
+    const bI = mul(identity, b);
+    let [x, gram] = [u, gramOf(u)];
+    // The first product divides by the Frobenius norm, whose square is the trace.
+    const size = reciprocal(clamp(sqrt(traceOf(gram)), eps));
+    gram = mul(gram, square(size));
+    for (let left = nsSteps; left > 0; left -= together) {
+      if (left < nsSteps) gram = gramOf(x);
+      let product: Tensor | null = null;
+      for (let step = Math.min(left, together); step > 0; step--) {
+        const q = addmm(aI, gram, add(mul(gram, c), bI));
+        product = product ? matmul(q, product) : q;
+        if (step > 1) gram = matmul(matmul(q, gram), q);
+      }
+      if (left === nsSteps) product = mul(product!, size);
+      if (left <= together) product = mul(product!, learningRateFactors[adjustLrFn](out, inputs));
+      x = isTall ? matmul(x, product!) : matmul(product!, x);
     }
-    const last = left <= together ? mul(product!, learningRateFactors[adjustLrFn](out, inputs)) : product!;
-    x = isTall ? matmul(x, last) : matmul(last, x);
-  }
-  return x;
-};
+    return x;
+  });
