@@ -2,6 +2,8 @@ import * as v from "valibot";
 import type { FilledMask } from "../report/render-demo-report.ts";
 import { shapes } from "../run-folder/read-checked-json.ts";
 import type { PhaseSchemas } from "../run-folder/run-state.ts";
+import type { HeadAttention } from "../training/read-attention.ts";
+import type { TokenFrequencies } from "../training/token-frequencies.ts";
 
 /** Names of the classifiers, in the order of the report; each is a folder of `models/`. */
 export const CLASSIFIERS = ["scratch", "dense", "sparse"] as const;
@@ -43,7 +45,7 @@ export interface DemoPhases {
   sparse: ClassifierResult;
   reload: { accuracy: number; loss: number };
   speed: Record<ClassifierName, SpeedResult> & { batch: number; length: number };
-  masks: { fills: FilledMask[] };
+  masks: { fills: FilledMask[]; frequencies?: TokenFrequencies | undefined; attention?: HeadAttention | undefined };
   report: { path: string };
 }
 
@@ -52,6 +54,12 @@ const { count, list, number, object, sha256, text } = shapes;
 const classifier = object({ accuracy: number, loss: number, parameters: count, bytes: count, sha256 });
 const speed = object({ stepSeconds: number, forwardSeconds: number });
 const fill = object({ token: text, text, probability: number });
+const frequencies = object({
+  loss: number,
+  accuracy: number,
+  guesses: list(object({ token: text, probability: number })),
+});
+const attention = object({ layer: count, head: count, tokens: list(text), weights: list(list(number)) });
 
 /** What is asked of each phase when the state of a demo is read. */
 export const demoPhases: PhaseSchemas<DemoPhases> = {
@@ -73,6 +81,11 @@ export const demoPhases: PhaseSchemas<DemoPhases> = {
   sparse: classifier,
   reload: object({ accuracy: number, loss: number }),
   speed: object({ scratch: speed, dense: speed, sparse: speed, batch: count, length: count }),
-  masks: object({ fills: list(object({ text, fills: list(fill) })) }),
+  masks: object({
+    fills: list(object({ text, fills: list(fill) })),
+    // Earlier versions wrote neither.
+    frequencies: v.optional(frequencies),
+    attention: v.optional(attention),
+  }),
   report: object({ path: text }),
 };
