@@ -131,15 +131,17 @@ export class Muon extends Optimizer<MuonOptions> {
           mean,
           { momentum: 0, dampening: 0, weightDecay: 1, nesterov: false },
         );
+      const buffersOf = (some: readonly Update[]): Tensor[] => some.map(({ state }) => state["momentumBuffer"]!);
+      const gradientsOf = (some: readonly Update[]): Tensor[] => some.map(({ gradient }) => gradient);
+      follow(buffersOf(updates), gradientsOf(updates));
       const ordered = [...byShape(updates)];
-      const gradients = ordered.flat().map(({ gradient }) => gradient);
-      follow(
-        ordered.flat().map(({ state }) => state["momentumBuffer"]!),
-        gradients,
-      );
-      const stacks = ordered.map((same) => stack(same.map(({ state }) => state["momentumBuffer"]!)));
+      const stacks = ordered.map((same) => stack(buffersOf(same)));
       // (1 − μ)sG + μM: the same again.
-      if (nesterov) follow(stacks.flatMap(unstack), gradients);
+      if (nesterov)
+        follow(
+          stacks,
+          ordered.map((same) => stack(gradientsOf(same))),
+        );
       const steps = stacks.flatMap((stacked) => unstack(orthogonal(stacked, group)));
       // W − η(λW + D), and the count of steps rises.
       sgdStep(
