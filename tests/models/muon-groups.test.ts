@@ -66,7 +66,9 @@ describe("muonGroups", () => {
         await new Trainer({ model, optimizer, batches: tinyBatches(), steps: 1 }).train();
         const layer = model.getSubmodule("roberta.encoder.layer.0.intermediate.dense");
         const after = await layer.parameters()[0]!.data();
-        sizes.push(Math.sqrt(after.reduce((sum, value, i) => sum + (value - before[i]!) ** 2, 0) / after.length));
+        sizes.push(
+          Math.sqrt(Array.from(after).reduce((sum, value, i) => sum + (value - before[i]!) ** 2, 0) / after.length),
+        );
         if (layer instanceof BlockSparseLinear) {
           const { lr, weightDecay } = optimizer.groups.find(({ params }) =>
             [...params.values()].includes(layer.values),

@@ -8,7 +8,7 @@ import {
   StateDictError,
   type Optimizer,
 } from "@tessera/nn";
-import { memory, Parameter, scope, tensor, type Backend } from "@tessera/tensor";
+import { memory, scope, tensor, type Backend, type Parameter } from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
 import { onEveryDevice } from "../support/on-every-device.ts";
@@ -88,7 +88,7 @@ onEveryDevice((device) => {
           const host = await onHost(grads);
           optimizer.step(grads);
           for (const [name, p] of params) {
-            const gs = toMatrices(host.get(name)!.data as Float32Array, p.shape.slice(-2));
+            const gs = toMatrices(host.get(name)!.data, p.shape.slice(-2));
             means.set(
               name,
               means.get(name)!.map((mean, k) => mix([momentum, mean], [1 - momentum, gs[k]!])),

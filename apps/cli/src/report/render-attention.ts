@@ -40,8 +40,8 @@ export const renderAttention = ({ tokens, weights }: AttentionData, { title }: {
       marginRight: 16,
       marginBottom: 8,
       style: { fontSize: "13px" },
-      x: { ...axis, axis: "top", label: "looks at", tickRotate: -90, type: "band" },
-      y: { ...axis, label: "the token", type: "band" },
+      x: { ...axis, axis: "top", label: "the token on the left looks at", tickRotate: -90, type: "band" },
+      y: { ...axis, label: null, type: "band" },
       color: { domain: [0, 1], range: ["#e6eef9", "#0b3d91"], interpolate: "hcl" },
       marks: [
         Plot.cell(cells, { x: "to", y: "from", fill: "weight", inset: 1, rx: 3 }),

@@ -24,7 +24,7 @@ export const readAttention = async (
   const { numAttentionHeads: heads, hiddenSize } = model.config;
   const size = hiddenSize / heads;
   const layers = [...model.roberta.encoder.layer];
-  const caught = layers.map(() => ({}) as Partial<Record<"query" | "key", Tensor>>);
+  const caught = layers.map((): Partial<Record<"query" | "key", Tensor>> => ({}));
   const hooks = layers.flatMap(({ attention }, layer) =>
     (["query", "key"] as const).map((name) =>
       attention.self[name].registerForwardHook((_, __, output) => {
