@@ -201,9 +201,7 @@ const renderMasks = ({ fills, frequencies }: DemoReportData): Markup =>
       [
         { title: "text", value: ({ text }) => text },
         { title: "its guesses", value: (row) => formatGuesses(row.fills) },
-        ...(frequencies
-          ? [{ title: "by frequency alone, whatever the text", value: () => formatGuesses(frequencies.guesses) }]
-          : []),
+        ...(frequencies ? [{ title: "by frequency alone", value: () => formatGuesses(frequencies.guesses) }] : []),
       ],
       fills,
     )}
