@@ -74,7 +74,13 @@ describe("from texts of one's own to a sparse classifier", { timeout: 120_000 },
     const before = await json(...args, "--resume");
     expect(await json(...args, "--resume")).toEqual(before);
     expect((await failure(...args, "--lr", "0.01", "--resume")).err).toContain(
-      "expected a run with lr 0.01, got one with lr 0.001",
+      "expected a run with lr 0.01, got one with lr 0.002",
+    );
+    expect((await failure(...args, "--optimizer", "adamw", "--resume")).err).toContain(
+      "expected a run with optimizer adamw, lr 0.001, muonLr unset, got one with optimizer muon, lr 0.002, muonLr 0.01",
+    );
+    expect((await failure(...args, "--optimizer", "adamw", "--muon-lr", "0.1")).err).toContain(
+      "--muon-lr: expected --optimizer muon, got adamw; leave one of them out",
     );
     expect((await failure(...args, "--resume", "--fresh")).err).toContain(
       "expected either --fresh or --resume, got both",

@@ -1,5 +1,17 @@
 import { Gradients } from "@tessera/autograd";
-import { Adam, AdamW, clipGradNorm, cosineWarmup, linearWarmup, SGD, type Optimizer, type Schedule } from "@tessera/nn";
+import {
+  Adam,
+  AdamW,
+  clipGradNorm,
+  cosineWarmup,
+  linearWarmup,
+  Muon,
+  SGD,
+  type AdjustLr,
+  type NamedParameters,
+  type Optimizer,
+  type Schedule,
+} from "@tessera/nn";
 import { Parameter, scope, tensor, type Backend, type HostTensor } from "@tessera/tensor";
 import { difference, valuesOf } from "../support/close.ts";
 import type { GoldenFolder, GoldenTensors } from "./folder.ts";
@@ -9,13 +21,40 @@ import type { CaseResult } from "./result.ts";
 interface Trace {
   readonly id: string;
   readonly optimizer: string;
-  readonly options: { readonly [name: string]: unknown };
+  readonly options: Options;
   readonly clip?: number | null;
   readonly lrs: readonly number[];
   readonly schedule?: string;
 }
 
-const OPTIMISERS: readonly string[] = ["SGD", "Adam", "AdamW"];
+/** Torch's options by torch's names. */
+type Options = { readonly [name: string]: unknown };
+
+/** Every optimiser by torch's name, made of torch's options. */
+const optimisers: { readonly [name: string]: (params: NamedParameters, options: Options) => Optimizer } = {
+  SGD: (params, options) => {
+    const { momentum, dampening, nesterov } = options as { momentum: number; dampening: number; nesterov: boolean };
+    return new SGD(params, { ...common(options), momentum, dampening, nesterov });
+  },
+  Adam: (params, options) => new Adam(params, { ...common(options), ...adam(options) }),
+  AdamW: (params, options) => new AdamW(params, { ...common(options), ...adam(options) }),
+  Muon: (params, options) => {
+    const { momentum, nesterov, eps } = options as { momentum: number; nesterov: boolean; eps: number };
+    return new Muon(params, {
+      ...common(options),
+      momentum,
+      nesterov,
+      eps,
+      nsCoefficients: options["ns_coefficients"] as [number, number, number],
+      nsSteps: options["ns_steps"] as number,
+      adjustLrFn: options["adjust_lr_fn"] as AdjustLr,
+    });
+  },
+};
+
+const common = (options: Options) => ({ lr: options["lr"] as number, weightDecay: options["weight_decay"] as number });
+
+const adam = ({ betas, eps }: Options) => ({ betas: betas as [number, number], eps: eps as number });
 
 /** Of the largest value of the parameter. */
 const TOLERANCE = { relative: 2e-6 };
@@ -24,7 +63,7 @@ const TOLERANCE = { relative: 2e-6 };
 export async function* checkOptimisers(folder: GoldenFolder, device: Backend): AsyncGenerator<CaseResult> {
   const stored = await folder.tensors("optim.safetensors");
   for (const trace of await folder.json<readonly Trace[]>("optim.json")) {
-    if (!OPTIMISERS.includes(trace.optimizer)) {
+    if (!Object.hasOwn(optimisers, trace.optimizer)) {
       yield { id: trace.id, missing: trace.optimizer };
       continue;
     }
@@ -40,7 +79,7 @@ const follow = async (trace: Trace, stored: GoldenTensors, device: Backend): Pro
   const golden = (name: string): HostTensor => stored.get(`${trace.id}/${name}`, [1]);
   const upload = ({ data, shape }: HostTensor) => tensor(data, shape, { device });
   const parameter = new Parameter(upload(golden("init")));
-  const optimizer = optimizerOf(trace, new Map([["p", parameter]]));
+  const optimizer = optimisers[trace.optimizer]!(new Map([["p", parameter]]), trace.options);
   const schedule = scheduleOf(trace, optimizer);
   const failures: string[] = [];
   for (const [step, lr] of trace.lrs.entries()) {
@@ -59,16 +98,6 @@ const follow = async (trace: Trace, stored: GoldenTensors, device: Backend): Pro
   optimizer.dispose();
   parameter.dispose();
   return failures;
-};
-
-const optimizerOf = ({ optimizer, options }: Trace, params: ReadonlyMap<string, Parameter>): Optimizer => {
-  const { lr, weight_decay: weightDecay } = options as { lr: number; weight_decay: number };
-  if (optimizer === "SGD") {
-    const { momentum, dampening, nesterov } = options as { momentum: number; dampening: number; nesterov: boolean };
-    return new SGD(params, { lr, weightDecay, momentum, dampening, nesterov });
-  }
-  const { betas, eps } = options as { betas: [number, number]; eps: number };
-  return new (optimizer === "Adam" ? Adam : AdamW)(params, { lr, weightDecay, betas, eps });
 };
 
 /** "linear warmup 3 total 8"; without one, the learning rate that the trace gives for its first step stays. */

@@ -126,6 +126,27 @@ onEveryDevice((device) => {
       expect(() => new Embedding(5, 2, { paddingIdx: 5 })).toThrow("Embedding: paddingIdx is one of the 5 rows, got 5");
     }));
 
+  it("sinusoidal positions are waves: products of rows depend on their distance alone", () =>
+    withoutLeaks(async () => {
+      const table = init.sinusoidal([6, 5], { base: 100, amplitude: 0.5, device });
+      const values = await table.data();
+      for (let p = 0; p < 6; p++)
+        for (const [i, wave] of [Math.sin, Math.sin, Math.sin, Math.cos, Math.cos].entries())
+          expect(values[p * 5 + i]).toBeCloseTo(0.5 * wave(p / 100 ** ((2 * (i % 3)) / 5)), 6);
+      table.dispose();
+      const even = init.sinusoidal([9, 8], { device });
+      const rows = Array.from(await even.data());
+      const product = (a: number, b: number): number =>
+        rows.slice(8 * a, 8 * a + 8).reduce((sum, value, i) => sum + value * rows[8 * b + i]!, 0);
+      expect(product(0, 3)).toBeCloseTo(product(5, 8), 5);
+      expect(product(0, 3)).not.toBeCloseTo(product(0, 4), 2);
+      even.dispose();
+      expect(() => init.sinusoidal([3])).toThrow("init.sinusoidal: expected the shape [positions, features], got [3]");
+      expect(() => init.sinusoidal([3, 4], { base: 1 })).toThrow(
+        "init.sinusoidal: expected a base above 1 and a finite amplitude, got 1 and 1",
+      );
+    }));
+
   it("LayerNorm starts as ones and zeros", () =>
     withoutLeaks(async () => {
       const norm = new LayerNorm([2, 3]);

@@ -56,13 +56,9 @@ export const runCli = async (args: readonly string[]): Promise<number> => {
       return exitCode.usage;
     }
     const failure = await output.settle();
-    if (error instanceof Interrupted && failure) {
-      say(error, `${failure.message}; ${error.message}`);
-      return exitCode.failure;
-    }
     if (error instanceof Interrupted) {
-      say(error, error.message);
-      return exitCode.interrupted;
+      say(error, failure ? `${failure.message}; ${error.message}` : error.message);
+      return failure ? exitCode.failure : exitCode.interrupted;
     }
     if (isExpected(error)) say(error, error.message);
     else say(error, `internal error: ${error.name}: ${error.message}; DEBUG=1 shows where`);

@@ -22,6 +22,8 @@ export { Adam } from "./optim/adam.ts";
 export type { AdamOptions } from "./optim/adam-family.ts";
 export { AdamW } from "./optim/adamw.ts";
 export { clipGradNorm } from "./optim/clip-grad-norm.ts";
+export { CombinedOptimizer } from "./optim/combined-optimizer.ts";
+export { Muon, type AdjustLr, type MuonOptions } from "./optim/muon.ts";
 export { Optimizer, type Update } from "./optim/optimizer.ts";
 export type { LoadableOptimizerState, OptimizerState, ParameterState, StateSpecs } from "./optim/optimizer-state.ts";
 export {

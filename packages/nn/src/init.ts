@@ -8,7 +8,9 @@ import {
   randn,
   scope,
   ShapeError,
+  tensor,
   zeros,
+  type DeviceLike,
   type RandomOptions,
   type Shape,
   type Tensor,
@@ -164,3 +166,40 @@ export const kaimingUniform = (shape: Shape, options: KaimingOptions = {}): Tens
 /** He's normal weights: N(0, gain/√fan). {@link https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.kaiming_normal_ kaiming_normal_} */
 export const kaimingNormal = (shape: Shape, options: KaimingOptions = {}): Tensor =>
   normal(shape, { std: kaimingStd(shape, options), ...randomOf(options) });
+
+export interface SinusoidalOptions {
+  /** The slowest wave is nearly 2π times so long, in positions. Default 10,000. */
+  base?: number | undefined;
+  /** Default 1. */
+  amplitude?: number | undefined;
+  device?: DeviceLike | undefined;
+}
+
+/**
+ * Positions as waves of many lengths: feature i of d is `amplitude · sin(p / baseᵏ)` for k = 2i/d in the first half, and the cosine of
+ * the same in the second. Products of two rows depend on their distance alone, so that attention finds neighbours from the start.
+ *
+ * Shape: [positions, d].
+ * Source: {@link https://arxiv.org/abs/1706.03762 Vaswani et al. 2017}, section 3.5.
+ *
+ * @throws ShapeError unless the shape is [positions, d]; ArgumentError unless `base` is above 1 and `amplitude` is finite.
+ * @example
+ * table.weight.assign(init.sinusoidal([512, 128], { amplitude: 0.1 }));
+ */
+export const sinusoidal = (shape: Shape, { base = 10_000, amplitude = 1, device }: SinusoidalOptions = {}): Tensor => {
+  const [positions, features, ...others] = shape;
+  if (positions === undefined || features === undefined || others.length > 0)
+    throw new ShapeError(`init.sinusoidal: expected the shape [positions, features], got ${showShape(shape)}`);
+  if (!(base > 1 && Number.isFinite(base) && Number.isFinite(amplitude)))
+    throw new ArgumentError(
+      `init.sinusoidal: expected a base above 1 and a finite amplitude, got ${base} and ${amplitude}`,
+    );
+  const values = new Float32Array(positions * features);
+  const sines = Math.ceil(features / 2);
+  for (let p = 0; p < positions; p++)
+    for (let i = 0; i < features; i++) {
+      const angle = p / base ** ((2 * (i % sines)) / features);
+      values[p * features + i] = amplitude * (i < sines ? Math.sin(angle) : Math.cos(angle));
+    }
+  return tensor(values, shape, { device });
+};

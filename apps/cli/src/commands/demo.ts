@@ -8,12 +8,13 @@ import { formatBytes, formatCount, formatDuration, formatMilliseconds, formatPer
 import { parseWholeNumber } from "../terminal/parse-argument.ts";
 import { startCommand } from "../terminal/start-command.ts";
 import { formatTextTable } from "../terminal/format-text-table.ts";
-import { DEFAULT_TOKENS, finetuning, hashRecipe } from "../training/recipes.ts";
+import { finetuning, hashRecipe, pretrainingRecipes, type OptimizerName } from "../training/recipes.ts";
 import type { CommandDefinition, Context } from "./command-definition.ts";
-import { createFreshOption } from "./shared-options.ts";
+import { BEFORE_MUON, createFreshOption, createOptimizerOption, createTokensOption } from "./shared-options.ts";
 
 interface DemoOptions {
-  tokens: number;
+  optimizer: OptimizerName;
+  tokens?: number;
   finetuneSteps: number;
   fresh?: true;
 }
@@ -23,7 +24,8 @@ export const demoCommand: CommandDefinition<DemoOptions> = {
   summary: "the whole path: learn English, lose half of the blocks, learn to classify, write a report",
   writes: "always on",
   options: [
-    new Option("--tokens <n>", "tokens to pre-train on").argParser(parseWholeNumber(1)).default(DEFAULT_TOKENS),
+    createOptimizerOption(),
+    createTokensOption("tokens to pre-train on"),
     new Option("--finetune-steps <n>", "steps of each fine-tuning")
       .argParser(parseWholeNumber(1))
       .default(finetuning.steps),
@@ -31,13 +33,17 @@ export const demoCommand: CommandDefinition<DemoOptions> = {
   ],
   examples: ["demo", "demo --tokens 3000000 --seed 1 --out runs/longer"],
 
-  async run(context, { tokens, finetuneSteps, fresh = false }) {
+  async run(context, { optimizer, tokens = pretrainingRecipes[optimizer].tokens, finetuneSteps, fresh = false }) {
     const { terminal, seed, device, out, stop } = context;
     const lock = await lockFolder(out);
     try {
       const begun = performance.now();
-      const settings = { seed, tokens, finetuneSteps, device };
-      const state = await RunState.open(out, { ...settings, recipe: hashRecipe() }, demoPhases, { fresh, lock });
+      const settings = { seed, optimizer, tokens, finetuneSteps, device };
+      const state = await RunState.open(out, { ...settings, recipe: hashRecipe(optimizer) }, demoPhases, {
+        fresh,
+        earlier: BEFORE_MUON,
+        lock,
+      });
       const { bold, dim } = terminal.color;
       terminal.printLine(bold(`Tessera demo: ${formatCount(tokens)} tokens, seed ${seed}, in ${out}`));
       if (state.isResumed) terminal.printLine(dim("going on where it was left; --fresh starts over"));
@@ -65,6 +71,7 @@ const showResult = ({ terminal, out }: Context, demo: DemoRun): void => {
   const baseline = demo.result("baseline");
   const speeds = demo.result("speed");
   const { path } = demo.result("report");
+  const { heldOutLoss, heldOutAccuracy, tokens } = demo.result("pretraining");
   const rows: Row[] = [
     { name: "naive Bayes", accuracy: formatPercent(baseline.accuracy, 2), parameters: "", bytes: "", step: "" },
     ...CLASSIFIERS.map((name) => {
@@ -99,6 +106,7 @@ const showResult = ({ terminal, out }: Context, demo: DemoRun): void => {
         pretrained: demo.result("pretraining").sha256,
         ...Object.fromEntries(CLASSIFIERS.map((name) => [name, demo.result(name).sha256])),
       },
+      maskedLM: { loss: heldOutLoss, accuracy: heldOutAccuracy, tokens },
       report: path,
     },
     [

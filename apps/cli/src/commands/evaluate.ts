@@ -77,10 +77,7 @@ const evaluateMaskedLMFolder = async ({ terminal, seed }: Context, folder: strin
   try {
     const length = Math.min(pretraining.length, maxTextLength(model.config));
     const { heldOut } = packCorpus(await readTextFile(file), tokenizer, length, "all");
-    const found = await evaluateOnBlocks(model, heldOut, tokenizer, {
-      maskProbability: pretraining.maskProbability,
-      seed,
-    });
+    const found = await evaluateOnBlocks(model, heldOut, tokenizer, { seed });
     const { loss, perplexity, accuracy, count } = found;
     terminal.printResult({ loss, perplexity, accuracy, count, parameters: model.numParameters() }, [
       `loss ${loss.toFixed(4)}  perplexity ${perplexity.toFixed(1)}  accuracy ${formatPercent(accuracy, 2)}  on ${formatCount(count)} masked tokens`,

@@ -1,46 +1,77 @@
 import { GLOSS_CLASSES } from "@tessera/models/data";
 import { loadTokenizer } from "@tessera/models";
 import { Option } from "commander";
+import * as v from "valibot";
 import { createGlossSource } from "../data/classification-data.ts";
 import { readGlossCorpus, readTextCorpus } from "../data/corpus.ts";
 import { shapes } from "../run-folder/read-checked-json.ts";
 import type { PhaseSchemas } from "../run-folder/run-state.ts";
-import { formatCount, formatDuration } from "../terminal/format.ts";
+import { UsageError } from "../terminal/command-error.ts";
+import { formatCount, formatDuration, formatPercent } from "../terminal/format.ts";
 import { parseNames, parsePositiveNumber, parseShare } from "../terminal/parse-argument.ts";
 import { startCommand } from "../terminal/start-command.ts";
 import { saveModel } from "../training/model-folder.ts";
 import { packCorpus, pretrainModel } from "../training/pretrain-model.ts";
-import { architecture, DEFAULT_TOKENS, finetuning, pretraining } from "../training/recipes.ts";
+import {
+  architecture,
+  finetuning,
+  pretraining,
+  pretrainingRecipes as recipes,
+  type OptimizerName,
+} from "../training/recipes.ts";
 import { saveTokenizer, trainTokenizer } from "../training/train-tokenizer.ts";
 import type { CommandDefinition } from "./command-definition.ts";
 import { withRunFolder } from "./with-run-folder.ts";
-import { createCountOption, createFreshOption } from "./shared-options.ts";
+import {
+  BEFORE_MUON,
+  createCountOption,
+  createFreshOption,
+  createOptimizerOption,
+  createTokensOption,
+} from "./shared-options.ts";
 
 interface PretrainCommandOptions {
   text?: string;
   classes: readonly string[];
-  tokens: number;
+  optimizer: OptimizerName;
+  tokens?: number;
   layers: number;
   hidden: number;
   heads: number;
   vocab: number;
   batchSize: number;
   length: number;
-  lr: number;
+  lr?: number;
+  muonLr?: number;
   maskProbability: number;
   fresh?: true;
 }
 
 interface PretrainPhases {
   tokenizer: { vocabSize: number };
-  pretraining: { steps: number; seconds: number; loss: number; perplexity: number; parameters: number };
+  pretraining: {
+    steps: number;
+    seconds: number;
+    loss: number;
+    perplexity: number;
+    accuracy?: number | undefined;
+    parameters: number;
+  };
 }
 
 const { count, number, object } = shapes;
 
 const pretrainPhases: PhaseSchemas<PretrainPhases> = {
   tokenizer: object({ vocabSize: count }),
-  pretraining: object({ steps: count, seconds: number, loss: number, perplexity: number, parameters: count }),
+  pretraining: object({
+    steps: count,
+    seconds: number,
+    loss: number,
+    perplexity: number,
+    // Earlier versions wrote none.
+    accuracy: v.optional(number),
+    parameters: count,
+  }),
 };
 
 export const pretrainCommand: CommandDefinition<PretrainCommandOptions> = {
@@ -52,26 +83,43 @@ export const pretrainCommand: CommandDefinition<PretrainCommandOptions> = {
     new Option("--classes <names>", "whose test glosses are left out of WordNet's")
       .argParser(parseNames)
       .default(GLOSS_CLASSES, GLOSS_CLASSES.join()),
-    createCountOption("--tokens <n>", "tokens to read", DEFAULT_TOKENS),
+    createOptimizerOption(),
+    createTokensOption("tokens to read"),
     createCountOption("--layers <n>", "layers of the encoder", architecture.layers),
     createCountOption("--hidden <n>", "width of the encoder", architecture.hidden),
     createCountOption("--heads <n>", "heads of attention", architecture.heads),
     createCountOption("--vocab <n>", "tokens of the vocabulary", architecture.vocabSize, 261),
     createCountOption("--batch-size <n>", "blocks a step", pretraining.batchSize),
     createCountOption("--length <n>", "tokens of a block", pretraining.length, 3),
-    new Option("--lr <rate>", "largest learning rate").argParser(parsePositiveNumber).default(pretraining.lr),
+    new Option(
+      "--lr <rate>",
+      `largest learning rate of AdamW (default: ${recipes.muon.lr}; with --optimizer adamw ${recipes.adamw.lr})`,
+    ).argParser(parsePositiveNumber),
+    new Option("--muon-lr <rate>", `largest learning rate of Muon (default: ${recipes.muon.muonLr})`).argParser(
+      parsePositiveNumber,
+    ),
     new Option("--mask-probability <p>", "share of the tokens to guess")
       .argParser(parseShare)
       .default(pretraining.maskProbability),
     createFreshOption(),
   ],
-  examples: ["pretrain --tokens 3000000", "pretrain --text mine.txt --hidden 256 --layers 4 --out runs/mine"],
+  examples: [
+    "pretrain --tokens 3000000 --optimizer muon",
+    "pretrain --text mine.txt --hidden 256 --layers 4 --out runs/mine",
+  ],
 
-  async run(context, { text, classes, vocab, fresh = false, ...options }) {
+  async run(context, { text, classes, vocab, fresh = false, optimizer, lr, muonLr, tokens, ...sizes }) {
     const { terminal, seed, device, out, stop } = context;
-    const settings = { seed, device, text: text ?? "WordNet", classes: classes.join(), vocab, ...options };
+    if (optimizer !== "muon" && muonLr !== undefined)
+      throw new UsageError(`--muon-lr: expected --optimizer muon, got ${optimizer}; leave one of them out`);
+    const recipe = recipes[optimizer];
+    const muon = recipe.muonLr === undefined ? {} : { muonLr: muonLr ?? recipe.muonLr };
+    const own = { tokens: tokens ?? recipe.tokens, ...sizes, lr: lr ?? recipe.lr, ...muon };
+    const options = { ...recipe, ...own };
+    const settings = { seed, device, text: text ?? "WordNet", classes: classes.join(), vocab, optimizer, ...own };
     const inputs: Record<string, string> = text === undefined ? {} : { "--text": text };
-    await withRunFolder(context, { settings, phases: pretrainPhases, inputs }, fresh, async (run) => {
+    const description = { settings, phases: pretrainPhases, inputs, earlier: BEFORE_MUON };
+    await withRunFolder(context, description, fresh, async (run) => {
       const corpus = await (text === undefined
         ? readGlossCorpus(createGlossSource(seed, classes))
         : readTextCorpus(text));
@@ -92,15 +140,16 @@ export const pretrainCommand: CommandDefinition<PretrainCommandOptions> = {
             source: corpus.heldOut,
             length: Math.min(finetuning.length, options.length),
           });
-          const { loss, perplexity } = heldOut;
-          await run.complete("pretraining", { steps, seconds, loss, perplexity, parameters: model.numParameters() });
+          const { loss, perplexity, accuracy } = heldOut;
+          const parameters = model.numParameters();
+          await run.complete("pretraining", { steps, seconds, loss, perplexity, accuracy, parameters });
         } finally {
           model.dispose();
         }
       }
       const result = run.get("pretraining")!;
       terminal.printResult({ model: out, ...result }, [
-        `loss ${result.loss.toFixed(4)}  perplexity ${result.perplexity.toFixed(1)}  on held-out texts, after ${formatCount(result.steps)} steps in ${formatDuration(result.seconds)}`,
+        `loss ${result.loss.toFixed(4)}  perplexity ${result.perplexity.toFixed(1)}${result.accuracy === undefined ? "" : `  ${formatPercent(result.accuracy)} of masked tokens right`}  on held-out texts, after ${formatCount(result.steps)} steps in ${formatDuration(result.seconds)}`,
         `Saved to ${out}; next: ${startCommand} finetune ${out}`,
       ]);
     });

@@ -7,11 +7,30 @@ import {
   parseShare,
   parseWholeNumber,
 } from "../terminal/parse-argument.ts";
-import { finetuning, patching } from "../training/recipes.ts";
+import { finetuning, patching, pretrainingRecipes, type OptimizerName } from "../training/recipes.ts";
 
 /** An option that takes a whole number of at least `min`. */
 export const createCountOption = (flags: string, text: string, value: number, min = 1): Option =>
   new Option(flags, text).argParser(parseWholeNumber(min)).default(value);
+
+/** What versions without a choice of the optimiser trained with. */
+export const BEFORE_MUON = { optimizer: "adamw" } as const;
+
+export const createOptimizerOption = (): Option =>
+  new Option(
+    "--optimizer <name>",
+    "Muon for the layers' matrices and AdamW for the rest, or AdamW alone, with its recipe",
+  )
+    .choices(Object.keys(pretrainingRecipes))
+    .default("muon" satisfies OptimizerName);
+
+export const createTokensOption = (text: string): Option => {
+  const { muon, adamw } = pretrainingRecipes;
+  return new Option(
+    "--tokens <n>",
+    `${text} (default: ${muon.tokens}; with --optimizer adamw ${adamw.tokens})`,
+  ).argParser(parseWholeNumber(1));
+};
 
 /** The folder of a model. */
 export const createModelArgument = (): Argument =>

@@ -9,6 +9,8 @@ export interface RunDescription<Phases extends object> {
   phases: PhaseSchemas<Phases>;
   /** Files that the run reads, by the option that names them. */
   inputs: Readonly<Record<string, string>>;
+  /** Settings of runs of versions that did not write them. */
+  earlier?: RunSettings;
 }
 
 /**
@@ -17,14 +19,14 @@ export interface RunDescription<Phases extends object> {
  */
 export const withRunFolder = async <Phases extends object>(
   { out, resume }: Context,
-  { settings, phases, inputs }: RunDescription<Phases>,
+  { settings, phases, inputs, earlier = {} }: RunDescription<Phases>,
   fresh: boolean,
   work: (run: RunState<Phases>) => Promise<void>,
 ): Promise<void> => {
   if (fresh && resume) throw new UsageError("--fresh: expected either --fresh or --resume, got both");
   const lock = await lockFolder(out);
   try {
-    const run = await RunState.open(out, settings, phases, { fresh, mustBeNew: !resume, inputs, lock });
+    const run = await RunState.open(out, settings, phases, { fresh, mustBeNew: !resume, inputs, earlier, lock });
     await work(run);
   } finally {
     lock.release();

@@ -7,6 +7,7 @@ import { readWordNet } from "../data/wordnet-folder.ts";
 import type { RunState } from "../run-folder/run-state.ts";
 import { Interrupted } from "../terminal/command-error.ts";
 import { formatDuration } from "../terminal/format.ts";
+import type { OptimizerName } from "../training/recipes.ts";
 import type { Supervision } from "../training/train-model.ts";
 import type { ClassifierName, DemoPhases } from "./demo-phases.ts";
 
@@ -20,6 +21,7 @@ export const classifierTitles: Readonly<Record<ClassifierName, string>> = {
 /** The options of a demo. */
 export interface DemoSettings {
   seed: number;
+  optimizer: OptimizerName;
   tokens: number;
   finetuneSteps: number;
   device: string;

@@ -15,7 +15,9 @@ import {
 } from "../training/model-folder.ts";
 import { patchInPlace, findSparseLayers } from "../training/patch-model.ts";
 import { packCorpus, createPretrainOptions, pretrainModel } from "../training/pretrain-model.ts";
-import { architecture, finetuning, patching } from "../training/recipes.ts";
+import { findLookingHead, readAttention } from "../training/read-attention.ts";
+import { architecture, finetuning, patching, pretraining } from "../training/recipes.ts";
+import { measureFrequencies } from "../training/token-frequencies.ts";
 import { saveTokenizer, trainTokenizer } from "../training/train-tokenizer.ts";
 import { evaluateInNewProcess } from "./evaluate-in-new-process.ts";
 import { CLASSIFIERS, type ClassifierName, type ClassifierResult } from "./demo-phases.ts";
@@ -25,10 +27,13 @@ import { writeDemoReport } from "./write-demo-report.ts";
 
 const MASKED_TEXTS = [
   "a small <mask> that eats seeds",
+  "a tropical <mask> having edible fruit",
   "a person who <mask> music",
   "a large building used for <mask>",
   "of or relating to the <mask>",
 ];
+/** Guesses for each of them. */
+const TOP = 3;
 
 /** Runs all phases in order and skips those that are done. */
 export const runDemo = async (demo: DemoRun): Promise<void> => {
@@ -84,8 +89,8 @@ const pretrain = (demo: DemoRun): Promise<void> =>
     "pretraining",
     "pre-training",
     async () => {
-      const { seed, tokens } = demo.settings;
-      const options = createPretrainOptions(tokens);
+      const { seed, optimizer, tokens } = demo.settings;
+      const options = createPretrainOptions(optimizer, tokens);
       const words = await demo.loadTokenizer();
       const corpus = packCorpus(await demo.readCorpus(), words, options.length);
       const { model, steps, heldOut } = await pretrainModel(corpus, words, options, {
@@ -96,13 +101,14 @@ const pretrain = (demo: DemoRun): Promise<void> =>
       try {
         const sha256 = await saveAndHash(demo, "pretrained", model);
         const read = steps * options.batchSize * options.length;
-        return { steps, tokens: read, parameters: model.numParameters(), heldOutLoss: heldOut.loss, sha256 };
+        const { loss: heldOutLoss, accuracy: heldOutAccuracy } = heldOut;
+        return { steps, tokens: read, parameters: model.numParameters(), heldOutLoss, heldOutAccuracy, sha256 };
       } finally {
         model.dispose();
       }
     },
-    ({ steps, tokens, heldOutLoss }) =>
-      `${formatCount(tokens)} tokens in ${formatCount(steps)} steps, loss ${heldOutLoss.toFixed(3)} on held-out texts`,
+    ({ steps, tokens, heldOutLoss, heldOutAccuracy }) =>
+      `${formatCount(tokens)} tokens in ${formatCount(steps)} steps; of held-out texts loss ${heldOutLoss.toFixed(3)}${heldOutAccuracy === undefined ? "" : `, ${formatPercent(heldOutAccuracy)} of masked tokens right`}`,
   );
 
 const patchPretrained = (demo: DemoRun): Promise<void> =>
@@ -223,19 +229,22 @@ const fillMasks = (demo: DemoRun): Promise<void> =>
     async () => {
       const { model } = await loadMaskedLM(demo.modelPath("pretrained"));
       try {
+        const words = await demo.loadTokenizer();
         const fills = [];
-        for (const text of MASKED_TEXTS)
-          fills.push({ text, fills: await fillMask(model, await demo.loadTokenizer(), text, 3) });
-        return { fills };
+        for (const text of MASKED_TEXTS) fills.push({ text, fills: await fillMask(model, words, text, TOP) });
+        const corpus = packCorpus(await demo.readCorpus(), words, pretraining.length);
+        const frequencies = measureFrequencies(corpus, words, TOP);
+        const attention = findLookingHead(await readAttention(model, words, MASKED_TEXTS[0]!));
+        return { fills, frequencies, attention };
       } finally {
         model.dispose();
       }
     },
-    ({ fills }) =>
+    ({ fills, frequencies }) =>
       fills
         .slice(0, 1)
         .map(({ text, fills: guesses }) => `${text}: ${formatGuesses(guesses)}`)
-        .join(),
+        .join() + (frequencies ? `; by frequency: ${formatGuesses(frequencies.guesses)}` : ""),
   );
 
 const writeReport = (demo: DemoRun): Promise<void> =>

@@ -29,7 +29,7 @@ const readContenders = async (demo: DemoRun): Promise<Contender[]> => {
 export const writeDemoReport = async (demo: DemoRun): Promise<string> => {
   const { labels } = await demo.makeTask();
   const { texts, train, test } = demo.result("data");
-  const { steps, tokens, parameters, heldOutLoss } = demo.result("pretraining");
+  const { steps, tokens, parameters, heldOutLoss, heldOutAccuracy } = demo.result("pretraining");
   const { dense, sparse } = demo.result("patching");
   const { batch, length } = demo.result("speed");
   const { model } = await loadClassifier(demo.modelPath("sparse"));
@@ -41,7 +41,13 @@ export const writeDemoReport = async (demo: DemoRun): Promise<string> => {
       corpus: { texts, tokens, vocabSize: demo.result("tokenizer").vocabSize },
       task: { labels, labelsPerClass: demo.labelsPerClass, trainTexts: train, testTexts: test },
       model: { layers: architecture.layers, hidden: architecture.hidden, heads: architecture.heads, parameters },
-      pretraining: { tokens, steps, points: await readLosses(demo.trainingPath("pretraining")), heldOutLoss },
+      pretraining: {
+        tokens,
+        steps,
+        points: await readLosses(demo.trainingPath("pretraining")),
+        heldOutLoss,
+        heldOutAccuracy,
+      },
       sparsity: {
         name: classifierTitles.sparse,
         density: patching.density,
@@ -52,7 +58,7 @@ export const writeDemoReport = async (demo: DemoRun): Promise<string> => {
       contenders: await readContenders(demo),
       timing: { batch, length },
       layers: (await readMosaics(model)).map((layer) => ({ ...layer, name: shortenName(layer.name) })),
-      fills: demo.result("masks").fills,
+      ...demo.result("masks"),
       reload: { accuracy: demo.result("reload").accuracy, name: "sparse" },
     });
     const path = demo.path("report.html");

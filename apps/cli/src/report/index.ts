@@ -2,6 +2,7 @@
 export { CommandError } from "../terminal/command-error.ts";
 export { escapeHtml, html, Markup, type MarkupValue } from "./markup.ts";
 export { renderAccuracyChart, type AccuracyBar } from "./render-accuracy-chart.ts";
+export { renderAttention, type AttentionData } from "./render-attention.ts";
 export { renderBlockMosaic, type BlockMosaicData } from "./render-block-mosaic.ts";
 export { renderDemoReport, type Contender, type DemoReportData, type FilledMask } from "./render-demo-report.ts";
 export { renderHeatMap, type HeatCell, type HeatMapOptions } from "./render-heat-map.ts";

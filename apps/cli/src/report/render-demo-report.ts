@@ -1,6 +1,7 @@
 import { CommandError } from "../terminal/command-error.ts";
 import { formatBytes, formatCount, formatMilliseconds, formatPercent } from "../terminal/format.ts";
 import { renderAccuracyChart } from "./render-accuracy-chart.ts";
+import { renderAttention, type AttentionData } from "./render-attention.ts";
 import { renderBlockMosaic, type BlockMosaicData } from "./render-block-mosaic.ts";
 import { renderLossChart, type LossPoint } from "./render-loss-chart.ts";
 import { html, Markup } from "./markup.ts";
@@ -31,6 +32,19 @@ export interface FilledMask {
   fills: readonly { token: string; probability: number }[];
 }
 
+/** What knowing how frequent each token is, and nothing else, is worth. */
+export interface FrequencyBaseline {
+  loss: number;
+  accuracy: number;
+  guesses: readonly { token: string; probability: number }[];
+}
+
+/** Where one head of attention looks in a text. Layers and heads count from 0. */
+export interface LookingHead extends AttentionData {
+  layer: number;
+  head: number;
+}
+
 /** All data that the report shows. */
 export interface DemoReportData {
   command: string;
@@ -39,7 +53,13 @@ export interface DemoReportData {
   corpus: { texts: number; tokens: number; vocabSize: number };
   task: { labels: readonly string[]; labelsPerClass: number; trainTexts: number; testTexts: number };
   model: { layers: number; hidden: number; heads: number; parameters: number };
-  pretraining: { tokens: number; steps: number; points: readonly LossPoint[]; heldOutLoss: number };
+  pretraining: {
+    tokens: number;
+    steps: number;
+    points: readonly LossPoint[];
+    heldOutLoss: number;
+    heldOutAccuracy?: number | undefined;
+  };
   /** `name` is the name of the sparse contender. */
   sparsity: { name: string; density: number; blockSize: number; denseParameters: number; sparseParameters: number };
   contenders: readonly Contender[];
@@ -47,6 +67,9 @@ export interface DemoReportData {
   timing: { batch: number; length: number };
   layers: readonly BlockMosaicData[];
   fills: readonly FilledMask[];
+  /** Runs of earlier versions have neither. */
+  frequencies?: FrequencyBaseline | undefined;
+  attention?: LookingHead | undefined;
   reload: { accuracy: number; name: string };
 }
 
@@ -56,7 +79,15 @@ export interface DemoReportData {
  * @throws {CommandError} if no contender has the name in `sparsity`
  */
 export const renderDemoReport = (data: DemoReportData): string => {
-  const sections = [renderIntroduction, renderAccuracies, renderTraining, renderMosaics, renderMasks, renderFooter];
+  const sections = [
+    renderIntroduction,
+    renderAccuracies,
+    renderTraining,
+    renderMosaics,
+    renderMasks,
+    renderHead,
+    renderFooter,
+  ];
   return renderPage("Tessera demo", new Markup(sections.map((render) => render(data)).join(" ")));
 };
 
@@ -126,7 +157,7 @@ const renderAccuracies = (data: DemoReportData): Markup => {
     </p>`;
 };
 
-const renderTraining = ({ pretraining, contenders }: DemoReportData): Markup =>
+const renderTraining = ({ pretraining, contenders, frequencies }: DemoReportData): Markup =>
   html`<h2>How they learned</h2>
     <div class="charts">
       ${renderLossChart([{ name: "masked language model", points: pretraining.points }], {
@@ -138,9 +169,19 @@ const renderTraining = ({ pretraining, contenders }: DemoReportData): Markup =>
       )}
     </div>
     <p class="faint">
-      Faint: single batches; strong: their running mean. Masked-token loss on texts that were held out, at the end:
-      ${pretraining.heldOutLoss.toFixed(3)}.
+      Faint: single batches; strong: their running mean. ${describeHeldOut(pretraining, frequencies)}
     </p>`;
+
+const describeHeldOut = (
+  { heldOutLoss, heldOutAccuracy }: DemoReportData["pretraining"],
+  frequencies: FrequencyBaseline | undefined,
+): string => {
+  const right = heldOutAccuracy === undefined ? "" : ` and ${formatPercent(heldOutAccuracy)} of them told right`;
+  const baseline = frequencies
+    ? `; knowing how frequent each token is, and nothing else, gives ${frequencies.loss.toFixed(3)} and ${formatPercent(frequencies.accuracy)}`
+    : "";
+  return `On texts that were held out, with 15 % of the tokens masked, at the end: loss ${heldOutLoss.toFixed(3)}${right}${baseline}.`;
+};
 
 const renderMosaics = ({ layers, sparsity }: DemoReportData): Markup =>
   html`<h2>The patched layers</h2>
@@ -151,23 +192,35 @@ const renderMosaics = ({ layers, sparsity }: DemoReportData): Markup =>
     </p>
     <div class="mosaics">${layers.map(renderBlockMosaic)}</div>`;
 
-const renderMasks = ({ fills }: DemoReportData): Markup =>
+const formatGuesses = (guesses: FilledMask["fills"]): string =>
+  guesses.map(({ token, probability }) => `${token.trim()} ${formatPercent(probability, 0)}`).join(", ");
+
+const renderMasks = ({ fills, frequencies }: DemoReportData): Markup =>
   html`<h2>What the pre-trained model puts in the gaps</h2>
     ${renderTable<FilledMask>(
       [
         { title: "text", value: ({ text }) => text },
-        {
-          title: "its guesses",
-          value: (row) =>
-            row.fills.map(({ token, probability }) => `${token.trim()} ${formatPercent(probability, 0)}`).join(", "),
-        },
+        { title: "its guesses", value: (row) => formatGuesses(row.fills) },
+        ...(frequencies ? [{ title: "by frequency alone", value: () => formatGuesses(frequencies.guesses) }] : []),
       ],
       fills,
     )}
     <p class="faint">
-      So few tokens teach which words are frequent, and a little of which go together: enough to learn the classes from,
+      So few tokens teach a little of which words go together and where they stand: enough to learn the classes from,
       not to write. More of them teach more; see <code>--tokens</code>.
     </p>`;
+
+const renderHead = ({ attention }: DemoReportData): Markup =>
+  attention
+    ? html`<h2>Where it looks</h2>
+        ${renderAttention(attention, {
+          title: `Attention in per cent: layer ${attention.layer + 1}, head ${attention.head + 1}`,
+        })}
+        <p class="faint">
+          Of all heads, the one whose words look most at one other word. To fill a gap a model must look around: one
+          that knows how frequent words are, and no more, spreads its attention evenly.
+        </p>`
+    : html``;
 
 const renderFooter = ({ command, machine, seed }: DemoReportData): Markup =>
   html`<footer class="faint">

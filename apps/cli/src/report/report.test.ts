@@ -1,6 +1,7 @@
 import { parseHTML } from "linkedom";
 import { expect, test } from "vitest";
 import { renderAccuracyChart } from "./render-accuracy-chart.ts";
+import { renderAttention } from "./render-attention.ts";
 import { renderBlockMosaic, type BlockMosaicData } from "./render-block-mosaic.ts";
 import { renderHeatMap } from "./render-heat-map.ts";
 import { renderLossChart, smooth, thinOut } from "./render-loss-chart.ts";
@@ -138,6 +139,21 @@ test("a heat map has a cell and its value for each pair, densities falling to th
   expect(texts(document, "svg text")).toEqual(
     expect.arrayContaining(["first", "second", "0.5", "0.1", "0.10", "0.50", "1.10", "1.50"]),
   );
+});
+
+test("a picture of attention has a cell for each pair of tokens, and figures for the larger weights", () => {
+  const tokens = ["the", "bird", "the"];
+  const weights = [
+    [0.05, 0.9, 0.05],
+    [0.3, 0.4, 0.3],
+    [0.04, 0.01, 0.95],
+  ];
+  const document = parse(renderAttention({ tokens, weights }, { title: "Attention" }));
+  expect(document.querySelectorAll('svg [aria-label="cell"] rect')).toHaveLength(9);
+  const labels = texts(document, "svg text");
+  expect(labels.filter((label) => label === "the")).toHaveLength(4);
+  expect(labels).toEqual(expect.arrayContaining(["bird", "90", "30", "40", "95"]));
+  expect(labels).not.toContain("5");
 });
 
 test("a page stands alone: no address, no script, light and dark", () => {

@@ -150,3 +150,12 @@ test("nothing is recorded once the folder is another's", async () => {
   lock.release();
   expect((await open()).get("first")).toBeUndefined();
 });
+
+test("a run of a version without a setting goes on under what that version did, and no other", async () => {
+  await (await open()).complete("first", { n: 3 });
+  const earlier = { optimizer: "adamw" };
+  await expect(open({ optimizer: "muon" }, { earlier })).rejects.toThrow(
+    "expected a run with optimizer muon, got one with optimizer adamw; start over with --fresh",
+  );
+  expect((await open({ optimizer: "adamw" }, { earlier })).get("first")).toEqual({ n: 3 });
+});

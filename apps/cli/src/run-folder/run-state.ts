@@ -31,6 +31,8 @@ export interface OpenOptions {
   mustBeNew?: boolean;
   /** Files that the run reads, by the option that names them. A run is resumed only on equal contents. */
   inputs?: Readonly<Record<string, string>>;
+  /** What settings were before there was a choice: a run of a version that did not write them had these. */
+  earlier?: RunSettings;
   /** Without it nothing is checked before a write. */
   lock?: Pick<FolderLock, "assertOwned">;
 }
@@ -122,7 +124,7 @@ export class RunState<Phases extends object> {
     folder: string,
     settings: RunSettings,
     phases: PhaseSchemas<Phases>,
-    { fresh = false, mustBeNew = false, inputs = {}, lock }: OpenOptions = {},
+    { fresh = false, mustBeNew = false, inputs = {}, earlier = {}, lock }: OpenOptions = {},
   ): Promise<RunState<Phases>> {
     const hashes = await hashInputs(inputs);
     if (fresh) await removeRun(folder);
@@ -133,14 +135,15 @@ export class RunState<Phases extends object> {
       );
     }
     if (found) {
-      const names = [...new Set([...Object.keys(found.settings), ...Object.keys(settings)])];
-      const other = names.filter((name) => found.settings[name] !== settings[name]);
+      const before: RunSettings = { ...earlier, ...found.settings };
+      const names = [...new Set([...Object.keys(before), ...Object.keys(settings)])];
+      const other = names.filter((name) => before[name] !== settings[name]);
       // The number of texts is among the settings: another file says more than another number.
       const sameNames = Object.keys(inputs).filter((name) => !other.includes(name.replace(/^--/, "")));
       for (const name of sameNames) checkInput(folder, name, inputs[name]!, found.inputs?.[name], hashes[name]!);
       if (other.length > 0) {
         throw new CommandError(
-          `${folder}: expected a run with ${formatSettings(settings, other)}, got one with ${formatSettings(found.settings, other)}; ` +
+          `${folder}: expected a run with ${formatSettings(settings, other)}, got one with ${formatSettings(before, other)}; ` +
             `${START_OVER}, or name another --out`,
         );
       }

@@ -16,7 +16,7 @@ import {
   type LoadedModel,
 } from "../training/model-folder.ts";
 import { evaluateOnBlocks, packCorpus, trainMaskedLM } from "../training/pretrain-model.ts";
-import { finetuning, pretraining } from "../training/recipes.ts";
+import { finetuning, pretraining, pretrainingRecipes } from "../training/recipes.ts";
 import type { Subject } from "./run-sweep.ts";
 
 export interface SubjectOptions {
@@ -130,19 +130,20 @@ const createMaskedLMSubject = async (
   const subject: Subject<RobertaForMaskedLM> = {
     load: async () => (await loadMaskedLM(folder)).model,
     recover: async (one, steps) => {
-      const { batchSize, lr, maskProbability } = pretraining;
+      const { batchSize, maskProbability } = pretraining;
+      const { lr, weightDecay } = pretrainingRecipes.adamw;
       await trainMaskedLM(one, corpus.train, tokenizer, {
         ...quietly,
         title: "recovery",
         steps,
         lr,
+        weightDecay,
         batchSize,
         maskProbability,
         seed,
       });
     },
-    evaluate: (one) =>
-      evaluateOnBlocks(one, corpus.heldOut, tokenizer, { maskProbability: pretraining.maskProbability, seed }),
+    evaluate: (one) => evaluateOnBlocks(one, corpus.heldOut, tokenizer, { seed }),
   };
   const from = text === undefined ? "WordNet's glosses" : await describeFile(text);
   const after = recoverySteps > 0 ? ", after learning from others" : "";

@@ -10,6 +10,7 @@ import {
 } from "@tessera/models/training";
 import { Interrupted } from "../terminal/command-error.ts";
 import { checkLoss } from "./check-finite.ts";
+import { optimization } from "./recipes.ts";
 import { trainModel, type Supervision } from "./train-model.ts";
 
 /** Encodes texts as ids. Texts of more than `maxLength` tokens are cut off. */
@@ -35,9 +36,15 @@ export const finetuneClassifier = (
   examples: readonly EncodedExample[],
   { batchSize, seed, ...training }: ClassifierTraining,
 ): Promise<TrainingResult> => {
+  const { weightDecay } = optimization;
   const collator = new ClassificationCollator({ padTokenId: model.config.padTokenId });
   const sampler = new BatchSampler({ size: examples.length, batchSize: Math.min(batchSize, examples.length), seed });
-  return trainModel({ ...training, model, batches: classificationBatches({ examples, sampler, collator }) });
+  return trainModel({
+    ...training,
+    weightDecay,
+    model,
+    batches: classificationBatches({ examples, sampler, collator }),
+  });
 };
 
 /** Texts of a batch of an evaluation. */

@@ -1,5 +1,5 @@
 import { BatchSampler, MlmCollator, packTokenBlocks, type TokenBlocks } from "@tessera/models/data";
-import { RobertaConfig, RobertaForMaskedLM } from "@tessera/models/roberta";
+import { RobertaConfig, RobertaForMaskedLM, type PositionInit } from "@tessera/models/roberta";
 import type { ByteLevelBpeTokenizer } from "@tessera/models/tokenizers";
 import {
   evaluateMaskedLM,
@@ -10,22 +10,36 @@ import {
 } from "@tessera/models/training";
 import { manualSeed } from "@tessera/tensor";
 import { checkLoss } from "./check-finite.ts";
-import { architecture, computeInitializerRange, pretraining } from "./recipes.ts";
+import type { OptimizerSettings } from "./create-optimizer.ts";
+import {
+  architecture,
+  computeInitializerRange,
+  EVALUATION_MASKING,
+  pretraining,
+  pretrainingRecipes,
+  type OptimizerName,
+} from "./recipes.ts";
 import { trainModel, type Supervision } from "./train-model.ts";
 
 /** The model and the budget of a pre-training. */
-export interface PretrainOptions {
+export interface PretrainOptions extends OptimizerSettings {
   tokens: number;
   layers: number;
   hidden: number;
   heads: number;
   batchSize: number;
   length: number;
-  lr: number;
   maskProbability: number;
+  positionInit: PositionInit;
 }
 
-export const createPretrainOptions = (tokens: number): PretrainOptions => ({ tokens, ...architecture, ...pretraining });
+/** The demo's pre-training with an optimiser. */
+export const createPretrainOptions = (optimizer: OptimizerName, tokens: number): PretrainOptions => ({
+  ...architecture,
+  ...pretraining,
+  ...pretrainingRecipes[optimizer],
+  tokens,
+});
 
 /** A corpus in blocks of tokens: some to train on, some to test on. */
 export interface PackedCorpus {
@@ -79,7 +93,13 @@ const createCollator = (tokenizer: ByteLevelBpeTokenizer, maskProbability: numbe
 
 /** Makes a RoBERTa whose weights depend on the seed alone. It has no dropout, because so short a training does not overfit. */
 export const createMaskedLM = (
-  { layers, hidden, heads, length }: Pick<PretrainOptions, "layers" | "hidden" | "heads" | "length">,
+  {
+    layers,
+    hidden,
+    heads,
+    length,
+    positionInit = "normal",
+  }: Pick<PretrainOptions, "layers" | "hidden" | "heads" | "length"> & { positionInit?: PositionInit },
   vocabSize: number,
   seed: number,
 ): RobertaForMaskedLM => {
@@ -99,13 +119,13 @@ export const createMaskedLM = (
       attentionProbsDropoutProb: 0,
       layerNormEps: 1e-5,
     }),
+    { positionInit },
   );
 };
 
-export interface MaskedLMTraining extends Supervision {
+export interface MaskedLMTraining extends Supervision, OptimizerSettings {
   title: string;
   steps: number;
-  lr: number;
   batchSize: number;
   maskProbability: number;
   seed: number;
@@ -131,7 +151,7 @@ export const trainMaskedLM = (
 };
 
 /**
- * Computes the loss of a masked language model on blocks. The seed decides the masks.
+ * Computes the loss of a masked language model on blocks, of which 15 % is masked whatever it was trained with. The seed decides the masks.
  *
  * @throws {CommandError} if the loss is infinite or NaN
  */
@@ -139,12 +159,12 @@ export const evaluateOnBlocks = async (
   model: RobertaForMaskedLM,
   blocks: TokenBlocks,
   tokenizer: ByteLevelBpeTokenizer,
-  { maskProbability, seed }: { maskProbability: number; seed: number },
+  { seed }: { seed: number },
 ): Promise<MaskedLMMetrics> =>
   checkLoss(
     await evaluateMaskedLM(
       model,
-      maskedLMEpoch({ blocks, collator: createCollator(tokenizer, maskProbability), batchSize: 32, seed }),
+      maskedLMEpoch({ blocks, collator: createCollator(tokenizer, EVALUATION_MASKING), batchSize: 32, seed }),
     ),
   );
 
@@ -155,13 +175,24 @@ export const pretrainModel = async (
   options: PretrainOptions,
   { seed, folder, ...supervision }: Supervision & { seed: number; folder: string },
 ): Promise<{ model: RobertaForMaskedLM; steps: number; seconds: number; heldOut: MaskedLMMetrics }> => {
-  const { batchSize, lr, maskProbability } = options;
+  const { batchSize, lr, muonLr, weightDecay, maskProbability } = options;
   const model = createMaskedLM(options, tokenizer.vocabSize, seed);
   const steps = countSteps(options);
   try {
-    const training = { ...supervision, title: "pre-training", steps, lr, batchSize, maskProbability, seed, folder };
+    const training = {
+      ...supervision,
+      title: "pre-training",
+      steps,
+      lr,
+      ...(muonLr === undefined ? {} : { muonLr }),
+      weightDecay,
+      batchSize,
+      maskProbability,
+      seed,
+      folder,
+    };
     const { seconds } = await trainMaskedLM(model, corpus.train, tokenizer, training);
-    const heldOut = await evaluateOnBlocks(model, corpus.heldOut, tokenizer, { maskProbability, seed });
+    const heldOut = await evaluateOnBlocks(model, corpus.heldOut, tokenizer, { seed });
     return { model, steps, seconds, heldOut };
   } catch (error) {
     model.dispose();

@@ -1,7 +1,5 @@
 import { createHash } from "node:crypto";
-
-/** Tokens that the demo pre-trains on. The budget is in tokens and not in time, so that equal runs take equal steps on any machine. */
-export const DEFAULT_TOKENS = 3_000_000;
+import type { PositionInit } from "@tessera/models/roberta";
 
 /** A small RoBERTa, which trains in minutes on two cores. */
 export const architecture = { layers: 2, hidden: 128, heads: 4, vocabSize: 4096 } as const;
@@ -12,11 +10,39 @@ export const architecture = { layers: 2, hidden: 128, heads: 4, vocabSize: 4096 
  */
 export const computeInitializerRange = (hidden: number): number => 0.04 * Math.sqrt(architecture.hidden / hidden);
 
+/** Small batches and much masking work best with few tokens, whatever the optimiser. */
+export const pretraining = { batchSize: 8, length: 64, maskProbability: 0.4 } as const;
+
+/** Share of the tokens that an evaluation asks for: BERT's, so that losses of any recipe can be compared. */
+export const EVALUATION_MASKING = 0.15;
+
+/** AdamW for all parameters, or Muon for the matrices of the layers beside it. */
+export type OptimizerName = "adamw" | "muon";
+
+/** What goes with an optimiser in pre-training. */
+export interface PretrainingRecipe {
+  /** Of the demo. The budget is in tokens and not in time, so that equal runs take equal steps on any machine. */
+  readonly tokens: number;
+  /** AdamW's learning rate. */
+  readonly lr: number;
+  /** Muon's. */
+  readonly muonLr?: number;
+  readonly weightDecay: number;
+  readonly positionInit: PositionInit;
+}
+
 /**
- * Small batches and much masking work best with few tokens. Measured in PyTorch on 1.5 M tokens with 50 labels a class, mean of 3
- * seeds: 66 % accuracy with these values, 59 % from scratch.
+ * With AdamW alone attention does not learn to look around in so few tokens: the model knows how frequent words are and which go
+ * together. Sinusoidal positions and Muon break that plateau. Measured in PyTorch, held-out loss and masked tokens that were told right:
+ * 6.64 and 5.8 % after 3 M tokens with AdamW, 5.29 and 17.9 % with sinusoids too, 4.57 and 24.0 % with Muon as well.
  */
-export const pretraining = { batchSize: 8, length: 64, lr: 1e-3, maskProbability: 0.4 } as const;
+export const pretrainingRecipes: Readonly<Record<OptimizerName, PretrainingRecipe>> = {
+  muon: { tokens: 2_000_000, lr: 2e-3, muonLr: 0.01, weightDecay: 0.1, positionInit: "sinusoidal" },
+  adamw: { tokens: 3_000_000, lr: 1e-3, weightDecay: 0.01, positionInit: "normal" },
+};
+
+/** Muon's Newton-Schulz steps: 5 are torch's, 3 are as good here, 2 are not. */
+export const NEWTON_SCHULZ_STEPS = 3;
 
 /** 600 steps are no better than 300: the model has memorised the 300 texts after 100. */
 export const finetuning = { steps: 300, batchSize: 32, length: 40, lr: 5e-4, labelsPerClass: 50 } as const;
@@ -35,16 +61,19 @@ export const patching = {
   blockSize: 8,
 } as const;
 
-/** Hashes all of the above in 8 digits: a run that another recipe began is not resumed. */
-export const hashRecipe = (): string => {
+/** Hashes all of the above in 8 digits: a run that another recipe began is not resumed. AdamW's is that of versions without Muon. */
+export const hashRecipe = (optimizer: OptimizerName): string => {
   const patterns = patching.patterns.map(({ source }) => source);
+  const { batchSize, length, maskProbability } = pretraining;
+  const { lr, muonLr, positionInit, weightDecay } = pretrainingRecipes[optimizer];
   const all = [
     architecture,
     computeInitializerRange(architecture.hidden),
-    pretraining,
+    { batchSize, length, lr, maskProbability },
     finetuning,
     optimization,
     { ...patching, patterns },
+    ...(optimizer === "adamw" ? [] : [{ muonLr, positionInit, weightDecay, steps: NEWTON_SCHULZ_STEPS }]),
   ];
   return createHash("sha256").update(JSON.stringify(all)).digest("hex").slice(0, 8);
 };

@@ -1,9 +1,8 @@
 import { openFolder, type FileStore } from "@tessera/models";
-import { AdamW, linearWarmup } from "@tessera/nn";
+import { linearWarmup } from "@tessera/nn";
 import {
   Trainer,
   TrainingLog,
-  weightDecayGroups,
   type BatchSource,
   type TrainableModel,
   type TrainingResult,
@@ -14,6 +13,7 @@ import { Interrupted } from "../terminal/command-error.ts";
 import { formatCount, formatDuration } from "../terminal/format.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { checkCheckpoint } from "./check-checkpoint.ts";
+import { createOptimizer, type OptimizerSettings } from "./create-optimizer.ts";
 import { optimization } from "./recipes.ts";
 
 /** Where a training reports its progress, and the signal that stops it. */
@@ -24,12 +24,11 @@ export interface Supervision {
   lock?: Pick<FolderLock, "assertOwned">;
 }
 
-export interface TrainModelOptions<Inputs> extends Supervision {
+export interface TrainModelOptions<Inputs> extends Supervision, OptimizerSettings {
   title: string;
   model: TrainableModel<Inputs>;
   batches: BatchSource<Inputs>;
   steps: number;
-  lr: number;
   /** Where checkpoint and log are kept. A training that is there is resumed. Without it nothing is kept. */
   folder?: string;
 }
@@ -67,16 +66,16 @@ export const trainModel = async <Inputs>({
   model,
   batches,
   steps,
-  lr,
   folder,
   terminal,
   stop,
   lock,
+  ...settings
 }: TrainModelOptions<Inputs>): Promise<TrainingResult> => {
   if (folder !== undefined) await checkCheckpoint(folder, steps);
   const store = folder === undefined ? undefined : await openFolder(folder);
-  const { betas, weightDecay, warmup, maxGradNorm } = optimization;
-  const optimizer = new AdamW(weightDecayGroups(model, { weightDecay }), { lr, betas });
+  const { warmup, maxGradNorm } = optimization;
+  const optimizer = createOptimizer(model, settings);
   const bar = terminal.startProgress(title, steps);
   try {
     const trainer = new Trainer<Inputs>({

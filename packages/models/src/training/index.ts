@@ -26,6 +26,7 @@ export type {
   TrainingResult,
   TrainOptions,
 } from "./trainer-options.ts";
+export { muonGroups, type MuonGroups } from "./muon-groups.ts";
 export { NonFiniteError, TrainingError } from "./training-error.ts";
 export { TrainingLog, type LogEntry } from "./training-log.ts";
 export { weightDecayGroups, type WeightDecayGroup, type WeightDecayOptions } from "./weight-decay-groups.ts";

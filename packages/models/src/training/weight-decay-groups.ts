@@ -5,6 +5,8 @@ export interface WeightDecayOptions {
   weightDecay: number;
   /** Which parameters are spared. Default: biases, and whatever a module holds that says `decays` is false, as every norm does. */
   spares?: (name: string, parameter: Parameter) => boolean;
+  /** Parameters of another optimiser. */
+  without?: ReadonlySet<Parameter>;
 }
 
 /** One group of an optimiser. */
@@ -22,7 +24,10 @@ export interface WeightDecayGroup {
  *
  * Source: `Trainer.get_decay_parameter_names`, {@link https://huggingface.co/docs/transformers/main_classes/trainer}.
  */
-export const weightDecayGroups = (model: Module, { weightDecay, spares }: WeightDecayOptions): WeightDecayGroup[] => {
+export const weightDecayGroups = (
+  model: Module,
+  { weightDecay, spares, without }: WeightDecayOptions,
+): WeightDecayGroup[] => {
   const exempt = new Set(
     [...model.namedModules().values()].flatMap((module) => (module.decays ? [] : module.parameters())),
   );
@@ -30,7 +35,7 @@ export const weightDecayGroups = (model: Module, { weightDecay, spares }: Weight
   const decayed = new Map<string, Parameter>();
   const spared = new Map<string, Parameter>();
   for (const [name, parameter] of model.namedParameters())
-    (isSpared(name, parameter) ? spared : decayed).set(name, parameter);
+    if (!without?.has(parameter)) (isSpared(name, parameter) ? spared : decayed).set(name, parameter);
   return [
     { params: decayed, weightDecay },
     { params: spared, weightDecay: 0 },

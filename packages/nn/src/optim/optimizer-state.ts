@@ -71,7 +71,8 @@ export const readState = <O extends object>(
   };
   for (const [i, group] of groups.entries())
     for (const [name, parameter] of group.params) {
-      const specs = Object.entries({ ...specsOf(parameter, state.groups[i] ?? group), step: counter });
+      // Options that are missing are reported already.
+      const specs = Object.entries({ ...specsOf(parameter, { ...group, ...state.groups[i] }), step: counter });
       const paths = specs.map(([key]) => `${name}.${key}`);
       for (const path of paths) known.add(path);
       // A parameter that was never trained has no state at all.

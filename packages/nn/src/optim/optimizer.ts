@@ -33,6 +33,12 @@ export interface Update {
   readonly state: ParameterState;
 }
 
+/** An optimiser without its parameters and their state. */
+export interface UpdateRules<O extends { lr: number }> {
+  stateSpecs(parameter: Parameter, options: O): StateSpecs;
+  update(group: ParameterGroup<O>, updates: readonly Update[], shared: StepState): void;
+}
+
 /**
  * The base of the optimisers: groups of parameters with their options, state for each parameter, and steps that nothing waits
  * for. A subclass declares its state per parameter and updates a group.
@@ -47,6 +53,14 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }> {
 
   constructor(params: NamedParameters | readonly GroupOptions<O>[], defaults: O) {
     this.groups = makeGroups(new.target.name, params, defaults);
+  }
+
+  /** What an optimiser would do with a parameter: for one that is made of several. */
+  protected static rulesOf<O extends { lr: number }>(optimizer: Optimizer<O>): UpdateRules<O> {
+    return {
+      stateSpecs: (parameter, options) => optimizer.stateSpecs(parameter, options),
+      update: (group, updates, shared) => optimizer.update(group, updates, shared),
+    };
   }
 
   /** The state of a parameter beside its `step`, such as moments; it starts as zeros. */

@@ -1,6 +1,6 @@
 import { Linear, Module, type LayerNorm, type TensorModule } from "@tessera/nn";
 import type { Parameter, Tensor } from "@tessera/tensor";
-import type { ModelOptions } from "../../model-options.ts";
+import type { EncoderOptions } from "../../model-options.ts";
 import { maskedLM, type MaskedLMInputs, type MaskedLMOutput } from "../../tasks/masked-lm.ts";
 import type { TextInputs } from "../../tasks/text-inputs.ts";
 import { EncoderInit } from "../encoder/encoder-init.ts";
@@ -80,7 +80,7 @@ export class BertForMaskedLM extends BertPreTrained {
   readonly bert: BertModel;
   readonly cls: BertOnlyMLMHead;
 
-  constructor(config: BertConfig, options: ModelOptions = {}) {
+  constructor(config: BertConfig, options: EncoderOptions = {}) {
     super(config);
     this.bert = new BertModel(config, { ...options, addPoolingLayer: false });
     const tied = config.tieWordEmbeddings ? this.bert.embeddings.word_embeddings.weight : null;

@@ -1,5 +1,5 @@
 import { Dropout, type TensorModule } from "@tessera/nn";
-import type { ModelOptions } from "../../model-options.ts";
+import type { EncoderOptions } from "../../model-options.ts";
 import {
   sequenceLoss,
   type SequenceClassificationInputs,
@@ -30,7 +30,7 @@ export class BertForSequenceClassification extends BertPreTrained {
   readonly dropout: Dropout;
   readonly classifier: TensorModule; // [labels, hidden]
 
-  constructor(config: BertConfig, options: ModelOptions = {}) {
+  constructor(config: BertConfig, options: EncoderOptions = {}) {
     super(config);
     this.bert = new BertModel(config, options);
     this.dropout = new Dropout(config.classifierDropout ?? config.hiddenDropoutProb);

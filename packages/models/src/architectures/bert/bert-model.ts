@@ -1,4 +1,4 @@
-import type { ModelOptions } from "../../model-options.ts";
+import type { EncoderOptions } from "../../model-options.ts";
 import type { TextFeatures, TextInputs } from "../../tasks/text-inputs.ts";
 import { encodeText } from "../encoder/encode-text.ts";
 import { EncoderInit } from "../encoder/encoder-init.ts";
@@ -29,7 +29,7 @@ export class BertModel extends BertPreTrained {
 
   constructor(
     config: BertConfig,
-    { addPoolingLayer = true, ...options }: ModelOptions & { addPoolingLayer?: boolean } = {},
+    { addPoolingLayer = true, ...options }: EncoderOptions & { addPoolingLayer?: boolean } = {},
   ) {
     super(config);
     const make = new EncoderInit(config, options);

@@ -34,7 +34,7 @@ export abstract class EncoderEmbeddings extends Module {
     const { paddingIdx } = limit;
     this.limit = limit;
     this.word_embeddings = make.embedding(vocabSize, { paddingIdx: padTokenId });
-    this.position_embeddings = make.embedding(maxPositionEmbeddings, paddingIdx === undefined ? {} : { paddingIdx });
+    this.position_embeddings = make.positions(maxPositionEmbeddings, paddingIdx === undefined ? {} : { paddingIdx });
     this.token_type_embeddings = make.embedding(typeVocabSize);
     this.LayerNorm = make.layerNorm();
     this.dropout = new Dropout(hiddenDropoutProb);

@@ -1,5 +1,5 @@
 export { HIDDEN_ACTIVATIONS, type HiddenActivation } from "../encoder/hidden-activation.ts";
-export type { ModelOptions } from "../../model-options.ts";
+export type { EncoderOptions, ModelOptions, PositionInit } from "../../model-options.ts";
 export type {
   MaskedLMInputs,
   MaskedLMOutput,

@@ -1,6 +1,6 @@
 import { Linear, Module, type LayerNorm } from "@tessera/nn";
 import type { Parameter, Tensor } from "@tessera/tensor";
-import type { ModelOptions } from "../../model-options.ts";
+import type { EncoderOptions } from "../../model-options.ts";
 import { maskedLM, type MaskedLMInputs, type MaskedLMOutput } from "../../tasks/masked-lm.ts";
 import type { TextInputs } from "../../tasks/text-inputs.ts";
 import { EncoderInit } from "../encoder/encoder-init.ts";
@@ -57,7 +57,7 @@ export class RobertaForMaskedLM extends RobertaPreTrained {
   readonly roberta: RobertaModel;
   readonly lm_head: RobertaLMHead;
 
-  constructor(config: RobertaConfig, options: ModelOptions = {}) {
+  constructor(config: RobertaConfig, options: EncoderOptions = {}) {
     super(config);
     const make = new EncoderInit(config, options);
     this.roberta = new RobertaModel(config, { ...options, addPoolingLayer: false });

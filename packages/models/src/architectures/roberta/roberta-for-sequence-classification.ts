@@ -1,6 +1,6 @@
 import { Dropout, Module, type TensorModule } from "@tessera/nn";
 import { select, tanh, type Tensor } from "@tessera/tensor";
-import type { ModelOptions } from "../../model-options.ts";
+import type { EncoderOptions } from "../../model-options.ts";
 import {
   sequenceLoss,
   type SequenceClassificationInputs,
@@ -50,7 +50,7 @@ export class RobertaForSequenceClassification extends RobertaPreTrained {
   readonly roberta: RobertaModel;
   readonly classifier: RobertaClassificationHead;
 
-  constructor(config: RobertaConfig, options: ModelOptions = {}) {
+  constructor(config: RobertaConfig, options: EncoderOptions = {}) {
     super(config);
     this.roberta = new RobertaModel(config, { ...options, addPoolingLayer: false });
     this.classifier = new RobertaClassificationHead(new EncoderInit(config, options), config.numLabels);

@@ -1,4 +1,4 @@
-import type { ModelOptions } from "../../model-options.ts";
+import type { EncoderOptions } from "../../model-options.ts";
 import type { TextFeatures, TextInputs } from "../../tasks/text-inputs.ts";
 import { encodeText } from "../encoder/encode-text.ts";
 import { EncoderInit } from "../encoder/encoder-init.ts";
@@ -30,7 +30,7 @@ export class RobertaModel extends RobertaPreTrained {
 
   constructor(
     config: RobertaConfig,
-    { addPoolingLayer = true, ...options }: ModelOptions & { addPoolingLayer?: boolean } = {},
+    { addPoolingLayer = true, ...options }: EncoderOptions & { addPoolingLayer?: boolean } = {},
   ) {
     super(config);
     const make = new EncoderInit(config, options);
