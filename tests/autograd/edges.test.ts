@@ -78,6 +78,11 @@ onEveryDevice(() => {
       close(await slope((x) => t.pow(x, 3e9), [-1.5, 1.5]), [-Infinity, Infinity]);
     }));
 
+  it("pow gives nothing where nothing comes from above, however large its power", () =>
+    withoutLeaks(async () => {
+      close(await pulled((x) => t.pow(x, 85), [85, 3], [0, 0]), [0, 0]);
+    }));
+
   it("NaN passes a gradient through relu, maximum and minimum, and none through clamp", () =>
     withoutLeaks(async () => {
       close(await pulled(t.relu, [NaN], [2]), [2]);

@@ -76,7 +76,8 @@ fn powSlope(dz: f32, x: f32, y: f32) -> f32 {
   let size = bits & 0x7fffffffu;
   if ((size >= 0x00800000u && size != 0x7f800000u) || x == 0.0 || abs(x) == infinity()) { return dz * (y * p); }
   let half = powOf(abs(x), 0.5 * (y - 1.0));
-  let product = dz * half * y * half;
+  // The power is finite, however large: nothing from above gives nothing.
+  let product = select(dz * half * y * half, 0.0, dz == 0.0);
   return select(product, -product, (bits >> 31u) == 1u);
 }`,
   /** Towards zero; NaN gives 0 and what is too large the nearest int32, as WebAssembly's trunc_sat. */

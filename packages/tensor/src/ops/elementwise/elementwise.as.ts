@@ -226,7 +226,9 @@ const TINY_BITS: i32 = 0x00800000;
 function powInHalves(dz: v128, x: v128, y: v128, p: v128): v128 {
   const sign = i32x4.splat(0x80000000);
   const half = pow4(f32x4.abs(x), f32x4.mul(f32x4.sub(y, constant(ONE, 0)), f32x4.splat(0.5)));
-  return f32x4.mul(f32x4.mul(f32x4.mul(dz, half), y), v128.or(half, v128.and(p, sign)));
+  const product = f32x4.mul(f32x4.mul(f32x4.mul(dz, half), y), v128.or(half, v128.and(p, sign)));
+  // The power is finite, however large: nothing from above gives nothing.
+  return v128.andnot(product, f32x4.eq(dz, i32x4.splat(0)));
 }
 
 /** dz y x^(y−1); 0 where y is. */
