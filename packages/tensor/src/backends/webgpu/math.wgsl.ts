@@ -153,7 +153,8 @@ fn sinOf(x: f32) -> f32 {
   let z = r * r;
   var p = fma(fma(fma(-2.3889859e-8, z, 2.7525562e-6), z, -1.9840874e-4), z, 8.3333310e-3);
   p = fma(p, z, -0.16666667);
-  let y = fma(r * z, p, r);
+  // Far out little is left of the turn, but no value beyond 1.
+  let y = clamp(fma(r * z, p, r), -1.0, 1.0);
   let odd = (i32(n) & 1) == 1;
   return select(select(y, -y, odd), nan(), !(abs(x) < infinity()));
 }`,
@@ -165,7 +166,8 @@ fn cosOf(x: f32) -> f32 {
   let z = r * r;
   var p = fma(fma(fma(-2.3889859e-8, z, 2.7525562e-6), z, -1.9840874e-4), z, 8.3333310e-3);
   p = fma(p, z, -0.16666667);
-  let y = fma(r * z, p, r);
+  // Far out little is left of the turn, but no value beyond 1.
+  let y = clamp(fma(r * z, p, r), -1.0, 1.0);
   let odd = (i32(n - 0.5) & 1) == 1;
   return select(select(-y, y, odd), nan(), !(abs(x) < infinity()));
 }`,
