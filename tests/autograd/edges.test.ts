@@ -65,6 +65,24 @@ onEveryDevice(() => {
   it("abs gives 0 at 0 whatever comes", () =>
     withoutLeaks(async () => close(await pulled(t.abs, [0, -0, -2, 3], [Infinity, NaN, 5, 7]), [0, 0, -5, 7])));
 
+  it("abs passes NaN on at NaN, so that a norm with a NaN in it has no slope of 0 there", () =>
+    withoutLeaks(async () => {
+      close(await pulled(t.abs, [NaN, NaN], [NaN, 2]), [NaN, 0]);
+      for (const p of [0.5, 2, 3]) close(await slope((x) => t.vectorNorm(x, { p }), [1, NaN, -2]), [NaN, NaN, NaN]);
+    }));
+
+  it("pow of a negative number falls where its whole exponent is even, also where float32 holds no odd one", () =>
+    withoutLeaks(async () => {
+      for (const y of [2, 16777216, 3e9]) close(await slope((x) => t.pow(x, y), [-1]), [-y]);
+      for (const y of [3, 16777215]) close(await slope((x) => t.pow(x, y), [-1]), [y]);
+      close(await slope((x) => t.pow(x, 3e9), [-1.5, 1.5]), [-Infinity, Infinity]);
+    }));
+
+  it("pow gives nothing where nothing comes from above, however large its power", () =>
+    withoutLeaks(async () => {
+      close(await pulled((x) => t.pow(x, 85), [85, 3], [0, 0]), [0, 0]);
+    }));
+
   it("NaN passes a gradient through relu, maximum and minimum, and none through clamp", () =>
     withoutLeaks(async () => {
       close(await pulled(t.relu, [NaN], [2]), [2]);

@@ -175,6 +175,33 @@ test("a sensitivity row without a loss is said by its line, and its cell is meas
   expect((await runHere(short)).code).toBe(0);
 });
 
+test.each(["state.json", "config.json", "texts.json"])("a %s in Latin-1 is refused by line and byte", async (file) => {
+  const text = await readFile(path("run", file), "utf8");
+  await writeFile(path("run", file), text.replace(/}\s*$/, ', "note": "café"}'), "latin1");
+  const said =
+    file === "state.json"
+      ? await failure(pretrain("--resume"))
+      : await failure(["evaluate", path("run"), "--text", path("texts.txt")]);
+  expect(said).toContain(`${path("run", file)}: expected a text in UTF-8, got 0xe9 where no character has it (line `);
+  if (file === "config.json")
+    expect(await failure(["info", path("run")])).toContain("config.json: expected a text in UTF-8");
+});
+
+test("a sensitivity row in Latin-1 is refused by line and byte, and one cut off inside of a character is measured again", async () => {
+  const args = ["sensitivity", path("run"), "--text", path("texts.txt"), "--out", path("rows1"), "--block-size", "8"];
+  const short = [...args, "--densities", "0.5", "--layers", "intermediate"];
+  expect((await runHere(short)).code).toBe(0);
+  const file = path("rows1", "rows.jsonl");
+  const rows = await readFile(file);
+  await writeFile(file, Buffer.concat([rows, Buffer.from('{"layer":"é"}\n', "latin1")]));
+  expect(await failure(short)).toContain(
+    `${file}: expected a text in UTF-8, got 0xe9 where no character has it (line `,
+  );
+  await writeFile(file, Buffer.concat([rows, Buffer.from('{"layer":"é').subarray(0, -1)]));
+  expect((await runHere(short)).code).toBe(0);
+  expect(await readFile(file)).toEqual(rows);
+});
+
 test("texts that changed are said by the option, until they are back", async () => {
   const before = await readFile(path("texts.txt"));
   await writeFile(path("texts.txt"), "other texts\n".repeat(60));

@@ -110,6 +110,7 @@ const nodeDifference = (
       1,
       size / 10,
       largest(expected),
+      expected.length < want.values[at]!.length ? largest(want.values[at]!) : 0,
       ...operands.map((x) => (within === "equal" ? 0 : largest(numbersOf(x)))),
     );
     const why = differenceOf(expected, got.gradients[at]![i]!, (b) => 1e-4 * Math.max(Math.abs(b), terms));

@@ -23,18 +23,19 @@ interface OpCase {
 /** The folder of edge cases: each element counts by itself there, except where a difference is meant. */
 const EDGES = "edges";
 
-/** Every entry of ops.json: outputs, and the gradients of Σ output · cotangent. */
-export async function* checkOps(folder: GoldenFolder, device: Backend): AsyncGenerator<CaseResult> {
+/** Every entry of ops.json, or every so many: outputs, and the gradients of Σ output · cotangent. */
+export async function* checkOps(folder: GoldenFolder, device: Backend, every = 1): AsyncGenerator<CaseResult> {
   const edges = folder.name === EDGES;
   const used = new Set<EdgeDifference>();
   const { cases } = await folder.json<{ cases: readonly OpCase[] }>("ops.json");
   const stored = await folder.tensors("ops.safetensors");
-  for (const one of cases) {
+  for (const one of cases.filter((_, i) => i % every === 0)) {
     const row = goldenOps[one.op];
     if (!row) yield { id: one.id, missing: one.op };
     else yield { id: one.id, failures: await failuresOf(one, row, stored, device, edges ? used : null) };
   }
-  if (!edges) return;
+  // Of some cases nothing can be said of the differences that were not met.
+  if (!edges || every > 1) return;
   for (const difference of edgeDifferences)
     if (isOn(difference, device) && !used.has(difference))
       yield { id: `${difference.op} ${difference.of} at ${difference.at}`, failures: ["agrees with torch: no difference to excuse"] };

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { FileStoreError, MemoryFolder, openFolder, type FileStore } from "@tessera/models";
+import { FileStoreError, makeFolder, MemoryFolder, openFolder, type FileStore } from "@tessera/models";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -107,6 +107,24 @@ describe("a folder on a disk", () => {
     );
     expect(await readdir(path)).toEqual(["config"]);
     expect(await readFile(join(path, "config"), "utf8")).toBe("old");
+  });
+
+  it.runIf(process.platform === "linux")("ends below /proc, where Node's recursive mkdir never does", async () => {
+    const folder = await openFolder("/proc/none/deep");
+    const said = /expected to write a \(1 bytes\), got ENOENT/;
+    await expect(folder.write(files({ a: "1" }))).rejects.toThrow(said);
+    await expect(folder.append("a", bytes("1"))).rejects.toThrow(/expected to add 1 bytes, got ENOENT/);
+    await expect(makeFolder("/proc/none")).rejects.toThrow(
+      "/proc/none: expected a folder that can be made, got ENOENT",
+    );
+  });
+
+  it("says whether it was made, also by several at once", async () => {
+    const deep = join(path, "a", "b", "c");
+    expect((await Promise.all([1, 2, 3].map(() => makeFolder(deep)))).filter(Boolean)).toHaveLength(1);
+    expect(await makeFolder(deep)).toBe(false);
+    await writeFile(join(path, "file"), "");
+    await expect(makeFolder(join(path, "file", "in"))).rejects.toThrow(FileStoreError);
   });
 
   it("says so when a path is no folder", async () => {

@@ -369,6 +369,29 @@ describe("the log", () => {
   );
 });
 
+describe("a log that is damaged", () => {
+  const line = `{"event":"train","step":5}\n`;
+  const logOf = (text: Uint8Array): Promise<unknown> =>
+    new TrainingLog(new MemoryFolder("run", { "log.jsonl": text })).entries();
+  const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+  it("lacks only a last line that was cut off inside of a character", async () => {
+    const whole = utf8(`${line}{"event":"é`);
+    expect(await logOf(whole.subarray(0, whole.length - 1))).toEqual([{ event: "train", step: 5 }]);
+  });
+
+  it("is an error by line and byte where it is no UTF-8, not a text with U+FFFD in it", async () => {
+    await expect(logOf(new Uint8Array(Buffer.from(`${line}{"event":"é","step":6}\n`, "latin1")))).rejects.toThrow(
+      "run/log.jsonl: expected a text in UTF-8, got 0xe9 where no character has it (line 2, byte 37)",
+    );
+  });
+
+  it("is an error by line where another line is no event", () =>
+    expect(logOf(utf8(`${line}{"event":\n${line}`))).rejects.toThrow(
+      `run/log.jsonl, line 2: expected an event of a training with its step, got "{\\"event\\":"; remove the line, it is only shown`,
+    ));
+});
+
 describe("what goes wrong", () => {
   it("with a loss that is NaN stops the training, names the step, and keeps the last good checkpoint", () =>
     withoutLeaks(async () => {

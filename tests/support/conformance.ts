@@ -58,6 +58,31 @@ export const conformanceOn = (
   });
 };
 
+/** All samples of each function in one test, values and gradients against the reference: for many small ones. */
+export const conformanceTogether = (
+  family: string,
+  functions: object,
+  table: object,
+  tolerance: FamilyTolerance,
+): void => {
+  describe(family, () => {
+    afterEach(() => setDefaultDevice(cpu));
+    skippedWithoutGpu("every sample on webgpu");
+    for (const [name, samples] of Object.entries(table) as [string, readonly AnySample[]][]) {
+      const call = (functions as { readonly [name: string]: AnyFunction })[name]!;
+      for (const device of devices)
+        it(`${name} agrees with the reference on ${device.name}`, async () => {
+          const failures: string[] = [];
+          for (const [i, sample] of samples.entries())
+            await agreesOn(device, call, sample, tolerance, hash(`${name}${i}`)).catch((error: unknown) => {
+              failures.push(`${sample.note ?? i}: ${(error as Error).message}`);
+            });
+          expect(failures).toEqual([]);
+        });
+    }
+  });
+};
+
 const hash = (text: string): number =>
   [...text].reduce((h, char) => Math.imul(h ^ char.charCodeAt(0), 16777619) >>> 0, 2166136261);
 

@@ -45,6 +45,26 @@ export class Gen {
     return new Gen(this.shape, this.dtype, this.draw, "strided");
   }
 
+  /** The same data but for one element. */
+  with(place: number, value: number): Gen {
+    const { draw } = this;
+    return new Gen(
+      this.shape,
+      this.dtype,
+      (uniform, i) => {
+        // Drawn in any case, so that the others stay as they are.
+        const drawn = draw(uniform, i);
+        return i === place ? value : drawn;
+      },
+      this.arrangement,
+    );
+  }
+
+  /** Number of elements. */
+  get count(): number {
+    return this.shape.reduce((n, size) => n * size, 1);
+  }
+
   values(seed: number): number[] {
     const uniform = uniforms(seed);
     const count = this.shape.reduce((n, size) => n * size, 1);

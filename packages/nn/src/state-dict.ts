@@ -1,4 +1,4 @@
-import { clone, dispose, keep, numel, Tensor, TesseraError, type Backend, type HostTensor } from "@tessera/tensor";
+import { clone, dispose, keep, Tensor, TesseraError, type Backend, type HostTensor } from "@tessera/tensor";
 import { sameShape, showShape, withRecorder, type TensorSpec } from "@tessera/tensor/extend";
 import { hostTensorFault } from "@tessera/tensor/files";
 import { refill, type Slot } from "./module-tree.ts";
@@ -58,8 +58,6 @@ export const mismatch = (target: Place, value: Tensor | HostTensor): string | nu
   if (value instanceof Tensor && value.isDisposed) return `${expected}, got a tensor that was freed`;
   if (value.dtype !== target.dtype || !sameShape(value.shape, target.shape))
     return `${expected}, got ${value.dtype} ${showShape(value.shape)}`;
-  if (!(value instanceof Tensor) && value.data.length !== numel(target.shape))
-    return `${expected}, got data of ${value.data.length} elements`;
   if (value instanceof Tensor && value.device !== target.device && !value.device.readSync)
     return `on ${value.device.name}, which cannot be read synchronously; await its to("${target.device.name}") first`;
   return null;

@@ -52,6 +52,28 @@ const OWN: { readonly [D in DType]: new (length: number) => TypedArray } = {
   bool: Uint8Array,
 };
 
+/** Whether a value names a dtype. */
+export const isDType = (value: unknown): value is DType => typeof value === "string" && Object.hasOwn(OWN, value);
+
+/** Whether data is the typed array that a dtype has of its own, of this realm or another. */
+const isOwn = (data: unknown, dtype: DType): data is TypedArray =>
+  ArrayBuffer.isView(data) && Object.prototype.toString.call(data).slice(8, -1) === OWN[dtype].name;
+
+/**
+ * What is expected and what came where data must fill a tensor as they are, without conversion: a Float32Array of 6, and a
+ * Float64Array of 6. `null` when they do.
+ */
+export const ownDataFault = (
+  data: unknown,
+  dtype: DType,
+  count: number,
+): { readonly expected: string; readonly got: string } | null => {
+  const length = ArrayBuffer.isView(data) && "length" in data ? (data as Uint8Array).length : -1;
+  if (isOwn(data, dtype) && length === count) return null;
+  const name = Object.prototype.toString.call(data).slice(8, -1);
+  return { expected: `a ${OWN[dtype].name} of ${count}`, got: `${name}${length < 0 ? "" : ` of ${length}`}` };
+};
+
 /** "a Float64Array", "null", "a string": what came, for messages. */
 export const describe = (value: unknown): string => {
   if (value === null || value === undefined || typeof value === "number" || typeof value === "boolean")
@@ -79,7 +101,7 @@ export const hostDType = (op: string, data: unknown): DType => {
 
 /** @throws DTypeError unless `dtype` is one. */
 export const checkDTypeName = (op: string, dtype: DType): void => {
-  if (!Object.hasOwn(bytesPerElement, dtype))
+  if (!isDType(dtype))
     throw new DTypeError(
       `${op}: a dtype is ${Object.keys(bytesPerElement).join(", ")}, got ${typeof dtype === "string" ? `"${String(dtype)}"` : describe(dtype)}`,
     );
@@ -92,7 +114,7 @@ export const checkDTypeName = (op: string, dtype: DType): void => {
  * @throws ArgumentError when it is no typed array, or holds a number that int32 cannot.
  */
 export const hostValues = (op: string, data: HostArray, dtype: DType): TypedArray => {
-  if (data instanceof OWN[dtype] && (dtype !== "bool" || allBits(data as Uint8Array))) return data;
+  if (isOwn(data, dtype) && (dtype !== "bool" || allBits(data as Uint8Array))) return data;
   hostDType(op, data);
   return convert(op, data, dtype);
 };
@@ -155,7 +177,7 @@ export const isInt32 = (value: number): boolean => Number.isInteger(value) && va
  * @throws DTypeError when the array is another dtype's, ShapeError when it is longer than the buffer.
  */
 export const writable = (device: string, dtype: DType, room: number, data: TypedArray): TypedArray => {
-  if (!(data instanceof OWN[dtype]))
+  if (!isOwn(data, dtype))
     throw new DTypeError(
       `${device}: ${describe(new OWN[dtype](0))} expected to write ${dtype}, got ${describe(data)}; Tensor.fromHost converts`,
     );

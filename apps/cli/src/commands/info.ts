@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { openFolder } from "@tessera/models";
 import { readSafetensors, type HostTensor, type SafetensorsFile } from "@tessera/tensor";
+import { decodeUtf8 } from "@tessera/tensor/files";
 import { Argument } from "commander";
 import { readCheckedJson, shapes } from "../run-folder/read-checked-json.ts";
 import { CommandError } from "../terminal/command-error.ts";
@@ -37,7 +38,7 @@ const readFile = async (path: string): Promise<{ file: SafetensorsFile; bytes: n
 const readConfig = async (folder: string): Promise<Record<string, unknown> | undefined> => {
   const store = await openFolder(folder);
   if (!(await store.exists("config.json"))) return undefined;
-  const text = new TextDecoder().decode(await store.read("config.json"));
+  const text = decodeUtf8(await store.read("config.json"), join(folder, "config.json"));
   const what = { place: join(folder, "config.json"), what: "a configuration", advice: "copy the file again" };
   return readCheckedJson(shapes.object({}), text, what);
 };

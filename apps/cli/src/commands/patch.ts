@@ -25,7 +25,7 @@ export const patchCommand: CommandDefinition<PatchOptions & { dryRun?: true }> =
       const patcher = createPatcher({ patterns: pattern ?? patching.patterns, density, blockSize, criterion, seed });
       const plan = await planOnHost(model, patcher);
       if (!dryRun) {
-        makeFolder(out);
+        await makeFolder(out);
         patcher.patchModel(model, plan);
         await saveModel(model, tokenizer, out, notes);
       }

@@ -124,7 +124,7 @@ export const lockFolder = async (folder: string, self: ProcessIdentity = identif
     }
   };
   try {
-    created = makeFolder(folder);
+    created = await makeFolder(folder);
     closeSync(openSync(path, "wx"));
     do await waitForOthers(where, own);
     while (!becomeOwner(where, own));

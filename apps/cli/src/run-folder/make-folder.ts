@@ -1,7 +1,6 @@
-import { mkdirSync, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { makeFolder as makeFolderOfDisk } from "@tessera/models";
 import { CommandError } from "../terminal/command-error.ts";
-import { describeFileError, isFileError } from "./describe-file-error.ts";
+import { describeFileError } from "./describe-file-error.ts";
 
 /** What is said of a folder that cannot be written. */
 export const createUnwritableError = (folder: string, cause: unknown): CommandError =>
@@ -10,33 +9,16 @@ export const createUnwritableError = (folder: string, cause: unknown): CommandEr
     { cause },
   );
 
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-
-/** One level at a time: Node's own recursive mkdir never returns from `/proc/x`, whose parent is there and takes no entries. */
-const makeLevels = (path: string): boolean => {
-  if (isFolder(path)) return false;
-  const parent = dirname(path);
-  if (parent !== path) makeLevels(parent);
-  try {
-    mkdirSync(path);
-    return true;
-  } catch (error) {
-    // Another process made it in the meantime.
-    if (isFileError(error, "EEXIST") && isFolder(path)) return false;
-    throw error;
-  }
-};
-
 /**
  * Makes a folder, and those above it.
  *
  * @throws {CommandError} if it cannot be made
  * @returns whether it was not there
  */
-export const makeFolder = (folder: string): boolean => {
+export const makeFolder = async (folder: string): Promise<boolean> => {
   try {
-    return makeLevels(resolve(folder));
-  } catch (cause) {
-    throw createUnwritableError(folder, cause);
+    return await makeFolderOfDisk(folder);
+  } catch (error) {
+    throw createUnwritableError(folder, error instanceof Error ? (error.cause ?? error) : error);
   }
 };

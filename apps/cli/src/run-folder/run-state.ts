@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { decodeUtf8 } from "@tessera/tensor/files";
 import * as v from "valibot";
 import { CommandError } from "../terminal/command-error.ts";
 import { describeFileError, isFileError } from "./describe-file-error.ts";
@@ -54,9 +55,9 @@ const readState = async <Phases extends object>(
   path: string,
   phases: PhaseSchemas<Phases>,
 ): Promise<StateFile | undefined> => {
-  let text: string;
+  let bytes: Uint8Array;
   try {
-    text = await readFile(path, "utf8");
+    bytes = await readFile(path);
   } catch (cause) {
     if (isFileError(cause, "ENOENT")) return undefined;
     throw new CommandError(
@@ -65,7 +66,7 @@ const readState = async <Phases extends object>(
     );
   }
   const what = { place: path, what: "the state of a run", advice: START_OVER };
-  return readCheckedJson(createStateSchema(phases), text, what) as StateFile;
+  return readCheckedJson(createStateSchema(phases), decodeUtf8(bytes, path), what) as StateFile;
 };
 
 /**

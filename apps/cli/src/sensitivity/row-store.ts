@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { openFolder, type FileStore } from "@tessera/models";
+import { decodeUtf8 } from "@tessera/tensor/files";
 import * as v from "valibot";
 import type { FolderLock } from "../run-folder/folder-lock.ts";
 import { readCheckedJson, shapes } from "../run-folder/read-checked-json.ts";
@@ -29,6 +30,7 @@ export interface SensitivityRow extends Conditions {
 }
 
 const FILE = "rows.jsonl";
+const NEWLINE = 10;
 
 const { count, number, object, text } = shapes;
 
@@ -69,13 +71,13 @@ export class RowStore {
   /** @throws {CommandError} if a line of the file is no row */
   static async open(path: string, lock?: Pick<FolderLock, "assertOwned">): Promise<RowStore> {
     const folder = await openFolder(path);
-    const written = (await folder.exists(FILE)) ? new TextDecoder().decode(await folder.read(FILE)) : "";
-    // A kill may cut the last line short: its cell is measured again.
-    const whole = written.slice(0, written.lastIndexOf("\n") + 1);
-    const rows = whole
+    const written = (await folder.exists(FILE)) ? await folder.read(FILE) : new Uint8Array();
+    // A kill may cut the last line short, perhaps inside of a character: its cell is measured again.
+    const whole = written.subarray(0, written.lastIndexOf(NEWLINE) + 1);
+    const rows = decodeUtf8(whole, join(path, FILE))
       .split("\n")
       .flatMap((line, i) => (line === "" ? [] : [parseRow(line, `${join(path, FILE)}, line ${i + 1}`)]));
-    if (whole !== written) await folder.write(new Map([[FILE, new TextEncoder().encode(whole)]]));
+    if (whole.length < written.length) await folder.write(new Map([[FILE, whole]]));
     return new RowStore(folder, rows, lock);
   }
 

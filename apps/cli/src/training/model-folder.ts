@@ -7,6 +7,7 @@ import {
   type RobertaPreTrained,
 } from "@tessera/models/roberta";
 import type { ByteLevelBpeTokenizer } from "@tessera/models/tokenizers";
+import { decodeUtf8 } from "@tessera/tensor/files";
 import * as v from "valibot";
 import type { LabelSource } from "../data/classification-data.ts";
 import { readWordNetLicence } from "../data/wordnet-folder.ts";
@@ -40,7 +41,7 @@ const configSchema = object({ architectures: v.optional(list(text)) });
 
 const readText = async (folder: string, file: string): Promise<string | undefined> => {
   const store = await openFolder(folder);
-  return (await store.exists(file)) ? new TextDecoder().decode(await store.read(file)) : undefined;
+  return (await store.exists(file)) ? decodeUtf8(await store.read(file), join(folder, file)) : undefined;
 };
 
 const RESTORE = "copy the model again, or make it anew";

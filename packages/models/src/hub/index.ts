@@ -1,7 +1,7 @@
 export { FileStoreError, type FileStore, type Folder } from "./file-store.ts";
 export { loadTokenizer } from "./load-tokenizer.ts";
 export { MemoryFolder } from "./memory-folder.ts";
-export { openFolder } from "./open-folder.ts";
+export { makeFolder, openFolder } from "./open-folder.ts";
 export type { CheckpointNames } from "./checkpoint-keys.ts";
 export {
   loadPretrained,

@@ -1,7 +1,18 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { access, appendFile, mkdir, open, readdir, readFile, rename, rm, type FileHandle } from "node:fs/promises";
-import { join } from "node:path";
+import {
+  access,
+  appendFile,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  type FileHandle,
+} from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { decodeUtf8, parseStrictJson } from "@tessera/tensor/files";
 import { FileStoreError, type FileStore } from "./file-store.ts";
 
@@ -32,6 +43,33 @@ const readAll = async (handle: FileHandle): Promise<Uint8Array> => {
 
 const LARGEST_READ = 2 ** 30;
 
+/** `null` where a file is missing: it was renamed before the crash, or by another reader who finishes the same write. */
+const unlessGone = async <T>(work: Promise<T>): Promise<T | null> =>
+  work.catch((cause: unknown) => {
+    if (codeOf(cause) === "ENOENT") return null;
+    throw cause;
+  });
+
+const isFolder = async (path: string): Promise<boolean> => (await unlessGone(stat(path)))?.isDirectory() === true;
+
+/**
+ * Makes a folder and those above it; says whether it was not there. One level at a time: Node's own recursive mkdir never returns from
+ * `/proc/x`, whose parent is there and takes no entries.
+ */
+const makeLevels = async (path: string): Promise<boolean> => {
+  if (await isFolder(path)) return false;
+  const parent = dirname(path);
+  if (parent !== path) await makeLevels(parent);
+  try {
+    await mkdir(path);
+    return true;
+  } catch (cause) {
+    // Another process made it in the meantime.
+    if (codeOf(cause) === "EEXIST" && (await isFolder(path))) return false;
+    throw cause;
+  }
+};
+
 /** The moves of a journal. A folder may come from anywhere: no move leads out of it. */
 const readMoves = (path: string, bytes: Uint8Array): Move[] => {
   try {
@@ -47,13 +85,6 @@ const readMoves = (path: string, bytes: Uint8Array): Move[] => {
   }
   throw failure(`${path}: expected moves of this folder's own temporaries, got others; remove the file`, null);
 };
-
-/** `null` where a file is missing: it was renamed before the crash, or by another reader who finishes the same write. */
-const unlessGone = async <T>(work: Promise<T>): Promise<T | null> =>
-  work.catch((cause: unknown) => {
-    if (codeOf(cause) === "ENOENT") return null;
-    throw cause;
-  });
 
 const failure = (message: string, cause: unknown): FileStoreError => new FileStoreError(message, { cause });
 
@@ -105,7 +136,7 @@ export class NodeFolder implements FileStore {
   async write(files: ReadonlyMap<string, Uint8Array>): Promise<void> {
     const moves = [...files.keys()].map((to) => ({ from: `.tessera-${to}-${randomUUID()}.tmp`, to }));
     try {
-      await mkdir(this.name, { recursive: true });
+      await makeLevels(resolve(this.name));
       await this.recover();
       await this.clean();
       for (const { from, to } of moves) await this.flushed(from, files.get(to)!);
@@ -129,7 +160,7 @@ export class NodeFolder implements FileStore {
 
   async append(file: string, bytes: Uint8Array): Promise<void> {
     try {
-      await mkdir(this.name, { recursive: true });
+      await makeLevels(resolve(this.name));
       await appendFile(join(this.name, file), bytes);
     } catch (cause) {
       throw failure(
@@ -215,6 +246,15 @@ export class NodeFolder implements FileStore {
     await Promise.allSettled(temporaries.map((file) => rm(join(this.name, file), { force: true })));
   }
 }
+
+/** See `makeFolder`. */
+export const makeNodeFolder = async (path: string): Promise<boolean> => {
+  try {
+    return await makeLevels(resolve(path));
+  } catch (cause) {
+    throw failure(`${path}: expected a folder that can be made, got ${codeOf(cause)}; check the path`, cause);
+  }
+};
 
 /** The folder at a path. */
 export const openNodeFolder = (path: string): FileStore => new NodeFolder(path);

@@ -11,3 +11,16 @@ export const openFolder = async (folder: Folder): Promise<FileStore> => {
   const { openNodeFolder } = await import("#node-folder");
   return openNodeFolder(folder);
 };
+
+/**
+ * Makes a folder of a disk, and those above it.
+ *
+ * @returns whether it was not there
+ * @throws FileStoreError when it cannot be made, and where there are no files, as in a browser; `cause` is the file system's error
+ * @example
+ * await makeFolder("runs/first");
+ */
+export const makeFolder = async (path: string): Promise<boolean> => {
+  const { makeNodeFolder } = await import("#node-folder");
+  return makeNodeFolder(path);
+};

@@ -1,4 +1,5 @@
-import type { DType, TypedArray } from "../dtype.ts";
+import { bytesPerElement, type DType, type TypedArray } from "../dtype.ts";
+import { isDType, ownDataFault } from "../host-data.ts";
 import type { Shape } from "../shape.ts";
 
 /** One tensor of a file, in host memory. */
@@ -7,12 +8,6 @@ export interface HostTensor {
   readonly dtype: DType;
   readonly data: TypedArray;
 }
-
-const ARRAYS: ReadonlyMap<unknown, string> = new Map<DType, string>([
-  ["float32", "Float32Array"],
-  ["int32", "Int32Array"],
-  ["bool", "Uint8Array"],
-]);
 
 /** Whether it can be a size or an offset: whole, ≥ 0, and told apart from its neighbours. */
 export const isSize = (value: unknown): value is number =>
@@ -29,14 +24,10 @@ export const hostTensorFault = (value: HostTensor): string | null => {
     readonly dtype?: unknown;
     readonly data?: unknown;
   };
-  const array = ARRAYS.get(dtype);
-  if (array === undefined) return `expected dtype ${[...ARRAYS.keys()].join(", ")}, got ${String(dtype)}`;
+  if (!isDType(dtype)) return `expected dtype ${Object.keys(bytesPerElement).join(", ")}, got ${String(dtype)}`;
   if (!Array.isArray(shape) || !shape.every(isSize))
     return `expected a shape of whole numbers from 0 up, got ${Array.isArray(shape) ? `[${shape.map(String).join(", ")}]` : String(shape)}`;
   const count = shape.reduce((n, size) => n * size, 1);
-  const name = Object.prototype.toString.call(data).slice(8, -1);
-  const length = ArrayBuffer.isView(data) && "length" in data ? (data as Uint8Array).length : -1;
-  return name === array && length === count
-    ? null
-    : `expected a ${array} of ${count} for ${String(dtype)} [${shape.join(", ")}], got ${name}${length < 0 ? "" : ` of ${length}`}`;
+  const fault = ownDataFault(data, dtype, count);
+  return fault && `expected ${fault.expected} for ${dtype} [${shape.join(", ")}], got ${fault.got}`;
 };

@@ -145,8 +145,9 @@ export const reluBackwardOp = binary("reluBackward", {
   cpu: f32(kernels.reluBackwardF32),
 });
 export const absBackwardOp = binary("absBackward", {
-  wgsl: "select(select(0.0, -x, y < 0.0), x, y > 0.0)",
-  reference: (dy, x) => (x > 0 ? dy : x < 0 ? -dy : 0),
+  // At NaN nothing was chosen either, but what follows from it is no number: a NaN from above passes.
+  wgsl: "select(select(0.0, -x, y < 0.0), x, y > 0.0 || (isNan(y) && isNan(x)))",
+  reference: (dy, x) => (x > 0 || (Number.isNaN(x) && Number.isNaN(dy)) ? dy : x < 0 ? -dy : 0),
   cpu: f32(kernels.absBackwardF32),
 });
 export const siluBackwardOp = binary("siluBackward", {
@@ -169,9 +170,17 @@ export const divBackwardOp = ternary("divBackward", {
   reference: (dz, z, y) => -(dz * z) / y,
   cpu: kernels.divBackwardF32,
 });
+/**
+ * x^(y − 1), with y − 1 in float32: whether it is whole decides of a negative x. From 2^24 on every y is even and y − 1 odd, which
+ * rounding takes away: the power of a negative x is negative.
+ */
+const powerBelow = (x: number, y: number): number => {
+  const p = power(x, Math.fround(y - 1));
+  return x < 0 && Math.abs(y) >= 2 ** 24 && Number.isFinite(y) ? -Math.abs(p) : p;
+};
 export const powBackwardOp = ternary("powBackward", {
   wgsl: "powSlope(x, y, z)",
-  reference: (dz, x, y) => (y === 0 ? 0 : dz * y * power(x, y - 1)),
+  reference: (dz, x, y) => (y === 0 ? 0 : dz * y * powerBelow(x, y)),
   cpu: kernels.powBackwardF32,
 });
 

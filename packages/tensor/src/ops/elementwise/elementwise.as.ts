@@ -201,8 +201,11 @@ const ATAN2: usize = memory.data<f32>([
   if (is<F, GeluTanhBackward>()) return f32x4.mul(x, geluTanhSlope4(y));
   // These select, so that no NaN or infinity passes where the slope is 0.
   if (is<F, ReluBackward>()) return v128.andnot(x, f32x4.le(y, i32x4.splat(0)));
-  if (is<F, AbsBackward>())
-    return v128.and(v128.xor(x, v128.and(y, i32x4.splat(0x80000000))), f32x4.gt(f32x4.abs(y), i32x4.splat(0)));
+  if (is<F, AbsBackward>()) {
+    // NaN passes at NaN.
+    const passes = v128.or(f32x4.gt(f32x4.abs(y), i32x4.splat(0)), v128.and(f32x4.ne(x, x), f32x4.ne(y, y)));
+    return v128.and(v128.xor(x, v128.and(y, i32x4.splat(0x80000000))), passes);
+  }
   if (is<F, SiluBackward>()) return f32x4.mul(x, siluSlope4(y));
   return x;
 }
@@ -223,13 +226,20 @@ const TINY_BITS: i32 = 0x00800000;
 function powInHalves(dz: v128, x: v128, y: v128, p: v128): v128 {
   const sign = i32x4.splat(0x80000000);
   const half = pow4(f32x4.abs(x), f32x4.mul(f32x4.sub(y, constant(ONE, 0)), f32x4.splat(0.5)));
-  return f32x4.mul(f32x4.mul(f32x4.mul(dz, half), y), v128.or(half, v128.and(p, sign)));
+  const product = f32x4.mul(f32x4.mul(f32x4.mul(dz, half), y), v128.or(half, v128.and(p, sign)));
+  // The power is finite, however large: nothing from above gives nothing.
+  return v128.andnot(product, f32x4.eq(dz, i32x4.splat(0)));
 }
 
 /** dz y x^(y−1); 0 where y is. */
 // @ts-ignore: decorator
 @inline function powBackward4(dz: v128, x: v128, y: v128): v128 {
-  const p = pow4(x, f32x4.sub(y, constant(ONE, 0))), size = v128.and(p, i32x4.splat(0x7fffffff));
+  let p = pow4(x, f32x4.sub(y, constant(ONE, 0)));
+  // From 2^24 on every y is even and y − 1 odd, which float32 rounds away: the power of a negative x is negative.
+  const huge = f32x4.ge(f32x4.abs(y), f32x4.splat(16777216)), finite = f32x4.lt(f32x4.abs(y), f32x4.splat(Infinity));
+  const odd = v128.and(v128.and(huge, finite), f32x4.lt(x, i32x4.splat(0)));
+  p = v128.or(p, v128.and(odd, i32x4.splat(0x80000000)));
+  const size = v128.and(p, i32x4.splat(0x7fffffff));
   let dx = f32x4.mul(dz, f32x4.mul(y, p));
   const outside = v128.or(i32x4.lt_s(size, i32x4.splat(TINY_BITS)), i32x4.eq(size, i32x4.splat(MAX_BITS + 1)));
   // Of 0 and ∞ the power is as it should be.

@@ -55,13 +55,19 @@ function rowOf(task: i32, table: usize, rows: i32, addresses: i32): usize {
   else storeLanes(at, v, 4, lanes);
 }
 
+/** p where it decays into the gradient, else 0: a parameter that is not finite must not reach the moments by 0 · ∞. */
+// @ts-ignore: decorator
+@inline function decaying(p: v128, decay: v128): v128 {
+  return v128.and(p, f32x4.ne(decay, f32x4.splat(0)));
+}
+
 // @ts-ignore: decorator
 @inline function adam4(
   lanes: i32, p: usize, gradient: usize, m: usize, v: usize,
   scale: v128, decay: v128, keep: v128, rest1: v128, beta2: v128, rest2: v128, root: v128, eps: v128, size: v128,
 ): void {
   const p4 = load4(p, lanes), m4 = load4(m, lanes), v4 = load4(v, lanes);
-  const g4 = madd(p4, decay, f32x4.mul(load4(gradient, lanes), scale));
+  const g4 = madd(decaying(p4, decay), decay, f32x4.mul(load4(gradient, lanes), scale));
   const nextM = madd(f32x4.sub(g4, m4), rest1, m4);
   const nextV = madd(f32x4.mul(g4, g4), rest2, f32x4.mul(v4, beta2));
   const denominator = madd(f32x4.sqrt(nextV), root, eps);
@@ -103,7 +109,7 @@ export function adam_f32(
   scale: v128, decay: v128, lr: v128, momentum: v128, rest: v128,
 ): void {
   const p4 = load4(p, lanes);
-  let g4 = madd(p4, decay, f32x4.mul(load4(gradient, lanes), scale));
+  let g4 = madd(decaying(p4, decay), decay, f32x4.mul(load4(gradient, lanes), scale));
   if (hasBuffer) {
     const b4 = first ? g4 : madd(load4(buffer, lanes), momentum, f32x4.mul(g4, rest));
     store4(buffer, b4, lanes);

@@ -30,11 +30,11 @@ export const adamReference: ReferenceKernel<AdamSignature> = (
       Float32Array,
     ];
     for (let i = 0; i < p.length; i++) {
-      const g = coefficient * grad[i]! + (decoupled ? 0 : weightDecay * p[i]!);
+      const g = coefficient * grad[i]! + (decoupled || weightDecay === 0 ? 0 : weightDecay * p[i]!);
       const shrunk = decoupled ? p[i]! * (1 - lr * weightDecay) : p[i]!;
       const [mNew, vNew] = [m[i]! + (1 - beta1) * (g - m[i]!), beta2 * v[i]! + (1 - beta2) * g * g];
       // Where float32 does not hold v, the step is 0, as in torch.
-      const root = Number.isFinite(Math.fround(vNew)) ? Math.sqrt(vNew) : Infinity;
+      const root = Math.fround(vNew) === Infinity ? Infinity : Math.sqrt(vNew);
       p[i] = shrunk - ((lr / bias1) * mNew) / (root / Math.sqrt(bias2) + eps);
       m[i] = mNew;
       v[i] = vNew;
@@ -60,7 +60,7 @@ export const sgdReference: ReferenceKernel<SgdSignature> = (
       Float32Array?,
     ];
     for (let i = 0; i < p.length; i++) {
-      const g = coefficient * grad[i]! + weightDecay * p[i]!;
+      const g = coefficient * grad[i]! + (weightDecay === 0 ? 0 : weightDecay * p[i]!);
       let step = g;
       if (buffer) {
         const b = first ? g : momentum * buffer[i]! + (1 - dampening) * g;

@@ -74,7 +74,7 @@ const adamRule = {
   written: ["p", "m", "v"],
   words: { rest1: "f32", beta2: "f32", rest2: "f32", eps: "f32", coupled: "f32" },
   change: /* wgsl */ `
-  g = g * c.scale + p * w.coupled;
+  if (w.coupled == 0.0) { g *= c.scale; } else { g = g * c.scale + p * w.coupled; }
   m += (g - m) * w.rest1;
   v = v * w.beta2 + g * g * w.rest2;
   p = p * c.keep - c.size * (m / (sqrt(v) * c.root + w.eps));`,
@@ -87,7 +87,7 @@ const sgdRule = {
   written: ["p"],
   words: { decay: "f32" },
   change: /* wgsl */ `
-  p -= c.size * (g * c.scale + p * w.decay);`,
+  if (w.decay == 0.0) { p -= c.size * (g * c.scale); } else { p -= c.size * (g * c.scale + p * w.decay); }`,
 } as const;
 
 /** g = scale gradient + decay p;  b = g at first, then momentum b + rest g;  p -= lr (g + momentum b with nesterov, else b) */
@@ -97,7 +97,7 @@ const momentumRule = {
   written: ["p", "b"],
   words: { decay: "f32", momentum: "f32", rest: "f32", nesterov: "u32" },
   change: /* wgsl */ `
-  g = g * c.scale + p * w.decay;
+  if (w.decay == 0.0) { g *= c.scale; } else { g = g * c.scale + p * w.decay; }
   b = select(b * w.momentum + g * w.rest, g, c.first == 1u);
   p -= c.size * select(b, g + b * w.momentum, w.nesterov == 1u);`,
 } as const;

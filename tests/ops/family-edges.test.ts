@@ -1,0 +1,31 @@
+// Every family but the elementwise one with an edge among ordinary numbers, in each operand: values and gradients against the reference.
+import { composed, families } from "@tessera/tensor/families";
+import { samples, tolerances } from "../samples/all.ts";
+import { composedSamples } from "../samples/composed.ts";
+import { conformanceTogether } from "../support/conformance.ts";
+import { placedEdges } from "../support/edges.ts";
+
+// Elementwise ops meet every pair of edges in edges.test.ts; what is random has no operands at edges.
+const { elementwise: _, random: __, ...others } = families;
+
+/** Ops that multiply and sum: of the largest numbers that leaves float32, where the reference's float64 holds it. */
+const products = new Set("softmaxBackward layerNorm addLayerNorm rmsNorm globalNorm adamStep sgdStep".split(" "));
+
+/** Where an op is defined, by operand; docs/edges.md says what is left out. */
+const isIn = (edge: number, name: string, operand: number): boolean => {
+  const size = Math.abs(edge);
+  if (products.has(name) && size > 1e38 && size < Infinity) return false;
+  // The square of a gradient, an average of squares.
+  if (name === "adamStep" && operand < 12 && operand % 4 === 3) return !(edge < 0 || Object.is(edge, -0));
+  // Queries and keys are finite, and no score so large that its rounding is all of the gradient.
+  if (name === "scaledDotProductAttention") return operand < 2 ? size < 1e30 : !(size > 1e38 && size < Infinity);
+  return true;
+};
+
+// A step may leave nearly nothing of a parameter, so that the errors of the step are seen beside that.
+const steps = { forward: { relative: 1e-4 }, gradient: { relative: 1e-4 } } as const;
+const within = { ...tolerances, update: steps };
+
+for (const [family, functions] of Object.entries(others) as [keyof typeof others, object][])
+  conformanceTogether(`${family} with an edge`, functions, placedEdges(samples[family], isIn), within[family]);
+conformanceTogether("composed with an edge", composed, placedEdges(composedSamples, isIn), tolerances.reduce);
