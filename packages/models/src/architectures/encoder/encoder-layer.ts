@@ -1,6 +1,6 @@
 import { Module, ModuleList, type TensorModule } from "@tessera/nn";
 import type { Tensor } from "@tessera/tensor";
-import { hiddenActivations } from "./hidden-activation.ts";
+import { hiddenActivations } from "../hidden-activation.ts";
 import { EncoderAttention, EncoderResidualOutput } from "./encoder-attention.ts";
 import type { EncoderInit } from "./encoder-init.ts";
 
