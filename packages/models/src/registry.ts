@@ -1,9 +1,18 @@
 import { FormatError } from "@tessera/tensor";
-import { BertConfig, BertForMaskedLM, BertForSequenceClassification, BertModel } from "./architectures/bert/index.ts";
+import {
+  BertConfig,
+  BertForMaskedLM,
+  BertForQuestionAnswering,
+  BertForSequenceClassification,
+  BertForTokenClassification,
+  BertModel,
+} from "./architectures/bert/index.ts";
 import {
   RobertaConfig,
   RobertaForMaskedLM,
+  RobertaForQuestionAnswering,
   RobertaForSequenceClassification,
+  RobertaForTokenClassification,
   RobertaModel,
 } from "./architectures/roberta/index.ts";
 import { showJson } from "@tessera/tensor/files";
@@ -20,7 +29,13 @@ export * from "./architectures/roberta/index.ts";
 export const architectures = {
   bert: {
     config: BertConfig,
-    classes: { model: BertModel, maskedLM: BertForMaskedLM, sequenceClassification: BertForSequenceClassification },
+    classes: {
+      model: BertModel,
+      maskedLM: BertForMaskedLM,
+      sequenceClassification: BertForSequenceClassification,
+      tokenClassification: BertForTokenClassification,
+      questionAnswering: BertForQuestionAnswering,
+    },
   },
   roberta: {
     config: RobertaConfig,
@@ -28,12 +43,14 @@ export const architectures = {
       model: RobertaModel,
       maskedLM: RobertaForMaskedLM,
       sequenceClassification: RobertaForSequenceClassification,
+      tokenClassification: RobertaForTokenClassification,
+      questionAnswering: RobertaForQuestionAnswering,
     },
   },
 } as const satisfies { readonly [name: string]: Architecture };
 
 /** What models are for; `model` is the one without a head. */
-export type Task = "model" | "maskedLM" | "sequenceClassification";
+export type Task = "model" | "maskedLM" | "sequenceClassification" | "tokenClassification" | "questionAnswering";
 
 interface Architecture {
   readonly config: ConfigClass;
@@ -148,6 +165,32 @@ export const AutoModelForMaskedLM = /* @__PURE__ */ autoModel("AutoModelForMaske
 export const AutoModelForSequenceClassification = /* @__PURE__ */ autoModel(
   "AutoModelForSequenceClassification",
   "sequenceClassification",
+);
+
+/**
+ * The classifier of tokens of whatever architecture the folder is.
+ *
+ * Source: {@link https://huggingface.co/docs/transformers/model_doc/auto#transformers.AutoModelForTokenClassification AutoModelForTokenClassification}.
+ *
+ * @example
+ * const { model } = await AutoModelForTokenClassification.fromPretrained("runs/pretrain", { id2label: { 0: "O", 1: "NAME" } });
+ */
+export const AutoModelForTokenClassification = /* @__PURE__ */ autoModel(
+  "AutoModelForTokenClassification",
+  "tokenClassification",
+);
+
+/**
+ * The model that marks answers in a text, of whatever architecture the folder is.
+ *
+ * Source: {@link https://huggingface.co/docs/transformers/model_doc/auto#transformers.AutoModelForQuestionAnswering AutoModelForQuestionAnswering}.
+ *
+ * @example
+ * const { model } = await AutoModelForQuestionAnswering.fromPretrained("runs/pretrain");
+ */
+export const AutoModelForQuestionAnswering = /* @__PURE__ */ autoModel(
+  "AutoModelForQuestionAnswering",
+  "questionAnswering",
 );
 
 export { AutoTokenizer, tokenizers, type AnyTokenizer } from "./auto-tokenizer.ts";

@@ -1,4 +1,5 @@
 export type { MaskedLMInputs, MaskedLMOutput } from "./masked-lm.ts";
+export type { QuestionAnsweringInputs, QuestionAnsweringOutput } from "./question-answering.ts";
 export {
   PROBLEM_TYPES,
   type ProblemType,
@@ -6,3 +7,4 @@ export {
   type SequenceClassificationOutput,
 } from "./sequence-classification.ts";
 export type { TextFeatures, TextInputs, TextTokens } from "./text-inputs.ts";
+export type { TokenClassificationInputs, TokenClassificationOutput } from "./token-classification.ts";
