@@ -8,6 +8,14 @@ import {
   BertModel,
 } from "./architectures/bert/index.ts";
 import {
+  DistilBertConfig,
+  DistilBertForMaskedLM,
+  DistilBertForQuestionAnswering,
+  DistilBertForSequenceClassification,
+  DistilBertForTokenClassification,
+  DistilBertModel,
+} from "./architectures/distilbert/index.ts";
+import {
   RobertaConfig,
   RobertaForMaskedLM,
   RobertaForQuestionAnswering,
@@ -23,6 +31,7 @@ import { readConfigFile, type Pretrained } from "./hub/pretrained.ts";
 import type { LoadOptions, PreTrainedModel, PreTrainedModelClass } from "./pre-trained-model.ts";
 
 export * from "./architectures/bert/index.ts";
+export * from "./architectures/distilbert/index.ts";
 export * from "./architectures/roberta/index.ts";
 
 /** Every architecture: its configuration, its model without a head, and its model for each task that it has. */
@@ -35,6 +44,16 @@ export const architectures = {
       sequenceClassification: BertForSequenceClassification,
       tokenClassification: BertForTokenClassification,
       questionAnswering: BertForQuestionAnswering,
+    },
+  },
+  distilbert: {
+    config: DistilBertConfig,
+    classes: {
+      model: DistilBertModel,
+      maskedLM: DistilBertForMaskedLM,
+      sequenceClassification: DistilBertForSequenceClassification,
+      tokenClassification: DistilBertForTokenClassification,
+      questionAnswering: DistilBertForQuestionAnswering,
     },
   },
   roberta: {
