@@ -43,6 +43,7 @@ const TASKS: { readonly [name: string]: Task } = {
   classification: "sequenceClassification",
   "token-classification": "tokenClassification",
   "question-answering": "questionAnswering",
+  causal: "causalLM",
 };
 
 /** @throws FormatError when there is no such class */
@@ -205,16 +206,17 @@ const compareNoisy = async (
   if (why !== null) failures.push(`${name}: ${why}`);
 };
 
-/** Tensors by parameter name, those of block-sparse values written out under the dense weight's name. */
-const denseByName = (model: Model, tensors: ReadonlyMap<string, Tensor>): Map<string, Tensor> => {
+/** Tensors by parameter name as files have them, those of block-sparse values written out under the dense weight's name. */
+const denseByName = (model: Model, tensors: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor> => {
   const modules = model.namedModules();
-  return new Map(
+  const dense = new Map(
     [...tensors].map(([name, x]) => {
       const layer = modules.get(name.replace(/\.values$/, ""));
-      if (!(layer instanceof BlockSparseLinear)) return [name, x.alias()];
-      return [name.replace(/values$/, "weight"), new BlockSparseMatrix(x.alias(), layer.layout, layer.shape).toDense()];
+      if (!(layer instanceof BlockSparseLinear)) return [name, x.alias()] as const;
+      return [name.replace(/values$/, "weight"), new BlockSparseMatrix(x.alias(), layer.layout, layer.shape).toDense()] as const;
     }),
   );
+  return model.inFileLayout(dense);
 };
 
 const numberAfter = (text: string, word: string): number => {

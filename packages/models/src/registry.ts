@@ -15,6 +15,8 @@ import {
   DistilBertForTokenClassification,
   DistilBertModel,
 } from "./architectures/distilbert/index.ts";
+import { GPT2Config, GPT2LMHeadModel, GPT2Model } from "./architectures/gpt2/index.ts";
+import { LlamaConfig, LlamaForCausalLM, LlamaModel } from "./architectures/llama/index.ts";
 import {
   RobertaConfig,
   RobertaForMaskedLM,
@@ -32,6 +34,8 @@ import type { LoadOptions, PreTrainedModel, PreTrainedModelClass } from "./pre-t
 
 export * from "./architectures/bert/index.ts";
 export * from "./architectures/distilbert/index.ts";
+export * from "./architectures/gpt2/index.ts";
+export * from "./architectures/llama/index.ts";
 export * from "./architectures/roberta/index.ts";
 
 /** Every architecture: its configuration, its model without a head, and its model for each task that it has. */
@@ -56,6 +60,8 @@ export const architectures = {
       questionAnswering: DistilBertForQuestionAnswering,
     },
   },
+  gpt2: { config: GPT2Config, classes: { model: GPT2Model, causalLM: GPT2LMHeadModel } },
+  llama: { config: LlamaConfig, classes: { model: LlamaModel, causalLM: LlamaForCausalLM } },
   roberta: {
     config: RobertaConfig,
     classes: {
@@ -69,7 +75,7 @@ export const architectures = {
 } as const satisfies { readonly [name: string]: Architecture };
 
 /** What models are for; `model` is the one without a head. */
-export type Task = "model" | "maskedLM" | "sequenceClassification" | "tokenClassification" | "questionAnswering";
+export type Task = "model" | "maskedLM" | "sequenceClassification" | "tokenClassification" | "questionAnswering" | "causalLM";
 
 interface Architecture {
   readonly config: ConfigClass;
@@ -211,5 +217,16 @@ export const AutoModelForQuestionAnswering = /* @__PURE__ */ autoModel(
   "AutoModelForQuestionAnswering",
   "questionAnswering",
 );
+
+/**
+ * The model that predicts the next token, of whatever architecture the folder is.
+ *
+ * Source: {@link https://huggingface.co/docs/transformers/model_doc/auto#transformers.AutoModelForCausalLM AutoModelForCausalLM}.
+ *
+ * @example
+ * const { model } = await AutoModelForCausalLM.fromPretrained("runs/gpt2");
+ * const [ids] = await generate(model, [464, 3290], { maxNewTokens: 20 });
+ */
+export const AutoModelForCausalLM = /* @__PURE__ */ autoModel("AutoModelForCausalLM", "causalLM");
 
 export { AutoTokenizer, tokenizers, type AnyTokenizer } from "./auto-tokenizer.ts";

@@ -1,3 +1,10 @@
+export {
+  nextTokenLoss,
+  type CausalLMInputs,
+  type CausalLMOutput,
+  type DecoderFeatures,
+  type DecoderInputs,
+} from "./causal-lm.ts";
 export type { MaskedLMInputs, MaskedLMOutput } from "./masked-lm.ts";
 export type { QuestionAnsweringInputs, QuestionAnsweringOutput } from "./question-answering.ts";
 export {
