@@ -1,10 +1,11 @@
 import { valueAndGrad } from "@tessera/autograd";
-import { findModelClass, MemoryFolder, weightDecayGroups, type LoadableClass, type PreTrainedModel, type Task } from "@tessera/models";
+import { findModelClass, MemoryFolder, weightDecayGroups, type GenerativeModel, type LoadableClass, type PreTrainedModel, type Task } from "@tessera/models";
 import { AdamW, clipGradNorm, Linear, linearWarmup } from "@tessera/nn";
 import { BlockLayout, BlockSparseLinear, BlockSparseMatrix } from "@tessera/sparse";
 import { dispose, FormatError, keep, readSafetensors, scope, tensor, type Backend, type HostTensor, type Tensor } from "@tessera/tensor";
 import { difference, valuesOf } from "../support/close.ts";
 import type { GoldenFolder } from "./folder.ts";
+import { checkGeneration, type GoldenGeneration } from "./generation.ts";
 import type { CaseResult } from "./result.ts";
 
 type Tensors = ReadonlyMap<string, HostTensor>;
@@ -30,6 +31,8 @@ interface Golden {
   readonly training: Training;
   /** Which parameters escape weight decay; the oldest goldens say it beside the optimiser. */
   readonly no_decay?: string;
+  /** Of a causal language model. */
+  readonly generate?: readonly GoldenGeneration[];
 }
 
 interface Config {
@@ -44,6 +47,7 @@ const TASKS: { readonly [name: string]: Task } = {
   "token-classification": "tokenClassification",
   "question-answering": "questionAnswering",
   causal: "causalLM",
+  "image-classification": "imageClassification",
 };
 
 /** @throws FormatError when there is no such class */
@@ -54,7 +58,7 @@ const classOf = (folder: string, config: Config): LoadableClass => {
   return findModelClass({ ...config }, task);
 };
 
-/** What a folder's checks look at, one after the other. */
+/** What a folder's checks look at, one after the other; causal language models generate too. */
 export const PARTS = ["forward", "gradients", "training"] as const;
 
 /** Allowed errors: of the largest value for tensors, of the value for numbers, of the way gone for trained weights. */
@@ -83,10 +87,15 @@ export async function* checkModel(folder: GoldenFolder, device: Backend): AsyncG
   }
   const golden = readSafetensors(await folder.bytes("golden.safetensors")).tensors;
   const about = await folder.json<Golden>("golden.json");
-  const checks = { forward: checkForward, gradients: checkGradients, training: checkTraining };
+  const checks = {
+    forward: checkForward,
+    gradients: checkGradients,
+    training: checkTraining,
+    generation: (model: Model) => checkGeneration(model.eval() as unknown as GenerativeModel, about.generate ?? []),
+  };
   const files = { "config.json": await folder.bytes("config.json"), "model.safetensors": await folder.bytes("model.safetensors") };
   const pretrained = new MemoryFolder(folder.name, files);
-  for (const part of PARTS) {
+  for (const part of [...PARTS, ...((about.generate ?? []).length > 0 ? (["generation"] as const) : [])]) {
     const model = patched(await load(pretrained), golden);
     const id = `${folder.name}/${part}`;
     try {
@@ -125,8 +134,8 @@ const inputNames = (golden: Tensors): string[] =>
 const inputsOf = (model: Model, golden: Tensors, prefix = ""): Inputs =>
   Object.fromEntries(
     inputNames(golden).map((name) => {
-      const { data, shape } = golden.get(`${prefix}${name}`)!;
-      return [camel(name), tensor(data, shape, { dtype: "int32", device: device(model) })];
+      const { data, shape, dtype } = golden.get(`${prefix}${name}`)!;
+      return [camel(name), tensor(data, shape, { dtype: dtype === "float32" ? dtype : "int32", device: device(model) })];
     }),
   );
 

@@ -25,6 +25,7 @@ import {
   RobertaForTokenClassification,
   RobertaModel,
 } from "./architectures/roberta/index.ts";
+import { ViTConfig, ViTForImageClassification, ViTModel } from "./architectures/vit/index.ts";
 import { showJson } from "@tessera/tensor/files";
 import type { ConfigClass, JsonObject } from "./config/pre-trained-config.ts";
 import type { Folder } from "./hub/file-store.ts";
@@ -37,6 +38,7 @@ export * from "./architectures/distilbert/index.ts";
 export * from "./architectures/gpt2/index.ts";
 export * from "./architectures/llama/index.ts";
 export * from "./architectures/roberta/index.ts";
+export * from "./architectures/vit/index.ts";
 
 /** Every architecture: its configuration, its model without a head, and its model for each task that it has. */
 export const architectures = {
@@ -72,10 +74,18 @@ export const architectures = {
       questionAnswering: RobertaForQuestionAnswering,
     },
   },
+  vit: { config: ViTConfig, classes: { model: ViTModel, imageClassification: ViTForImageClassification } },
 } as const satisfies { readonly [name: string]: Architecture };
 
 /** What models are for; `model` is the one without a head. */
-export type Task = "model" | "maskedLM" | "sequenceClassification" | "tokenClassification" | "questionAnswering" | "causalLM";
+export type Task =
+  | "model"
+  | "maskedLM"
+  | "sequenceClassification"
+  | "tokenClassification"
+  | "questionAnswering"
+  | "causalLM"
+  | "imageClassification";
 
 interface Architecture {
   readonly config: ConfigClass;
@@ -83,10 +93,14 @@ interface Architecture {
 }
 
 type Rows = (typeof architectures)[keyof typeof architectures];
-type ClassesFor<T extends Task> = Extract<Rows["classes"], { readonly [task in T]: unknown }>[T];
+/** Of each row its class for the task, where it has one. */
+type ClassFor<T extends Task, Classes = Rows["classes"]> = Classes extends { readonly [task in T]: infer Class }
+  ? Class
+  : never;
+type MadeBy<Class> = Class extends abstract new (...args: never[]) => infer M ? Extract<M, PreTrainedModel> : never;
 
 /** The models of all architectures that have the task. */
-export type ModelFor<T extends Task> = InstanceType<ClassesFor<T>>;
+export type ModelFor<T extends Task> = MadeBy<ClassFor<T>>;
 
 /** A class as the registry gives it out: of any architecture, to be loaded from a folder. */
 export type LoadableClass<M extends PreTrainedModel = PreTrainedModel> = PreTrainedModelClass<M> & {
@@ -228,5 +242,18 @@ export const AutoModelForQuestionAnswering = /* @__PURE__ */ autoModel(
  * const [ids] = await generate(model, [464, 3290], { maxNewTokens: 20 });
  */
 export const AutoModelForCausalLM = /* @__PURE__ */ autoModel("AutoModelForCausalLM", "causalLM");
+
+/**
+ * The classifier of images of whatever architecture the folder is.
+ *
+ * Source: {@link https://huggingface.co/docs/transformers/model_doc/auto#transformers.AutoModelForImageClassification AutoModelForImageClassification}.
+ *
+ * @example
+ * const { model } = await AutoModelForImageClassification.fromPretrained("runs/vit");
+ */
+export const AutoModelForImageClassification = /* @__PURE__ */ autoModel(
+  "AutoModelForImageClassification",
+  "imageClassification",
+);
 
 export { AutoTokenizer, tokenizers, type AnyTokenizer } from "./auto-tokenizer.ts";

@@ -15,3 +15,9 @@ export {
 } from "./sequence-classification.ts";
 export type { TextFeatures, TextInputs, TextTokens } from "./text-inputs.ts";
 export type { TokenClassificationInputs, TokenClassificationOutput } from "./token-classification.ts";
+export type {
+  ImageClassificationInputs,
+  ImageClassificationOutput,
+  ImageFeatures,
+  ImageInputs,
+} from "./image-classification.ts";

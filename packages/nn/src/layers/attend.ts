@@ -22,7 +22,7 @@ export interface AttendOptions {
   readonly numKvHeads?: number | undefined;
   /** bool: true where a query may attend to a key; float32: added to the scores. Stretches to `[batch, heads, queries, keys]`. */
   readonly attnMask?: Tensor | null | undefined;
-  /** A query attends to no key after it. With a cache the queries are its last tokens. */
+  /** Query t attends to keys 0 … t only; beside a cache to what it holds, and to the new keys up to its own. */
   readonly isCausal?: boolean | undefined;
   /** As of `scaledDotProductAttention`. */
   readonly skipPaddedQueries?: boolean | undefined;
@@ -54,17 +54,17 @@ export const attend = (query: Tensor, key: Tensor, value: Tensor, options: Atten
   if (!(Number.isInteger(numHeads / numKvHeads) && numHeads > 0))
     throw new ArgumentError(`attention: expected numKvHeads that divides ${numHeads} heads, got ${numKvHeads}`);
   return scope(() => {
+    const past = cache?.length ?? 0;
     const q = rotary(inHeads("query", query, numHeads));
     const [k, v] = both(cache, rotary(inHeads("key", key, numKvHeads)), inHeads("value", value, numKvHeads));
     const [batch, queries] = q.shape as [number, number];
     const { skipPaddedQueries, scale, dropoutP, generator } = options;
-    const past = k.size(1) - queries;
-    const causal = isCausal && past === 0;
     const mask = isCausal && past > 0 && queries > 1 ? lastQueries(attnMask, queries, k) : attnMask;
-    const rest = { attnMask: mask, isCausal: causal && queries > 1, skipPaddedQueries, scale, dropoutP, generator };
+    const rest = { attnMask: mask, isCausal: isCausal && past === 0, skipPaddedQueries, scale, dropoutP, generator };
     const group = numHeads / numKvHeads;
-    if (group > 1 && queries === 1 && (mask?.ndim ?? 0) < 3) return oneToken(q, k, v, rest);
-    if (group > 1 && queries === 1 && mask!.size(-3) === 1) return oneToken(q, k, v, rest);
+    const seesAll = !rest.isCausal || k.size(1) === 1;
+    const alikeInHeads = !mask || mask.ndim < 3 || mask.size(-3) === 1;
+    if (group > 1 && queries === 1 && seesAll && alikeInHeads) return oneToken(q, k, v, { ...rest, isCausal: false });
     const [keys, values] = [k, v].map((x) => (group === 1 ? x : repeatHeads(x, group)));
     const y = scaledDotProductAttention(transpose(q, 1, 2), transpose(keys!, 1, 2), transpose(values!, 1, 2), rest);
     return reshape(transpose(y, 1, 2), [batch, queries, numHeads * v.size(3)]);
