@@ -202,7 +202,7 @@ def make(out, sparse):
         inputs = batch(SEED + 100 + step)
         golden.update({f"train/{step}/{k}": stored(v) for k, v in inputs.items()})
         optimizer.zero_grad()
-        _, loss, _ = model(inputs["pixel_values"].float().double(), inputs["labels"])
+        _, loss, _ = model(inputs["pixel_values"], inputs["labels"])
         loss.backward()
         gradients()
         norms.append(float(nn.utils.clip_grad_norm_(model.parameters(), 1.0)))

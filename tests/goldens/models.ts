@@ -73,8 +73,10 @@ const NOISE = { golden: 1e-12, ours: 1e-6 };
  * Checks a folder of Hugging Face's form with goldens beside it: logits, hidden states and loss; every gradient; and an AdamW
  * trajectory, compared by losses, norms and final weights. The class is the one that `config.json` names, or else that of its architecture for the folder's task; all sizes are read from
  * the folder, and layers that it has block masks for are block-sparse here.
+ *
+ * @param most how many texts a causal language model continues
  */
-export async function* checkModel(folder: GoldenFolder, device: Backend): AsyncGenerator<CaseResult> {
+export async function* checkModel(folder: GoldenFolder, device: Backend, most = Infinity): AsyncGenerator<CaseResult> {
   const config = await folder.json<Config>("config.json");
   let load: (folder: MemoryFolder) => Promise<Model>;
   try {
@@ -87,15 +89,16 @@ export async function* checkModel(folder: GoldenFolder, device: Backend): AsyncG
   }
   const golden = readSafetensors(await folder.bytes("golden.safetensors")).tensors;
   const about = await folder.json<Golden>("golden.json");
+  const generations = (about.generate ?? []).slice(0, most);
   const checks = {
     forward: checkForward,
     gradients: checkGradients,
     training: checkTraining,
-    generation: (model: Model) => checkGeneration(model.eval() as unknown as GenerativeModel, about.generate ?? []),
+    generation: (model: Model) => checkGeneration(model.eval() as unknown as GenerativeModel, generations),
   };
   const files = { "config.json": await folder.bytes("config.json"), "model.safetensors": await folder.bytes("model.safetensors") };
   const pretrained = new MemoryFolder(folder.name, files);
-  for (const part of [...PARTS, ...((about.generate ?? []).length > 0 ? (["generation"] as const) : [])]) {
+  for (const part of [...PARTS, ...(generations.length > 0 ? (["generation"] as const) : [])]) {
     const model = patched(await load(pretrained), golden);
     const id = `${folder.name}/${part}`;
     try {

@@ -4,6 +4,7 @@ import {
   add,
   ArgumentError,
   cat,
+  cpu,
   dispose,
   IndexError,
   matmul,
@@ -249,7 +250,7 @@ describe("RotaryEmbedding", () => {
   it("makes the product of two vectors depend on how far apart they are", () => {
     using rotary = new RotaryEmbedding(8, { maxPositions: 64 });
     scope((): void => {
-      const [q, k] = [normal(1, 1, 1, 8).make(1), normal(1, 1, 1, 8).make(2)];
+      const [q, k] = [normal(1, 1, 1, 8).make(1, cpu), normal(1, 1, 1, 8).make(2, cpu)];
       const product = (m: number, n: number): number =>
         sum(mul(rotary.forward(q, { offset: m }), rotary.forward(k, { offset: n }))).itemSync();
       expect(product(20, 13)).toBeCloseTo(product(57, 50), 5);
@@ -288,7 +289,7 @@ describe("RotaryEmbedding", () => {
       expect(() => rotary.rotation(2, { offset: 2 })).toThrow(
         /RotaryEmbedding: expected positions below 3, got 3; raise maxPositions, or shorten the text/,
       );
-      expect(() => rotary.forward(normal(1, 1, 1, 6).make(1))).toThrow(ShapeError);
+      expect(() => rotary.forward(normal(1, 1, 1, 6).make(1, cpu))).toThrow(ShapeError);
       const positionIds = tensor(new Int32Array([0, 1, 2]), [1, 3]);
       expect(() => rotary.rotation(2, { positionIds })).toThrow(/expected positionIds \[batch, 2\], got \[1, 3\]/);
     });
@@ -313,9 +314,9 @@ describe("KeyValueCache", () => {
     withoutLeaks(() => {
       const cache = new KeyValueCache();
       scope((): void => {
-        const x = normal(2, 1, 3, 4).make(1);
+        const x = normal(2, 1, 3, 4).make(1, cpu);
         cache.append(x, x);
-        expect(() => cache.append(normal(1, 1, 3, 4).make(1), normal(1, 1, 3, 4).make(1))).toThrow(
+        expect(() => cache.append(normal(1, 1, 3, 4).make(1, cpu), normal(1, 1, 3, 4).make(1, cpu))).toThrow(
           /KeyValueCache: expected key and value \[batch, tokens, heads, d\] as before, got \[1, 1, 3, 4\] and \[1, 1, 3, 4\] beside \[2, 1, 3, 4\]; a new batch takes a new cache/,
         );
         expect(cache.length).toBe(1);
@@ -330,7 +331,7 @@ describe("KeyValueCache", () => {
       /MultiHeadAttention: expected numKvHeads that divides numHeads 6, got 4/,
     );
     scope((): void => {
-      const x = normal(1, 2, 12).make(1);
+      const x = normal(1, 2, 12).make(1, cpu);
       expect(() => attend(x, x, x, { numHeads: 6, numKvHeads: 4 })).toThrow(
         /attention: expected numKvHeads that divides 6 heads, got 4/,
       );

@@ -96,7 +96,7 @@ export const generate = async (
   );
   const random = randomOf(plan, options.generator);
   const results: number[][][] = list.map(() => []);
-  for (const group of grouped(list, model.newCache !== undefined)) {
+  for (const group of grouped(list, model.leftPadding ?? false)) {
     const next = new NextLogits(model, plan.useCache);
     const texts = group.map(([, ids]) => ids);
     try {

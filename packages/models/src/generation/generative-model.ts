@@ -28,12 +28,13 @@ interface SpecialTokens {
 }
 
 /**
- * Whatever predicts the next token. A module with a `forward` from ids to logits is enough; one with `newCache`, as GPT-2 and Llama here, is
- * given the new tokens alone, and texts of several lengths with padding on their left.
+ * Whatever predicts the next token. A module with a `forward` from ids to logits is enough. One with `newCache`, as GPT-2 and Llama here, is
+ * given the new tokens alone. Texts of several lengths are continued in groups of one length, unless the model says with `leftPadding`
+ * that its `forward` heeds `attentionMask` and `positionIds`: then they come together, with padding on their left.
  */
 export type GenerativeModel = Module &
   SpecialTokens &
   (
-    | { forward(inputs: PlainInputs): WithLogits; newCache?: undefined }
-    | { forward(inputs: CachedInputs): WithLogits; newCache(): KeyValueCache[] }
+    | { forward(inputs: PlainInputs): WithLogits; newCache?: undefined; leftPadding?: false | undefined }
+    | { forward(inputs: CachedInputs): WithLogits; newCache(): KeyValueCache[]; leftPadding?: boolean | undefined }
   );

@@ -24,11 +24,6 @@ export class NextLogits {
     this.cache = useCache && model.newCache ? model.newCache() : null;
   }
 
-  /** Whether texts of several lengths may come together. */
-  get pads(): boolean {
-    return this.model.newCache !== undefined;
-  }
-
   /**
    * Scores of the next token of each text. One read of the device a call.
    *

@@ -22,6 +22,8 @@ import { GPT2PreTrained } from "./gpt2-pre-trained.ts";
 export class GPT2LMHeadModel extends GPT2PreTrained {
   static override readonly architecture: string = "GPT2LMHeadModel";
 
+  /** `forward` heeds masks and positions, so `generate` may pad. */
+  readonly leftPadding = true;
   readonly transformer: GPT2Model;
   readonly lm_head: Linear; // [vocab, n]; may be the word embeddings'
 

@@ -22,6 +22,8 @@ import { LlamaPreTrained } from "./llama-pre-trained.ts";
 export class LlamaForCausalLM extends LlamaPreTrained {
   static override readonly architecture: string = "LlamaForCausalLM";
 
+  /** `forward` heeds masks and positions, so `generate` may pad. */
+  readonly leftPadding = true;
   readonly model: LlamaModel;
   readonly lm_head: Linear; // [vocab, hidden]; may be the word embeddings'
 
