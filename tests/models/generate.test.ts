@@ -144,7 +144,7 @@ describe("sampling", () => {
   const near = (got: readonly number[], want: readonly number[]): void => {
     for (const [i, p] of want.entries()) {
       if (p === 0) expect(got[i], `token ${i}`).toBe(0);
-      else expect(Math.abs(got[i]! - p), `token ${i}`).toBeLessThan(5 * Math.sqrt((p * (1 - p)) / draws));
+      else expect(Math.abs(got[i]! - p), `token ${i}`).toBeLessThanOrEqual(5 * Math.sqrt((p * (1 - p)) / draws));
     }
   };
   /** The probabilities of some tokens alone. */
