@@ -25,6 +25,7 @@ import {
   TokenizerError,
   trainBpe,
   ViTForImageClassification,
+  type LoadableClass,
 } from "@tessera/models";
 import { FormatError } from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
@@ -121,7 +122,7 @@ it("every architecture has one row, whose classes say the same as its configurat
   expect(new Set(types).size).toBe(types.length);
   for (const [name, { config, classes }] of Object.entries(architectures)) {
     expect(config.modelTypes[0]).toBe(name);
-    for (const Class of Object.values(classes)) {
+    for (const Class of Object.values(classes) as unknown as readonly LoadableClass[]) {
       expect(Class.configClass).toBe(config);
       expect(findModelClass({ architectures: [Class.architecture] })).toBe(Class);
     }

@@ -103,10 +103,11 @@ onEveryDevice((device) => {
         const inputs = [make(3, 2, 4, 5), ...parametersOf(layer)];
         const project = (x: Tensor, w: Tensor, b: Tensor): Tensor => add(matmul(x, transpose(w, 0, 1)), b);
         await sameAsPlain(
-          withParameters(layer, names, (x) => layer.forward(x!)),
-          (x, wg, bg, wu, bu, wd, bd) => {
-            const gate = project(x!, wg!, bg!);
-            return project(mul(mul(gate, sigmoid(gate)), project(x!, wu!, bu!)), wd!, bd!);
+          withParameters(layer, names, (x) => layer.forward(x)),
+          (x, ...weights) => {
+            const [wg, bg, wu, bu, wd, bd] = weights as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+            const gate = project(x, wg, bg);
+            return project(mul(mul(gate, sigmoid(gate)), project(x, wu, bu)), wd, bd);
           },
           inputs,
         );
@@ -154,8 +155,8 @@ onEveryDevice((device) => {
           make(6, 2, 5, numKvHeads * 4),
         ];
         await sameAsPlain(
-          (q, k, v) => attend(q!, k!, v!, { numHeads, numKvHeads }),
-          (q, k, v) => plain([q!, k!, v!], numHeads, numKvHeads, () => true),
+          (q, k, v) => attend(q, k, v, { numHeads, numKvHeads }),
+          (q, k, v) => plain([q, k, v], numHeads, numKvHeads, () => true),
           inputs,
         );
         dispose(inputs);
@@ -202,12 +203,12 @@ onEveryDevice((device) => {
             (q, k, v) => {
               using cache = new KeyValueCache();
               const [before, after] = [0, 2].map((start) =>
-                [k!, v!].map((x) => narrow(x, 1, start, start === 0 ? 2 : 3)),
+                [k, v].map((x) => narrow(x, 1, start, start === 0 ? 2 : 3)),
               ) as [[Tensor, Tensor], [Tensor, Tensor]];
               cache.append(...(before.map((x) => reshape(x, [1, 2, 2, 4])) as [Tensor, Tensor]));
-              return attend(q!, ...after, { numHeads: 2, attnMask, isCausal: true, cache });
+              return attend(q, ...after, { numHeads: 2, attnMask, isCausal: true, cache });
             },
-            (q, k, v) => plain([q!, k!, v!], 2, 2, sees),
+            (q, k, v) => plain([q, k, v], 2, 2, sees),
             inputs,
           );
         dispose([inputs, bool, added]);
@@ -217,8 +218,8 @@ onEveryDevice((device) => {
         for (const queries of [1, 3]) {
           const inputs = [make(10, 1, queries, 8), make(11, 1, 5, 4), make(12, 1, 5, 4)];
           await sameAsPlain(
-            (q, k, v) => attend(q!, k!, v!, { numHeads: 2, numKvHeads: 1, isCausal: true }),
-            (q, k, v) => plain([q!, k!, v!], 2, 1, (query, key) => key <= query),
+            (q, k, v) => attend(q, k, v, { numHeads: 2, numKvHeads: 1, isCausal: true }),
+            (q, k, v) => plain([q, k, v], 2, 1, (query, key) => key <= query),
             inputs,
           );
           dispose(inputs);

@@ -12,7 +12,7 @@ type Ids = readonly number[];
 const isOne = (prompts: Ids | readonly Ids[]): prompts is Ids => typeof prompts[0] === "number";
 
 const checkedPrompts = (prompts: Ids | readonly Ids[]): readonly Ids[] => {
-  const list = isOne(prompts) ? [prompts] : (prompts as readonly Ids[]);
+  const list = isOne(prompts) ? [prompts] : prompts;
   if (
     list.length === 0 ||
     list.some((ids) => ids.length === 0 || !ids.every((id) => Number.isSafeInteger(id) && id >= 0))

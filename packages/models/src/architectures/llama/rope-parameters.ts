@@ -19,19 +19,20 @@ const NUMBERS: { readonly [type: string]: readonly string[] } = {
 
 const readRope = ({ ropeParameters, ropeTheta, ropeScaling }: RopeOptions) => {
   const source = ropeParameters ?? ropeScaling ?? {};
-  const type = source.rope_type ?? source.type ?? "default";
+  const named = source.rope_type ?? source.type ?? "default";
+  const type = typeof named === "string" ? named : "";
   return { source, type, theta: source.rope_theta ?? ropeTheta ?? THETA };
 };
 
 /** What was expected of rotary positions, where something else came; `null` where they are fine. */
 export const ropeFault = (options: RopeOptions): string | null => {
   const { source, type, theta } = readRope(options);
-  const numbers = NUMBERS[String(type)];
+  const numbers = NUMBERS[type];
   if (!numbers) return `of rope_type ${Object.keys(NUMBERS).join(", ")}`;
   const isPositive = (value: unknown): boolean => typeof value === "number" && value > 0 && Number.isFinite(value);
   if (!isPositive(theta)) return "with a rope_theta > 0";
   const missing = numbers.filter((key) => !isPositive(source[key]));
-  if (missing.length > 0) return `of rope_type ${String(type)} with a number > 0 for ${missing.join(", ")}`;
+  if (missing.length > 0) return `of rope_type ${type} with a number > 0 for ${missing.join(", ")}`;
   return null;
 };
 
