@@ -1,7 +1,9 @@
 import { Module } from "@tessera/nn";
+import type { Tensor } from "@tessera/tensor";
 import type { ConfigClass, ConfigOptions, JsonObject, PreTrainedConfig } from "./config/pre-trained-config.ts";
 import type { Folder } from "./hub/file-store.ts";
 import { loadPretrained, savePretrained, type Pretrained, type SavePretrainedOptions } from "./hub/pretrained.ts";
+import { transposeWeights } from "./hub/transpose-weights.ts";
 import type { ModelOptions } from "./model-options.ts";
 
 /** A class of models that can come out of a folder. */
@@ -11,6 +13,8 @@ export interface PreTrainedModelClass<M extends PreTrainedModel> {
   readonly configClass: ConfigClass<M["config"]>;
   readonly baseModelPrefix: string;
   readonly heads: readonly string[];
+  readonly transposed: RegExp | null;
+  readonly stale: RegExp | null;
 }
 
 /** Options of the configuration take the place of those in `config.json`. */
@@ -42,6 +46,13 @@ export abstract class PreTrainedModel<Config extends PreTrainedConfig = PreTrain
    * checkpoint starts it afresh; another class's is left out. Both are named.
    */
   static readonly heads: readonly string[] = [];
+  /**
+   * Keys of the weights that files hold as `[in, out]`, where the `Linear` in memory has `[out, in]`: those of Hugging Face's `Conv1D`.
+   * They are turned when they are read and written.
+   */
+  static readonly transposed: RegExp | null = null;
+  /** Keys of buffers that older files have and models do not: dropped. */
+  static readonly stale: RegExp | null = null;
 
   readonly config: Config;
 
@@ -72,13 +83,15 @@ export abstract class PreTrainedModel<Config extends PreTrainedConfig = PreTrain
   ): Promise<Pretrained<M>> {
     const { device, generator, ...changes } = options ?? {};
     const where = { ...(device === undefined ? {} : { device }), ...(generator ? { generator } : {}) };
-    const { configClass, baseModelPrefix, heads } = this;
+    const { configClass, baseModelPrefix, heads, transposed, stale } = this;
     const configOf = (json: JsonObject): M["config"] => configClass.fromJSON(json).with(changes);
     return loadPretrained<M>(folder, {
       create: (json) => new this(configOf(json), where),
       minParameters: (json) => configOf(json).minParameters,
       baseModelPrefix,
       heads,
+      transposed,
+      stale,
     });
   }
 
@@ -91,7 +104,19 @@ export abstract class PreTrainedModel<Config extends PreTrainedConfig = PreTrain
    * await model.savePretrained("runs/mine", { format: "dense", files: tokenizer.toFiles() });
    */
   async savePretrained(folder: Folder, options: SavePretrainedOptions = {}): Promise<void> {
-    const { architecture } = this.constructor as typeof PreTrainedModel;
-    await savePretrained(folder, this, { ...this.config.toJSON(), architectures: [architecture] }, options);
+    const { architecture, transposed } = this.constructor as typeof PreTrainedModel;
+    const config = { ...this.config.toJSON(), architectures: [architecture] };
+    await savePretrained(folder, this, config, { ...options, transposed });
+  }
+
+  /**
+   * Tensors by parameter name in the layout that files have, such as gradients to be compared with Hugging Face's: the weights of its
+   * `Conv1D` are turned to `[in, out]`, as views; everything else stays as it is.
+   *
+   * @example
+   * model.inFileLayout(grads).get("transformer.h.0.mlp.c_fc.weight"); // [in, out]
+   */
+  inFileLayout(tensors: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor> {
+    return transposeWeights(tensors, (this.constructor as typeof PreTrainedModel).transposed);
   }
 }

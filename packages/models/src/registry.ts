@@ -1,11 +1,31 @@
 import { FormatError } from "@tessera/tensor";
-import { BertConfig, BertForMaskedLM, BertForSequenceClassification, BertModel } from "./architectures/bert/index.ts";
+import {
+  BertConfig,
+  BertForMaskedLM,
+  BertForQuestionAnswering,
+  BertForSequenceClassification,
+  BertForTokenClassification,
+  BertModel,
+} from "./architectures/bert/index.ts";
+import {
+  DistilBertConfig,
+  DistilBertForMaskedLM,
+  DistilBertForQuestionAnswering,
+  DistilBertForSequenceClassification,
+  DistilBertForTokenClassification,
+  DistilBertModel,
+} from "./architectures/distilbert/index.ts";
+import { GPT2Config, GPT2LMHeadModel, GPT2Model } from "./architectures/gpt2/index.ts";
+import { LlamaConfig, LlamaForCausalLM, LlamaModel } from "./architectures/llama/index.ts";
 import {
   RobertaConfig,
   RobertaForMaskedLM,
+  RobertaForQuestionAnswering,
   RobertaForSequenceClassification,
+  RobertaForTokenClassification,
   RobertaModel,
 } from "./architectures/roberta/index.ts";
+import { ViTConfig, ViTForImageClassification, ViTModel } from "./architectures/vit/index.ts";
 import { showJson } from "@tessera/tensor/files";
 import type { ConfigClass, JsonObject } from "./config/pre-trained-config.ts";
 import type { Folder } from "./hub/file-store.ts";
@@ -14,26 +34,58 @@ import { readConfigFile, type Pretrained } from "./hub/pretrained.ts";
 import type { LoadOptions, PreTrainedModel, PreTrainedModelClass } from "./pre-trained-model.ts";
 
 export * from "./architectures/bert/index.ts";
+export * from "./architectures/distilbert/index.ts";
+export * from "./architectures/gpt2/index.ts";
+export * from "./architectures/llama/index.ts";
 export * from "./architectures/roberta/index.ts";
+export * from "./architectures/vit/index.ts";
 
 /** Every architecture: its configuration, its model without a head, and its model for each task that it has. */
 export const architectures = {
   bert: {
     config: BertConfig,
-    classes: { model: BertModel, maskedLM: BertForMaskedLM, sequenceClassification: BertForSequenceClassification },
+    classes: {
+      model: BertModel,
+      maskedLM: BertForMaskedLM,
+      sequenceClassification: BertForSequenceClassification,
+      tokenClassification: BertForTokenClassification,
+      questionAnswering: BertForQuestionAnswering,
+    },
   },
+  distilbert: {
+    config: DistilBertConfig,
+    classes: {
+      model: DistilBertModel,
+      maskedLM: DistilBertForMaskedLM,
+      sequenceClassification: DistilBertForSequenceClassification,
+      tokenClassification: DistilBertForTokenClassification,
+      questionAnswering: DistilBertForQuestionAnswering,
+    },
+  },
+  gpt2: { config: GPT2Config, classes: { model: GPT2Model, causalLM: GPT2LMHeadModel } },
+  llama: { config: LlamaConfig, classes: { model: LlamaModel, causalLM: LlamaForCausalLM } },
   roberta: {
     config: RobertaConfig,
     classes: {
       model: RobertaModel,
       maskedLM: RobertaForMaskedLM,
       sequenceClassification: RobertaForSequenceClassification,
+      tokenClassification: RobertaForTokenClassification,
+      questionAnswering: RobertaForQuestionAnswering,
     },
   },
+  vit: { config: ViTConfig, classes: { model: ViTModel, imageClassification: ViTForImageClassification } },
 } as const satisfies { readonly [name: string]: Architecture };
 
 /** What models are for; `model` is the one without a head. */
-export type Task = "model" | "maskedLM" | "sequenceClassification";
+export type Task =
+  | "model"
+  | "maskedLM"
+  | "sequenceClassification"
+  | "tokenClassification"
+  | "questionAnswering"
+  | "causalLM"
+  | "imageClassification";
 
 interface Architecture {
   readonly config: ConfigClass;
@@ -41,10 +93,14 @@ interface Architecture {
 }
 
 type Rows = (typeof architectures)[keyof typeof architectures];
-type ClassesFor<T extends Task> = Extract<Rows["classes"], { readonly [task in T]: unknown }>[T];
+/** Of each row its class for the task, where it has one. */
+type ClassFor<T extends Task, Classes = Rows["classes"]> = Classes extends { readonly [task in T]: infer Class }
+  ? Class
+  : never;
+type MadeBy<Class> = Class extends abstract new (...args: never[]) => infer M ? Extract<M, PreTrainedModel> : never;
 
 /** The models of all architectures that have the task. */
-export type ModelFor<T extends Task> = InstanceType<ClassesFor<T>>;
+export type ModelFor<T extends Task> = MadeBy<ClassFor<T>>;
 
 /** A class as the registry gives it out: of any architecture, to be loaded from a folder. */
 export type LoadableClass<M extends PreTrainedModel = PreTrainedModel> = PreTrainedModelClass<M> & {
@@ -148,6 +204,56 @@ export const AutoModelForMaskedLM = /* @__PURE__ */ autoModel("AutoModelForMaske
 export const AutoModelForSequenceClassification = /* @__PURE__ */ autoModel(
   "AutoModelForSequenceClassification",
   "sequenceClassification",
+);
+
+/**
+ * The classifier of tokens of whatever architecture the folder is.
+ *
+ * Source: {@link https://huggingface.co/docs/transformers/model_doc/auto#transformers.AutoModelForTokenClassification AutoModelForTokenClassification}.
+ *
+ * @example
+ * const { model } = await AutoModelForTokenClassification.fromPretrained("runs/pretrain", { id2label: { 0: "O", 1: "NAME" } });
+ */
+export const AutoModelForTokenClassification = /* @__PURE__ */ autoModel(
+  "AutoModelForTokenClassification",
+  "tokenClassification",
+);
+
+/**
+ * The model that marks answers in a text, of whatever architecture the folder is.
+ *
+ * Source: {@link https://huggingface.co/docs/transformers/model_doc/auto#transformers.AutoModelForQuestionAnswering AutoModelForQuestionAnswering}.
+ *
+ * @example
+ * const { model } = await AutoModelForQuestionAnswering.fromPretrained("runs/pretrain");
+ */
+export const AutoModelForQuestionAnswering = /* @__PURE__ */ autoModel(
+  "AutoModelForQuestionAnswering",
+  "questionAnswering",
+);
+
+/**
+ * The model that predicts the next token, of whatever architecture the folder is.
+ *
+ * Source: {@link https://huggingface.co/docs/transformers/model_doc/auto#transformers.AutoModelForCausalLM AutoModelForCausalLM}.
+ *
+ * @example
+ * const { model } = await AutoModelForCausalLM.fromPretrained("runs/gpt2");
+ * const [ids] = await generate(model, [464, 3290], { maxNewTokens: 20 });
+ */
+export const AutoModelForCausalLM = /* @__PURE__ */ autoModel("AutoModelForCausalLM", "causalLM");
+
+/**
+ * The classifier of images of whatever architecture the folder is.
+ *
+ * Source: {@link https://huggingface.co/docs/transformers/model_doc/auto#transformers.AutoModelForImageClassification AutoModelForImageClassification}.
+ *
+ * @example
+ * const { model } = await AutoModelForImageClassification.fromPretrained("runs/vit");
+ */
+export const AutoModelForImageClassification = /* @__PURE__ */ autoModel(
+  "AutoModelForImageClassification",
+  "imageClassification",
 );
 
 export { AutoTokenizer, tokenizers, type AnyTokenizer } from "./auto-tokenizer.ts";

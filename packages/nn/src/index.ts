@@ -1,9 +1,12 @@
 export * as functional from "./functional.ts";
 export * as init from "./init.ts";
 export * from "./layers/activations.ts";
+export { attend, type AttendOptions } from "./layers/attend.ts";
 export { Dropout } from "./layers/dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./layers/embedding.ts";
+export { GLU, SwiGLU, type SwiGLUOptions } from "./layers/glu.ts";
 export { Identity } from "./layers/identity.ts";
+export { KeyValueCache } from "./layers/key-value-cache.ts";
 export { LayerNorm, type LayerNormOptions } from "./layers/layer-norm.ts";
 export { Linear, type LinearOptions } from "./layers/linear.ts";
 export { ModuleList } from "./layers/module-list.ts";
@@ -13,6 +16,14 @@ export {
   type MultiHeadAttentionOptions,
 } from "./layers/multi-head-attention.ts";
 export { RMSNorm, type RMSNormOptions } from "./layers/rms-norm.ts";
+export {
+  rotate,
+  RotaryEmbedding,
+  type RotaryEmbeddingOptions,
+  type RotaryPositions,
+  type RotaryScaling,
+  type Rotation,
+} from "./layers/rotary-embedding.ts";
 export { Sequential, type TensorModule } from "./layers/sequential.ts";
 export { bceWithLogits, BCEWithLogitsLoss } from "./losses/bce-with-logits-loss.ts";
 export { CrossEntropyLoss, type CrossEntropyLossOptions } from "./losses/cross-entropy-loss.ts";

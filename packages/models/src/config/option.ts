@@ -67,3 +67,22 @@ export const orNull = <T>(option: Option<T>): Option<T | null> => ({
 
 /** The same, under another name in `config.json`. */
 export const storedAs = <T>(key: string, option: Option<T>): Option<T> => ({ ...option, key });
+
+/** The number of a token, several of them, or `null` for none: a file has any of these for the end of a text. */
+export const tokenIds = (fallback: number | null): Option<number | readonly number[] | null> => {
+  const { fits, expected } = wholeNumber(0, 0);
+  return {
+    default: fallback,
+    expected: `${expected}, a list of them, or null`,
+    fits: (value) =>
+      value === null || fits(value) || (Array.isArray(value) && value.length > 0 && value.every((id) => fits(id))),
+  };
+};
+
+/** A JSON object that a check of the whole configuration looks into, or `null`, which is left out of `config.json`. */
+export const objectOrNull = (): Option<{ readonly [key: string]: unknown } | null> => ({
+  default: null,
+  expected: "an object or null",
+  fits: (value) => value === null || (typeof value === "object" && !Array.isArray(value)),
+  leftOutWhenNull: true,
+});

@@ -14,6 +14,8 @@ export interface CheckpointNames {
    * start afresh, as a whole; those that it has not stay in the file.
    */
   readonly heads: readonly string[];
+  /** Buffers that older files of this architecture have and its models do not: dropped. */
+  readonly stale?: RegExp | null;
 }
 
 /** What a checkpoint holds: tensors, and the description of those layers that are block-sparse. */
@@ -47,7 +49,7 @@ const modern = (key: string): string => key.replace(/\.gamma$/, ".weight").repla
  */
 export const alignCheckpointKeys = (
   model: Module,
-  { baseModelPrefix, heads }: CheckpointNames,
+  { baseModelPrefix, heads, stale }: CheckpointNames,
   { tensors, layouts }: CheckpointContents,
 ): AlignedCheckpoint => {
   const own = model.stateDict();
@@ -75,7 +77,7 @@ export const alignCheckpointKeys = (
     const known = own.has(key) || aliases.has(key);
     if (known) state.set(key, value);
     else if (isUnder(key, foreign)) unexpectedKeys.push(name);
-    else if (!STALE.test(key)) state.set(key, value);
+    else if (!STALE.test(key) && !stale?.test(key)) state.set(key, value);
   }
   for (const [alias, first] of aliases) if (state.has(first)) state.delete(alias);
   const fresh = mine.filter((path) => ![...state.keys()].some((key) => isUnder(key, [path])));

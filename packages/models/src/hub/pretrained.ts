@@ -7,6 +7,7 @@ import type { FileStore, Folder } from "./file-store.ts";
 import { openFolder } from "./open-folder.ts";
 import { readJsonObject } from "./read-text.ts";
 import { readWeights, WEIGHTS } from "./read-weights.ts";
+import { transposeWeights } from "./transpose-weights.ts";
 
 const CONFIG = "config.json";
 /** Files of a tokenizer, which travel beside the model. */
@@ -45,8 +46,16 @@ export interface SavePretrainedOptions {
   files?: Readonly<Record<string, string | Uint8Array>> | ReadonlyMap<string, string | Uint8Array>;
 }
 
+/** How a model is saved, beside what its user chooses. */
+export interface SaveRecipe extends SavePretrainedOptions {
+  /** Keys of the weights that files hold as `[in, out]`. */
+  transposed?: RegExp | null;
+}
+
 /** How a model is made from its `config.json`. */
 export interface PretrainedRecipe<M extends Module> extends CheckpointNames {
+  /** Keys of the weights that files hold as `[in, out]`, with the body's prefix or without. */
+  readonly transposed?: RegExp | null;
   readonly create: (config: Readonly<Record<string, unknown>>) => M;
   /** How many numbers the model has at least, so that sizes beyond reason are refused before it is made. */
   readonly minParameters?: (config: Readonly<Record<string, unknown>>) => number;
@@ -96,13 +105,13 @@ const layoutsOf = (folder: FileStore, ours: unknown): SparseLayouts => {
 /** Makes a model from a folder of Hugging Face's form, dense or block-sparse. */
 export const loadPretrained = async <M extends Module>(
   where: Folder,
-  { create, minParameters = () => 0, ...names }: PretrainedRecipe<M>,
+  { create, minParameters = () => 0, transposed, ...names }: PretrainedRecipe<M>,
 ): Promise<Pretrained<M>> => {
   const folder = await openFolder(where);
   const { [OURS]: ours, ...config } = await readConfigFile(folder);
   const layouts = layoutsOf(folder, ours);
   const least = minParameters(config);
-  const tensors = await readWeights(folder);
+  const tensors = transposeWeights(await readWeights(folder), transposed);
   checkSize(folder, least, tensors, layouts);
   const model = create(config);
   try {
@@ -134,7 +143,7 @@ export const savePretrained = async (
   where: Folder,
   model: Module,
   config: Readonly<Record<string, unknown>>,
-  { format = "sparse", files = {} }: SavePretrainedOptions = {},
+  { format = "sparse", files = {}, transposed }: SaveRecipe = {},
 ): Promise<void> => {
   const folder = await openFolder(where);
   const sparseLayouts = format === "sparse" ? sparseLayoutsOf(model) : {};
@@ -146,7 +155,7 @@ export const savePretrained = async (
     [...(format === "dense" ? denseStateDict(model) : model.stateDict())].map(([name, x]) => read(name, x)),
   );
   // "pt": transformers refuses files that do not say whose names and layouts they have.
-  const weights = writeSafetensors(new Map(await Promise.all(reads)), { format: "pt" });
+  const weights = writeSafetensors(transposeWeights(new Map(await Promise.all(reads)), transposed), { format: "pt" });
   const more = [...(files instanceof Map ? files : Object.entries(files))].map(
     ([name, content]) =>
       [name, typeof content === "string" ? encoder.encode(content) : content] as [string, Uint8Array],

@@ -1,5 +1,5 @@
-import { Dropout, Module, type LayerNorm, type TensorModule } from "@tessera/nn";
-import { reshape, scaledDotProductAttention, transpose, type Tensor } from "@tessera/tensor";
+import { attend, Dropout, Module, type LayerNorm, type TensorModule } from "@tessera/nn";
+import type { Tensor } from "@tessera/tensor";
 import type { EncoderInit } from "./encoder-init.ts";
 
 /**
@@ -31,17 +31,13 @@ export class EncoderSelfAttention extends Module {
    * @param skipPaddedQueries whether padding tokens, which no query attends to, attend to nothing themselves
    */
   forward(x: Tensor, attnMask: Tensor | null, skipPaddedQueries = false): Tensor {
-    const [batch, tokens, hidden] = x.shape as [number, number, number];
-    // Heads are views: [batch, tokens, heads · d] seen as [batch, heads, tokens, d].
-    const heads = (y: Tensor): Tensor => transpose(reshape(y, [batch, tokens, this.heads, hidden / this.heads]), 1, 2);
-    const [q, k, v] = [this.query, this.key, this.value].map((layer) => heads(layer.forward(x))) as [
-      Tensor,
-      Tensor,
-      Tensor,
-    ];
     const dropoutP = this.training ? this.dropoutProb : 0;
-    const y = scaledDotProductAttention(q, k, v, { attnMask, skipPaddedQueries, dropoutP });
-    return reshape(transpose(y, 1, 2), [batch, tokens, hidden]);
+    return attend(this.query.forward(x), this.key.forward(x), this.value.forward(x), {
+      numHeads: this.heads,
+      attnMask,
+      skipPaddedQueries,
+      dropoutP,
+    });
   }
 }
 

@@ -1,10 +1,10 @@
 import type { Refuse } from "../../config/labels.ts";
 import { flag, oneOf, orNull, positiveNumber, probability, wholeNumber, type ValuesOf } from "../../config/option.ts";
 import { PROBLEM_TYPES } from "../../tasks/sequence-classification.ts";
-import { HIDDEN_ACTIVATIONS } from "./hidden-activation.ts";
+import { HIDDEN_ACTIVATIONS } from "../hidden-activation.ts";
 
 /** Deeper than any encoder; each layer is a dozen of objects, whatever its width. */
-const MAX_LAYERS = 1000;
+export const MAX_LAYERS = 1000;
 
 /** The options of an encoder, with BERT's defaults: an architecture spreads them and overrides its own. */
 export const encoderOptions = {

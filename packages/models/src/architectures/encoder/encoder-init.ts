@@ -1,47 +1,26 @@
-import { Embedding, init, LayerNorm, Linear, type LinearOptions } from "@tessera/nn";
-import { mul, Parameter, scope, tensor, zeros, type DeviceLike, type Generator } from "@tessera/tensor";
+import { init, type Embedding, type LayerNorm } from "@tessera/nn";
+import { mul, scope, tensor } from "@tessera/tensor";
 import type { EncoderOptions, PositionInit } from "../../model-options.ts";
+import { WeightInit } from "../weight-init.ts";
 import type { EncoderConfig } from "./encoder-config.ts";
 
 /** Bases of the waves of positions, for one position, and their amplitude in deviations of the weights. Measured; see the demo. */
 const WAVE_BASE = 1.5;
 const WAVE_DEVIATIONS = 3;
 
-/**
- * Makes layers as Hugging Face initialises them: weights and embeddings normal with mean 0 and deviation `initializerRange`, biases
- * and the row of padding zero, layer norms 1 and 0. Positions may begin as waves; see `EncoderOptions`.
- */
-export class EncoderInit {
+/** Makes the layers of an encoder, with the sizes of its configuration. Positions may begin as waves; see `EncoderOptions`. */
+export class EncoderInit extends WeightInit {
   readonly config: EncoderConfig;
-  private readonly where: { readonly device?: DeviceLike };
-  private readonly generator: { readonly generator?: Generator };
-
   private readonly positionInit: PositionInit;
 
-  constructor(config: EncoderConfig, { device, generator, positionInit = "normal" }: EncoderOptions = {}) {
+  constructor(config: EncoderConfig, options: EncoderOptions = {}) {
+    super(config.initializerRange, options);
     this.config = config;
-    this.positionInit = positionInit;
-    this.where = device === undefined ? {} : { device };
-    this.generator = generator ? { generator } : {};
+    this.positionInit = options.positionInit ?? "normal";
   }
 
-  linear(inFeatures: number, outFeatures: number, options: Pick<LinearOptions, "activation"> = {}): Linear {
-    return new Linear(inFeatures, outFeatures, {
-      ...options,
-      weight: this.normal([outFeatures, inFeatures]),
-      bias: this.zeros(outFeatures),
-    });
-  }
-
-  embedding(rows: number, { paddingIdx }: { paddingIdx?: number } = {}): Embedding {
-    const table = new Embedding(rows, this.config.hiddenSize, {
-      ...(paddingIdx === undefined ? {} : { paddingIdx }),
-      ...this.where,
-      ...this.generator,
-    });
-    // It comes as standard normals.
-    table.weight.assign(mul(table.weight, this.config.initializerRange));
-    return table;
+  embedding(rows: number, options: { paddingIdx?: number | undefined } = {}): Embedding {
+    return this.table(rows, this.config.hiddenSize, options);
   }
 
   /** The table of positions. The row of padding stays zero. */
@@ -63,14 +42,6 @@ export class EncoderInit {
   }
 
   layerNorm(): LayerNorm {
-    return new LayerNorm(this.config.hiddenSize, { eps: this.config.layerNormEps, ...this.where });
-  }
-
-  zeros(size: number): Parameter {
-    return new Parameter(zeros([size], this.where));
-  }
-
-  normal(shape: readonly number[]): Parameter {
-    return new Parameter(init.normal(shape, { std: this.config.initializerRange, ...this.where, ...this.generator }));
+    return this.layerNormOf(this.config.hiddenSize, this.config.layerNormEps);
   }
 }

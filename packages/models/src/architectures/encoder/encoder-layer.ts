@@ -1,6 +1,7 @@
 import { Module, ModuleList, type TensorModule } from "@tessera/nn";
 import type { Tensor } from "@tessera/tensor";
-import { hiddenActivations } from "./hidden-activation.ts";
+import { activated } from "../hidden-activation.ts";
+import { runLayers } from "../run-layers.ts";
 import { EncoderAttention, EncoderResidualOutput } from "./encoder-attention.ts";
 import type { EncoderInit } from "./encoder-init.ts";
 
@@ -11,19 +12,18 @@ import type { EncoderInit } from "./encoder-init.ts";
  */
 export class EncoderIntermediate extends Module {
   readonly dense: TensorModule; // [intermediate, hidden]
-  private readonly after: ((x: Tensor) => Tensor) | null;
+  private readonly after: (x: Tensor) => Tensor;
 
   constructor(make: EncoderInit, outFeatures = make.config.intermediateSize) {
     super();
     const { hiddenSize, hiddenAct } = make.config;
-    const plan = hiddenActivations[hiddenAct];
-    this.dense = make.linear(hiddenSize, outFeatures, "fused" in plan ? { activation: plan.fused } : {});
-    this.after = "after" in plan ? plan.after : null;
+    const { fused, after } = activated(hiddenAct);
+    this.dense = make.linear(hiddenSize, outFeatures, { activation: fused });
+    this.after = after;
   }
 
   forward(x: Tensor): Tensor {
-    const y = this.dense.forward(x);
-    return this.after ? this.after(y) : y;
+    return this.after(this.dense.forward(x));
   }
 }
 
@@ -61,17 +61,6 @@ export class LayerStack extends Module {
     attnMask: Tensor | null,
     { all = false, skipPaddedQueries = false }: { all?: boolean; skipPaddedQueries?: boolean } = {},
   ): Tensor[] {
-    const states = [x];
-    for (const layer of this.layer) {
-      const last = states.at(-1)!;
-      const next = layer.forward(last, attnMask, skipPaddedQueries);
-      if (all) states.push(next);
-      else {
-        states[0] = next;
-        // What the tape will read it holds itself; this handle would live until the last layer is done.
-        if (last !== x) last.dispose();
-      }
-    }
-    return states;
+    return runLayers(this.layer, x, all, (layer, state) => layer.forward(state, attnMask, skipPaddedQueries));
   }
 }

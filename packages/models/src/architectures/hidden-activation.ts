@@ -27,3 +27,11 @@ export const hiddenActivations: { readonly [name in HiddenActivation]: HiddenAct
   swish: { after: silu },
   tanh: { after: tanh },
 };
+
+/** An activation's two parts: what the product before it does in its own pass, and what follows. */
+export const activated = (
+  name: HiddenActivation,
+): { readonly fused: Activation | undefined; readonly after: (x: Tensor) => Tensor } => {
+  const plan = hiddenActivations[name];
+  return "fused" in plan ? { fused: plan.fused, after: (x) => x } : { fused: undefined, after: plan.after };
+};
