@@ -13,11 +13,11 @@ export interface TrainingContext {
   /** Of the whole training. */
   readonly steps: number;
   /** Writes a line of the training's log, if it keeps one: numbers, texts and lists of them. */
-  log(event: string, entry: { readonly [name: string]: unknown }): Promise<void>;
+  readonly log: (event: string, entry: { readonly [name: string]: unknown }) => Promise<void>;
   /** Ends the training after this step, as finished; the reason is in its result. */
-  stop(reason: string): void;
+  readonly stop: (reason: string) => void;
   /** Loads a state of the model, of whatever layout: callbacks that change the model's form give it that of the state first. */
-  loadModel(state: LoadableState): void;
+  readonly loadModel: (state: LoadableState) => void;
 }
 
 /** What a callback keeps in a checkpoint: plain JSON, and tensors by name. */
