@@ -1,5 +1,6 @@
 import { AdamW, Optimizer, SGD, type StateSpecs } from "@tessera/nn";
-import { Parameter, tensor } from "@tessera/tensor";
+import type { Parameter} from "@tessera/tensor";
+import { tensor } from "@tessera/tensor";
 import { expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
 import { onEveryDevice } from "../support/on-every-device.ts";
