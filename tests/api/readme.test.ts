@@ -1,4 +1,4 @@
-// Every block of every README: TypeScript runs, commands exist.
+// Every block of every README, and of the guides in docs/: TypeScript runs, commands exist.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,6 +12,7 @@ const readmes = [
   ...["packages", "apps"].flatMap((folder) =>
     readdirSync(join(root, folder)).map((name) => `${folder}/${name}/README.md`),
   ),
+  "docs/sparse-training.md",
 ].filter((path) => existsSync(join(root, path)));
 
 interface Block {

@@ -1,5 +1,5 @@
 import { Linear, Module, Sequential } from "@tessera/nn";
-import { BlockSparseLinear, BlockSparseModelPatcher, PatchError, saliency, type PatchOptions } from "@tessera/sparse";
+import { BlockSparseLinear, BlockSparseModelPatcher, PatchError, taylor, type PatchOptions } from "@tessera/sparse";
 import { memory, tensor, type Tensor } from "@tessera/tensor";
 import { describe, expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
@@ -271,8 +271,9 @@ describe("what cannot be patched is refused with names, and nothing is changed:"
   });
 
   it("what was not measured for a criterion", () => {
-    expect(refuses(patcher("layer.0.output.dense", { ...options, criterion: saliency(new Map()) }))).toEqual([
-      'layer.0.output.dense: saliency: expected an entry "layer.0.output.dense.weight", there is none at all',
+    const criterion = taylor({ batches: 1, layers: new Map() });
+    expect(refuses(patcher("layer.0.output.dense", { ...options, criterion }))).toEqual([
+      'layer.0.output.dense: taylor: expected statistics of "layer.0.output.dense", there are those of no layer; collect them for it',
     ]);
   });
 

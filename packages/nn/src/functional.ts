@@ -20,4 +20,7 @@ export {
   tanh,
 } from "@tessera/tensor";
 export { bceWithLogits } from "./losses/bce-with-logits-loss.ts";
+export { distillationLoss } from "./losses/distillation-loss.ts";
+export { klDiv } from "./losses/kl-div.ts";
 export { mseLoss } from "./losses/mse-loss.ts";
+export { softCrossEntropy } from "./losses/soft-cross-entropy.ts";

@@ -27,7 +27,10 @@ export {
 export { Sequential, type TensorModule } from "./layers/sequential.ts";
 export { bceWithLogits, BCEWithLogitsLoss } from "./losses/bce-with-logits-loss.ts";
 export { CrossEntropyLoss, type CrossEntropyLossOptions } from "./losses/cross-entropy-loss.ts";
+export { distillationLoss, type DistillationOptions, type DistilledOutput } from "./losses/distillation-loss.ts";
+export { klDiv, KLDivLoss, type KLDivOptions } from "./losses/kl-div.ts";
 export { mseLoss, MSELoss } from "./losses/mse-loss.ts";
+export { softCrossEntropy } from "./losses/soft-cross-entropy.ts";
 export { Module, type ForwardHook, type ForwardPreHook } from "./module.ts";
 export { Adam } from "./optim/adam.ts";
 export type { AdamOptions } from "./optim/adam-family.ts";
@@ -43,6 +46,7 @@ export {
   type NamedParameters,
   type ParameterGroup,
 } from "./optim/parameter-groups.ts";
+export { pickEntries } from "./optim/pick-entries.ts";
 export {
   constantWarmup,
   cosineWarmup,
@@ -53,5 +57,6 @@ export {
 } from "./optim/schedule.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
 export { StateDictError, type LoadableState, type LoadReport, type StateDict } from "./state-dict.ts";
+export type { CallbackState, TrainingCallback, TrainingContext } from "./training-callback.ts";
 export type { Reduction } from "./losses/reduction.ts";
 export { crossEntropy } from "@tessera/tensor";

@@ -211,6 +211,17 @@ export const blockGrid = (
   return { rows: Math.ceil(outFeatures / blockSize), cols: Math.ceil(inFeatures / blockSize) };
 };
 
+/** Where each block of the next layout is in the values of this one; −1 for those that it does not have. */
+export const sourcesOf = (layout: BlockLayout, next: BlockLayout): Int32Array => {
+  const places = new Map<number, number>();
+  layout.forEachBlock((row, col, block) => places.set(row * layout.cols + col, block));
+  const sources = new Int32Array(next.blocks);
+  next.forEachBlock((row, col, block) => {
+    sources[block] = places.get(row * next.cols + col) ?? -1;
+  });
+  return sources;
+};
+
 const flatMask = (mask: BlockMask, rows: number, cols: number): Uint8Array => {
   const refuse = (what: string): never => {
     throw new ArgumentError(

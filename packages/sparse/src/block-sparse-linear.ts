@@ -1,4 +1,4 @@
-import { Linear, Module, type LoadableState } from "@tessera/nn";
+import { Linear, Module, pickEntries, type LoadableState, type Optimizer } from "@tessera/nn";
 import {
   ArgumentError,
   clone,
@@ -14,7 +14,7 @@ import {
 import { resolveDevice, sameShape, showShape } from "@tessera/tensor/extend";
 import type { Activation } from "@tessera/tensor/ops/matmul";
 import { blockIndex, rowIndexOf, type BlockIndex, type BlockSparse } from "./block-index.ts";
-import { showDensity, type BlockLayout } from "./block-layout.ts";
+import { showDensity, sourcesOf, type BlockLayout } from "./block-layout.ts";
 import { initialBias, initialValues } from "./initial-values.ts";
 import { hostData, layoutInState } from "./layout-in-state.ts";
 import { layoutOf, type LayoutOptions } from "./layout-options.ts";
@@ -28,6 +28,8 @@ export interface PatchRecipe {
   readonly criterion: string;
   readonly balanced: boolean;
   readonly seed: number;
+  /** The rule that placed the blocks; left out for "best", those that the criterion likes best. */
+  readonly layout?: string | undefined;
 }
 
 export interface BlockSparseLinearOptions extends LayoutOptions {
@@ -61,7 +63,7 @@ export class BlockSparseLinear extends Module implements BlockSparse {
   readonly inFeatures: number;
   readonly outFeatures: number;
   readonly activation: Activation | null;
-  /** Which blocks are stored; `relayout` moves them. */
+  /** Which blocks are stored; `setLayout` changes them. */
   layout: BlockLayout;
   /** What was asked for when a patcher made it; `null` for one that was made sparse. */
   readonly recipe: PatchRecipe | null;
@@ -188,21 +190,44 @@ export class BlockSparseLinear extends Module implements BlockSparse {
   }
 
   /**
-   * Puts other blocks in place of the stored ones, as many as before: the parameter stays the same one. Takes `values` over.
+   * Stores other blocks: fewer, more, or as many in other places. Blocks of both layouts keep their values, and what optimisers
+   * remember of them; new ones start at zero, so the layer computes what it did without the blocks that went. With another number of
+   * blocks `values` becomes a new parameter: the optimisers that are given take it over, and any other one has to be told by
+   * `reindex`. Nothing waits for the device.
    *
-   * @throws ShapeError when the layout is for another grid, or has another number of blocks.
+   * @param next for the same grid
+   * @param optimizers those that have the layer's values
+   * @throws ShapeError when the layout is for another grid. @throws ArgumentError when an optimiser does not have the layer's
+   *   values. Nothing is changed.
+   * @example
+   * layer.setLayout(BlockLayout.dense(layer.layout.rows, layer.layout.cols, layer.blockSize), optimizer); // every block
    */
-  relayout(layout: BlockLayout, values: Tensor): void {
-    if (layout.blocks !== this.layout.blocks || layout.blockSize !== this.blockSize)
+  setLayout(next: BlockLayout, ...optimizers: readonly Optimizer[]): void {
+    const { layout, values } = this;
+    if (next.rows !== layout.rows || next.cols !== layout.cols || next.blockSize !== layout.blockSize)
       throw new ShapeError(
-        `relayout: expected ${this.layout.blocks} blocks of ${this.blockSize} as before, got ${layout.blocks} of ${layout.blockSize}; make a new layer`,
+        `setLayout: expected a layout of ${layout.rows} × ${layout.cols} blocks of ${layout.blockSize} as before, got ${next.rows} × ${next.cols} of ${next.blockSize}; make a new layer`,
       );
-    checkGiven("values", values, this.values.shape);
-    const index = blockIndex(layout, this.shape, this.values.device);
-    this.values.assign(values);
-    for (const old of this.namedBuffers().values()) old.dispose();
-    this.#setIndex(index);
-    this.layout = layout;
+    for (const optimizer of optimizers)
+      if (!optimizer.groups.some(({ params }) => [...params.values()].includes(values)))
+        throw new ArgumentError(
+          "setLayout: expected optimisers of the layer's values, got one that does not have them; hand it over first?",
+        );
+    if (next.equals(layout)) return;
+    const sources = sourcesOf(layout, next);
+    const made = scope(() => ({
+      index: blockIndex(next, this.shape, values.device),
+      values: pickEntries(values, sources),
+    }));
+    let parameter = values;
+    if (next.blocks === layout.blocks) values.assign(made.values);
+    else parameter = new Parameter(made.values, { trainable: values.trainable });
+    for (const optimizer of optimizers) optimizer.reindex(values, parameter, sources);
+    if (parameter !== values) values.dispose();
+    this.values = parameter;
+    for (const name of ["crowIndices", "colIndices", "index"] as const) this[name].dispose();
+    this.#setIndex(made.index);
+    this.layout = next;
   }
 
   #setIndex(index: BlockIndex): void {

@@ -1,6 +1,7 @@
 import "./vjps.ts";
 
 export { blockIndex, type BlockIndex, type BlockSparse } from "./block-index.ts";
+export { blockGradientNorms, type GradientNormOptions } from "./block-gradient-norms.ts";
 export { BlockLayout, type BalancedOptions, type BlockIndices, type BlockMask } from "./block-layout.ts";
 export {
   BlockSparseLinear,
@@ -12,13 +13,26 @@ export {
 export { BlockSparseMatrix, type BlockSparseMatrixOptions } from "./block-sparse-matrix.ts";
 export { breakEvenShare } from "./break-even.ts";
 export { activationWeighted } from "./criteria/activation-weighted.ts";
-export { sumOverBlocks, type BlockCriterion, type JudgedLayer, type Measured } from "./criteria/block-criterion.ts";
-export { magnitude } from "./criteria/magnitude.ts";
-export { movement, saliency } from "./criteria/movement.ts";
+export { sumOverBlocks, type BlockCriterion, type JudgedLayer } from "./criteria/block-criterion.ts";
+export { collect, type CollectOptions } from "./criteria/collect.ts";
+export { criteria, type CriterionDefinition, type CriterionName } from "./criteria/criteria.ts";
+export { fisher, movement, taylor } from "./criteria/gradient-criteria.ts";
+export { magnitude, magnitudeL1 } from "./criteria/magnitude.ts";
 export { random } from "./criteria/random.ts";
-export { criteria, type CriterionName } from "./criteria/criteria.ts";
+export { statisticNames, type LayerStatistics, type StatisticName, type Statistics } from "./criteria/statistics.ts";
+export { densify } from "./densify.ts";
 export type { LayerPattern } from "./layer-pattern.ts";
 export type { LayoutOptions } from "./layout-options.ts";
+export { balanced } from "./layouts/balanced.ts";
+export { banded } from "./layouts/banded.ts";
+export { best } from "./layouts/best.ts";
+export { butterfly } from "./layouts/butterfly.ts";
+export type { LayoutRequest, LayoutRule } from "./layouts/layout-rule.ts";
+export { layouts, type LayoutName } from "./layouts/layouts.ts";
+export { localGlobal } from "./layouts/local-global.ts";
+export { nOfM } from "./layouts/n-of-m.ts";
+export { ownMask, readMasks, type GivenMask, type Masks } from "./layouts/own-mask.ts";
+export { perHead, type PerHeadOptions } from "./layouts/per-head.ts";
 export { BlockSparseModelPatcher, type PatchableLayer, type PatchOptions } from "./model-patcher.ts";
 export { gatherBlocks, scatterBlocks } from "./ops/block-copy/block-copy.ts";
 export { blockSparseLinear, dds, dsd, sdd } from "./ops/block-matmul/block-matmul.ts";
@@ -26,10 +40,20 @@ export { PatchError } from "./patch-error.ts";
 export { PatchPlan, type Change, type KeptLayer, type PlannedLayer } from "./patch-plan.ts";
 export { PatchReport } from "./patch-report.ts";
 export { balancedMask } from "./patterns/balanced-mask.ts";
+export { dropWeakest, type Competitor } from "./patterns/drop-weakest.ts";
+export { erdosRenyiDensities, type SharedLayer } from "./patterns/erdos-renyi.ts";
 export { selectBlocks, type Selection } from "./patterns/select-blocks.ts";
 export { regrow, type Regrown, type RegrowOptions } from "./regrow.ts";
 export type { Replacement } from "./replace-layers.ts";
 export { cubicDensity, type CubicDensityOptions } from "./schedules/cubic-density.ts";
+export {
+  densitySchedules,
+  linearDensity,
+  oneShotDensity,
+  type DensityOptions,
+  type DensityScheduleName,
+} from "./schedules/density-schedules.ts";
+export type { LayerChoice } from "./sparse-layers.ts";
 export {
   applySparseLayouts,
   denseStateDict,
@@ -37,3 +61,8 @@ export {
   type SparseLayerDescription,
   type SparseLayouts,
 } from "./sparse-checkpoint.ts";
+export { gradualPruning, type GradualPruningOptions, type PruningSchedule } from "./training/gradual-pruning.ts";
+export { movementPruning, type MovementPruningOptions } from "./training/movement-pruning.ts";
+export { rigl, sparseEvolution, type RewiringOptions } from "./training/rewiring.ts";
+export type { SparseTrainingOptions } from "./training/sparse-training.ts";
+export { sparseTrainings, type SparseTrainingName } from "./training/sparse-trainings.ts";

@@ -4,26 +4,35 @@ import { checkSeed, sameShape } from "@tessera/tensor/extend";
 import { BlockLayout, blockGrid, checkBlockSize, checkDensity } from "./block-layout.ts";
 import { BlockSparseLinear, type PatchRecipe } from "./block-sparse-linear.ts";
 import type { BlockCriterion } from "./criteria/block-criterion.ts";
-import type { CriterionName } from "./criteria/criteria.ts";
-import { criterionOf } from "./criteria/criterion-of.ts";
+import { criterionOf, type CriterionName } from "./criteria/criteria.ts";
+import type { Statistics } from "./criteria/statistics.ts";
 import { judgeSpeed } from "./judge-speed.ts";
 import { matchesLayer, patternOf, showPattern, type LayerPattern } from "./layer-pattern.ts";
 import { densify, sparsify } from "./layer-swaps.ts";
+import type { LayoutRule } from "./layouts/layout-rule.ts";
+import { layoutRuleOf, type LayoutName } from "./layouts/layouts.ts";
 import { PatchError } from "./patch-error.ts";
 import { PatchPlan, plannedLayer, type KeptLayer, type PlannedLayer } from "./patch-plan.ts";
 import { PatchReport } from "./patch-report.ts";
 import { blockCount } from "./patterns/block-count.ts";
-import { selectBlocks } from "./patterns/select-blocks.ts";
+import { erdosRenyiDensities } from "./patterns/erdos-renyi.ts";
 import { replaceLayers } from "./replace-layers.ts";
+import { tiedWeights } from "./sparse-layers.ts";
 
 /** What becomes of the layers that a pattern matches. */
 export interface PatchOptions {
-  /** The share of blocks to keep; at least one for each row and column of blocks stays. */
-  readonly density: number;
+  /** The share of blocks to keep; at least one for each row and column of blocks stays. Left out where the layout has its own. */
+  readonly density?: number | undefined;
+  /** Whether each layer of the pattern has that density, or all of them together, shared out by `erdosRenyiDensities`. */
+  readonly distribution?: "uniform" | "erdosRenyi" | undefined;
+  /** Where blocks lie: the best by the criterion unless said otherwise. See `layouts`. */
+  readonly layout?: LayoutRule | LayoutName | undefined;
   /** A multiple of 4 from 4 to 64; 32 unless said otherwise. */
   readonly blockSize?: number | undefined;
   /** How blocks are judged: by magnitude unless said otherwise. */
   readonly criterion?: BlockCriterion | CriterionName | undefined;
+  /** What a criterion by name needs beyond weights, as `collect` gathers it. */
+  readonly statistics?: Statistics | undefined;
   /** Every row of blocks keeps the same number (±1). */
   readonly balanced?: boolean | undefined;
   /** Layers to leave as they are, though the pattern matches them. */
@@ -53,6 +62,8 @@ interface Rule {
   readonly exclude: readonly LayerPattern[];
   readonly blockSize: number;
   readonly criterion: BlockCriterion;
+  readonly layout: LayoutRule;
+  readonly distribution: "uniform" | "erdosRenyi";
   readonly recipe: PatchRecipe;
   readonly whenSlower: "patch" | "keep-dense";
 }
@@ -77,20 +88,32 @@ export class BlockSparseModelPatcher {
    * @throws ArgumentError when an option is outside its domain.
    */
   addPattern(pattern: LayerPattern, options: PatchOptions): this {
-    const { density, blockSize = 32, criterion = "magnitude", balanced = false, exclude = [], seed = 0 } = options;
-    const { whenSlower = "patch" } = options;
+    const { blockSize = 32, criterion = "magnitude", balanced = false, exclude = [], seed = 0 } = options;
+    const { whenSlower = "patch", distribution = "uniform" } = options;
+    const layout = layoutRuleOf(options.layout ?? "best");
+    const { density = layout.setsDensity ? 1 : undefined } = options;
+    if (density === undefined)
+      throw new ArgumentError("addPattern: expected a density, got none; give one, or a layout that has its own");
     checkDensity("addPattern", density);
     checkBlockSize("addPattern", blockSize);
     checkSeed("addPattern", seed);
-    if (whenSlower !== "patch" && whenSlower !== "keep-dense")
-      throw new ArgumentError(`addPattern: whenSlower is "patch" or "keep-dense", got ${String(whenSlower)}`);
-    const judge = criterionOf(criterion);
+    checkChoice("whenSlower", whenSlower, ["patch", "keep-dense"]);
+    checkChoice("distribution", distribution, ["uniform", "erdosRenyi"]);
+    const judge = criterionOf("addPattern", criterion, options.statistics);
     this.rules.push({
       pattern,
       exclude: Array.isArray(exclude) ? (exclude as readonly LayerPattern[]) : [exclude as LayerPattern],
       blockSize,
       criterion: judge,
-      recipe: { density, criterion: judge.name, balanced, seed },
+      layout,
+      distribution,
+      recipe: {
+        density,
+        criterion: judge.name,
+        balanced,
+        seed,
+        ...(layout.name === "best" ? {} : { layout: layout.name }),
+      },
       whenSlower,
     });
     return this;
@@ -123,7 +146,9 @@ export class BlockSparseModelPatcher {
     const problems: string[] = [];
     const chosen = this.choose(model, problems);
     const layers =
-      problems.length > 0 ? [] : chosen.flatMap(([name, layer, rule]) => planLayer(name, layer, rule, problems));
+      problems.length > 0
+        ? []
+        : withDensities(chosen).flatMap(([name, layer, rule]) => planLayer(name, layer, rule, problems));
     if (problems.length > 0)
       throw new PatchError("patcher: expected patterns of layers that can be patched, nothing was changed", problems);
     const kept = layers.filter((layer) => "breakEven" in layer);
@@ -232,16 +257,14 @@ export class BlockSparseModelPatcher {
   }
 }
 
-const shapeOf = ({ outFeatures, inFeatures }: Linear): readonly [number, number] => [outFeatures, inFeatures];
+const checkChoice = (name: string, value: string, choices: readonly string[]): void => {
+  if (!choices.includes(value))
+    throw new ArgumentError(
+      `addPattern: ${name} is ${choices.map((choice) => `"${choice}"`).join(" or ")}, got ${String(value)}`,
+    );
+};
 
-/** Parameters with several paths, by each of them. */
-const tiedWeights = (model: Module): ReadonlyMap<string, readonly string[]> =>
-  new Map(
-    [...model.aliases()].flatMap(([first, others]) => {
-      const paths = [first, ...others];
-      return paths.map((path) => [path, paths.filter((other) => other !== path)] as const);
-    }),
-  );
+const shapeOf = ({ outFeatures, inFeatures }: Linear): readonly [number, number] => [outFeatures, inFeatures];
 
 const whyNot = (
   name: string,
@@ -259,10 +282,32 @@ const whyNot = (
   return null;
 };
 
+/** The layers of each rule with the densities that are theirs. */
+const withDensities = (
+  chosen: readonly (readonly [name: string, layer: Linear, rule: Rule])[],
+): [name: string, layer: Linear, rule: Rule][] => {
+  const shared = new Map<Rule, ReadonlyMap<string, number>>();
+  for (const [, , rule] of chosen) {
+    if (rule.distribution === "uniform" || shared.has(rule)) continue;
+    const layers = chosen.filter(([, , other]) => other === rule);
+    shared.set(
+      rule,
+      erdosRenyiDensities(
+        layers.map(([name, layer]) => ({ name, shape: shapeOf(layer) })),
+        rule.recipe.density,
+      ),
+    );
+  }
+  return chosen.map(([name, layer, rule]) => {
+    const density = shared.get(rule)?.get(name);
+    return [name, layer, density === undefined ? rule : { ...rule, recipe: { ...rule.recipe, density } }];
+  });
+};
+
 const planLayer = (
   name: string,
   layer: Linear,
-  { recipe, criterion, blockSize, whenSlower }: Rule,
+  { recipe, criterion, layout: place, blockSize, whenSlower }: Rule,
   problems: string[],
 ): (PlannedLayer | KeptLayer)[] => {
   const [outFeatures, inFeatures] = shapeOf(layer);
@@ -276,20 +321,25 @@ const planLayer = (
     return [];
   }
   try {
-    const scores = criterion.scores({
-      name,
-      // Read when it is asked for: some criteria do without.
-      get weight() {
-        return (weight ??= weightOf(layer));
-      },
-      outFeatures,
-      inFeatures,
-      blockSize,
-      seed: recipe.seed + hash(name),
-    });
-    const mask = selectBlocks(scores, { rows, cols, blocks, balanced: recipe.balanced });
+    const seed = recipe.seed + hash(name);
+    const scores = (): Float64Array =>
+      criterion.scores({
+        name,
+        // Read when it is asked for: some criteria do without.
+        get weight() {
+          return (weight ??= weightOf(layer));
+        },
+        outFeatures,
+        inFeatures,
+        blockSize,
+        seed,
+      });
+    const { density, balanced } = recipe;
+    const shape = [outFeatures, inFeatures] as const;
+    const mask = place.mask({ name, shape, blockSize, rows, cols, density, blocks, balanced, seed, scores });
     const layout = BlockLayout.fromMask(mask, rows, cols, blockSize);
-    const planned = plannedLayer(name, [outFeatures, inFeatures], layer.bias, recipe, layout);
+    const realised = place.setsDensity ? { ...recipe, density: layout.density } : recipe;
+    const planned = plannedLayer(name, shape, layer.bias, realised, layout);
     return whenSlower === "patch" ? [planned] : judgeSpeed(planned, layer.weight.device.name, problems);
   } catch (error) {
     if (!(error instanceof TesseraError)) throw error;

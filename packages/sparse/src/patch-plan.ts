@@ -92,7 +92,7 @@ export class PatchPlan {
       name,
       `${shape[0]} × ${shape[1]}`,
       `${layout.blockSize}`,
-      `${recipe.criterion}${recipe.balanced ? ", balanced" : ""}`,
+      `${recipe.layout ? `${recipe.layout}, ` : ""}${recipe.criterion}${recipe.balanced ? ", balanced" : ""}`,
       showDensity(recipe.density),
       showDensity(layout.density),
       `${count(parameters.before)} → ${count(parameters.after)}`,

@@ -1,11 +1,10 @@
 import type { Optimizer } from "@tessera/nn";
-import { ArgumentError, cat, indexSelect, keep, scope, Tensor, zeros } from "@tessera/tensor";
+import { ArgumentError, cat, indexSelect, scope, Tensor } from "@tessera/tensor";
 import { checkSeed } from "@tessera/tensor/extend";
 import { BlockLayout } from "./block-layout.ts";
 import type { BlockSparseLinear } from "./block-sparse-linear.ts";
 import { initialValues } from "./initial-values.ts";
 import { LayoutRandom } from "./layout-random.ts";
-import { mapMoments } from "./map-moments.ts";
 import { checkScores, ranked } from "./patterns/ranked.ts";
 
 /** How blocks of a layer move. */
@@ -48,7 +47,7 @@ export const regrow = async (
 ): Promise<Regrown> => {
   const { fraction, grow = "random", init = "zeros", balanced = false, seed = 0 } = options;
   const { layout, values } = layer;
-  const { rows, cols, blockSize: b } = layout;
+  const { rows, cols, blockSize } = layout;
   if (!(fraction >= 0 && fraction <= 1))
     throw new ArgumentError(`regrow: a fraction lies from 0 to 1, got ${fraction}`);
   checkSeed("regrow", seed);
@@ -67,36 +66,35 @@ export const regrow = async (
   const { dropped, grown } = choose(layout, await values.data(), { wanted, candidates, balanced });
   for (const at of dropped) mask[at] = 0;
   for (const at of grown) mask[at] = 1;
-  const next = BlockLayout.fromMask(mask, rows, cols, b);
+  const next = BlockLayout.fromMask(mask, rows, cols, blockSize);
 
-  // Where each new block comes from: its old place, or behind the old ones for those that grow.
-  const before = new Map<number, number>();
-  layout.forEachBlock((row, col, block) => before.set(row * cols + col, block));
-  const sources = new Int32Array(next.blocks);
-  next.forEachBlock((row, col, block) => {
-    sources[block] = before.get(row * cols + col) ?? layout.blocks;
-  });
-  const moved = (old: Tensor): Tensor =>
-    scope(() => {
-      const fresh = zeros([1, b, b], { device: old.device });
-      return indexSelect(cat([old, fresh]), 0, Tensor.fromHost(sources, [sources.length], "int32", old.device));
-    });
-  const start = (): Tensor =>
-    scope(() => {
-      const kept = moved(values);
-      if (init === "zeros") return kept;
-      // New blocks of a new layer, behind the old ones; each takes its own.
-      const drawn = initialValues({ layout: next, shape: layer.shape, device: values.device });
-      const which = Int32Array.from(sources, (source, block) => (source < layout.blocks ? block : next.blocks + block));
-      return indexSelect(cat([kept, drawn]), 0, Tensor.fromHost(which, [which.length], "int32", values.device));
-    });
   if (dropped.length > 0) {
-    layer.relayout(next, keep(start()));
-    for (const optimizer of optimizers)
-      optimizer.replace(values, values, (state) => mapMoments(state, values.shape, moved));
+    layer.setLayout(next, ...optimizers);
+    if (init === "uniform") fillNew(layer, grown);
   }
   const place = (at: number) => [Math.floor(at / cols), at % cols] as const;
   return { dropped: dropped.map(place), grown: grown.map(place) };
+};
+
+/** Gives the blocks at some places the values of a new layer. */
+const fillNew = (layer: BlockSparseLinear, places: readonly number[]): void => {
+  const { layout, values, shape } = layer;
+  const { device } = values;
+  const isNew = new Set(places);
+  // Drawn for all blocks, behind the values; each takes its own.
+  const which = new Int32Array(layout.blocks);
+  layout.forEachBlock((row, col, block) => {
+    which[block] = isNew.has(row * layout.cols + col) ? layout.blocks + block : block;
+  });
+  values.assign(
+    scope(() =>
+      indexSelect(
+        cat([values, initialValues({ layout, shape, device })]),
+        0,
+        Tensor.fromHost(which, [which.length], "int32", device),
+      ),
+    ),
+  );
 };
 
 /** The weakest blocks that may go, and the first candidates that may come: in pairs, so that counts agree. */

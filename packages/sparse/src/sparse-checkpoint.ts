@@ -105,6 +105,7 @@ const isRecipe = (recipe: PatchRecipe | null | undefined): boolean =>
     typeof recipe.density === "number" &&
     typeof recipe.criterion === "string" &&
     typeof recipe.balanced === "boolean" &&
+    (recipe.layout === undefined || typeof recipe.layout === "string") &&
     Number.isSafeInteger(recipe.seed));
 
 /** A block-sparse layer of zeros for the place of a dense one: its values come when the state is loaded. */

@@ -1,11 +1,11 @@
-import type { Module, Optimizer } from "@tessera/nn";
+import type { CallbackState, Module, Optimizer } from "@tessera/nn";
 import {
   FormatError,
   readSafetensors,
   writeSafetensors,
   type GeneratorState,
+  Tensor,
   type HostTensor,
-  type Tensor,
 } from "@tessera/tensor";
 import type { FileStore } from "../hub/file-store.ts";
 
@@ -36,6 +36,10 @@ export interface TrainingState {
   settings: Record<string, number | null>;
   /** The last evaluation. */
   metrics: Metrics | null;
+  /** Why a callback ended the training; absent in checkpoints of earlier versions. */
+  stopReason?: string | null;
+  /** What each callback keeps beside tensors, by its name; absent likewise. */
+  callbacks?: Record<string, unknown>;
 }
 
 /** A checkpoint as it comes back from its file. */
@@ -43,34 +47,51 @@ export interface LoadedCheckpoint {
   readonly state: TrainingState;
   readonly model: ReadonlyMap<string, HostTensor>;
   readonly optimizer: ReadonlyMap<string, HostTensor>;
+  /** Of the callbacks, under `name/`. */
+  readonly callbacks: ReadonlyMap<string, HostTensor>;
 }
 
 const VERSION = "1";
 
 /** The values as they are at the time of the call. */
-const snapshot = async (prefix: string, tensors: ReadonlyMap<string, Tensor>): Promise<[string, HostTensor][]> =>
+export const snapshot = async (
+  prefix: string,
+  tensors: ReadonlyMap<string, Tensor | HostTensor>,
+): Promise<[string, HostTensor][]> =>
   Promise.all(
-    [...tensors].map(
-      async ([name, x]) =>
-        [`${prefix}${name}`, { shape: x.shape, dtype: x.dtype, data: await x.data() }] as [string, HostTensor],
-    ),
+    [...tensors].map(async ([name, x]): Promise<[string, HostTensor]> => {
+      const { shape, dtype } = x;
+      return [`${prefix}${name}`, { shape, dtype, data: x instanceof Tensor ? await x.data() : x.data }];
+    }),
   );
 
 /**
  * Writes everything into one file, which is replaced as a whole: there is always one good checkpoint. Its tensors are the
- * model's, under `model.`, and the optimiser's, under `optimizer.`; the rest is JSON in the file's metadata.
+ * model's, under `model.`, the optimiser's, under `optimizer.`, and the callbacks', under `callback.name/`; the rest is JSON in the file's metadata.
  */
 export const writeCheckpoint = async (
   folder: FileStore,
   file: string,
-  { model, optimizer, state }: { model: Module; optimizer: Optimizer; state: TrainingState },
+  {
+    model,
+    optimizer,
+    state,
+    callbacks,
+  }: {
+    readonly model: Module;
+    readonly optimizer: Optimizer;
+    readonly state: TrainingState;
+    readonly callbacks: ReadonlyMap<string, CallbackState>;
+  },
 ): Promise<void> => {
-  const [weights, memory] = await Promise.all([
+  const parts = await Promise.all([
     snapshot("model.", model.stateDict()),
     snapshot("optimizer.", optimizer.stateDict().tensors),
+    ...[...callbacks].map(([name, { tensors }]) => snapshot(`callback.${name}/`, tensors)),
   ]);
-  const metadata = { tessera: VERSION, training: JSON.stringify(state) };
-  await folder.write(new Map([[file, writeSafetensors(new Map([...weights, ...memory]), metadata)]]));
+  const kept = Object.fromEntries([...callbacks].map(([name, { json }]) => [name, json] as const));
+  const metadata = { tessera: VERSION, training: JSON.stringify({ ...state, callbacks: kept }) };
+  await folder.write(new Map([[file, writeSafetensors(new Map(parts.flat()), metadata)]]));
 };
 
 /** @throws FormatError when the file is damaged, or no checkpoint of a training */
@@ -87,5 +108,10 @@ export const readCheckpoint = async (folder: FileStore, file: string): Promise<L
         name.startsWith(prefix) ? [[name.slice(prefix.length), value] as const] : [],
       ),
     );
-  return { state: JSON.parse(training) as TrainingState, model: part("model."), optimizer: part("optimizer.") };
+  return {
+    state: JSON.parse(training) as TrainingState,
+    model: part("model."),
+    optimizer: part("optimizer."),
+    callbacks: part("callback."),
+  };
 };

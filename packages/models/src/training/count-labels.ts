@@ -5,7 +5,7 @@ import type { TrainingBatch } from "./batch-source.ts";
 /** A count of labels, on the host or still on the device (float32, 0-d); `null` where nothing is known of labels. */
 export type LabelCount = number | Tensor | null;
 
-const tensorAt = (inputs: object, name: string): Tensor | null => {
+export const tensorAt = (inputs: object, name: string): Tensor | null => {
   const value = (inputs as { readonly [name: string]: unknown })[name];
   return value instanceof Tensor ? value : null;
 };
@@ -16,11 +16,21 @@ const tensorAt = (inputs: object, name: string): Tensor | null => {
  */
 export const countLabels = ({ inputs, labelCount }: TrainingBatch<unknown>): LabelCount => {
   if (labelCount !== undefined) return labelCount;
-  if (typeof inputs !== "object" || inputs === null) return null;
-  const labels = tensorAt(inputs, "labels");
+  const labels = labelsIn(inputs);
   if (!labels) return null;
   if (labels.dtype !== "int32") return labels.numel();
-  const positions = tensorAt(inputs, "labelPositions");
-  const read = positions && labels.ndim === 2 ? indexSelect(reshape(labels, [-1]), 0, positions) : labels;
-  return sum(cast(ne(read, full([], IGNORE_INDEX, { dtype: "int32", device: read.device })), "float32"));
+  return sum(cast(isLabel(labels), "float32"));
 };
+
+/** The labels that a loss reads, of inputs that have some: at `labelPositions`, where those are given. */
+export const labelsIn = (inputs: unknown): Tensor | null => {
+  if (typeof inputs !== "object" || inputs === null) return null;
+  const labels = tensorAt(inputs, "labels");
+  if (labels?.dtype !== "int32") return labels;
+  const positions = tensorAt(inputs, "labelPositions");
+  return positions && labels.ndim === 2 ? indexSelect(reshape(labels, [-1]), 0, positions) : labels;
+};
+
+/** Which class numbers count: those that are not −100. */
+export const isLabel = (labels: Tensor): Tensor =>
+  ne(labels, full([], IGNORE_INDEX, { dtype: "int32", device: labels.device }));

@@ -18,6 +18,9 @@ export {
   type MaskedLMMetrics,
   type SequenceClassifier,
 } from "./evaluate.ts";
+export { earlyStopping, type EarlyStoppingOptions } from "./early-stopping.ts";
+export { keepBest, type BestEvaluation, type KeepBest } from "./keep-best.ts";
+export type { Teacher } from "./teacher.ts";
 export { CHECKPOINT_FILE, Trainer } from "./trainer.ts";
 export type {
   TrainableModel,
@@ -29,4 +32,5 @@ export type {
 export { muonGroups, type MuonGroups } from "./muon-groups.ts";
 export { NonFiniteError, TrainingError } from "./training-error.ts";
 export { TrainingLog, type LogEntry } from "./training-log.ts";
+export type { WatchedMetric } from "./watch-metric.ts";
 export { weightDecayGroups, type WeightDecayGroup, type WeightDecayOptions } from "./weight-decay-groups.ts";

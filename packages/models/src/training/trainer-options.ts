@@ -1,8 +1,9 @@
-import type { Module, Optimizer, Schedule } from "@tessera/nn";
+import type { Module, Optimizer, Schedule, TrainingCallback } from "@tessera/nn";
 import type { Generator, Tensor } from "@tessera/tensor";
 import type { Folder } from "../hub/file-store.ts";
 import type { BatchSource } from "./batch-source.ts";
 import type { Metrics } from "./checkpoint.ts";
+import { checkTeacher, type Teacher } from "./teacher.ts";
 import { TrainingError } from "./training-error.ts";
 
 /** A model that gives its own loss. */
@@ -24,6 +25,13 @@ export interface TrainerOptions<Inputs> {
   evaluate?: () => Promise<Metrics>;
   /** Steps between evaluations; there is one after the last step too. Default: only that one. */
   evalSteps?: number;
+  /**
+   * What happens beside the steps: they are called in this order, and their state is saved and resumed with the training. `earlyStopping`,
+   * `keepBest`, and those of `@tessera/sparse`: `gradualPruning`, `movementPruning`, `sparseEvolution`, `rigl`.
+   */
+  callbacks?: readonly TrainingCallback[];
+  /** A model that teaches this one by its outputs. See `distillationLoss`. */
+  teacher?: Teacher<Inputs>;
   /** Where the checkpoint and `log.jsonl` are kept. Without it nothing is saved. */
   folder?: Folder;
   /** Steps between checkpoints; there is one at the end too. */
@@ -67,6 +75,8 @@ export interface TrainOptions {
 
 export interface TrainingResult {
   status: "finished" | "stopped";
+  /** Why a callback ended a training before its last step; such a training is finished. */
+  stopReason: string | null;
   /** Steps that were taken. */
   step: number;
   /** The loss of the last report. */
@@ -87,6 +97,9 @@ export const checkOptions = <Inputs>({ steps, ...options }: TrainerOptions<Input
     const value = options[name];
     if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1)) refuse(name, "a whole number ≥ 1", value);
   }
+  const names = (options.callbacks ?? []).map(({ name }) => name);
+  if (new Set(names).size < names.length) refuse("callbacks", "of different names", names.join(", "));
+  if (options.teacher) checkTeacher(options.teacher, refuse);
   for (const name of ["maxGradNorm", "saveSeconds"] as const) {
     const value = options[name];
     if (value !== undefined && !(value > 0)) refuse(name, "above 0", value);

@@ -1,8 +1,10 @@
-import type { Optimizer, ScheduleState } from "@tessera/nn";
+import type { Optimizer, ScheduleState, TrainingContext } from "@tessera/nn";
+import type { Gradients } from "@tessera/autograd";
 import { defaultGenerator, type Generator, type GeneratorState } from "@tessera/tensor";
 import { fusesMultiplyAdd } from "@tessera/tensor/extend";
 import type { FileStore } from "../hub/file-store.ts";
 import { openFolder } from "../hub/open-folder.ts";
+import { CallbackList } from "./callback-list.ts";
 import { readCheckpoint, writeCheckpoint, type TrainingState } from "./checkpoint.ts";
 import { StepNumbersQueue, type LaunchedStep } from "./step-numbers.ts";
 import { EventLoopYield, Stopwatch } from "./stopwatch.ts";
@@ -41,6 +43,8 @@ export class Trainer<Inputs> {
   private readonly trainingStep: TrainingStep<Inputs>;
   private readonly accumulation: number;
   private readonly numbers = new StepNumbersQueue();
+  private readonly callbacks: CallbackList;
+  private log: TrainingLog | null = null;
   private state: TrainingState;
   private watch = new Stopwatch();
   /** Of the last report, for the speed since then. */
@@ -54,8 +58,19 @@ export class Trainer<Inputs> {
     this.options = options;
     this.accumulation = options.gradientAccumulationSteps ?? 1;
     this.generators = new Map([["default", defaultGenerator], ...Object.entries(options.generators ?? {})]);
-    const { model, optimizer, batches, maxGradNorm = Infinity } = options;
-    this.trainingStep = new TrainingStep({ model, optimizer, batches, maxGradNorm, accumulation: this.accumulation });
+    this.callbacks = new CallbackList(options.callbacks ?? [], this.createContext());
+    const { model, optimizer, batches, maxGradNorm = Infinity, teacher } = options;
+    const onGradients = (gradients: Gradients): void => this.callbacks.seeGradients(gradients);
+    const { accumulation } = this;
+    this.trainingStep = new TrainingStep({
+      model,
+      optimizer,
+      batches,
+      maxGradNorm,
+      accumulation,
+      teacher,
+      onGradients,
+    });
     this.state = this.freshState();
   }
 
@@ -72,52 +87,86 @@ export class Trainer<Inputs> {
     const { options } = this;
     const folder = options.folder === undefined ? null : await openFolder(options.folder);
     const log = folder && new TrainingLog(folder);
-    await this.begin(folder, resume, overwrite);
-    await log?.truncate(this.state.step);
+    this.log = log;
+    options.teacher?.model.eval();
     const eventLoop = new EventLoopYield();
     const lag = options.model.parameters()[0]?.device.readSync ? 0 : READ_LAG;
-    let savedStep = this.state.step;
+    let savedStep = 0;
     let savedAt = performance.now();
     const save = async (): Promise<void> => {
-      await this.settle(0, log);
+      await this.settle(0);
       if (!folder || savedStep === this.state.step) return;
       this.watch.stop();
       await writeCheckpoint(folder, CHECKPOINT_FILE, {
         model: options.model,
         optimizer: options.optimizer,
         state: this.capture(),
+        callbacks: this.callbacks.states(),
       });
       [savedStep, savedAt] = [this.state.step, performance.now()];
       this.watch.start();
     };
-    options.model.train();
-    this.watch.start();
     try {
-      while (this.state.step < options.steps && !signal?.aborted) {
+      await this.begin(folder, resume, overwrite);
+      await log?.truncate(this.state.step);
+      savedStep = this.state.step;
+      options.model.train();
+      await this.callbacks.begin();
+      this.watch.start();
+      while (this.goesOn && !signal?.aborted) {
         this.numbers.push(this.launch());
         const { step } = this.state;
         if (this.reports(step)) this.numbers.read();
-        await this.settle(lag, log);
-        if (isDue(step, options.evalSteps) || (options.evaluate && step === options.steps)) await this.evaluate(log);
+        await this.settle(lag);
+        await this.callbacks.endStep();
+        if (isDue(step, options.evalSteps) || (options.evaluate && step === options.steps)) await this.evaluate();
         const late = performance.now() - savedAt >= 1000 * (options.saveSeconds ?? Infinity);
         if (isDue(step, options.saveSteps) || late) await save();
         await eventLoop.yieldIfDue();
       }
       await save();
+      if (!this.goesOn) await this.callbacks.end();
     } finally {
       this.watch.stop();
       // After an error these results are not used.
       this.numbers.clear();
       this.trainingStep.dispose();
+      this.callbacks.stop();
     }
-    const { step, loss, metrics, tokens } = this.state;
+    const { step, loss, metrics, tokens, stopReason = null } = this.state;
     return {
-      status: step < options.steps ? "stopped" : "finished",
+      status: this.goesOn ? "stopped" : "finished",
+      stopReason,
       step,
       loss,
       metrics,
       seconds: this.watch.seconds,
       tokens,
+    };
+  }
+
+  /** Whether there are steps to take. */
+  private get goesOn(): boolean {
+    return this.state.step < this.options.steps && (this.state.stopReason ?? null) === null;
+  }
+
+  /** The training as callbacks see it. */
+  private createContext(): TrainingContext {
+    // Getters of an object have an object of their own as `this`.
+    const getStep = (): number => this.state.step;
+    const { model, optimizer, steps } = this.options;
+    return {
+      model,
+      optimizer,
+      steps,
+      get step() {
+        return getStep();
+      },
+      log: async (event, entry) => this.log?.append({ ...entry, event, step: getStep() }),
+      stop: (reason) => {
+        this.state.stopReason = reason;
+      },
+      loadModel: (state) => this.callbacks.loadModel(state),
     };
   }
 
@@ -127,6 +176,7 @@ export class Trainer<Inputs> {
     // Whatever was drawn between the steps, by an evaluation for one, is none of the training's business.
     for (const [name, generator] of this.generators) generator.restore(this.state.generators[name]!);
     const lr = optimizer.groups[0]!.lr;
+    this.callbacks.beginStep();
     const launched = this.trainingStep.launch(this.state.step + 1);
     schedule?.step();
     this.state.step++;
@@ -140,7 +190,7 @@ export class Trainer<Inputs> {
   }
 
   /** Takes in the numbers that were sent for at least `lag` steps ago; with 0, all there are. */
-  private async settle(lag: number, log: TrainingLog | null): Promise<void> {
+  private async settle(lag: number): Promise<void> {
     if (lag === 0) this.numbers.read();
     for (const { step, lr, tokens, labels, loss, gradNorm } of await this.numbers.take(this.state.step - lag)) {
       if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw new NonFiniteError(step, loss, gradNorm);
@@ -154,7 +204,7 @@ export class Trainer<Inputs> {
       const mean = this.state.lossCount > 0 ? this.state.lossSum / this.state.lossCount : (this.state.loss ?? 0);
       Object.assign(this.state, { loss: mean, lossSum: 0, lossCount: 0 });
       const progress = this.progress(step, mean, lr, gradNorm);
-      await log?.append({ event: "train", ...progress });
+      await this.log?.append({ event: "train", ...progress });
       this.options.onProgress?.(progress);
     }
   }
@@ -169,9 +219,9 @@ export class Trainer<Inputs> {
     return { step, steps, loss, lr, gradNorm, tokensPerSecond, seconds, etaSeconds: (steps - step) * secondsPerStep };
   }
 
-  private async evaluate(log: TrainingLog | null): Promise<void> {
+  private async evaluate(): Promise<void> {
     const { evaluate, model } = this.options;
-    await this.settle(0, log);
+    await this.settle(0);
     if (!evaluate) return;
     this.watch.stop();
     model.eval();
@@ -181,7 +231,8 @@ export class Trainer<Inputs> {
       model.train();
       this.watch.start();
     }
-    await log?.append({ ...this.state.metrics, event: "eval", step: this.state.step });
+    await this.log?.append({ ...this.state.metrics, event: "eval", step: this.state.step });
+    await this.callbacks.evaluated(this.state.metrics);
   }
 
   private async begin(folder: FileStore | null, resume: boolean, overwrite: boolean): Promise<void> {
@@ -192,6 +243,7 @@ export class Trainer<Inputs> {
         `Trainer: expected ${folder.name} to be without a checkpoint, got one; train({ resume: true }) goes on, { overwrite: true } starts over`,
         0,
       );
+    await this.callbacks.start();
     if (found && resume) await this.restore(folder);
     this.watch = new Stopwatch(this.state.seconds);
     this.reported = { tokens: this.state.tokens, seconds: this.state.seconds };
@@ -202,7 +254,7 @@ export class Trainer<Inputs> {
     const { model, optimizer, schedule, batches, onWarning = warn } = this.options;
     const loaded = await readCheckpoint(folder, CHECKPOINT_FILE);
     const { state } = loaded;
-    model.loadStateDict(loaded.model);
+    this.callbacks.loadModel(loaded.model);
     optimizer.loadStateDict({
       groups: state.groups as ReturnType<Optimizer["stateDict"]>["groups"],
       tensors: loaded.optimizer,
@@ -210,8 +262,13 @@ export class Trainer<Inputs> {
     if (schedule) schedule.loadStateDict(state.schedule as ScheduleState);
     batches.load(state.batches);
     this.state = state;
+    const different = this.callbacks.restore(loaded);
+    if (different.length > 0)
+      onWarning(
+        `Trainer: ${folder.name} was trained with other callbacks, which differ in ${different.join(", ")}; the result will differ from an uninterrupted training`,
+      );
     for (const [name, now] of Object.entries(this.settings()))
-      if (state.settings[name] !== now)
+      if ((state.settings[name] ?? null) !== now)
         onWarning(
           `Trainer: ${folder.name} was trained with ${name} ${state.settings[name]}, now it is ${now}; the result will differ from an uninterrupted training`,
         );
@@ -253,12 +310,19 @@ export class Trainer<Inputs> {
       fusesMultiplyAdd: fusesMultiplyAdd(),
       settings: this.settings(),
       metrics: null,
+      stopReason: null,
     };
   }
 
   private settings(): Record<string, number | null> {
-    const { steps, maxGradNorm } = this.options;
-    return { steps, gradientAccumulationSteps: this.accumulation, maxGradNorm: maxGradNorm ?? null };
+    const { steps, maxGradNorm, teacher } = this.options;
+    const { weight = 0.5, temperature = 2, hidden = 0 } = teacher ?? { weight: 0, temperature: 0 };
+    return {
+      steps,
+      gradientAccumulationSteps: this.accumulation,
+      maxGradNorm: maxGradNorm ?? null,
+      ...(teacher ? { teacherWeight: weight, teacherTemperature: temperature, teacherHidden: hidden } : {}),
+    };
   }
 }
 

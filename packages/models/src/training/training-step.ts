@@ -1,8 +1,9 @@
 import { valueAndGrad, type Gradients } from "@tessera/autograd";
-import { clipGradNorm, type Optimizer } from "@tessera/nn";
+import { clipGradNorm, type DistilledOutput, type Optimizer } from "@tessera/nn";
 import { add, div, full, gt, keep, maskedFill, logicalNot, mul, scope, Tensor } from "@tessera/tensor";
 import type { BatchSource } from "./batch-source.ts";
 import { countLabels, type LabelCount } from "./count-labels.ts";
+import { inputsOfTeacher, taughtLoss, type Teacher } from "./teacher.ts";
 import type { TrainableModel } from "./trainer-options.ts";
 import { TrainingError } from "./training-error.ts";
 
@@ -13,6 +14,9 @@ export interface TrainingStepOptions<Inputs> {
   /** Batches of one step. */
   readonly accumulation: number;
   readonly maxGradNorm: number;
+  readonly teacher?: Teacher<Inputs> | undefined;
+  /** Sees the gradients before the update. */
+  readonly onGradients: (gradients: Gradients) => void;
 }
 
 /** What a step leaves behind; its tensors may still be computed. The scope around owns them. */
@@ -57,7 +61,7 @@ export class TrainingStep<Inputs> {
   /** Draws the batches, and launches all that follows from them. `step` is for messages. */
   launch(step: number): StepResult {
     this.step = step;
-    const { batches, optimizer, accumulation, maxGradNorm } = this.options;
+    const { batches, optimizer, accumulation, maxGradNorm, onGradients } = this.options;
     return scope(() => {
       const drawn = Array.from({ length: accumulation }, () => batches.next());
       const { shares, labels } = weigh(drawn.map(countLabels));
@@ -71,6 +75,7 @@ export class TrainingStep<Inputs> {
       }
       const norm = clipGradNorm(total!, maxGradNorm);
       this.gate(total!, losses, labels);
+      onGradients(total!);
       optimizer.step(total!);
       return { losses, norm, labels, tokens: drawn.reduce((sum, { tokens }) => sum + tokens, 0) };
     });
@@ -84,7 +89,15 @@ export class TrainingStep<Inputs> {
 
   /** The loss of one batch. */
   private lossOf(inputs: Inputs): Tensor {
-    const output = this.options.model.forward(inputs);
+    const { model, teacher } = this.options;
+    if (!teacher) return this.lossIn(model.forward(inputs));
+    const asked = inputsOfTeacher(teacher, inputs);
+    // What a student gives beside its loss, its teacher's loss asks for, and says so where it is not there.
+    const output: Tensor | (DistilledOutput & { readonly loss?: Tensor }) = model.forward(asked);
+    return taughtLoss(teacher, asked, output, () => this.lossIn(output));
+  }
+
+  private lossIn(output: Tensor | { readonly loss?: Tensor }): Tensor {
     const loss = output instanceof Tensor ? output : output.loss;
     if (!loss)
       throw new TrainingError(

@@ -24,6 +24,7 @@ import {
   type ParameterState,
   type StateSpecs,
 } from "./optimizer-state.ts";
+import { pickEntries } from "./pick-entries.ts";
 import { makeGroups, type GroupOptions, type NamedParameters, type ParameterGroup } from "./parameter-groups.ts";
 
 /** One parameter's part of a step. */
@@ -164,6 +165,35 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }> {
     const entries = [...group.params].map((entry) => (entry[1] === old ? ([name, parameter] as const) : entry));
     group.params.clear();
     for (const [key, value] of entries) group.params.set(key, value);
+  }
+
+  /**
+   * Puts a parameter in place of another that has the same entries along the first dim, such as blocks of a weight, in another
+   * order, fewer or more of them: entry i of `next` is entry `sources[i]` of `old`, or a new one where that is −1. What the optimiser
+   * remembers of an entry goes with it; of new ones it remembers zeros. `next` may be `old` itself.
+   *
+   * @throws ArgumentError when `old` is not optimised here. Nothing is changed.
+   * @example
+   * optimizer.reindex(values, grown, [0, 1, 2, -1]); // a fourth block
+   */
+  reindex(old: Parameter, next: Parameter, sources: ArrayLike<number>): void {
+    this.replace(old, next, (state) => this.reindexState(state, old, sources));
+  }
+
+  /**
+   * The state of a parameter whose entries along the first dim moved. Tensors with one entry for each of the parameter's move too, as moments
+   * and row or column statistics do, and others stay. An optimiser that keeps something else overrides it.
+   */
+  protected reindexState(
+    state: ParameterState,
+    { shape: [entries] }: Parameter,
+    sources: ArrayLike<number>,
+  ): ParameterState {
+    const moved = Object.entries(state).map(
+      ([key, tensor]) =>
+        [key, tensor.ndim > 0 && tensor.shape[0] === entries ? pickEntries(tensor, sources) : tensor] as const,
+    );
+    return { ...state, ...Object.fromEntries(moved) };
   }
 
   /** Frees the state. The parameters stay. */

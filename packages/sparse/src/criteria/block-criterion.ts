@@ -1,11 +1,8 @@
-import { ArgumentError, Tensor, type TypedArray } from "@tessera/tensor";
-import { showShape } from "@tessera/tensor/extend";
-
-/** A dense layer whose blocks are to be judged. */
+/** A layer whose blocks are to be judged. */
 export interface JudgedLayer {
   /** Its path in the model. */
   readonly name: string;
-  /** `[outFeatures, inFeatures]` in row-major order. */
+  /** `[outFeatures, inFeatures]` in row-major order; 0 where no block is stored. */
   readonly weight: ArrayLike<number>;
   readonly outFeatures: number;
   readonly inFeatures: number;
@@ -37,28 +34,4 @@ export const sumOverBlocks = (
     for (let i = 0; i < inFeatures; i++) sums[row + Math.floor(i / blockSize)]! += term(o * inFeatures + i, o, i);
   }
   return sums;
-};
-
-/** What a caller measured, by name: tensors of any synchronous device, or host arrays. */
-export type Measured = ReadonlyMap<string, Tensor | TypedArray>;
-
-/** The measured numbers of one layer. @throws ArgumentError when there are none, or not as many as the layer has. */
-export const measuredOf = (
-  criterion: string,
-  measured: Measured,
-  name: string,
-  shape: readonly number[],
-): TypedArray => {
-  const found = measured.get(name);
-  if (!found)
-    throw new ArgumentError(
-      `${criterion}: expected an entry "${name}", there is ${[...measured.keys()].join(", ") || "none at all"}`,
-    );
-  const values = found instanceof Tensor ? found.dataSync() : found;
-  const expected = shape.reduce((n, size) => n * size, 1);
-  if (values.length !== expected)
-    throw new ArgumentError(
-      `${criterion}: expected ${showShape(shape)} = ${expected} numbers for "${name}", got ${values.length}`,
-    );
-  return values;
 };

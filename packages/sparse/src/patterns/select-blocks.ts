@@ -1,5 +1,6 @@
 import { ArgumentError } from "@tessera/tensor";
 import { checkCount } from "@tessera/tensor/extend";
+import { fillEmptyColumns } from "./fill-empty-columns.ts";
 import { checkScores, ranked } from "./ranked.ts";
 
 /** The grid, how many blocks to take, and whether every row takes the same number (±1). */
@@ -63,7 +64,6 @@ const bestOfAll = (scores: ArrayLike<number>, rows: number, cols: number, blocks
 
 const bestOfEachRow = (scores: ArrayLike<number>, rows: number, cols: number, blocks: number): Uint8Array => {
   const mask = new Uint8Array(rows * cols);
-  const counts = new Int32Array(cols);
   const minPerRow = Math.floor(blocks / rows);
   const byRow = Array.from({ length: rows }, (_, row) =>
     ranked(Array.from({ length: cols }, (_, col) => scores[row * cols + col]!)),
@@ -72,35 +72,7 @@ const bestOfEachRow = (scores: ArrayLike<number>, rows: number, cols: number, bl
   const next = byRow.map((order, row) => (minPerRow < cols ? scores[row * cols + order[minPerRow]!]! : 0));
   const generous = new Set(ranked(next).slice(0, blocks % rows));
   for (const [row, order] of byRow.entries())
-    for (const col of order.slice(0, minPerRow + (generous.has(row) ? 1 : 0))) {
-      mask[row * cols + col] = 1;
-      counts[col]!++;
-    }
-  for (let col = 0; col < cols; col++) if (counts[col] === 0) fillColumn(col, { scores, mask, counts, rows, cols });
-  return mask;
-};
-
-/** What has been chosen so far, with the blocks of each column counted. */
-interface Choice {
-  readonly scores: ArrayLike<number>;
-  readonly mask: Uint8Array;
-  readonly counts: Int32Array;
-  readonly rows: number;
-  readonly cols: number;
-}
-
-/** Gives an empty column one block, in the row that loses least by it. There are at least as many blocks as columns, so one can be spared. */
-const fillColumn = (col: number, { scores, mask, counts, rows, cols }: Choice): void => {
-  let best = { row: -1, from: -1, loss: Infinity };
-  for (let row = 0; row < rows; row++)
-    for (let from = 0; from < cols; from++) {
-      if (!mask[row * cols + from] || counts[from]! < 2) continue;
-      const loss = scores[row * cols + from]! - scores[row * cols + col]!;
-      // The difference of two infinities is no number: any block is as good as another then.
-      if (best.row < 0 || loss < best.loss) best = { row, from, loss: Number.isNaN(loss) ? 0 : loss };
-    }
-  mask[best.row * cols + best.from] = 0;
-  mask[best.row * cols + col] = 1;
-  counts[best.from]!--;
-  counts[col]!++;
+    for (const col of order.slice(0, minPerRow + (generous.has(row) ? 1 : 0))) mask[row * cols + col] = 1;
+  // There are at least as many blocks as columns, so one can always be spared.
+  return fillEmptyColumns(mask, scores, { rows, cols });
 };
