@@ -1,6 +1,7 @@
 import { showJson } from "@tessera/tensor/files";
 import { FileStoreError, type FileStore, type Folder } from "./hub/file-store.ts";
-import { openFolder } from "./hub/open-folder.ts";
+import type { HubOptions } from "./hub/hub-folder.ts";
+import { openModel } from "./hub/open-model.ts";
 import { readJsonObject, readText, refuseAnswer } from "./hub/read-text.ts";
 import { ByteLevelBpeTokenizer } from "./tokenizers/byte-level-bpe-tokenizer.ts";
 import type { SpecialTokens } from "./tokenizers/special-tokens.ts";
@@ -109,8 +110,8 @@ export const AutoTokenizer = {
    * @throws FileStoreError when the folder has no tokenizer
    * @throws TokenizerError naming the kinds that exist, when it has another; naming the place, where a file is damaged
    */
-  fromPretrained: async (where: Folder): Promise<AnyTokenizer> => {
-    const folder = await openFolder(where);
+  fromPretrained: async (where: Folder, { hub }: { hub?: HubOptions | undefined } = {}): Promise<AnyTokenizer> => {
+    const folder = await openModel(where, hub);
     const options = await readOptions(folder);
     if (await folder.exists("tokenizer.json")) {
       const json = parseJson("tokenizer.json", await readText(folder, "tokenizer.json"));
