@@ -105,7 +105,7 @@ class Hub {
       ETag: '"etag"',
       "Content-Type": "application/octet-stream",
       "Content-Length": body.length,
-      "Content-Range": `bytes ${from}-${end! - 1}/${bytes.length}`,
+      "Content-Range": `bytes ${from}-${end - 1}/${bytes.length}`,
     });
     if (body.length > this.cutAfter) {
       response.write(body.subarray(0, this.cutAfter), () => response.destroy());

@@ -102,7 +102,7 @@ export class MlmCollator {
     for (const [i, position] of chosen.entries()) {
       labels[position] = inputIds[position]!;
       // The tokens of a word follow one another.
-      const goesOn = this.options.wordStarts?.[labels[position]!] === 0 && chosen[i - 1] === position - 1;
+      const goesOn = this.options.wordStarts?.[labels[position]] === 0 && chosen[i - 1] === position - 1;
       if (!goesOn) fate = random.nextFloat();
       if (fate < 0.8) inputIds[position] = this.options.maskTokenId;
       else if (fate < 0.9) inputIds[position] = this.ordinary[random.nextInt(this.ordinary.length)]!;

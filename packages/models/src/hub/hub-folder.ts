@@ -1,3 +1,4 @@
+import type * as HubModule from "@huggingface/hub";
 import { TesseraError } from "@tessera/tensor";
 import { FileStoreError, type FileStore } from "./file-store.ts";
 import type { HubCache } from "./hub-cache.ts";
@@ -29,7 +30,7 @@ export interface HubOptions {
 
 const DEFAULT_ENDPOINT = "https://huggingface.co";
 
-type HubPackage = typeof import("@huggingface/hub");
+type HubPackage = typeof HubModule;
 
 const loadPackage = async (repo: string): Promise<HubPackage> => {
   try {
@@ -72,19 +73,26 @@ interface Remote {
   readonly files: ReadonlyMap<string, number>;
 }
 
+interface HubFolderParts {
+  readonly name: string;
+  readonly repo: string;
+  readonly commit: string;
+  readonly cache: HubCache;
+  /** `null` offline. */
+  readonly remote: Remote | null;
+  readonly options: HubOptions;
+}
+
 /**
  * A model of Hugging Face's hub as a folder that is read: each file is downloaded when it is first asked for, and kept.
  * Everything comes from one commit, which the revision is when the folder is opened.
  */
 export class HubFolder implements FileStore {
-  private constructor(
-    readonly name: string,
-    private readonly repo: string,
-    private readonly commit: string,
-    private readonly cache: HubCache,
-    private readonly remote: Remote | null,
-    private readonly options: HubOptions,
-  ) {}
+  readonly name: string;
+
+  private constructor(private readonly parts: HubFolderParts) {
+    this.name = parts.name;
+  }
 
   /** @throws FileStoreError when there is no such model, no access to it, no network, or, offline, nothing in the cache */
   static async open(repo: string, cache: HubCache, options: HubOptions): Promise<HubFolder> {
@@ -94,7 +102,7 @@ export class HubFolder implements FileStore {
     const known = isCommit ? revision : await cache.commitOf(revision);
     const isThere = known !== null && (await cache.folder(known).list()).length > 0;
     if (options.offline) {
-      if (isThere) return new HubFolder(name, repo, known, cache, null, options);
+      if (isThere) return new HubFolder({ name, repo, commit: known, cache, remote: null, options });
       throw new FileStoreError(
         `${name}: expected a copy in ${cache.name}, because offline was asked for, got none; load it once with a network, or give the path of a folder`,
       );
@@ -112,18 +120,20 @@ export class HubFolder implements FileStore {
       for await (const { type, path, size } of hub.listFiles({ repo, revision: commit, ...params }))
         if (type === "file" && !path.includes("/")) files.set(path, size);
       if (!isCommit) await cache.setCommit(revision, commit);
-      return new HubFolder(name, repo, commit, cache, { hub, params, files }, options);
+      return new HubFolder({ name, repo, commit, cache, remote: { hub, params, files }, options });
     } catch (error) {
       throw explain(name, endpoint, error, isThere);
     }
   }
 
   async list(): Promise<string[]> {
-    return this.remote ? [...this.remote.files.keys()].sort() : this.cache.folder(this.commit).list();
+    const { remote, cache, commit } = this.parts;
+    return remote ? [...remote.files.keys()].sort() : cache.folder(commit).list();
   }
 
   async exists(file: string): Promise<boolean> {
-    return this.remote ? this.remote.files.has(file) : this.cache.folder(this.commit).exists(file);
+    const { remote, cache, commit } = this.parts;
+    return remote ? remote.files.has(file) : cache.folder(commit).exists(file);
   }
 
   async read(file: string): Promise<Uint8Array> {
@@ -154,8 +164,8 @@ export class HubFolder implements FileStore {
 
   /** The folder of the cache, with the file in it. */
   private async fetched(file: string): Promise<FileStore> {
-    const folder = this.cache.folder(this.commit);
-    const { remote, commit, repo, options } = this;
+    const { remote, commit, repo, options, cache } = this.parts;
+    const folder = cache.folder(commit);
     if (remote === null || (await folder.exists(file))) return folder;
     const size = remote.files.get(file);
     if (size === undefined)
@@ -167,7 +177,7 @@ export class HubFolder implements FileStore {
       if (!blob) throw new FileStoreError(`${this.name}/${file}: expected a file, got none; was the commit removed?`);
       const open = (start: number): ReadableStream<Uint8Array> => (start > 0 ? blob.slice(start) : blob).stream();
       const onBytes = (loaded: number): void => options.onProgress?.({ file, loaded, total: size });
-      await this.cache.save(commit, { file, size, open, onBytes });
+      await cache.save(commit, { file, size, open, onBytes });
     } catch (error) {
       throw explain(`${this.name}/${file}`, remote.params.hubUrl, error, false);
     }

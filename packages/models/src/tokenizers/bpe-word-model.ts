@@ -125,7 +125,7 @@ export class BpeWordModel implements WordModel {
         this.push(id, length);
       } else if (!this.pushFallback(byte, length, prefix + suffix === "")) {
         const unkTokenId: number = this.options.unkTokenId ?? refuseChar(char);
-        const before = unknown as Unknown | null;
+        const before = unknown;
         if (before && fuseUnk) before.length += length;
         else {
           flush();

@@ -1,4 +1,4 @@
-import { AlignedText } from "./aligned-text.ts";
+import type { AlignedText } from "./aligned-text.ts";
 import { byteToChar, writeUtf8 } from "./byte-alphabet.ts";
 import { readPattern } from "./matches.ts";
 import { readFlag, readParts, readPart, readString, type PartReader, type Section } from "./section.ts";
