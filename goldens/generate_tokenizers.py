@@ -30,8 +30,8 @@ POOLS = [
     "▁Ġ<s></s>[MASK][UNK]<0x41>##'s't're",
 ]
 WORDS = [
-    *["the", "<mask>", "[MASK]", " <s> ", "</s>", "<unk>", "don't", "we'll", "I'M", "foo_bar", "TODAY'S", "x" * 120, "  ", " \n\n "],
-    *["▁▁", "##ing", "ﬃ", "Å̧", "q̣̇", "한글", "\u1100\u1161\u11a8", "extra token", "word", "naïve", "É", "e\u0301"],
+    "the", "<mask>", "[MASK]", " <s> ", "</s>", "<unk>", "don't", "we'll", "I'M", "foo_bar", "TODAY'S", "x" * 120, "  ", " \n\n ", "▁▁", "##ing",
+    "ﬃ", "Å̧", "q̣̇", "한글", "\u1100\u1161\u11a8", "extra token", "word", "naïve", "É", "e\u0301",
 ]
 
 

@@ -10,8 +10,12 @@ describe("whole words", () => {
   const tokenizer = { vocabSize: names.length, idToToken: (id: number) => names[id] };
   const starts = wordStarts(tokenizer);
   const collator = new MlmCollator({
-    ...{ maskTokenId: 3, padTokenId: 0, vocabSize: names.length, specialTokenIds: new Set([0, 1, 2, 3]) },
-    ...{ maskProbability: 0.4, wordStarts: starts },
+    maskTokenId: 3,
+    padTokenId: 0,
+    vocabSize: names.length,
+    specialTokenIds: new Set([0, 1, 2, 3]),
+    maskProbability: 0.4,
+    wordStarts: starts,
   });
   const row = [1, 4, 5, 6, 7, 8, 9, 4, 4, 5, 6, 2];
   const words = [[1], [2, 3, 4], [5, 6], [7], [8], [9, 10]];

@@ -74,7 +74,10 @@ describe("batches", () => {
     ["that is iterable", () => stream(23)],
   ])("go on where another loader of a dataset %s stood, what collate draws included", async (_, make) => {
     const options = {
-      ...{ batchSize: 4, shuffle: true, seed: 3, shuffleBuffer: 6 },
+      batchSize: 4,
+      shuffle: true,
+      seed: 3,
+      shuffleBuffer: 6,
       collate: (items: number[], random: { nextUint32(): number }) => [...items, random.nextUint32()],
     };
     const whole = new DataLoader(make(), options);

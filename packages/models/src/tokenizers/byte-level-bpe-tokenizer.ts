@@ -97,12 +97,23 @@ const robertaParts = (
     );
   };
   const byteLevel = (prefix: boolean) => ({
-    ...{ type: "ByteLevel", add_prefix_space: prefix, trim_offsets: true, use_regex: true },
+    type: "ByteLevel",
+    add_prefix_space: prefix,
+    trim_offsets: true,
+    use_regex: true,
   });
   return {
     model: {
-      ...{ type: "BPE", vocab, merges, dropout: null, unkToken: null, continuingSubwordPrefix: null },
-      ...{ endOfWordSuffix: null, fuseUnk: false, byteFallback: false, ignoreMerges: false },
+      type: "BPE",
+      vocab,
+      merges,
+      dropout: null,
+      unkToken: null,
+      continuingSubwordPrefix: null,
+      endOfWordSuffix: null,
+      fuseUnk: false,
+      byteFallback: false,
+      ignoreMerges: false,
     },
     addedTokens: byId(Object.values(names).map((name: string) => specialToken(idOf(name), name, name === names.mask))),
     normalizer: null,

@@ -165,8 +165,14 @@ export class Tokenizer {
     const lengths = sequences.map(({ ids }) => ids.length);
     const kept = truncatedLengths(lengths[0]!, lengths[1] ?? 0, addedCount, options);
     const encoding: Encoding = {
-      ...{ ids: [], tokens: [], tokenTypeIds: [], attentionMask: [], specialTokensMask: [] },
-      ...{ offsets: [], wordIds: [], sequenceIds: [] },
+      ids: [],
+      tokens: [],
+      tokenTypeIds: [],
+      attentionMask: [],
+      specialTokensMask: [],
+      offsets: [],
+      wordIds: [],
+      sequenceIds: [],
     };
     const put = (id: number, typeId: number, from?: { sequence: 0 | 1; at: number }): void => {
       const source = from && sequences[from.sequence]!;

@@ -81,7 +81,11 @@ const bertParts = (
   const single = [special(bos, 0), sequence("A", 0), special(eos, 0)];
   return {
     model: {
-      ...{ type: "WordPiece", unkToken: names.unk, continuingSubwordPrefix: "##", maxInputCharsPerWord: 100, vocab },
+      type: "WordPiece",
+      unkToken: names.unk,
+      continuingSubwordPrefix: "##",
+      maxInputCharsPerWord: 100,
+      vocab,
     },
     addedTokens: byId(Object.values(names).map((name: string) => specialToken(idOf(name), name))),
     normalizer: {
