@@ -34,6 +34,15 @@ export interface Encoding {
   sequenceIds: (0 | 1 | null)[];
 }
 
+/** How a text that is too long becomes several encodings. */
+export interface EncodeWindowsOptions extends Pick<EncodeOptions, "addSpecialTokens" | "pair"> {
+  /** The most ids of each. */
+  maxLength: number;
+  /** How many ids of the text that is cut each repeats of the one before. Default 0. */
+  stride?: number | undefined;
+  truncation?: "onlyFirst" | "onlySecond" | undefined;
+}
+
 /** How texts become one array. */
 export interface EncodeBatchOptions extends Omit<EncodeOptions, "pair"> {
   /** Up to the longest text of the batch (default), or always to `maxLength`. */

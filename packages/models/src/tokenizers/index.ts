@@ -1,6 +1,6 @@
 export type { AddedToken } from "./added-tokens.ts";
 export { ByteLevelBpeTokenizer, type RobertaTokenizerOptions } from "./byte-level-bpe-tokenizer.ts";
-export type { BatchEncoding, EncodeBatchOptions, EncodeOptions, Encoding } from "./encoding.ts";
+export type { BatchEncoding, EncodeBatchOptions, EncodeOptions, EncodeWindowsOptions, Encoding } from "./encoding.ts";
 export type { Section } from "./section.ts";
 export { BERT_SPECIAL_TOKENS, ROBERTA_SPECIAL_TOKENS, type SpecialTokens } from "./special-tokens.ts";
 export { TokenizerError } from "./tokenizer-error.ts";

@@ -2,11 +2,11 @@ import { AddedTokens } from "./added-tokens.ts";
 import { AlignedText } from "./aligned-text.ts";
 import { padEncodings } from "./batch.ts";
 import { readDecoder, type Decoder } from "./decoders.ts";
-import type { BatchEncoding, EncodeBatchOptions, EncodeOptions, Encoding } from "./encoding.ts";
+import type { BatchEncoding, EncodeBatchOptions, EncodeOptions, EncodeWindowsOptions, Encoding } from "./encoding.ts";
 import { IdBuffer } from "./id-buffer.ts";
 import { isPlainBpe, makeWordModel } from "./make-word-model.ts";
 import { readNormalizer } from "./normalizers.ts";
-import { readPostProcessor, type PostProcessor } from "./post-processors.ts";
+import { readPostProcessor, type PostProcessor, type TemplateItem } from "./post-processors.ts";
 import { readPreTokenizer } from "./pre-tokenizers.ts";
 import { SpecialRoles, type SpecialTokens } from "./special-tokens.ts";
 import { TextPipeline, type Piece } from "./text-pipeline.ts";
@@ -36,6 +36,14 @@ interface Sequence {
   readonly ids: number[];
   readonly offsets: [number, number][];
   readonly wordIds: number[];
+}
+
+/** What is encoded, and what is put around it. */
+interface Prepared {
+  readonly sequences: readonly Sequence[];
+  readonly template: readonly TemplateItem[];
+  /** How many of the model's own tokens the template has. */
+  readonly addedCount: number;
 }
 
 /**
@@ -152,18 +160,69 @@ export class Tokenizer {
    * tokenizer.encode("Hello world", { maxLength: 40 }).tokens; // ["<s>", "Hello", "Ġworld", "</s>"]
    */
   encode(text: string, options: EncodeOptions = {}): Encoding {
-    return this.assemble(text, options, true);
+    return this.encodeOnce(text, options, true);
   }
 
-  private assemble(text: string, options: EncodeOptions, followed: boolean): Encoding {
-    const { addSpecialTokens = true, pair, truncationSide = "right" } = options;
+  /**
+   * Encodes a text, or a pair, that is too long in parts of `maxLength` ids, each of which repeats the last `stride` ids of the one before:
+   * a long text to be asked about. One of a pair is cut, the other is in every part.
+   *
+   * @param options.truncation which text is cut; default the second of a pair, or the only one
+   * @throws {TokenizerError} if `maxLength` leaves no room for more than `stride` ids of the text that is cut
+   *
+   * @example
+   * tokenizer.encodeWindows(question, { pair: article, maxLength: 384, stride: 128 }).map(({ ids }) => ids.length);
+   *
+   * Source: `return_overflowing_tokens` of
+   * {@link https://huggingface.co/docs/transformers/main_classes/tokenizer#transformers.PreTrainedTokenizerFast PreTrainedTokenizerFast}.
+   */
+  encodeWindows(text: string, options: EncodeWindowsOptions): Encoding[] {
+    const { pair, maxLength, stride = 0, truncation = pair === undefined ? "onlyFirst" : "onlySecond" } = options;
+    const prepared = this.prepare(text, options, true);
+    const cut = truncation === "onlyFirst" ? 0 : 1;
+    const { sequences, addedCount } = prepared;
+    const lengths = sequences.map(({ ids }) => ids.length);
+    const room = maxLength - addedCount - (lengths[1 - cut] ?? 0);
+    if (
+      !Number.isInteger(stride) ||
+      stride < 0 ||
+      !Number.isInteger(maxLength) ||
+      room <= stride ||
+      cut >= lengths.length
+    )
+      throw new TokenizerError(
+        `encodeWindows: expected room for more than stride = ${stride} ids of the ${cut === 0 ? "first" : "second"} text, got ${cut >= lengths.length ? "no such text" : `a maxLength of ${maxLength}, which leaves ${room}`}; raise maxLength or lower stride`,
+      );
+    const windows: Encoding[] = [];
+    for (let first = 0; ; first += room - stride) {
+      const count = Math.min(room, lengths[cut]! - first);
+      const kept = lengths.map((length, i) => (i === cut ? { first, count } : { first: 0, count: length }));
+      windows.push(this.assemble(prepared, kept));
+      if (first + count >= lengths[cut]!) return windows;
+    }
+  }
+
+  private encodeOnce(text: string, options: EncodeOptions, followed: boolean): Encoding {
+    const prepared = this.prepare(text, options, followed);
+    const { sequences, addedCount } = prepared;
+    const lengths = sequences.map(({ ids }) => ids.length);
+    const counts = truncatedLengths(lengths[0]!, lengths[1] ?? 0, addedCount, options);
+    const atLeft = options.truncationSide === "left";
+    const kept = lengths.map((length, i) => ({ first: atLeft ? length - counts[i]! : 0, count: counts[i]! }));
+    return this.assemble(prepared, kept);
+  }
+
+  private prepare(text: string, { addSpecialTokens = true, pair }: EncodeOptions, followed: boolean): Prepared {
     const sequences = [text, ...(pair === undefined ? [] : [pair])].map((one) => this.sequence(one, followed));
     const template = (pair === undefined ? this.postProcessor.single : this.postProcessor.pair).filter(
       (item) => addSpecialTokens || "sequence" in item,
     );
     const addedCount = template.reduce((count, item) => count + ("ids" in item ? item.ids.length : 0), 0);
-    const lengths = sequences.map(({ ids }) => ids.length);
-    const kept = truncatedLengths(lengths[0]!, lengths[1] ?? 0, addedCount, options);
+    return { sequences, template, addedCount };
+  }
+
+  /** Puts the model's tokens around what is kept of each text. */
+  private assemble({ sequences, template }: Prepared, kept: readonly { first: number; count: number }[]): Encoding {
     const encoding: Encoding = {
       ids: [],
       tokens: [],
@@ -186,13 +245,13 @@ export class Tokenizer {
       encoding.sequenceIds.push(from?.sequence ?? null);
     };
     for (const item of template) {
-      if ("ids" in item) for (const id of item.ids) put(id, item.typeId);
-      else {
-        const { ids } = sequences[item.sequence]!;
-        const first = truncationSide === "left" ? ids.length - kept[item.sequence] : 0;
-        for (let at = first; at < first + kept[item.sequence]; at++)
-          put(ids[at]!, item.typeId, { sequence: item.sequence, at });
+      if ("ids" in item) {
+        for (const id of item.ids) put(id, item.typeId);
+        continue;
       }
+      const { sequence, typeId } = item;
+      const { first, count } = kept[sequence]!;
+      for (let at = first; at < first + count; at++) put(sequences[sequence]!.ids[at]!, typeId, { sequence, at });
     }
     return encoding;
   }
@@ -242,8 +301,8 @@ export class Tokenizer {
   ): BatchEncoding {
     const encodings = texts.map((text) =>
       typeof text === "string"
-        ? this.assemble(text, options, false)
-        : this.assemble(text[0], { ...options, pair: text[1] }, false),
+        ? this.encodeOnce(text, options, false)
+        : this.encodeOnce(text[0], { ...options, pair: text[1] }, false),
     );
     return padEncodings(encodings, options, () => this.padTokenId);
   }

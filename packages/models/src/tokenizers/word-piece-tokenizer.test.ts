@@ -58,6 +58,40 @@ describe("encoding", () => {
     expect([...batch.inputIds].slice(0, 3)).toEqual([0, 0, 0]);
   });
 
+  test("cuts a text that is too long into windows that overlap, each with the whole other text", () => {
+    const tokens = (encodings: { tokens: string[] }[]): string[] => encodings.map(({ tokens }) => tokens.join(" "));
+    // Windows by Hugging Face's tokenizers.
+    expect(tokens(tokenizer.encodeWindows("e run want e run", { maxLength: 5, stride: 1 }))).toEqual([
+      "[CLS] e run want [SEP]",
+      "[CLS] want e run [SEP]",
+    ]);
+    expect(tokens(tokenizer.encodeWindows("run", { pair: "e want e , e", maxLength: 6 }))).toEqual([
+      "[CLS] run [SEP] e want [SEP]",
+      "[CLS] run [SEP] e , [SEP]",
+      "[CLS] run [SEP] e [SEP]",
+    ]);
+    const windows = tokenizer.encodeWindows("e want run", {
+      pair: "e",
+      maxLength: 6,
+      stride: 1,
+      truncation: "onlyFirst",
+    });
+    expect(tokens(windows)).toEqual(["[CLS] e want [SEP] e [SEP]", "[CLS] want run [SEP] e [SEP]"]);
+    expect(windows[1]!.offsets).toEqual([
+      [0, 0],
+      [2, 6],
+      [7, 10],
+      [0, 0],
+      [0, 1],
+      [0, 0],
+    ]);
+    expect(tokens(tokenizer.encodeWindows("", { maxLength: 5 }))).toEqual(["[CLS] [SEP]"]);
+    expect(() => tokenizer.encodeWindows("e", { maxLength: 4, stride: 2 })).toThrow(
+      "encodeWindows: expected room for more than stride = 2 ids of the first text, got a maxLength of 4, which leaves 2",
+    );
+    expect(() => tokenizer.encodeWindows("e", { maxLength: 9, truncation: "onlySecond" })).toThrow(/got no such text/);
+  });
+
   test("decodes to text with spaces, and none before punctuation", () => {
     const { ids } = tokenizer.encode("wanted, unaffable");
     expect(tokenizer.decode(ids)).toBe("wanted, unaffable");
