@@ -45,9 +45,9 @@ export interface Pretrained<M> {
 
 export interface SavePretrainedOptions {
   /** `"sparse"` (default) saves layers as they are; `"dense"` writes block-sparse weights out, for Hugging Face's transformers. */
-  format?: "sparse" | "dense";
+  format?: "sparse" | "dense" | undefined;
   /** More files, such as a tokenizer's `toFiles()`; text or bytes by name. */
-  files?: Readonly<Record<string, string | Uint8Array>> | ReadonlyMap<string, string | Uint8Array>;
+  files?: Readonly<Record<string, string | Uint8Array>> | ReadonlyMap<string, string | Uint8Array> | undefined;
 }
 
 /** How a model is saved, beside what its user chooses. */
