@@ -162,7 +162,7 @@ export const loadPretrained = async <M extends Module>(
   const { [OURS]: ours, ...config } = await readConfigFile(folder);
   const layouts = layoutsOf(folder, ours);
   const least = minParameters(config);
-  const tensors = transposeWeights(await readWeights(folder), transposed);
+  const tensors = transposeStored(await readWeights(folder), transposed);
   checkSize(folder, least, tensors, layouts);
   const model = create(config);
   try {
