@@ -48,6 +48,8 @@ const sizeOf = async (checkout: string, name: string, from: string): Promise<Siz
     write: false,
     outdir: "/bundle",
     logLevel: "error",
+    // Fetched only by who loads a model of the hub.
+    external: ["@huggingface/hub"],
     // The sources' tsconfig would send it to the sources; a workspace's chunks import chunks for their order.
     tsconfigRaw: "{}",
     logOverride: { "ignored-bare-import": "silent" },

@@ -9,7 +9,7 @@ import { checkModel } from "./models.ts";
 import { checkOps } from "./ops.ts";
 import { checkOptimisers } from "./optim.ts";
 import type { CaseResult } from "./result.ts";
-import { checkTokenizer } from "./tokenizer.ts";
+import { checkTokenizer, tokenizerFolders } from "./tokenizer.ts";
 
 const USAGE = "usage: npm run goldens -- DIR [--device cpu|reference|webgpu|auto]";
 
@@ -27,7 +27,7 @@ async function* casesOf(path: string): AsyncGenerator<CaseResult> {
   if (has("ops.json")) yield* checkOps(folder, device);
   if (has("optim.json")) yield* checkOptimisers(folder, device);
   for (const name of modelFolders(path)) yield* checkModel(folder.folder(name), device);
-  if (has("tokenizer")) yield* checkTokenizer(join(path, "tokenizer"));
+  for (const folder of tokenizerFolders(path)) yield* checkTokenizer(folder);
 }
 
 const main = async (): Promise<number> => {

@@ -146,16 +146,16 @@ describe("AutoTokenizer", () => {
       AutoTokenizer.fromPretrained(
         new MemoryFolder("f", Object.fromEntries(Object.entries(folder).map(([name, text]) => [name, encode(text)]))),
       ).catch((error: unknown) => error);
-    const other = await load({ "tokenizer.json": '{"model":{"type":"WordPiece"}}' });
+    const other = await load({ "tokenizer.json": '{"model":{"type":"Unigram"}}' });
     expect(other).toBeInstanceOf(TokenizerError);
     expect(String(other)).toMatch(
-      /AutoTokenizer: expected a tokenizer of type BPE, got "WordPiece" in f\/tokenizer.json; give the model ids that another tokenizer made/,
+      /AutoTokenizer: expected a tokenizer of type BPE, WordPiece, WordLevel, got "Unigram" in f\/tokenizer.json; give the model ids that another tokenizer made/,
     );
     expect(String(await load({ "tokenizer.json": "{" }))).toMatch(/tokenizer.json: expected JSON, got/);
-    const none = await load({ "vocab.txt": "[PAD]" });
+    const none = await load({ "spiece.model": "" });
     expect(none).toBeInstanceOf(FileStoreError);
     expect(String(none)).toMatch(
-      /f: expected tokenizer.json, or vocab.json and merges.txt, got vocab.txt; save them beside the model/,
+      /f: expected tokenizer.json, or vocab.json and merges.txt, or vocab.txt, got spiece.model; save them beside the model/,
     );
   });
 });

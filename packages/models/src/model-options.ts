@@ -2,8 +2,8 @@ import type { DeviceLike, Generator } from "@tessera/tensor";
 
 /** Where a model is made, and what its first weights are drawn from. */
 export interface ModelOptions {
-  device?: DeviceLike;
-  generator?: Generator;
+  device?: DeviceLike | undefined;
+  generator?: Generator | undefined;
 }
 
 /** How the table of an encoder's positions begins. They are learned in either case, and a checkpoint does not say. */

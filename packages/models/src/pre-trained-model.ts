@@ -1,8 +1,18 @@
 import { Module } from "@tessera/nn";
-import type { Tensor } from "@tessera/tensor";
+import { applySparseLayouts, sparseLayoutsOf } from "@tessera/sparse";
+import { ArgumentError, type Tensor } from "@tessera/tensor";
 import type { ConfigClass, ConfigOptions, JsonObject, PreTrainedConfig } from "./config/pre-trained-config.ts";
 import type { Folder } from "./hub/file-store.ts";
-import { loadPretrained, savePretrained, type Pretrained, type SavePretrainedOptions } from "./hub/pretrained.ts";
+import type { HubOptions } from "./hub/hub-folder.ts";
+import { openModel } from "./hub/open-model.ts";
+import {
+  loadPretrained,
+  savePretrained,
+  type LoadPolicy,
+  type Pretrained,
+  type SavePretrainedOptions,
+} from "./hub/pretrained.ts";
+import { readState } from "./hub/state-file.ts";
 import { transposeWeights } from "./hub/transpose-weights.ts";
 import type { ModelOptions } from "./model-options.ts";
 
@@ -18,7 +28,12 @@ export interface PreTrainedModelClass<M extends PreTrainedModel> {
 }
 
 /** Options of the configuration take the place of those in `config.json`. */
-export type LoadOptions<Config extends PreTrainedConfig> = ConfigOptions<Config> & ModelOptions;
+export type LoadOptions<Config extends PreTrainedConfig> = ConfigOptions<Config> &
+  ModelOptions &
+  LoadPolicy & {
+    /** How a model of the hub is downloaded. */
+    readonly hub?: HubOptions | undefined;
+  };
 
 /**
  * What all models with a configuration share: folders to come from and go to. An architecture says once how it is configured,
@@ -70,7 +85,10 @@ export abstract class PreTrainedModel<Config extends PreTrainedConfig = PreTrain
    *
    * Source: {@link https://huggingface.co/docs/transformers/main_classes/model#transformers.PreTrainedModel.from_pretrained from_pretrained}.
    *
-   * @param folder a path (in Node), or a store of your own
+   * A text such as `"FacebookAI/roberta-base"`, where there is no folder of that path, is a model of Hugging Face's hub: it is
+   * downloaded through the package `@huggingface/hub`, and kept in Hugging Face's cache.
+   *
+   * @param folder a path (in Node), the name of a model of the hub, or a store of your own
    * @throws StateDictError that lists every missing, unexpected and misshapen key
    * @throws FormatError or FileStoreError when a file is damaged, missing, or of another kind
    * @example
@@ -81,18 +99,19 @@ export abstract class PreTrainedModel<Config extends PreTrainedConfig = PreTrain
     folder: Folder,
     options?: LoadOptions<M["config"]>,
   ): Promise<Pretrained<M>> {
-    const { device, generator, ...changes } = options ?? {};
+    const { device, generator, hub, strict, ignoreMismatchedSizes, ...changes } = options ?? {};
     const where = { ...(device === undefined ? {} : { device }), ...(generator ? { generator } : {}) };
     const { configClass, baseModelPrefix, heads, transposed, stale } = this;
     const configOf = (json: JsonObject): M["config"] => configClass.fromJSON(json).with(changes);
-    return loadPretrained<M>(folder, {
-      create: (json) => new this(configOf(json), where),
-      minParameters: (json) => configOf(json).minParameters,
+    const recipe = {
+      create: (json: JsonObject) => new this(configOf(json), where),
+      minParameters: (json: JsonObject) => configOf(json).minParameters,
       baseModelPrefix,
       heads,
       transposed,
       stale,
-    });
+    };
+    return loadPretrained<M>(await openModel(folder, hub), recipe, { strict, ignoreMismatchedSizes });
   }
 
   /**
@@ -118,5 +137,48 @@ export abstract class PreTrainedModel<Config extends PreTrainedConfig = PreTrain
    */
   inFileLayout(tensors: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor> {
     return transposeWeights(tensors, (this.constructor as typeof PreTrainedModel).transposed);
+  }
+
+  /**
+   * The same model for another number of tokens: rows of embeddings and of a language model's head are kept as far as they go, new ones
+   * start as a new model's do. Block-sparse layers stay as they are. This model is left as it is; dispose it where it is not needed.
+   *
+   * Source: {@link https://huggingface.co/docs/transformers/main_classes/model#transformers.PreTrainedModel.resize_token_embeddings resize_token_embeddings}
+   * with `mean_resizing=False`, which changes the model in place.
+   *
+   * @throws ArgumentError when the configuration has no `vocabSize`, or the size is no whole number ≥ 1
+   * @example
+   * const larger = await model.resizeTokenEmbeddings(tokenizer.vocabSize);
+   */
+  async resizeTokenEmbeddings(vocabSize: number, options: ModelOptions = {}): Promise<this> {
+    if (!("vocabSize" in this.config))
+      throw new ArgumentError(
+        "resizeTokenEmbeddings: expected a configuration with vocabSize, got one without; resize the layers yourself",
+      );
+    if (!Number.isInteger(vocabSize) || vocabSize < 1)
+      throw new ArgumentError(
+        `resizeTokenEmbeddings: expected a whole number ≥ 1, got ${vocabSize}; pass tokenizer.vocabSize`,
+      );
+    const Class = this.constructor as PreTrainedModelClass<this>;
+    const changes = { vocabSize } as unknown as Parameters<Config["with"]>[0];
+    const model = new Class(this.config.with(changes) as this["config"], options);
+    try {
+      const [own, fresh] = await Promise.all([readState(() => this.stateDict()), readState(() => model.stateDict())]);
+      const rows = (shape: readonly number[]): string => shape.slice(1).join();
+      for (const [key, value] of own) {
+        const target = fresh.get(key);
+        if (!target || target.shape[0] === value.shape[0] || rows(target.shape) !== rows(value.shape)) continue;
+        const kept = Math.min(target.data.length, value.data.length);
+        const data = target.data.slice();
+        data.set(value.data.subarray(0, kept));
+        own.set(key, { ...target, data });
+      }
+      applySparseLayouts(model, sparseLayoutsOf(this), own);
+      model.loadStateDict(own);
+      return this.training ? model.train() : model.eval();
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
   }
 }

@@ -29,7 +29,7 @@ import { ViTConfig, ViTForImageClassification, ViTModel } from "./architectures/
 import { showJson } from "@tessera/tensor/files";
 import type { ConfigClass, JsonObject } from "./config/pre-trained-config.ts";
 import type { Folder } from "./hub/file-store.ts";
-import { openFolder } from "./hub/open-folder.ts";
+import { openModel } from "./hub/open-model.ts";
 import { readConfigFile, type Pretrained } from "./hub/pretrained.ts";
 import type { LoadOptions, PreTrainedModel, PreTrainedModelClass } from "./pre-trained-model.ts";
 
@@ -152,7 +152,7 @@ export interface AutoModel<T extends Task> {
 
 const autoModel = <T extends Task>(name: string, task: T): AutoModel<T> => ({
   fromPretrained: async (where, options) => {
-    const folder = await openFolder(where);
+    const folder = await openModel(where, options?.hub);
     const Class = classFor(name, task, `${folder.name}/config.json`, await readConfigFile(folder));
     return (Class as unknown as LoadableClass<ModelFor<T>>).fromPretrained(folder, options);
   },

@@ -7,11 +7,11 @@ export interface BatchSamplerOptions {
   batchSize: number;
   seed: number;
   /** A new order each epoch; false keeps 0, 1, 2 … Default true. */
-  shuffle?: boolean;
+  shuffle?: boolean | undefined;
   /** Leaves out an incomplete last batch. Default false. */
-  dropLast?: boolean;
+  dropLast?: boolean | undefined;
   /** The length of each example: batches then hold examples of like length, which saves padding. Needs `shuffle`. */
-  lengths?: ArrayLike<number>;
+  lengths?: ArrayLike<number> | undefined;
 }
 
 /** All that must be saved to go on at the next batch. */

@@ -12,13 +12,13 @@ export const GLOSS_CLASSES_10 = [...GLOSS_CLASSES, "act", "state", "communicatio
 export interface GlossTaskOptions {
   seed: number;
   /** Noun supersenses: `animal` for the lexicographer file `noun.animal`. Default: {@link GLOSS_CLASSES}. */
-  classes?: readonly string[];
+  classes?: readonly string[] | undefined;
   /** Glosses of each class. Default 2,500. */
-  perClass?: number;
+  perClass?: number | undefined;
   /** The part of each class that is kept for the test. Default 0.2. */
-  testFraction?: number;
+  testFraction?: number | undefined;
   /** Training texts of each class. Those of 20 labels are among those of 50. Default: all. */
-  labelsPerClass?: number;
+  labelsPerClass?: number | undefined;
 }
 
 export interface GlossTask {

@@ -11,7 +11,14 @@ export interface MlmCollatorOptions extends PadOptions {
   /** Never masked and never put in at random; padding is left alone without being listed. */
   specialTokenIds: ReadonlySet<number>;
   /** The part of the tokens that is to be told. Default 0.15. */
-  maskProbability?: number;
+  maskProbability?: number | undefined;
+  /**
+   * For each id whether its token begins a word, as `wordStarts` gives it: whole words are drawn then, and what becomes of a word becomes of
+   * all its tokens. Default: tokens are drawn one by one.
+   *
+   * Source: {@link https://github.com/google-research/bert#new-may-31st-2019-whole-word-masking-models Whole Word Masking}.
+   */
+  wordStarts?: ArrayLike<number> | undefined;
 }
 
 /** A batch for masked language modelling. */
@@ -75,7 +82,9 @@ export class MlmCollator {
     for (let row = 0; row < batch; row++) {
       const candidates = this.candidates(inputIds, attentionMask, row * length, length);
       const count = Math.floor(candidates.length * this.maskProbability + random.nextFloat());
-      drawn.push(draw(candidates, count, random));
+      const { wordStarts } = this.options;
+      if (wordStarts) drawn.push(drawWords(wordsOf(candidates, inputIds, wordStarts), count, random));
+      else drawn.push(draw(candidates, count, random));
       rows.push(candidates);
     }
     // `flat` takes rows of any length; as arguments of a call, long ones would not fit on the stack.
@@ -89,9 +98,12 @@ export class MlmCollator {
       }
       chosen = draw(everywhere, 1, random);
     }
-    for (const position of chosen) {
+    let fate = 0;
+    for (const [i, position] of chosen.entries()) {
       labels[position] = inputIds[position]!;
-      const fate = random.nextFloat();
+      // The tokens of a word follow one another.
+      const goesOn = this.options.wordStarts?.[labels[position]] === 0 && chosen[i - 1] === position - 1;
+      if (!goesOn) fate = random.nextFloat();
       if (fate < 0.8) inputIds[position] = this.options.maskTokenId;
       else if (fate < 0.9) inputIds[position] = this.ordinary[random.nextInt(this.ordinary.length)]!;
     }
@@ -135,4 +147,49 @@ const draw = (items: number[], count: number, random: SeededRandom): number[] =>
     items[j] = item;
   }
   return items.slice(0, count).sort((a, b) => a - b);
+};
+
+/** Positions that belong together: a token that begins no word belongs to the one before it. */
+const wordsOf = (positions: readonly number[], inputIds: Int32Array, wordStarts: ArrayLike<number>): number[][] => {
+  const words: number[][] = [];
+  for (const position of positions) {
+    const last = words.at(-1);
+    if (last && last.at(-1) === position - 1 && !wordStarts[inputIds[position]!]) last.push(position);
+    else words.push([position]);
+  }
+  return words;
+};
+
+/** Words in a random order, as long as they fit into `count` tokens; those that are too long are passed over, as BERT does. */
+const drawWords = (words: number[][], count: number, random: SeededRandom): number[] => {
+  const chosen: number[] = [];
+  for (const word of random.shuffle(words)) if (chosen.length + word.length <= count) chosen.push(...word);
+  return chosen.sort((a, b) => a - b);
+};
+
+/** What {@link wordStarts} asks of a tokenizer. */
+export interface TokenNames {
+  readonly vocabSize: number;
+  idToToken(id: number): string | undefined;
+}
+
+/**
+ * For each id 1 if its token begins a word: in a vocabulary of WordPiece what does not begin with `##`, in one of byte-level or sentence
+ * BPE what begins with its sign for white space.
+ *
+ * @throws {DataError} if no token has either, so that words cannot be told from their parts
+ *
+ * @example
+ * new MlmCollator({ ...options, wordStarts: wordStarts(tokenizer) });
+ */
+export const wordStarts = (tokenizer: TokenNames): Uint8Array => {
+  const names = Array.from({ length: tokenizer.vocabSize }, (_, id) => tokenizer.idToToken(id) ?? "");
+  // Space, tab, line feed and carriage return in GPT-2's alphabet, and SentencePiece's space.
+  const begins = /^[ĠĉĊč▁]/;
+  const isWordPiece = names.some((name) => /^##./.test(name));
+  if (!isWordPiece && !names.some((name) => begins.test(name)))
+    throw new DataError(
+      `wordStarts: expected tokens that begin with "##", "Ġ" or "▁", got ${names.length} without; give your own list of starts`,
+    );
+  return Uint8Array.from(names, (name) => Number(isWordPiece ? !name.startsWith("##") : begins.test(name)));
 };

@@ -1,4 +1,6 @@
-import { readTextLines, readTsv, type LabelledTexts, type TsvOptions } from "./text-files.ts";
+import { readRecords, readRows, type DelimitedOptions } from "./delimited.ts";
+import { readJsonLines } from "./json-lines.ts";
+import { readLines, readTextLines, readTsv, type LabelledTexts, type TsvOptions } from "./text-files.ts";
 import { parseWordNet, WORDNET_FILES, type WordNetGloss } from "./wordnet-glosses.ts";
 
 /** What knows `node:fs`; where a bundle is for browsers, one that says so stands in its place. */
@@ -34,3 +36,48 @@ export const readWordNetFolder = async (dict: string): Promise<WordNetGloss[]> =
   const [noun, verb, adj, adv] = await Promise.all(WORDNET_FILES.map((file) => readWhole(joinPaths(dict, file))));
   return parseWordNet({ "data.noun": noun!, "data.verb": verb!, "data.adj": adj!, "data.adv": adv! });
 };
+
+/**
+ * {@link readLines} of a file, as they are read: for a corpus that does not fit into memory. In Node alone.
+ *
+ * @throws {DataError} if the file cannot be read, with the number of the line if one is not UTF-8
+ */
+export async function* readLinesFile(path: string): AsyncGenerator<string, void, undefined> {
+  yield* readLines((await files()).readChunks(path));
+}
+
+/**
+ * {@link readRows} of a file, as they are read. In Node alone.
+ *
+ * @throws {DataError} if the file cannot be read, with the number of the line if one is wrong or not UTF-8
+ */
+export async function* readRowsFile(
+  path: string,
+  options: Omit<DelimitedOptions, "name"> = {},
+): AsyncGenerator<string[], void, undefined> {
+  const { readChunks, baseName } = await files();
+  yield* readRows(readChunks(path), { ...options, name: baseName(path) });
+}
+
+/**
+ * {@link readRecords} of a file, as they are read. In Node alone.
+ *
+ * @throws {DataError} if the file cannot be read, with the number of the line if one is wrong or not UTF-8
+ */
+export async function* readRecordsFile(
+  path: string,
+  options: Omit<DelimitedOptions, "name"> = {},
+): AsyncGenerator<Record<string, string>, void, undefined> {
+  const { readChunks, baseName } = await files();
+  yield* readRecords(readChunks(path), { ...options, name: baseName(path) });
+}
+
+/**
+ * {@link readJsonLines} of a file, as they are read. In Node alone.
+ *
+ * @throws {DataError} if the file cannot be read, with the number of the line if one is no JSON or not UTF-8
+ */
+export async function* readJsonLinesFile(path: string): AsyncGenerator<unknown, void, undefined> {
+  const { readChunks, baseName } = await files();
+  yield* readJsonLines(readChunks(path), { name: baseName(path) });
+}

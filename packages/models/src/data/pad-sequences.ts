@@ -3,9 +3,9 @@ import { DataError } from "./data-error.ts";
 export interface PadOptions {
   padTokenId: number;
   /** Rounds the length up; not beyond `maxLength`. Default 1. */
-  padToMultipleOf?: number;
+  padToMultipleOf?: number | undefined;
   /** A longer sequence is cut, and keeps its last id (`</s>`). */
-  maxLength?: number;
+  maxLength?: number | undefined;
 }
 
 /** Sequences of one length. Shape: `[batch, length]`, row by row. */

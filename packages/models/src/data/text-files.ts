@@ -20,9 +20,9 @@ export interface LabelledTexts {
 
 export interface TsvOptions {
   /** The labels that may occur, in the order of their indices. Default: those found, sorted. */
-  labels?: readonly string[];
+  labels?: readonly string[] | undefined;
   /** What errors call the file. Default `"TSV"`. */
-  name?: string;
+  name?: string | undefined;
 }
 
 const BYTE_ORDER_MARK = "\ufeff";
@@ -63,7 +63,7 @@ export async function* readLines(source: TextSource): AsyncGenerator<string, voi
  */
 export const readTextLines = async (
   source: TextSource,
-  { name = "text" }: { name?: string } = {},
+  { name = "text" }: { name?: string | undefined } = {},
 ): Promise<string[]> => {
   const texts: string[] = [];
   for await (const line of readLines(source)) if (line.trim() !== "") texts.push(line);

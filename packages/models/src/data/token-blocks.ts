@@ -66,6 +66,54 @@ export const packTokenBlocks = (
   return { ids, count: blocks.length, length, dropped: filled - 1 };
 };
 
+export interface CausalBlockOptions {
+  /** Ids in a block. */
+  length: number;
+  /** Stands behind each text. Without it texts run into one another. */
+  eosTokenId?: number | undefined;
+}
+
+/**
+ * Packs tokenised texts into blocks for a causal language model: all texts one behind the other, cut every `length` ids. The inputs of such
+ * a model are its labels, which it moves by one itself. The last ids, fewer than `length`, are dropped.
+ *
+ * @throws {DataError} if the texts do not fill one block
+ *
+ * @example
+ * packCausalBlocks([tokenizer.encodeToIds("a text")], { length: 2, eosTokenId: tokenizer.eosTokenId });
+ *
+ * Source: `group_texts` of Hugging Face's
+ * {@link https://huggingface.co/docs/transformers/tasks/language_modeling causal language modelling guide}.
+ */
+export const packCausalBlocks = (
+  texts: Iterable<ArrayLike<number>>,
+  { length, eosTokenId }: CausalBlockOptions,
+): TokenBlocks => {
+  if (!Number.isInteger(length) || length < 2)
+    throw new DataError(`packCausalBlocks: expected a length ≥ 2, got ${length}; use what the model attends to`);
+  const blocks: Int32Array[] = [];
+  let block = new Int32Array(length);
+  let filled = 0;
+  const put = (id: number): void => {
+    block[filled++] = id;
+    if (filled < length) return;
+    blocks.push(block);
+    block = new Int32Array(length);
+    filled = 0;
+  };
+  for (const ids of texts) {
+    for (let i = 0; i < ids.length; i++) put(ids[i]!);
+    if (ids.length > 0 && eosTokenId !== undefined) put(eosTokenId);
+  }
+  if (blocks.length === 0)
+    throw new DataError(
+      `packCausalBlocks: expected at least ${length} ids for a block, got ${filled}; give more text or shorter blocks`,
+    );
+  const ids = new Int32Array(blocks.length * length);
+  blocks.forEach((own, i) => ids.set(own, i * length));
+  return { ids, count: blocks.length, length, dropped: filled };
+};
+
 /** The rows of some blocks, for a collator. */
 export const takeBlocks = ({ ids, count, length }: TokenBlocks, indices: ArrayLike<number>): Int32Array[] =>
   Array.from(indices, (index) => {

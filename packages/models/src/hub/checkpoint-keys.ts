@@ -19,15 +19,15 @@ export interface CheckpointNames {
 }
 
 /** What a checkpoint holds: tensors, and the description of those layers that are block-sparse. */
-export interface CheckpointContents {
-  readonly tensors: ReadonlyMap<string, HostTensor>;
+export interface CheckpointContents<T = HostTensor> {
+  readonly tensors: ReadonlyMap<string, T>;
   readonly layouts: SparseLayouts;
 }
 
 /** A checkpoint's contents under a model's own keys. */
-export interface AlignedCheckpoint {
+export interface AlignedCheckpoint<T = HostTensor> {
   readonly layouts: SparseLayouts;
-  readonly state: ReadonlyMap<string, HostTensor | Tensor>;
+  readonly state: ReadonlyMap<string, T | Tensor>;
   /** Of a head that the checkpoint does not have: they keep their first values. */
   readonly missingKeys: readonly string[];
   /** Of heads that the model does not have. */
@@ -47,11 +47,11 @@ const modern = (key: string): string => key.replace(/\.gamma$/, ".weight").repla
  * buffers and second names of tied weights are dropped, heads that only one side has are left out and named.
  * What else does not fit stays in, for a strict load to refuse.
  */
-export const alignCheckpointKeys = (
+export const alignCheckpointKeys = <T>(
   model: Module,
   { baseModelPrefix, heads, stale }: CheckpointNames,
-  { tensors, layouts }: CheckpointContents,
-): AlignedCheckpoint => {
+  { tensors, layouts }: CheckpointContents<T>,
+): AlignedCheckpoint<T> => {
   const own = model.stateDict();
   const aliases = new Map(
     [...model.aliases()].flatMap(([first, others]) => others.map((other) => [other, first] as const)),
@@ -70,7 +70,7 @@ export const alignCheckpointKeys = (
   const paths = wantsPrefix ? heads : heads.map((head) => bare(head, body));
   const mine = paths.filter((path) => [...own.keys()].some((key) => isUnder(key, [path])));
   const foreign = paths.filter((path) => !mine.includes(path));
-  const state = new Map<string, HostTensor | Tensor>();
+  const state = new Map<string, T | Tensor>();
   const unexpectedKeys: string[] = [];
   for (const [name, value] of tensors) {
     const key = rename(name);

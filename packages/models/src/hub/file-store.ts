@@ -17,6 +17,10 @@ export interface FileStore {
   exists(file: string): Promise<boolean>;
   /** @throws FileStoreError when there is no such file */
   read(file: string): Promise<Uint8Array>;
+  /** Bytes of a file. With `readRange`, weights are read tensor by tensor; without, each file as a whole. */
+  size?(file: string): Promise<number>;
+  /** The bytes of `[from, to)`, fewer where the file ends. */
+  readRange?(file: string, from: number, to: number): Promise<Uint8Array>;
   /** All of them or none. @throws FileStoreError when they cannot be written; what was there is still there */
   write(files: ReadonlyMap<string, Uint8Array>): Promise<void>;
   /** Adds to the end of a file, or makes it. Not atomic: a reader must expect a last line that is cut short. */

@@ -1,5 +1,9 @@
 import { FileStoreError, type FileStore } from "./file-store.ts";
 
+/** A Node Buffer's own slice is a view. */
+const copyOf = (bytes: Uint8Array, from?: number, to?: number): Uint8Array =>
+  Uint8Array.prototype.slice.call(bytes, from, to);
+
 /**
  * A folder in memory: for tests, and for models that come from elsewhere than a disk.
  *
@@ -24,12 +28,24 @@ export class MemoryFolder implements FileStore {
   }
 
   async read(file: string): Promise<Uint8Array> {
+    return copyOf(await this.held(file));
+  }
+
+  async size(file: string): Promise<number> {
+    return (await this.held(file)).length;
+  }
+
+  async readRange(file: string, from: number, to: number): Promise<Uint8Array> {
+    return copyOf(await this.held(file), from, to);
+  }
+
+  private async held(file: string): Promise<Uint8Array> {
     const bytes = this.files.get(file);
     if (!bytes)
       throw new FileStoreError(
         `${this.name}/${file}: expected a file, got none; there are ${(await this.list()).join(", ") || "no files"}`,
       );
-    return bytes.slice();
+    return bytes;
   }
 
   async write(files: ReadonlyMap<string, Uint8Array>): Promise<void> {

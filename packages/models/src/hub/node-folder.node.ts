@@ -15,6 +15,8 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { decodeUtf8, parseStrictJson } from "@tessera/tensor/files";
 import { FileStoreError, type FileStore } from "./file-store.ts";
+import { defaultCacheDir, NodeHubCache } from "./hub-cache.node.ts";
+import type { HubCache } from "./hub-cache.ts";
 
 /** Lists which finished temporaries become which files: once it exists, the write has happened. */
 const JOURNAL = ".tessera-commit.json";
@@ -32,13 +34,7 @@ const codeOf = (error: unknown): string =>
 const readAll = async (handle: FileHandle): Promise<Uint8Array> => {
   const { size } = await handle.stat();
   const bytes = new Uint8Array(size);
-  let at = 0;
-  while (at < size) {
-    const { bytesRead } = await handle.read(bytes, at, Math.min(size - at, LARGEST_READ), at);
-    if (bytesRead === 0) break;
-    at += bytesRead;
-  }
-  return bytes.subarray(0, at);
+  return bytes.subarray(0, await fill(handle, bytes, 0));
 };
 
 const LARGEST_READ = 2 ** 30;
@@ -68,6 +64,17 @@ const makeLevels = async (path: string): Promise<boolean> => {
     if (codeOf(cause) === "EEXIST" && (await isFolder(path))) return false;
     throw cause;
   }
+};
+
+/** Reads from a place in the file until the array is full or the file ends; gives how many bytes came. */
+const fill = async (handle: FileHandle, bytes: Uint8Array, from: number): Promise<number> => {
+  let at = 0;
+  while (at < bytes.length) {
+    const { bytesRead } = await handle.read(bytes, at, Math.min(bytes.length - at, LARGEST_READ), from + at);
+    if (bytesRead === 0) break;
+    at += bytesRead;
+  }
+  return at;
 };
 
 /** The moves of a journal. A folder may come from anywhere: no move leads out of it. */
@@ -118,10 +125,14 @@ export class NodeFolder implements FileStore {
 
   async read(file: string): Promise<Uint8Array> {
     await this.recover();
+    return this.opened(file, readAll);
+  }
+
+  private async opened<T>(file: string, use: (handle: FileHandle) => Promise<T>): Promise<T> {
     try {
       const handle = await open(join(this.name, file), "r");
       try {
-        return await readAll(handle);
+        return await use(handle);
       } finally {
         await handle.close();
       }
@@ -131,6 +142,18 @@ export class NodeFolder implements FileStore {
         cause,
       );
     }
+  }
+
+  async size(file: string): Promise<number> {
+    await this.recover();
+    return this.opened(file, async (handle) => (await handle.stat()).size);
+  }
+
+  async readRange(file: string, from: number, to: number): Promise<Uint8Array> {
+    return this.opened(file, async (handle) => {
+      const bytes = new Uint8Array(to - from);
+      return bytes.subarray(0, await fill(handle, bytes, from));
+    });
   }
 
   async write(files: ReadonlyMap<string, Uint8Array>): Promise<void> {
@@ -258,3 +281,13 @@ export const makeNodeFolder = async (path: string): Promise<boolean> => {
 
 /** The folder at a path. */
 export const openNodeFolder = (path: string): FileStore => new NodeFolder(path);
+
+/** Whether there is a folder with files in it. */
+export const hasFiles = async (path: string): Promise<boolean> =>
+  (await new NodeFolder(path).list().catch(() => [])).length > 0;
+
+/** The cache of a model of the hub, in Hugging Face's form. */
+export const openHubCache = (repo: string, cacheDir = defaultCacheDir()): HubCache =>
+  new NodeHubCache(repo, cacheDir, openNodeFolder);
+
+export { hubEnvironment } from "./hub-cache.node.ts";

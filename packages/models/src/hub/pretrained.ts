@@ -1,13 +1,15 @@
 import { StateDictError, type Module } from "@tessera/nn";
 import { applySparseLayouts, denseStateDict, sparseLayoutsOf, type SparseLayouts } from "@tessera/sparse";
-import { FormatError, scope, writeSafetensors, type HostTensor, type Tensor } from "@tessera/tensor";
-import { showJson } from "@tessera/tensor/files";
+import { FormatError, Tensor, writeSafetensors, type HostTensor } from "@tessera/tensor";
+import { showJson, type StoredTensor } from "@tessera/tensor/files";
 import { alignCheckpointKeys, type CheckpointNames } from "./checkpoint-keys.ts";
 import type { FileStore, Folder } from "./file-store.ts";
 import { openFolder } from "./open-folder.ts";
+import { openModel } from "./open-model.ts";
 import { readJsonObject } from "./read-text.ts";
 import { readWeights, WEIGHTS } from "./read-weights.ts";
-import { transposeWeights } from "./transpose-weights.ts";
+import { readState } from "./state-file.ts";
+import { transposeStored, transposeWeights } from "./transpose-weights.ts";
 
 const CONFIG = "config.json";
 /** Files of a tokenizer, which travel beside the model. */
@@ -35,21 +37,31 @@ export interface Pretrained<M> {
   readonly missingKeys: readonly string[];
   /** What the checkpoint has and this model has no place for: another head. */
   readonly unexpectedKeys: readonly string[];
+  /** Parameters that kept their first values, because the checkpoint's have another shape; only with `ignoreMismatchedSizes`. */
+  readonly mismatchedKeys: readonly string[];
   /** The tokenizer's files, to be saved with the model again. */
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
 export interface SavePretrainedOptions {
   /** `"sparse"` (default) saves layers as they are; `"dense"` writes block-sparse weights out, for Hugging Face's transformers. */
-  format?: "sparse" | "dense";
+  format?: "sparse" | "dense" | undefined;
   /** More files, such as a tokenizer's `toFiles()`; text or bytes by name. */
-  files?: Readonly<Record<string, string | Uint8Array>> | ReadonlyMap<string, string | Uint8Array>;
+  files?: Readonly<Record<string, string | Uint8Array>> | ReadonlyMap<string, string | Uint8Array> | undefined;
 }
 
 /** How a model is saved, beside what its user chooses. */
 export interface SaveRecipe extends SavePretrainedOptions {
   /** Keys of the weights that files hold as `[in, out]`. */
   transposed?: RegExp | null;
+}
+
+/** How much of a checkpoint and a model must fit together. */
+export interface LoadPolicy {
+  /** Whether the keys must fit, but for heads that only one side has. Default true; where not, what does not fit is named in the result. */
+  readonly strict?: boolean | undefined;
+  /** Whether parameters of another shape than the checkpoint's keep their first values, instead of being an error. Default false. */
+  readonly ignoreMismatchedSizes?: boolean | undefined;
 }
 
 /** How a model is made from its `config.json`. */
@@ -74,11 +86,11 @@ const SMALL = 1_000_000;
 const checkSize = (
   folder: FileStore,
   numbers: number,
-  tensors: ReadonlyMap<string, HostTensor>,
+  tensors: ReadonlyMap<string, StoredTensor>,
   layouts: SparseLayouts,
 ): void => {
   let stored = 0;
-  for (const { data } of tensors.values()) stored += data.length;
+  for (const { shape } of tensors.values()) stored += shape.reduce((count, size) => count * size, 1);
   const times = Object.keys(layouts).length > 0 ? MOST_TIMES.sparse : MOST_TIMES.dense;
   if (numbers > times * stored + SMALL)
     throw new FormatError(
@@ -102,25 +114,75 @@ const layoutsOf = (folder: FileStore, ours: unknown): SparseLayouts => {
   return isObject(layouts) ? (layouts as SparseLayouts) : refuse(`${OURS}.sparseLayouts`, layouts);
 };
 
+/** In place of a tensor that the model has no place for: it is not read. */
+const NOT_READ: HostTensor = { shape: [], dtype: "float32", data: new Float32Array(1) };
+
+type Stored = StoredTensor | Tensor;
+type Loaded = HostTensor | Tensor;
+
+/** What a model takes of a checkpoint, tensor by tensor: what it has no place for may have any dtype. */
+const loadNeeded = async (
+  model: Module,
+  state: ReadonlyMap<string, Stored>,
+  isNeeded: (key: string) => boolean,
+  loaded: Map<StoredTensor, HostTensor>,
+): Promise<Map<string, Loaded>> => {
+  const own = model.stateDict();
+  const aliases = new Set([...model.aliases().values()].flat());
+  const out = new Map<string, Loaded>();
+  for (const [key, value] of state) {
+    if (value instanceof Tensor) out.set(key, value);
+    else if (own.has(key) || aliases.has(key) || isNeeded(key)) {
+      const host = loaded.get(value) ?? (await value.load());
+      loaded.set(value, host);
+      out.set(key, host);
+    } else out.set(key, NOT_READ);
+  }
+  return out;
+};
+
+/** Takes the parameters out that have another shape than the checkpoint's, and names them. */
+const withoutMismatches = (model: Module, state: Map<string, Loaded>): string[] => {
+  const own = model.stateDict();
+  const mismatched = [...state].filter(([key, value]) => {
+    const shape = own.get(key)?.shape;
+    return shape !== undefined && `${shape.join()}` !== `${value.shape.join()}`;
+  });
+  for (const [key] of mismatched) state.set(key, own.get(key)!);
+  return mismatched.map(([key]) => key);
+};
+
 /** Makes a model from a folder of Hugging Face's form, dense or block-sparse. */
 export const loadPretrained = async <M extends Module>(
   where: Folder,
   { create, minParameters = () => 0, transposed, ...names }: PretrainedRecipe<M>,
+  { strict = true, ignoreMismatchedSizes = false }: LoadPolicy = {},
 ): Promise<Pretrained<M>> => {
-  const folder = await openFolder(where);
+  const folder = await openModel(where);
   const { [OURS]: ours, ...config } = await readConfigFile(folder);
   const layouts = layoutsOf(folder, ours);
   const least = minParameters(config);
-  const tensors = transposeWeights(await readWeights(folder), transposed);
+  const tensors = transposeStored(await readWeights(folder), transposed);
   checkSize(folder, least, tensors, layouts);
   const model = create(config);
   try {
+    const loaded = new Map<StoredTensor, HostTensor>();
     // Sparse layers first: they change which keys the model has.
-    const described = alignCheckpointKeys(model, names, { tensors, layouts });
-    applySparseLayouts(model, described.layouts, described.state);
-    const { state, missingKeys, unexpectedKeys } = alignCheckpointKeys(model, names, { tensors, layouts });
-    model.loadStateDict(state);
-    return { model: model.eval(), missingKeys, unexpectedKeys, files: await readTokenizerFiles(folder) };
+    const described = alignCheckpointKeys<StoredTensor>(model, names, { tensors, layouts });
+    const paths = Object.keys(described.layouts).map((path) => `${path}.`);
+    const isOfSparse = (key: string): boolean => paths.some((path) => key.startsWith(path));
+    applySparseLayouts(model, described.layouts, await loadNeeded(model, described.state, isOfSparse, loaded));
+    const aligned = alignCheckpointKeys<StoredTensor>(model, names, { tensors, layouts });
+    const state = await loadNeeded(model, aligned.state, () => false, loaded);
+    const mismatchedKeys = ignoreMismatchedSizes ? withoutMismatches(model, state) : [];
+    const report = model.loadStateDict(state, { strict });
+    return {
+      model: model.eval(),
+      missingKeys: [...aligned.missingKeys, ...report.missingKeys],
+      unexpectedKeys: [...aligned.unexpectedKeys, ...report.unexpectedKeys],
+      mismatchedKeys,
+      files: await readTokenizerFiles(folder),
+    };
   } catch (error) {
     model.dispose();
     if (!(error instanceof StateDictError)) throw error;
@@ -151,11 +213,9 @@ export const savePretrained = async (
     ...withOwnType(config),
     ...(Object.keys(sparseLayouts).length > 0 ? { [OURS]: { sparseLayouts } } : {}),
   };
-  const reads = scope(() =>
-    [...(format === "dense" ? denseStateDict(model) : model.stateDict())].map(([name, x]) => read(name, x)),
-  );
+  const state = await readState(() => (format === "dense" ? denseStateDict(model) : model.stateDict()));
   // "pt": transformers refuses files that do not say whose names and layouts they have.
-  const weights = writeSafetensors(transposeWeights(new Map(await Promise.all(reads)), transposed), { format: "pt" });
+  const weights = writeSafetensors(transposeWeights(state, transposed), { format: "pt" });
   const more = [...(files instanceof Map ? files : Object.entries(files))].map(
     ([name, content]) =>
       [name, typeof content === "string" ? encoder.encode(content) : content] as [string, Uint8Array],
@@ -170,9 +230,3 @@ const withOwnType = (config: Readonly<Record<string, unknown>>): Readonly<Record
   Object.fromEntries(
     Object.entries(config).map(([key, value]) => [key, TYPE_KEYS.includes(key) && value !== null ? "float32" : value]),
   );
-
-/** The values as they are now: the tensor may be freed before they come. */
-const read = async (name: string, x: Tensor): Promise<[string, HostTensor]> => {
-  const { shape, dtype } = x;
-  return [name, { shape, dtype, data: await x.data() }];
-};

@@ -1,5 +1,5 @@
-import { FormatError, readSafetensors, type HostTensor } from "@tessera/tensor";
-import { showJson } from "@tessera/tensor/files";
+import { FormatError } from "@tessera/tensor";
+import { openSafetensors, showJson, type ByteSource, type StoredTensor } from "@tessera/tensor/files";
 import { FileStoreError, type FileStore } from "./file-store.ts";
 import { readJsonObject } from "./read-text.ts";
 
@@ -11,12 +11,13 @@ const INDEX = "model.safetensors.index.json";
 const OTHERS = ["pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack"];
 
 /**
- * The weights of a folder: of `model.safetensors`, or else of the shards that its index names, each read once.
+ * The weights of a folder: of `model.safetensors`, or else of the shards that its index names. Headers are read now, a tensor when
+ * it is loaded; where the store reads ranges, no file is ever in memory as a whole.
  *
  * @throws FormatError when a file is damaged or of another kind, or shards and index do not belong together
  * @throws FileStoreError when there are none, or a shard is not there
  */
-export const readWeights = async (folder: FileStore): Promise<ReadonlyMap<string, HostTensor>> => {
+export const readWeights = async (folder: FileStore): Promise<ReadonlyMap<string, StoredTensor>> => {
   if (await folder.exists(WEIGHTS)) return readFile(folder, WEIGHTS);
   if (await folder.exists(INDEX)) return readShards(folder);
   for (const other of OTHERS)
@@ -28,14 +29,22 @@ export const readWeights = async (folder: FileStore): Promise<ReadonlyMap<string
   return readFile(folder, WEIGHTS);
 };
 
-const readFile = async (folder: FileStore, file: string): Promise<ReadonlyMap<string, HostTensor>> => {
+/** A file by ranges, or, where the store has none, in memory until its last tensor is loaded. */
+const openSource = async (folder: FileStore, file: string): Promise<ByteSource> => {
+  if (folder.size && folder.readRange)
+    return { size: await folder.size(file), read: (from, to) => folder.readRange!(file, from, to) };
   const bytes = await folder.read(file);
-  try {
-    return readSafetensors(bytes).tensors;
-  } catch (error) {
+  return { size: bytes.length, read: async (from, to) => Uint8Array.prototype.slice.call(bytes, from, to) };
+};
+
+/** The tensors of one file. */
+export const readFile = async (folder: FileStore, file: string): Promise<ReadonlyMap<string, StoredTensor>> => {
+  const inFile = (error: unknown): never => {
     if (error instanceof FormatError) error.message = `${folder.name}/${file}: ${error.message}`;
     throw error;
-  }
+  };
+  const { tensors } = await openSafetensors(await openSource(folder, file)).catch(inFile);
+  return new Map([...tensors].map(([name, stored]) => [name, { ...stored, load: () => stored.load().catch(inFile) }]));
 };
 
 /** The index's map from tensors to shards, checked: its names come out of a file and go to a disk. */
@@ -60,7 +69,7 @@ const readIndex = async (folder: FileStore): Promise<ReadonlyMap<string, string>
   );
 };
 
-const readShards = async (folder: FileStore): Promise<ReadonlyMap<string, HostTensor>> => {
+const readShards = async (folder: FileStore): Promise<ReadonlyMap<string, StoredTensor>> => {
   const index = await readIndex(folder);
   const shards = [...new Set(index.values())].sort();
   const missing: string[] = [];
@@ -69,7 +78,7 @@ const readShards = async (folder: FileStore): Promise<ReadonlyMap<string, HostTe
     throw new FileStoreError(
       `${folder.name}: expected the ${shards.length} shards that ${INDEX} names, got none called ${missing.join(", ")}; download what is missing`,
     );
-  const tensors = new Map<string, HostTensor>();
+  const tensors = new Map<string, StoredTensor>();
   const refuse = (shard: string, why: string): never => {
     throw new FormatError(`${folder.name}/${shard}: ${why}; do the shards and ${INDEX} belong together?`);
   };

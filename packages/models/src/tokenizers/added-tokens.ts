@@ -1,3 +1,4 @@
+import { IS_WORD, isSpace, unicodeFlags } from "./unicode-tables.ts";
 import { TokenizerError } from "./tokenizer-error.ts";
 
 /** A token that is found in the text before anything else, in `tokenizer.json`'s form. */
@@ -10,7 +11,7 @@ export interface AddedToken {
   lstrip: boolean;
   /** Takes the white space behind it. */
   rstrip: boolean;
-  /** Found after normalisation instead of before; the same here, where there is no normaliser, but in a second pass. */
+  /** Found after normalisation instead of before, in its own normalised form. */
   normalized: boolean;
   /** Left out of decoded text on demand. */
   special: boolean;
@@ -27,20 +28,16 @@ export const specialToken = (id: number, content: string, lstrip = false): Added
   special: true,
 });
 
-/** What the text between added tokens goes to, and what an added token goes to. */
-export interface TextSink {
-  text(text: string, start: number, end: number): void;
-  token(id: number): void;
-}
+const isWord = (code: number | undefined): boolean => code !== undefined && (unicodeFlags()[code]! & IS_WORD) !== 0;
 
-// Rust's `\w` and `\s`, which Hugging Face's tokenizers use around added tokens.
-const ENDS_IN_WORD = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u;
-const STARTS_WITH_WORD = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
-const SPACE = /\p{White_Space}/u;
+/** The character that ends before `at`. */
+const codeBefore = (text: string, at: number): number | undefined => {
+  const pair = at > 1 ? text.codePointAt(at - 2)! : 0;
+  return pair > 0xffff ? pair : at > 0 ? text.charCodeAt(at - 1) : undefined;
+};
 
-/** Two code units on either side hold the one character that counts. */
 const touchesWord = (text: string, start: number, end: number): boolean =>
-  ENDS_IN_WORD.test(text.slice(Math.max(0, start - 2), start)) || STARTS_WITH_WORD.test(text.slice(end, end + 2));
+  isWord(codeBefore(text, start)) || isWord(text.codePointAt(end));
 
 interface Pass {
   pattern: RegExp;
@@ -64,47 +61,65 @@ const makePass = (tokens: readonly AddedToken[]): Pass | undefined => {
   return { pattern, tokens: new Map(tokens.map((token) => [token.content, token])) };
 };
 
-/** Cuts a text at its added tokens. */
-export class AddedTokens {
-  private readonly passes: Pass[];
+/** An added token in a text, with the white space that it takes. */
+export interface FoundToken {
+  readonly id: number;
+  readonly start: number;
+  readonly end: number;
+}
 
-  constructor(readonly list: readonly AddedToken[]) {
+/** Finds added tokens: some in the text as it is, the others in its normalised form. */
+export class AddedTokens {
+  private readonly literal: Pass | undefined;
+  private readonly normalised: Pass | undefined;
+
+  /** @param normalize brings the content of a token into the form of a normalised text */
+  constructor(list: readonly AddedToken[], normalize: (content: string) => string) {
     for (const token of list) {
       if (token.content === "") throw new TokenizerError("added_tokens: expected non-empty contents, got an empty one");
     }
-    const passes = [makePass(list.filter((t) => !t.normalized)), makePass(list.filter((t) => t.normalized))];
-    this.passes = passes.filter((pass) => pass !== undefined);
+    this.literal = makePass(list.filter((token) => !token.normalized));
+    const normalised = list
+      .filter((token) => token.normalized)
+      .map((token) => ({ ...token, content: normalize(token.content) }));
+    // A token of which nothing is left cannot be found.
+    this.normalised = makePass(normalised.filter(({ content }) => content !== ""));
   }
 
-  /** Walks through `text` from left to right. */
-  split(text: string, sink: TextSink): void {
-    this.run(0, text, 0, text.length, sink);
+  /** Whether any are looked for in the normalised text. */
+  get haveNormalised(): boolean {
+    return this.normalised !== undefined;
   }
 
-  private run(index: number, text: string, start: number, end: number, sink: TextSink): void {
-    if (start >= end) return;
-    const pass = this.passes[index];
-    if (pass === undefined) {
-      sink.text(text, start, end);
-      return;
-    }
-    // A second pass sees its part as a text of its own.
-    const part = start === 0 && end === text.length ? text : text.slice(start, end);
-    let done = 0;
-    const { pattern } = pass;
-    pattern.lastIndex = 0;
-    for (let match = pattern.exec(part); match !== null; match = pattern.exec(part)) {
-      const token = pass.tokens.get(match[0])!;
-      let from = match.index;
-      let to = from + match[0].length;
-      if (token.single_word && touchesWord(part, from, to)) continue;
-      if (token.lstrip) while (from > done && SPACE.test(part[from - 1]!)) from--;
-      if (token.rstrip) while (to < part.length && SPACE.test(part[to]!)) to++;
-      // What a neighbour's rstrip has taken is not taken again.
-      this.run(index + 1, part, done, Math.max(done, from), sink);
-      sink.token(token.id);
-      done = to;
-    }
-    this.run(index + 1, part, done, part.length, sink);
+  /** Those in a text as it is, from left to right. */
+  inText(text: string): FoundToken[] {
+    return find(this.literal, text);
+  }
+
+  /** Those in a part of a text that has been normalised. */
+  inNormalised(text: string): FoundToken[] {
+    return find(this.normalised, text);
   }
 }
+
+const NOTHING: FoundToken[] = [];
+
+const find = (pass: Pass | undefined, text: string): FoundToken[] => {
+  if (pass === undefined) return NOTHING;
+  const found: FoundToken[] = [];
+  let done = 0;
+  const { pattern } = pass;
+  pattern.lastIndex = 0;
+  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
+    const token = pass.tokens.get(match[0])!;
+    let start = match.index;
+    let end = start + match[0].length;
+    if (token.single_word && touchesWord(text, start, end)) continue;
+    if (token.lstrip) while (start > done && isSpace(text.charCodeAt(start - 1))) start--;
+    if (token.rstrip) while (end < text.length && isSpace(text.charCodeAt(end))) end++;
+    // What a neighbour's rstrip has taken is not taken again.
+    found.push({ id: token.id, start: Math.max(start, Math.min(done, end)), end });
+    done = end;
+  }
+  return found;
+};

@@ -145,7 +145,7 @@ describe("decoding", () => {
 
   test("an id without a token is an error", () => {
     expect(() => roberta.decode([5, 1000])).toThrow(
-      "decode: expected ids in 0 … 999, got 1000 at 1; is it another vocabulary's?",
+      "decode: expected ids in 0 … 999 that have a token, got 1000 at 1; is it another vocabulary's?",
     );
     expect(() => roberta.decode([-1])).toThrow(/got -1 at 0/);
     expect(() => roberta.decode([0.5])).toThrow(/got 0.5 at 0/);
@@ -212,6 +212,7 @@ describe("batches", () => {
     expect(roberta.encodeBatch(["Q", "QQQ", ["Q", "Z"]])).toEqual({
       inputIds: Int32Array.of(0, 53, 2, 1, 1, 1, 0, 53, 53, 53, 2, 1, 0, 53, 2, 2, 62, 2),
       attentionMask: Int32Array.of(1, 1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1),
+      tokenTypeIds: new Int32Array(18),
       shape: [3, 6],
     });
   });
@@ -288,7 +289,7 @@ describe("an added token is text, not bytes in disguise", () => {
 
   test("what merges make stands for bytes, though it is listed as an added token too", () => {
     const json = trained.toJSON();
-    const [left, right] = json.model.merges.find(([a, b]) => `${a}${b}`.startsWith("Ġ"))!;
+    const [left, right] = json.model.merges!.find(([a, b]) => `${a}${b}`.startsWith("Ġ"))!;
     const id = trained.tokenToId(left + right)!;
     const [flags] = json.added_tokens;
     const listed = [...json.added_tokens, { ...flags!, id, content: left + right, special: false }];

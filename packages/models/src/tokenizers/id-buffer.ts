@@ -12,10 +12,12 @@ export class IdBuffer {
     this.ids[this.length++] = id;
   }
 
-  append(ids: Int32Array): void {
-    if (this.length + ids.length > this.ids.length) this.grow(this.length + ids.length);
-    this.ids.set(ids, this.length);
-    this.length += ids.length;
+  /** The first `count` of `ids`. */
+  append(ids: Int32Array, count = ids.length): void {
+    if (this.length + count > this.ids.length) this.grow(this.length + count);
+    const { ids: own, length } = this;
+    for (let i = 0; i < count; i++) own[length + i] = ids[i]!;
+    this.length = length + count;
   }
 
   /** A copy of `[start, end)`. */

@@ -12,18 +12,50 @@ const RANK_UNIT = 2 ** 32;
 
 /**
  * Merges `symbols[0, count)` in place and gives the new count: again and again the pair of lowest rank, the leftmost of
- * equals, until no pair has a rank. `O(n log n)` for a word of n bytes.
+ * equals, until no pair has a rank. `O(n log n)` for a word of n bytes. Where `lengths` are given, a merge adds up those of its two.
  *
  * Source: Sennrich et al. 2016, <https://arxiv.org/abs/1508.07909>.
  */
-export const mergeSymbols = (symbols: Int32Array, count: number, merges: MergeTable): number => {
+export const mergeSymbols = (
+  symbols: Int32Array,
+  count: number,
+  merges: MergeTable,
+  lengths: Int32Array = new Int32Array(count),
+): number => {
   if (count < 2) return count;
-  return count <= SCAN_LIMIT ? mergeByScan(symbols, count, merges) : mergeByHeap(symbols, count, merges);
+  return count <= SCAN_LIMIT
+    ? mergeByScan(symbols, count, merges, lengths)
+    : mergeByHeap(symbols, count, merges, { lengths, drops: () => false });
 };
+
+/**
+ * {@link mergeSymbols} where each merge is passed over with probability `rate`, as BPE-dropout does; one that was passed over
+ * has another chance after the next that was not.
+ *
+ * Source: Provilkov et al. 2020, <https://arxiv.org/abs/1910.13267>; the order of Hugging Face's tokenizers.
+ */
+export const mergeSymbolsWithDropout = (
+  symbols: Int32Array,
+  count: number,
+  merges: MergeTable,
+  { lengths, drops }: MergeOptions,
+): number => (count < 2 ? count : mergeByHeap(symbols, count, merges, { lengths, drops }));
+
+export interface MergeOptions {
+  /** What each symbol stands for, in bytes; merged with the symbols. */
+  readonly lengths: Int32Array;
+  /** Whether the next merge is passed over. */
+  readonly drops: () => boolean;
+}
 
 const pairRanks = new Int32Array(SCAN_LIMIT);
 
-const mergeByScan = (symbols: Int32Array, count: number, { ranks, results }: MergeTable): number => {
+const mergeByScan = (
+  symbols: Int32Array,
+  count: number,
+  { ranks, results }: MergeTable,
+  lengths: Int32Array,
+): number => {
   // pairRanks[i] is the rank of (symbols[i], symbols[i + 1]), −1 if it never merges.
   for (let i = 0; i + 1 < count; i++) pairRanks[i] = ranks.get(symbols[i]!, symbols[i + 1]!);
   for (;;) {
@@ -38,9 +70,11 @@ const mergeByScan = (symbols: Int32Array, count: number, { ranks, results }: Mer
     }
     if (at < 0) return count;
     symbols[at] = results[best]!;
+    lengths[at]! += lengths[at + 1]!;
     count--;
     for (let i = at + 1; i < count; i++) {
       symbols[i] = symbols[i + 1]!;
+      lengths[i] = lengths[i + 1]!;
       pairRanks[i] = pairRanks[i + 1]!;
     }
     if (at + 1 < count) pairRanks[at] = ranks.get(symbols[at]!, symbols[at + 1]!);
@@ -52,10 +86,16 @@ const mergeByScan = (symbols: Int32Array, count: number, { ranks, results }: Mer
  * A heap of `rank · 2³² + position` over a linked list. An entry whose pair has changed since is dropped when it
  * comes up: the pair that stands there now has an entry of its own.
  */
-const mergeByHeap = (symbols: Int32Array, count: number, { ranks, results }: MergeTable): number => {
+const mergeByHeap = (
+  symbols: Int32Array,
+  count: number,
+  { ranks, results }: MergeTable,
+  { lengths, drops }: MergeOptions,
+): number => {
   const next = new Int32Array(count);
   const previous = new Int32Array(count);
   const heap: number[] = [];
+  const passedOver: number[] = [];
   const offer = (at: number, rank: number): void => {
     if (rank >= 0) pushKey(heap, rank * RANK_UNIT + at);
   };
@@ -66,12 +106,19 @@ const mergeByHeap = (symbols: Int32Array, count: number, { ranks, results }: Mer
   }
   while (heap.length > 0) {
     const key = popKey(heap);
+    if (drops()) {
+      passedOver.push(key);
+      continue;
+    }
+    for (const other of passedOver) pushKey(heap, other);
+    passedOver.length = 0;
     const at = key % RANK_UNIT;
     const rank = (key - at) / RANK_UNIT;
     const right = next[at]!;
     if (symbols[at]! < 0 || right < 0 || ranks.get(symbols[at]!, symbols[right]!) !== rank) continue;
     symbols[at] = results[rank]!;
     symbols[right] = -1;
+    lengths[at]! += lengths[right]!;
     const after = next[right]!;
     next[at] = after;
     if (after >= 0) {
@@ -82,7 +129,10 @@ const mergeByHeap = (symbols: Int32Array, count: number, { ranks, results }: Mer
     if (before >= 0) offer(before, ranks.get(symbols[before]!, symbols[at]));
   }
   let kept = 0;
-  for (let at = 0; at >= 0; at = next[at]!) symbols[kept++] = symbols[at]!;
+  for (let at = 0; at >= 0; at = next[at]!) {
+    lengths[kept] = lengths[at]!;
+    symbols[kept++] = symbols[at]!;
+  }
   return kept;
 };
 

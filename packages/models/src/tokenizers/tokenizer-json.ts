@@ -1,89 +1,84 @@
+import { checkDepth, parseStrictJson } from "@tessera/tensor/files";
 import type { AddedToken } from "./added-tokens.ts";
-import { checkDepth, parseStrictJson, showJson } from "@tessera/tensor/files";
+import {
+  DAMAGED,
+  fail,
+  isObject,
+  readFlag,
+  readId,
+  readObject,
+  readOneOf,
+  readString,
+  show,
+  type Section,
+} from "./section.ts";
 import { TokenizerError } from "./tokenizer-error.ts";
 
 /** A merge: the two tokens that become one. Their order in a list is their rank. */
 export type Merge = readonly [left: string, right: string];
 
-/** `pre_tokenizer`, `decoder` or `post_processor` of type `ByteLevel`. */
-export interface ByteLevelSection {
-  type: "ByteLevel";
-  add_prefix_space: boolean;
-  trim_offsets: boolean;
-  use_regex: boolean;
+/** `model` of byte-pair encoding. */
+export interface BpeParts {
+  readonly type: "BPE";
+  readonly vocab: ReadonlyMap<string, number>;
+  readonly merges: readonly Merge[];
+  readonly dropout: number | null;
+  readonly unkToken: string | null;
+  readonly continuingSubwordPrefix: string | null;
+  readonly endOfWordSuffix: string | null;
+  readonly fuseUnk: boolean;
+  readonly byteFallback: boolean;
+  readonly ignoreMerges: boolean;
 }
 
-/** `post_processor` of RoBERTa: `<s> A </s>`, and for pairs `<s> A </s></s> B </s>`. */
-export interface RobertaProcessingSection {
-  type: "RobertaProcessing";
-  sep: [token: string, id: number];
-  cls: [token: string, id: number];
-  trim_offsets: boolean;
-  add_prefix_space: boolean;
+/** `model` of WordPiece. */
+export interface WordPieceParts {
+  readonly type: "WordPiece";
+  readonly vocab: ReadonlyMap<string, number>;
+  readonly unkToken: string;
+  readonly continuingSubwordPrefix: string;
+  readonly maxInputCharsPerWord: number;
 }
 
-/** `tokenizer.json` of a byte-level BPE, as Hugging Face's tokenizers write it. */
+/** `model` of whole words. */
+export interface WordLevelParts {
+  readonly type: "WordLevel";
+  readonly vocab: ReadonlyMap<string, number>;
+  readonly unkToken: string;
+}
+
+export type ModelParts = BpeParts | WordPieceParts | WordLevelParts;
+
+/** What `tokenizer.json` says. Sections are as the file has them; `null` where it has none. */
+export interface TokenizerParts {
+  readonly model: ModelParts;
+  readonly addedTokens: readonly AddedToken[];
+  readonly normalizer: Section | null;
+  readonly preTokenizer: Section | null;
+  readonly postProcessor: Section | null;
+  readonly decoder: Section | null;
+}
+
+/** `model` of `tokenizer.json`. */
+export interface ModelJson {
+  type: "BPE" | "WordPiece" | "WordLevel";
+  vocab: Record<string, number>;
+  merges?: Merge[];
+  [key: string]: unknown;
+}
+
+/** `tokenizer.json`, as Hugging Face's tokenizers write it. */
 export interface TokenizerJson {
   version: "1.0";
   truncation: null;
   padding: null;
   added_tokens: AddedToken[];
-  normalizer: null;
-  pre_tokenizer: ByteLevelSection;
-  post_processor: RobertaProcessingSection | ByteLevelSection | null;
-  decoder: ByteLevelSection;
-  model: {
-    type: "BPE";
-    dropout: null;
-    unk_token: string | null;
-    continuing_subword_prefix: null;
-    end_of_word_suffix: null;
-    fuse_unk: false;
-    byte_fallback: false;
-    ignore_merges: false;
-    vocab: Record<string, number>;
-    merges: Merge[];
-  };
+  normalizer: Section | null;
+  pre_tokenizer: Section | null;
+  post_processor: Section | null;
+  decoder: Section | null;
+  model: ModelJson;
 }
-
-/** The parts of `tokenizer.json` that vary between tokenizers. */
-export interface TokenizerParts {
-  vocab: ReadonlyMap<string, number>;
-  merges: readonly Merge[];
-  addedTokens: readonly AddedToken[];
-  preTokenizer: ByteLevelSection;
-  postProcessor: RobertaProcessingSection | ByteLevelSection | null;
-  decoder: ByteLevelSection;
-  unkToken: string | null;
-}
-
-const show = (value: unknown): string => showJson(value, 78);
-
-const fail = (path: string, expected: string, value: unknown, advice: string): never => {
-  throw new TokenizerError(`${path}: expected ${expected}, got ${show(value)}; ${advice}`);
-};
-
-const DAMAGED = "the file is damaged or of another kind";
-const OTHER_KIND = "only byte-level BPE (GPT-2, RoBERTa) is read here";
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-const readObject = (path: string, value: unknown): Record<string, unknown> =>
-  isObject(value) ? value : fail(path, "an object", value, DAMAGED);
-
-const readFlag = (path: string, value: unknown, absent?: boolean): boolean => {
-  if (value === undefined && absent !== undefined) return absent;
-  return typeof value === "boolean" ? value : fail(path, "true or false", value, DAMAGED);
-};
-
-const readId = (path: string, value: unknown): number =>
-  typeof value === "number" && Number.isInteger(value) && value >= 0 && value < 2 ** 31
-    ? value
-    : fail(path, "an integer ≥ 0", value, DAMAGED);
-
-const readString = (path: string, value: unknown): string =>
-  typeof value === "string" ? value : fail(path, "a string", value, DAMAGED);
 
 /** A text without the byte order mark that some editors put before it. */
 const withoutMark = (text: string): string => (text.startsWith("\ufeff") ? text.slice(1) : text);
@@ -104,7 +99,10 @@ export const parseJson = (path: string, source: unknown): unknown => {
 export const readVocab = (path: string, value: unknown): Map<string, number> => {
   const vocab = new Map<string, number>();
   for (const [token, id] of Object.entries(readObject(path, value))) {
-    vocab.set(token, readId(`${path}[${show(token)}]`, id));
+    vocab.set(
+      token,
+      typeof id === "number" && id >>> 0 === id && id < 2 ** 31 ? id : readId(`${path}[${show(token)}]`, id),
+    );
   }
   return vocab;
 };
@@ -122,15 +120,20 @@ export const readMerges = (path: string, value: unknown): Merge[] => {
   });
 };
 
-/** Reads `merges.txt`: a line `#version: …`, then one merge a line. */
-export const readMergesText = (path: string, text: string): Merge[] => {
+/** The lines of a text, without the last where it is empty. */
+const linesOf = (path: string, text: string): string[] => {
   if (typeof text !== "string") return fail(path, "the text of the file", text, "read it as UTF-8");
   const lines = withoutMark(text)
     .split("\n")
     .map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line));
   if (lines.at(-1) === "") lines.pop();
+  return lines;
+};
+
+/** Reads `merges.txt`: a line `#version: …`, then one merge a line. */
+export const readMergesText = (path: string, text: string): Merge[] => {
   const merges: Merge[] = [];
-  lines.forEach((line, i) => {
+  linesOf(path, text).forEach((line, i) => {
     if (line.startsWith("#version")) return;
     const [left, right, ...rest] = line.split(" ");
     if (!left || !right || rest.length > 0) fail(`${path}: line ${i + 1}`, `two tokens, "a b"`, line, DAMAGED);
@@ -139,35 +142,16 @@ export const readMergesText = (path: string, text: string): Merge[] => {
   return merges;
 };
 
-const readByteLevel = (path: string, value: unknown): ByteLevelSection => {
-  if (!isObject(value) || value.type !== "ByteLevel") return fail(path, `type "ByteLevel"`, value, OTHER_KIND);
-  const useRegex = readFlag(`${path}.use_regex`, value.use_regex, true);
-  return {
-    type: "ByteLevel",
-    add_prefix_space: readFlag(`${path}.add_prefix_space`, value.add_prefix_space),
-    trim_offsets: readFlag(`${path}.trim_offsets`, value.trim_offsets, true),
-    use_regex: useRegex,
-  };
-};
-
-const readTokenAndId = (path: string, value: unknown): [string, number] =>
-  Array.isArray(value) && value.length === 2
-    ? [readString(`${path}[0]`, value[0]), readId(`${path}[1]`, value[1])]
-    : fail(path, "[token, id]", value, DAMAGED);
-
-const readPostProcessor = (path: string, value: unknown): TokenizerParts["postProcessor"] => {
-  if (value === null || value === undefined) return null;
-  if (isObject(value) && value.type === "RobertaProcessing") {
-    return {
-      type: "RobertaProcessing",
-      sep: readTokenAndId(`${path}.sep`, value.sep),
-      cls: readTokenAndId(`${path}.cls`, value.cls),
-      trim_offsets: readFlag(`${path}.trim_offsets`, value.trim_offsets, true),
-      add_prefix_space: readFlag(`${path}.add_prefix_space`, value.add_prefix_space, true),
-    };
-  }
-  if (isObject(value) && value.type === "ByteLevel") return readByteLevel(path, value);
-  return fail(path, `type "RobertaProcessing", "ByteLevel" or null`, value, OTHER_KIND);
+/** Reads `vocab.txt`: a token a line, whose number is its id. */
+export const readVocabText = (path: string, text: string): Map<string, number> => {
+  const vocab = new Map<string, number>();
+  linesOf(path, text).forEach((token, id) => {
+    const before = vocab.get(token);
+    if (before !== undefined)
+      fail(`${path}: line ${id + 1}`, `a token that is not there yet (see line ${before + 1})`, token, DAMAGED);
+    vocab.set(token, id);
+  });
+  return vocab;
 };
 
 const readAddedTokens = (path: string, value: unknown): AddedToken[] => {
@@ -193,16 +177,63 @@ const readAddedTokens = (path: string, value: unknown): AddedToken[] => {
   });
 };
 
-/** Parts of a BPE that would change tokens and are not read: a file that sets one is refused, not misread. */
-const MODEL_EXPECTS: Record<string, readonly unknown[]> = {
-  type: ["BPE", undefined],
-  dropout: [null, undefined, 0],
-  continuing_subword_prefix: [null, undefined, ""],
-  end_of_word_suffix: [null, undefined, ""],
-  fuse_unk: [false, undefined],
-  byte_fallback: [false, undefined],
-  ignore_merges: [false, undefined],
+const readSection = (path: string, value: unknown): Section | null => {
+  if (value === null || value === undefined) return null;
+  const section = readObject(path, value);
+  readString(`${path}.type`, section.type);
+  return section as unknown as Section;
 };
+
+const readNullable = (path: string, value: unknown): string | null =>
+  value === null || value === undefined ? null : readString(path, value);
+
+const readDropout = (path: string, value: unknown): number | null => {
+  if (value === null || value === undefined) return null;
+  return typeof value === "number" && value >= 0 && value <= 1
+    ? value
+    : fail(path, "a number in [0, 1]", value, DAMAGED);
+};
+
+const MODEL = "tokenizer.json: model";
+
+const readBpe = (model: Readonly<Record<string, unknown>>): BpeParts => ({
+  type: "BPE",
+  vocab: readVocab(`${MODEL}.vocab`, model.vocab),
+  merges: readMerges(`${MODEL}.merges`, model.merges),
+  dropout: readDropout(`${MODEL}.dropout`, model.dropout),
+  unkToken: readNullable(`${MODEL}.unk_token`, model.unk_token),
+  continuingSubwordPrefix: readNullable(`${MODEL}.continuing_subword_prefix`, model.continuing_subword_prefix),
+  endOfWordSuffix: readNullable(`${MODEL}.end_of_word_suffix`, model.end_of_word_suffix),
+  fuseUnk: readFlag(`${MODEL}.fuse_unk`, model.fuse_unk, false),
+  byteFallback: readFlag(`${MODEL}.byte_fallback`, model.byte_fallback, false),
+  ignoreMerges: readFlag(`${MODEL}.ignore_merges`, model.ignore_merges, false),
+});
+
+const readWordPiece = (model: Readonly<Record<string, unknown>>): WordPieceParts => ({
+  type: "WordPiece",
+  vocab: readVocab(`${MODEL}.vocab`, model.vocab),
+  unkToken: readString(`${MODEL}.unk_token`, model.unk_token, "[UNK]"),
+  continuingSubwordPrefix: readString(`${MODEL}.continuing_subword_prefix`, model.continuing_subword_prefix, "##"),
+  maxInputCharsPerWord:
+    model.max_input_chars_per_word === undefined
+      ? 100
+      : readId(`${MODEL}.max_input_chars_per_word`, model.max_input_chars_per_word),
+});
+
+const readWordLevel = (model: Readonly<Record<string, unknown>>): WordLevelParts => ({
+  type: "WordLevel",
+  vocab: readVocab(`${MODEL}.vocab`, model.vocab),
+  unkToken: readString(`${MODEL}.unk_token`, model.unk_token),
+});
+
+/** Files of before 2020 do not say what they are: they are told by what they have. */
+const typeOf = (model: Readonly<Record<string, unknown>>): ModelParts["type"] =>
+  readOneOf(
+    `${MODEL}.type`,
+    model.type,
+    ["BPE", "WordPiece", "WordLevel"],
+    "merges" in model ? "BPE" : "continuing_subword_prefix" in model ? "WordPiece" : "BPE",
+  );
 
 /**
  * Reads `tokenizer.json`. `truncation` and `padding` are left aside: they are the last call's settings, and
@@ -212,31 +243,54 @@ const MODEL_EXPECTS: Record<string, readonly unknown[]> = {
  */
 export const readTokenizerJson = (source: unknown): TokenizerParts => {
   const json = readObject("tokenizer.json", parseJson("tokenizer.json", source));
-  const model = readObject("tokenizer.json: model", json.model);
-  for (const [key, allowed] of Object.entries(MODEL_EXPECTS)) {
-    if (!allowed.includes(model[key])) fail(`tokenizer.json: model.${key}`, show(allowed[0]), model[key], OTHER_KIND);
-  }
-  if (json.normalizer !== null && json.normalizer !== undefined) {
-    fail("tokenizer.json: normalizer", "null", json.normalizer, OTHER_KIND);
-  }
-  const preTokenizer = readByteLevel("tokenizer.json: pre_tokenizer", json.pre_tokenizer);
-  if (!preTokenizer.use_regex) fail("tokenizer.json: pre_tokenizer.use_regex", "true", false, OTHER_KIND);
+  const model = readObject(MODEL, json.model);
+  const readers = { BPE: readBpe, WordPiece: readWordPiece, WordLevel: readWordLevel };
   return {
-    vocab: readVocab("tokenizer.json: model.vocab", model.vocab),
-    merges: readMerges("tokenizer.json: model.merges", model.merges),
+    model: readers[typeOf(model)](model),
     addedTokens: readAddedTokens("tokenizer.json: added_tokens", json.added_tokens),
-    preTokenizer,
-    postProcessor: readPostProcessor("tokenizer.json: post_processor", json.post_processor),
-    decoder: readByteLevel("tokenizer.json: decoder", json.decoder),
-    unkToken:
-      model.unk_token === null || model.unk_token === undefined
-        ? null
-        : readString("tokenizer.json: model.unk_token", model.unk_token),
+    normalizer: readSection("tokenizer.json: normalizer", json.normalizer),
+    preTokenizer: readSection("tokenizer.json: pre_tokenizer", json.pre_tokenizer),
+    postProcessor: readSection("tokenizer.json: post_processor", json.post_processor),
+    decoder: readSection("tokenizer.json: decoder", json.decoder),
   };
 };
 
+/** The places of the parts, for messages. */
+export const PLACES = {
+  normalizer: "tokenizer.json: normalizer",
+  preTokenizer: "tokenizer.json: pre_tokenizer",
+  postProcessor: "tokenizer.json: post_processor",
+  decoder: "tokenizer.json: decoder",
+} as const;
+
 /** `{ token: id }` in the order of the ids. */
 const vocabEntries = (vocab: ReadonlyMap<string, number>): [string, number][] => [...vocab].sort((a, b) => a[1] - b[1]);
+
+const modelJson = (model: ModelParts): ModelJson => {
+  // Object.fromEntries, because a token may be called "__proto__".
+  const vocab = Object.fromEntries(vocabEntries(model.vocab));
+  if (model.type === "WordLevel") return { type: model.type, vocab, unk_token: model.unkToken };
+  if (model.type === "WordPiece")
+    return {
+      type: model.type,
+      unk_token: model.unkToken,
+      continuing_subword_prefix: model.continuingSubwordPrefix,
+      max_input_chars_per_word: model.maxInputCharsPerWord,
+      vocab,
+    };
+  return {
+    type: model.type,
+    dropout: model.dropout,
+    unk_token: model.unkToken,
+    continuing_subword_prefix: model.continuingSubwordPrefix,
+    end_of_word_suffix: model.endOfWordSuffix,
+    fuse_unk: model.fuseUnk,
+    byte_fallback: model.byteFallback,
+    ignore_merges: model.ignoreMerges,
+    vocab,
+    merges: model.merges.map(([left, right]): Merge => [left, right]),
+  };
+};
 
 /** The object that `tokenizer.json` holds. */
 export const makeTokenizerJson = (parts: TokenizerParts): TokenizerJson => ({
@@ -244,23 +298,11 @@ export const makeTokenizerJson = (parts: TokenizerParts): TokenizerJson => ({
   truncation: null,
   padding: null,
   added_tokens: parts.addedTokens.map((token) => ({ ...token })),
-  normalizer: null,
-  pre_tokenizer: { ...parts.preTokenizer },
-  post_processor: parts.postProcessor && structuredClone(parts.postProcessor),
-  decoder: { ...parts.decoder },
-  model: {
-    type: "BPE",
-    dropout: null,
-    unk_token: parts.unkToken,
-    continuing_subword_prefix: null,
-    end_of_word_suffix: null,
-    fuse_unk: false,
-    byte_fallback: false,
-    ignore_merges: false,
-    // Object.fromEntries, because a token may be called "__proto__".
-    vocab: Object.fromEntries(vocabEntries(parts.vocab)),
-    merges: parts.merges.map(([left, right]): Merge => [left, right]),
-  },
+  normalizer: structuredClone(parts.normalizer),
+  pre_tokenizer: structuredClone(parts.preTokenizer),
+  post_processor: structuredClone(parts.postProcessor),
+  decoder: structuredClone(parts.decoder),
+  model: modelJson(parts.model),
 });
 
 const vocabText = (vocab: ReadonlyMap<string, number>, open: string, between: string, close: string): string =>
@@ -268,18 +310,43 @@ const vocabText = (vocab: ReadonlyMap<string, number>, open: string, between: st
     .map(([token, id]) => `${JSON.stringify(token)}:${between === "," ? "" : " "}${id}`)
     .join(between)}${close}}`;
 
-/** The three files of a saved tokenizer, to the letter as Hugging Face write them: tokens in the order of their ids. */
-export const tokenizerFiles = (
-  parts: TokenizerParts,
-): Record<"tokenizer.json" | "vocab.json" | "merges.txt", string> => {
+/** `tokenizer.json`, to the letter as Hugging Face write it: tokens in the order of their ids. */
+const tokenizerText = (parts: TokenizerParts): string => {
   const json = makeTokenizerJson(parts);
   const text = JSON.stringify({ ...json, model: { ...json.model, vocab: null } }, null, 2);
-  // An object lists integer-like keys first ("0" … "9"), so the vocabulary is written by hand. The line is unique: a string
-  // in JSON has no line break, and `vocab` stands at this depth only in the model.
-  const vocab = vocabText(parts.vocab, "\n      ", ",\n      ", "\n    ");
-  return {
-    "tokenizer.json": text.replace('\n    "vocab": null', () => `\n    "vocab": ${vocab}`),
-    "vocab.json": vocabText(parts.vocab, "", ",", ""),
-    "merges.txt": `#version: 0.2\n${parts.merges.map(([left, right]) => `${left} ${right}\n`).join("")}`,
-  };
+  // An object lists integer-like keys first ("0" … "9"), so the vocabulary is written by hand. The line is the last one like it:
+  // `model` comes last, a string in JSON has no line break, and `vocab` stands at this depth only there.
+  const vocab = vocabText(parts.model.vocab, "\n      ", ",\n      ", "\n    ");
+  const line = '\n    "vocab": null';
+  const at = text.lastIndexOf(line);
+  return `${text.slice(0, at)}\n    "vocab": ${vocab}${text.slice(at + line.length)}`;
+};
+
+const mergesText = (merges: readonly Merge[]): string =>
+  `#version: 0.2\n${merges.map(([left, right]) => `${left} ${right}\n`).join("")}`;
+
+/** The files of a tokenizer by their names. */
+export type TokenizerFiles = Readonly<Record<string, string>> & { readonly "tokenizer.json": string };
+
+/**
+ * The files of a saved tokenizer: `tokenizer.json`, and what its kind has beside that. A vocabulary with holes, or with a line break
+ * in a token, has no `vocab.txt`.
+ */
+export const tokenizerFiles = (parts: TokenizerParts): TokenizerFiles => {
+  const { model } = parts;
+  const files = { "tokenizer.json": tokenizerText(parts) };
+  if (model.type === "BPE")
+    return { ...files, "vocab.json": vocabText(model.vocab, "", ",", ""), "merges.txt": mergesText(model.merges) };
+  const tokens = vocabEntries(model.vocab);
+  const hasLines = tokens.every(([token, id], i) => id === i && !/[\r\n]/.test(token));
+  if (!hasLines || model.type === "WordLevel") return files;
+  return { ...files, "vocab.txt": tokens.map(([token]) => `${token}\n`).join("") };
+};
+
+/** Whether a section is of a type, or a `Sequence` with such a part. */
+export const hasType = (section: unknown, type: string): boolean => {
+  if (!isObject(section)) return false;
+  if (section.type === type) return true;
+  const lists = [section.normalizers, section.pretokenizers, section.processors, section.decoders];
+  return lists.some((list) => Array.isArray(list) && list.some((part: unknown) => hasType(part, type)));
 };

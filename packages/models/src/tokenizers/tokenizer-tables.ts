@@ -1,13 +1,18 @@
 import { excerpt } from "@tessera/tensor/files";
+import type { AddedToken } from "./added-tokens.ts";
 import { byteToChar } from "./byte-alphabet.ts";
 import type { MergeTable } from "./merge-symbols.ts";
 import { PairTable } from "./pair-table.ts";
-import type { Merge, TokenizerParts } from "./tokenizer-json.ts";
+import type { PostProcessor } from "./post-processors.ts";
+import type { BpeParts, Merge, TokenizerParts } from "./tokenizer-json.ts";
 import { TokenizerError } from "./tokenizer-error.ts";
 
 /** Vocabulary and added tokens in one map. */
-export const collectTokens = ({ vocab, addedTokens, postProcessor }: TokenizerParts): Map<string, number> => {
-  const ids = new Map(vocab);
+export const collectTokens = (
+  { model, addedTokens }: TokenizerParts,
+  { named }: PostProcessor,
+): Map<string, number> => {
+  const ids = new Map(model.vocab);
   for (const { content, id } of addedTokens) {
     const known = ids.get(content);
     if (known !== undefined && known !== id) {
@@ -17,13 +22,11 @@ export const collectTokens = ({ vocab, addedTokens, postProcessor }: TokenizerPa
     }
     ids.set(content, id);
   }
-  if (postProcessor?.type === "RobertaProcessing") {
-    for (const [token, id] of [postProcessor.sep, postProcessor.cls]) {
-      if (ids.get(token) !== id) {
-        throw new TokenizerError(
-          `post_processor: expected the id of ${excerpt(token)} to be ${ids.get(token) ?? "in the vocabulary"}, got ${id}; the files do not belong together`,
-        );
-      }
+  for (const [token, id] of named) {
+    if (ids.get(token) !== id) {
+      throw new TokenizerError(
+        `post_processor: expected the id of ${excerpt(token)} to be ${ids.get(token) ?? "in the vocabulary"}, got ${id}; the files do not belong together`,
+      );
     }
   }
   return ids;
@@ -33,33 +36,36 @@ export const collectTokens = ({ vocab, addedTokens, postProcessor }: TokenizerPa
  * The ids of added tokens that the model itself never makes. They are found in the text as they are written, so they stand for
  * their own characters; what merges make stands for bytes, in GPT-2's alphabet.
  */
-export const literalTokens = ({ merges, addedTokens }: TokenizerParts): Set<number> => {
+export const literalTokens = ({ model, addedTokens }: TokenizerParts): Set<number> => {
   const added = new Map(addedTokens.map(({ content, id }) => [content, id]));
   for (const char of byteToChar) added.delete(char);
-  for (const [left, right] of merges) added.delete(left + right);
+  if (model.type === "BPE") for (const [left, right] of model.merges) added.delete(left + right);
   return new Set(added.values());
 };
 
-/** Ids must be 0 … n − 1: they are rows of an embedding. */
-export const tokensInOrder = (ids: ReadonlyMap<string, number>): string[] => {
-  const tokens: string[] = new Array<string>(ids.size);
+/** The token of each id. Ids may have holes, where tokens were taken out; no two tokens have one. */
+export const tokensById = (ids: ReadonlyMap<string, number>): Map<number, string> => {
+  const tokens = new Map<number, string>();
   for (const [token, id] of ids) {
-    const other = tokens[id];
-    if (id >= ids.size || other !== undefined) {
-      const found = other === undefined ? `${id}` : `${id} twice, for ${excerpt(other)} too`;
+    const other = tokens.get(id);
+    if (other !== undefined) {
       throw new TokenizerError(
-        `vocab: expected the ids of ${ids.size} tokens to be 0 … ${ids.size - 1}, got ${found} (${excerpt(token)}); the file is damaged or tokens are missing`,
+        `vocab: expected an id for each token, got ${id} twice, for ${excerpt(other)} and ${excerpt(token)}; the file is damaged`,
       );
     }
-    tokens[id] = token;
+    tokens.set(id, token);
   }
   return tokens;
 };
 
+/** The added tokens in the order of their ids, as a file lists them. */
+export const byId = (tokens: readonly AddedToken[]): AddedToken[] => [...tokens].sort((a, b) => a.id - b.id);
+
 /** The rank of each pair of ids, and the id that it makes. */
-export const rankMerges = ({ vocab, merges }: TokenizerParts): MergeTable => {
+export const rankMerges = ({ vocab, merges, continuingSubwordPrefix }: BpeParts): MergeTable => {
   const ranks = new PairTable(merges.length);
   const results = new Int32Array(merges.length);
+  const prefixLength = continuingSubwordPrefix?.length ?? 0;
   merges.forEach(([left, right]: Merge, rank) => {
     const idOf = (token: string): number => {
       const id = vocab.get(token);
@@ -74,7 +80,7 @@ export const rankMerges = ({ vocab, merges }: TokenizerParts): MergeTable => {
       );
     }
     ranks.set(idOf(left), idOf(right), rank);
-    results[rank] = idOf(left + right);
+    results[rank] = idOf(left + right.slice(prefixLength));
   });
   return { ranks, results };
 };

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { ByteLevelBpeTokenizer } from "./byte-level-bpe-tokenizer.ts";
 import { TokenizerError } from "./tokenizer-error.ts";
-import { trainBpe, trainBpeAsync, type BpeProgress } from "./train-bpe.ts";
+import type { BpeProgress } from "./learn-merges.ts";
+import { trainBpe, trainBpeAsync } from "./train-bpe.ts";
 
 const golden = (file: string): string =>
   readFileSync(new URL(`../../../../goldens/tokenizer/${file}`, import.meta.url), "utf8");

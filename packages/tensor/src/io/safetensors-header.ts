@@ -6,7 +6,7 @@ import { isSize } from "./host-tensor.ts";
 import { parseStrictJson, showJson } from "./strict-json.ts";
 
 /** The format's own bound; a larger header is an attack or a mistake. */
-const MAX_HEADER = 100_000_000;
+export const MAX_HEADER = 100_000_000;
 
 /** A dtype of the format: bytes of an element, and how it becomes one of ours. */
 export interface StoredKind {
@@ -19,7 +19,10 @@ export interface StoredKind {
 /** A tensor of a file, whose place has been checked. */
 export interface HeaderEntry {
   readonly name: string;
-  readonly kind: StoredKind;
+  /** `null` for a dtype that does not become one of ours: the tensor has its place, and cannot be read. */
+  readonly kind: StoredKind | null;
+  /** As the file calls it. */
+  readonly dtype: string;
   readonly shape: readonly number[];
   /** In bytes from the beginning of the file. */
   readonly from: number;
@@ -53,17 +56,14 @@ const refuse = (bytes: Uint8Array, why: string): never => {
 };
 
 /** The text of the header, and where the data begin. */
-const headerText = (bytes: Uint8Array): { text: string; start: number } => {
+const headerText = (bytes: Uint8Array, size: number): { text: string; start: number } => {
   if (bytes.byteLength < 8) refuse(bytes, `expected at least 8 bytes, got ${bytes.byteLength}; the file is cut short`);
   const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   const says = `the header says it is ${length} bytes long`;
   if (length > BigInt(MAX_HEADER)) refuse(bytes, `${says}, more than the format's limit of ${MAX_HEADER}`);
   const start = 8 + Number(length);
-  if (start > bytes.byteLength)
-    refuse(
-      bytes,
-      `${says}, the file has ${bytes.byteLength - 8} after its length; it is cut short or not a safetensors file`,
-    );
+  if (start > size)
+    refuse(bytes, `${says}, the file has ${size - 8} after its length; it is cut short or not a safetensors file`);
   if (length === 0n)
     refuse(bytes, "the header is not a JSON object: expected { as its first byte, got a header of no bytes");
   if (bytes[8] !== 0x7b)
@@ -104,13 +104,8 @@ const checkEntry = (
   const own = (key: string): unknown =>
     Object.hasOwn(value, key) ? (value as { readonly [key: string]: unknown })[key] : undefined;
   const [dtype, shape, range] = [own("dtype"), own("shape"), own("data_offsets")];
-  const kind = kinds.get(dtype);
-  if (!kind) {
-    const known = [...kinds.values()].map((each) => each.name).join(" ");
-    return fail(
-      `${shown} has dtype ${typeof dtype === "string" ? dtype.slice(0, 40) : showJson(dtype)}, expected one of ${known}`,
-    );
-  }
+  const kind = kinds.get(dtype) ?? null;
+  if (typeof dtype !== "string") return refuseKind(name, dtype, kinds);
   if (!Array.isArray(shape) || !shape.every(isSize))
     return fail(`${shown} has shape ${showJson(shape)}, expected whole numbers from 0 up`);
   if (!Array.isArray(range) || range.length !== 2 || !range.every(isSize) || range[0]! > range[1]!)
@@ -118,12 +113,19 @@ const checkEntry = (
   const [from, to] = range as [number, number];
   if (to > dataBytes)
     fail(`${shown} ends at byte ${to} of ${dataBytes}; the file is cut short or not a safetensors file`);
-  const bytes = shape.reduce((n, size) => n * size, kind.bytes);
-  if (bytes !== to - from)
+  const bytes = shape.reduce((n, size) => n * size, kind?.bytes ?? 0);
+  if (kind && bytes !== to - from)
     fail(
       `${shown} of shape ${showShape(shape)} and dtype ${kind.name} takes ${bytes} bytes, its range has ${to - from}`,
     );
-  return { name, kind, shape, from: start + from, to: start + to };
+  return { name, kind, dtype, shape, from: start + from, to: start + to };
+};
+
+/** @throws FormatError that names the dtypes which become one of ours */
+export const refuseKind = (name: string, dtype: unknown, kinds: ReadonlyMap<unknown, StoredKind>): never => {
+  const known = [...kinds.values()].map((each) => each.name).join(" ");
+  const got = typeof dtype === "string" ? dtype.slice(0, 40) : showJson(dtype);
+  return fail(`${excerpt(name, 200)} has dtype ${got}, expected one of ${known}`);
 };
 
 /** The tensors must cover the data from the first byte to the last, each byte once. */
@@ -157,19 +159,23 @@ const checkMetadata = (value: unknown): { readonly [key: string]: string } => {
  * once, and its tensors cover the data without a hole, an overlap or a byte behind the last.
  *
  * {@link https://huggingface.co/docs/safetensors/index#format the format}
+ *
+ * @param bytes the beginning of the file, with all of its header
+ * @param size how long the file is
  */
 export const readSafetensorsHeader = (
   bytes: Uint8Array,
   kinds: ReadonlyMap<unknown, StoredKind>,
+  size = bytes.byteLength,
 ): SafetensorsHeader => {
-  const { text, start } = headerText(bytes);
+  const { text, start } = headerText(bytes, size);
   const header = parse(text);
-  const dataBytes = bytes.byteLength - start;
+  const dataBytes = size - start;
   const entries: HeaderEntry[] = [];
   let metadata: unknown;
   for (const [name, value] of Object.entries(header))
     if (name === "__metadata__") metadata = value;
     else entries.push(checkEntry(name, value, kinds, start, dataBytes));
-  checkCover(entries, start, bytes.byteLength);
+  checkCover(entries, start, size);
   return { entries, metadata: checkMetadata(metadata) };
 };

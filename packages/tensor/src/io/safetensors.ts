@@ -2,7 +2,15 @@ import { hostArray, type DType } from "../dtype.ts";
 import { ArgumentError } from "../error.ts";
 import { excerpt } from "./foreign-file.ts";
 import { hostTensorFault, type HostTensor } from "./host-tensor.ts";
-import { fail, isWellFormed, readSafetensorsHeader, type HeaderEntry, type StoredKind } from "./safetensors-header.ts";
+import {
+  fail,
+  isWellFormed,
+  MAX_HEADER,
+  readSafetensorsHeader,
+  refuseKind,
+  type HeaderEntry,
+  type StoredKind,
+} from "./safetensors-header.ts";
 
 export type { HostTensor } from "./host-tensor.ts";
 
@@ -65,15 +73,77 @@ export const readSafetensors = (bytes: Uint8Array): SafetensorsFile => {
       `readSafetensors: expected the bytes of a file as a Uint8Array, got ${Object.prototype.toString.call(bytes).slice(8, -1)}; wrap an ArrayBuffer with new Uint8Array(buffer)`,
     );
   const { entries, metadata } = readSafetensorsHeader(bytes, kindsByName);
-  return { tensors: new Map(entries.map((entry) => [entry.name, readEntry(bytes, entry)])), metadata };
+  for (const { name, kind, dtype } of entries) if (kind === null) refuseKind(name, dtype, kindsByName);
+  // A copy, aligned for its type. (A Node Buffer's own slice would be a view.)
+  const read = (entry: HeaderEntry): HostTensor =>
+    readEntry(Uint8Array.prototype.slice.call(bytes, entry.from, entry.to), entry);
+  return { tensors: new Map(entries.map((entry) => [entry.name, read(entry)])), metadata };
 };
 
-const readEntry = (bytes: Uint8Array, { name, kind, shape, from, to }: HeaderEntry): HostTensor => {
+/** Bytes that are read part by part: a file on a disk, or one behind a network. */
+export interface ByteSource {
+  /** How many there are. */
+  readonly size: number;
+  /** Those of `[from, to)`, in memory of their own. */
+  read(from: number, to: number): Promise<Uint8Array>;
+}
+
+/** A tensor that is still in its file. */
+export interface StoredTensor {
+  readonly shape: readonly number[];
+  /** As the file calls it: `F32`, `BF16`. */
+  readonly dtype: string;
+  /** Reads its bytes, and no others. @throws FormatError when its dtype does not become one of ours, or a number does not fit */
+  load(): Promise<HostTensor>;
+}
+
+/**
+ * Reads the header of a safetensors file, and each tensor when it is asked for: a large file is never in memory as a whole, and a
+ * tensor that nobody needs may have any dtype.
+ *
+ * @throws FormatError as `readSafetensors`
+ * @example
+ * const { tensors } = await openSafetensors({ size: bytes.length, read: async (from, to) => bytes.slice(from, to) });
+ * const { data } = await tensors.get("w")!.load();
+ */
+export const openSafetensors = async (
+  source: ByteSource,
+): Promise<{ tensors: Map<string, StoredTensor>; metadata: { readonly [key: string]: string } }> => {
+  const { size } = source;
+  // Enough to say what a file is that is none of this format.
+  const start = await source.read(0, Math.min(size, 4096));
+  const length =
+    start.byteLength < 8 ? 0 : Number(new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true));
+  const isWhole = 8 + length <= start.byteLength || 8 + length > size || length > MAX_HEADER;
+  const head = isWhole ? start : await source.read(0, 8 + length);
+  const { entries, metadata } = readSafetensorsHeader(head, kindsByName, size);
+  const stored = (entry: HeaderEntry): StoredTensor => ({
+    shape: entry.shape,
+    dtype: entry.dtype,
+    load: async () => {
+      if (entry.kind === null) return refuseKind(entry.name, entry.dtype, kindsByName);
+      const raw = await source.read(entry.from, entry.to);
+      const found = raw.byteLength;
+      if (found !== entry.to - entry.from)
+        return fail(
+          `${excerpt(entry.name, 200)} has ${found} of its ${entry.to - entry.from} bytes; the file was cut short`,
+        );
+      // A view that is not aligned for its type is copied.
+      return readEntry(raw.byteOffset === 0 && raw.buffer.byteLength === found ? raw : copyOf(raw), entry);
+    },
+  });
+  return { tensors: new Map(entries.map((entry) => [entry.name, stored(entry)])), metadata };
+};
+
+/** With memory of its own: a Node Buffer's own slice is a view. */
+const copyOf = (bytes: Uint8Array): Uint8Array => Uint8Array.prototype.slice.call(bytes);
+
+/** @param raw the bytes of one tensor, with memory of their own: most need no conversion, and are the data */
+const readEntry = (raw: Uint8Array, { name, kind, shape }: HeaderEntry): HostTensor => {
+  if (kind === null) return fail(`${excerpt(name, 200)} has a dtype that cannot be read`);
   const { dtype } = kind;
-  // A copy, aligned for its type; most files need no conversion. (A Node Buffer's own slice would be a view.)
-  const raw = Uint8Array.prototype.slice.call(bytes, from, to);
-  if (kind.name === "F32") return { shape, dtype, data: new Float32Array(raw.buffer) };
-  if (kind.name === "I32") return { shape, dtype, data: new Int32Array(raw.buffer) };
+  if (kind.name === "F32") return { shape, dtype, data: new Float32Array(raw.buffer as ArrayBuffer) };
+  if (kind.name === "I32") return { shape, dtype, data: new Int32Array(raw.buffer as ArrayBuffer) };
   const view = new DataView(raw.buffer);
   const data = hostArray(dtype, raw.byteLength / kind.bytes);
   const bounded = dtype === "int32" ? [-2147483648, 2147483647] : null;
