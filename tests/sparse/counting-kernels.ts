@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import type { TypedArray } from "@tessera/tensor";
-import type { Call, CpuArgument, CpuStep, Layout, Op, Plan, Signature, WasmModule } from "@tessera/tensor/extend";
+import type { Call, CpuArgument, CpuStep, Layout, Op, Plan, Signature, WasmBuild, WasmModule } from "@tessera/tensor/extend";
 
 /** The part of binaryen that is used here; it comes with the AssemblyScript compiler. */
 interface Binaryen {
@@ -90,12 +90,9 @@ export type CountingRunner = <S extends Signature>(
   attrs: object,
 ) => Counted;
 
-/** A runner for one variant of the kernels: with or without fused multiply-adds. */
-export const countingRunner = async (
-  variant: keyof WasmModule,
-  { base64, relaxedBase64 }: WasmModule,
-): Promise<CountingRunner> => {
-  const module = await instrument(variant === "base64" ? base64 : relaxedBase64);
+/** A runner for one build of the kernels. */
+export const countingRunner = async (build: WasmBuild, { builds }: WasmModule): Promise<CountingRunner> => {
+  const module = await instrument(builds[build]);
   return (op, inputs, outputs, attrs) => {
     if ("view" in op.kernels || op.kernels.cpu === "reference") throw new Error(`${op.name} has no kernels to count`);
     const call = { inputs: inputs.map((one) => one && one.layout), outputs, attrs } as unknown as Call<Signature>;

@@ -29,8 +29,12 @@ const commonFlags = [
   "--enable",
   "threads",
 ];
-/** Builds of one source; `ASC_FEATURE_RELAXED_SIMD` is known to the compiler. */
-export const variants = { baseWasm: [], relaxedWasm: ["--enable", "relaxed-simd"] };
+/** Builds of one source; `ASC_FEATURE_RELAXED_SIMD` is known to the compiler, `TESSERA_WIDE` to assembly/simd.as.ts. */
+export const variants = {
+  baseWasm: [],
+  relaxedWasm: ["--enable", "relaxed-simd"],
+  wideWasm: ["--enable", "relaxed-simd", "--use", "TESSERA_WIDE=1"],
+};
 
 const assembly = fileURLToPath(new URL("../src/assembly", import.meta.url));
 /** "@tessera/tensor/assembly/simd.as" is src/assembly/simd.as.ts, by the path that the package's `exports` give to everyone. */

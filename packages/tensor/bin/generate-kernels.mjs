@@ -11,12 +11,13 @@ export const generateKernels = ({ name, slot, exports: { kernels, constants }, m
     name === "@tessera/tensor"
       ? `import { wasmKernel } from "../backends/cpu/wasm-kernel.ts";\nimport { wasmModule } from "../backends/cpu/wasm-module.ts";`
       : `import { wasmKernel, wasmModule } from "@tessera/tensor/extend";`;
+  const builds = `{ ${modules.map(([variant]) => `${variant.replace(/Wasm$/, "")}: ${variant}`).join(", ")} }`;
   const options = `{ name: ${JSON.stringify(name)}${slot === null ? "" : `, slot: ${slot}`} }`;
   return [
     `${imports}\n`,
     ...constants.map(constantText),
     ...modules.map(moduleText),
-    `/** The kernels of ${name}, compiled from src/kernels.as.ts. */\nexport const wasm = wasmModule(${[...modules.map(([variant]) => variant), options].join(", ")});\n`,
+    `/** The kernels of ${name}, compiled from src/kernels.as.ts. */\nexport const wasm = wasmModule(${builds}, ${options});\n`,
     `/** A step for each kernel of ${name}. Planners call them with arguments by name; nothing here runs at a launch. */`,
     `export const kernels = {\n${kernelsText(kernels)}};\n`,
   ].join("\n");
