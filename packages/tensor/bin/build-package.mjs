@@ -72,7 +72,7 @@ const compileAll = async ({ folder, slot, compiler }) => {
   const modules = await Promise.all(
     Object.entries(variants).map(async ([variant, flags]) => [
       variant,
-      await compileInThread({ folder, slot, flags, compiler }),
+      (await compileInThread({ folder, slot, flags, compiler })).wasm,
     ]),
   );
   for (const [variant, wasm] of modules) console.log(`${basename(folder)}: ${variant}, ${wasm.length} bytes`);
