@@ -15,7 +15,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     include: [
       "packages/tensor/src/backends/cpu/**/*.test.ts",
-      "tests/ops/{builds,conformance,threads,variant}.test.ts",
+      "tests/ops/{builds,conformance,pairs,threads,variant}.test.ts",
       "tests/sparse/{conformance,products}.test.ts",
       "tests/goldens/goldens.test.ts",
       "tests/models/goldens.test.ts",

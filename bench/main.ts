@@ -107,6 +107,7 @@ try {
   else if (args[0] === "kept") await import("./kept-bytes.ts");
   else if (args[0] === "soak") await import("./soak.ts");
   else if (args[0] === "size") await import("./size.ts");
+  else if (args[0] === "pairs") await import("./pairs.ts");
   else if (args.includes("webgpu")) await import("./webgpu/main.ts");
   else {
     const options = parseOptions(args);

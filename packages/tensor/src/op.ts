@@ -40,8 +40,10 @@ export type { ScalarRef, Slot, Words } from "./slots.ts";
 
 /** A WebAssembly module of kernels, as `wasmModule` made it. */
 export interface WasmModule {
-  /** Its builds, as base64. */
-  readonly builds: Readonly<Record<WasmBuild, string>>;
+  /** What it was made of: two modules of one text are the same. */
+  readonly text: string;
+  /** One of its builds. */
+  bytes(build: WasmBuild): Uint8Array<ArrayBuffer>;
   /** The package that it comes from, for errors. */
   readonly name: string;
   /** Where its static data lies in the memory that all modules share; `null` when it has none. */

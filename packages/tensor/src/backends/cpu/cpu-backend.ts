@@ -278,7 +278,7 @@ export class CpuBackend implements Backend {
   /** Static data is written when a module is instantiated: two modules in one slot would overwrite each other's. */
   private refuseTakenSlot(wasm: WasmModule): void {
     for (const other of this.instances.keys())
-      if (wasm.slot !== null && other.slot === wasm.slot && other.builds.base !== wasm.builds.base)
+      if (wasm.slot !== null && other.slot === wasm.slot && other.text !== wasm.text)
         throw new DeviceError(
           `cpu: memory slot ${wasm.slot} was expected to be free for ${wasm.name}, and ${other.name} has its static data there; give one of them another "memorySlot" from 3 to 15 in package.json, and build its kernels again`,
         );

@@ -1,15 +1,16 @@
 import { DeviceError } from "../../error.ts";
 import type { WasmModule } from "../../op.ts";
+import { applyDifference, unpack } from "./unpack-wasm.ts";
 import { ELSEWHERE, type WasmBuild } from "./wasm-build.ts";
 
-/** The builds of a module, as base64; one that is left out is the one before it. */
+/** The builds of a module, as `tessera-wasm` writes them: the relaxed one, and what the others have in its place. */
 export interface WasmBuilds {
-  /** For engines without relaxed SIMD. */
+  /** For engines with relaxed SIMD: multiply-adds are fused where the machine can. */
+  readonly relaxed: string;
+  /** For engines without. */
   readonly base: string;
-  /** For engines that have it: multiply-adds are fused where the machine can. */
-  readonly relaxed?: string;
   /** `relaxed` in the form that V8 turns into 256-bit instructions. */
-  readonly wide?: string;
+  readonly wide: string;
 }
 
 /** Of a module whose package is named and placed: what `tessera-wasm` found in package.json. */
@@ -21,9 +22,9 @@ export interface WasmModuleOptions {
 }
 
 /**
- * Kernels compiled from AssemblyScript: one build that runs everywhere, or several. `tessera-wasm` writes the call into
- * src/generated/kernels.ts, beside a builder for each kernel.
+ * Kernels compiled from AssemblyScript. `tessera-wasm` writes the call into src/generated/kernels.ts, beside a builder for each kernel.
  *
+ * @param builds what `tessera-wasm` wrote; or, as base64, a module of your own making, for all engines
  * @example
  * const wasm = wasmModule({ base: baseWasm, relaxed: relaxedWasm, wide: wideWasm }, { name: "my-ops", slot: 3 });
  * const scale = wasmKernel(wasm, "scale_f32", { x: "usize", y: "usize", n: "i32" });
@@ -31,16 +32,19 @@ export interface WasmModuleOptions {
 export const wasmModule = (
   builds: string | WasmBuilds,
   { name = "a module of kernels", slot }: WasmModuleOptions = {},
-): WasmModule => {
-  const { base, relaxed = base, wide = relaxed } = typeof builds === "string" ? { base: builds } : builds;
-  return { builds: { base, relaxed, wide }, name, slot: slot ?? null };
-};
-
-const decode = (base64: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+): WasmModule => ({
+  text: typeof builds === "string" ? builds : builds.relaxed,
+  bytes: (build) => {
+    if (typeof builds === "string") return Uint8Array.from(atob(builds), (char) => char.charCodeAt(0));
+    const relaxed = unpack(builds.relaxed);
+    return build === "relaxed" ? relaxed : applyDifference(relaxed, unpack(builds[build]));
+  },
+  ...{ name, slot: slot ?? null },
+});
 
 /** Compiles a build of a module. @throws DeviceError when the engine or the page's policy refuses. */
 export const compile = (wasm: WasmModule, build: WasmBuild): { module: WebAssembly.Module; bytes: Uint8Array } => {
-  const bytes = decode(wasm.builds[build]);
+  const bytes = wasm.bytes(build);
   try {
     return { module: new WebAssembly.Module(bytes), bytes };
   } catch (error) {
