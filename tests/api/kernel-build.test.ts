@@ -112,7 +112,9 @@ describe("tessera-wasm", { timeout: 120_000 }, () => {
 
     const text = generated(folder);
     expect(text).toContain('import { wasmKernel, wasmModule } from "@tessera/tensor/extend";');
-    expect(text).toContain('wasmModule({ base: baseWasm, relaxed: relaxedWasm, wide: wideWasm }, { name: "my-ops", slot: 5 })');
+    expect(text).toContain(
+      'wasmModule({ base: baseWasm, relaxed: relaxedWasm, wide: wideWasm }, { name: "my-ops", slot: 5 })',
+    );
     expect(text).toContain("export const PER_TASK = 4;");
     expect(text).toContain('export const Shift = {\n  "none": 0,\n  "one": 1,\n  "three": 3\n} as const;');
     expect(text).toContain(

@@ -43,13 +43,18 @@ export function tile6x8(depth: i32, a: usize, b: usize, c: usize, ldc: usize, ac
   let c30 = f32x4.splat(0), c31 = f32x4.splat(0);
   let c40 = f32x4.splat(0), c41 = f32x4.splat(0);
   let c50 = f32x4.splat(0), c51 = f32x4.splat(0);
-  if (accumulate) {
+  if (WIDE || accumulate) {
     let from = c;
-    c00 = v128.load(from); c01 = v128.load(from, 16); from += ldc;
-    c10 = v128.load(from); c11 = v128.load(from, 16); from += ldc;
-    c20 = v128.load(from); c21 = v128.load(from, 16); from += ldc;
-    c30 = v128.load(from); c31 = v128.load(from, 16); from += ldc;
-    c40 = v128.load(from); c41 = v128.load(from, 16); from += ldc;
+    let row = ldc;
+    if (WIDE && !accumulate) {
+      from = ZEROS;
+      row = 0;
+    }
+    c00 = v128.load(from); c01 = v128.load(from, 16); from += row;
+    c10 = v128.load(from); c11 = v128.load(from, 16); from += row;
+    c20 = v128.load(from); c21 = v128.load(from, 16); from += row;
+    c30 = v128.load(from); c31 = v128.load(from, 16); from += row;
+    c40 = v128.load(from); c41 = v128.load(from, 16); from += row;
     c50 = v128.load(from); c51 = v128.load(from, 16);
   }
   const end = b + <usize>depth * 32;

@@ -1,12 +1,6 @@
 /** The function of probe.as.ts. */
 export type ProbeTiles = (
-  wide: number,
-  repeats: number,
-  depth: number,
-  a: number,
-  b: number,
-  c: number,
-  accumulate: number,
+  ...args: [wide: number, repeats: number, depth: number, a: number, b: number, c: number, accumulate: number]
 ) => void;
 
 /** What a probe found: how often the wide tile fits into the time of the two narrow ones, or why it cannot be used. */
