@@ -108,7 +108,9 @@ describe("tessera-wasm", { timeout: 120_000 }, () => {
     const folder = makePackage({ memorySlot: 5 });
     const built = await build(folder);
     expect(built.code, built.output).toBe(0);
-    expect(built.output).toMatch(/baseWasm, \d+ bytes\n.*relaxedWasm, \d+ bytes/);
+    expect(built.output).toMatch(
+      /baseWasm, \d+ bytes of .*\n.*relaxedWasm, \d+ bytes of WebAssembly\n.*wideWasm, \d+ bytes/,
+    );
 
     const text = generated(folder);
     expect(text).toContain('import { wasmKernel, wasmModule } from "@tessera/tensor/extend";');
