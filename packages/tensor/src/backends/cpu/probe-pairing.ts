@@ -12,8 +12,8 @@ const A_FLOATS = DEPTH * 6;
 const B_FLOATS = DEPTH * 16;
 const C_FLOATS = 6 * 16;
 export const PROBE_BYTES = 4 * (A_FLOATS + B_FLOATS + C_FLOATS);
-/** V8 optimises in the background what has run a millisecond or two; a busy machine may let it wait. */
-const PATIENCE_MS = 200;
+/** V8 optimises in the background what has run a millisecond or two, in ten where it has a core for that; a busy machine may let it wait. */
+const PATIENCE_MS = 1000;
 /** V8's first compiler makes code that is slower than that: three to five times where it was measured. */
 const OPTIMISED = 2;
 /** Rounds of optimised code whose best times are compared, some microseconds each. */
