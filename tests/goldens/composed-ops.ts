@@ -94,6 +94,12 @@ export const composedOps: { readonly [name: string]: { readonly call: Composed; 
       t.sub(t.hardshrink(x!, number(lambd)), t.mul(t.sign(t.hardshrink(x!, number(lambd))), number(bias))),
   },
   thresholded_relu: { kind: "each", call: ([x], { alpha }) => t.threshold(x!, number(alpha), 0) },
+  exp2: { kind: "each", call: ([x]) => t.exp2(x!) },
+  log2: { kind: "each", call: ([x]) => t.log2(x!) },
+  log10: { kind: "each", call: ([x]) => t.log10(x!) },
+  hypot: { kind: "each", call: ([a, b]) => t.hypot(a!, b!) },
+  logaddexp: { kind: "each", call: ([a, b]) => t.logaddexp(a!, b!) },
+  lerp: { kind: "each", call: ([a, b, w], { weight }) => t.lerp(a!, b!, w ?? number(weight)) },
   ceil: { kind: "exact", call: ([x]) => t.ceil(x!) },
   round: { kind: "exact", call: ([x]) => t.round(x!) },
   trunc: { kind: "exact", call: ([x]) => t.trunc(x!) },
@@ -102,6 +108,10 @@ export const composedOps: { readonly [name: string]: { readonly call: Composed; 
   isfinite: { kind: "exact", call: ([x]) => t.isfinite(x!) },
   // ---- choices and truth
   argmin: { kind: "exact", call: ([x], { dim, keepdim }) => t.argmin(x!, number(fallback(dim, -1)), { keepdim: keepdim === true }) },
+  prod: { kind: "summed", call: ([x], attrs) => t.prod(x!, over(attrs)) },
+  cumprod: { kind: "summed", call: ([x], { dim }) => t.cumprod(x!, number(dim)) },
+  max: { kind: "exact", call: ([x], { dim, keepdim }) => t.max(x!, { dim: number(dim), keepdim: keepdim === true }) },
+  min: { kind: "exact", call: ([x], { dim, keepdim }) => t.min(x!, { dim: number(dim), keepdim: keepdim === true }) },
   any: { kind: "exact", call: ([x], attrs) => t.any(x!, over(attrs)) },
   all: { kind: "exact", call: ([x], attrs) => t.all(x!, over(attrs)) },
   // ---- moves

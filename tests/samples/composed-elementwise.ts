@@ -52,7 +52,58 @@ const truths = [
   { args: [bools(0.5, 7)] as const, note: "bool" },
 ];
 
+const positive = [
+  { args: [uniform(0.5, 3, 3, 17)] as const },
+  { args: [normal(0, 3)] as const, note: "no elements" },
+  { args: [values([0, -0, -1, Infinity, NaN, 1e38, 8, 1000])] as const, note: "special", noGradient: "steep" },
+  needsFloat,
+];
+const pairs = [
+  { args: [normal(3, 4), normal(3, 4)] as const },
+  { args: [normal(5, 1, 7), normal(2, 7)] as const, note: "both stretch" },
+  { args: [normal(6, 5).transposed, normal(6, 5)] as const, note: "a view" },
+  {
+    args: [
+      values([Infinity, -Infinity, Infinity, NaN, NaN, 1e30, 1e-30, 0]),
+      values([Infinity, -Infinity, NaN, -Infinity, 1, 1e30, 1e-30, 0]),
+    ] as const,
+    note: "infinities, NaN, squares that leave float32",
+    noGradient: "no finite differences",
+  },
+  { args: [ints(0, 3, 2), ints(0, 3, 2)] as const, throws: /: expected float32, got int32/ },
+];
+
 export const composedElementwiseSamples = {
+  exp2: [
+    { args: [normal(3, 17)] as const },
+    {
+      args: [values([-200, 10, 100, 127, 128, Infinity, -Infinity, NaN, 0])] as const,
+      note: "far out",
+      noGradient: "steep",
+    },
+    needsFloat,
+  ],
+  log2: positive,
+  log10: positive,
+  hypot: pairs,
+  logaddexp: pairs,
+  lerp: [
+    { args: [normal(3, 4), normal(3, 4), 0.25] as const },
+    { args: [normal(3, 4), normal(4), 0.75] as const, note: "from the end" },
+    { args: [normal(3, 4), normal(3, 4), uniform(-0.4, 1.4, 3, 4)] as const, note: "weights" },
+    { args: [values([1, 3e38]), values([1e8, -3e38]), 1] as const, note: "the end itself", noGradient: "infinite" },
+    { args: [ints(0, 3, 2), ints(0, 3, 2), 0.5] as const, throws: /^lerp: expected float32, got int32/ },
+  ],
+  normalize: [
+    { args: [normal(4, 9)] as const },
+    { args: [normal(4, 9), { p: 1, dim: 0 }] as const, note: "p and dim", noGradient: "a corner at 0" },
+    { args: [values([0, 0, 3, 4], [2, 2])] as const, note: "a row of zeros", noGradient: "a corner" },
+    { args: [normal(3)] as const, throws: /^normalize: dim 1 is outside/ },
+  ],
+  logicalXor: [
+    { args: [bools(0.5, 4, 5), bools(0.5, 5)] as const },
+    { args: [normal(2), normal(2)] as const, throws: /^logicalXor: expected bool, got float32; compare first$/ },
+  ],
   elu: [...activations, { args: [offCorners(9), 0.5] as const, note: "alpha" }],
   celu: [
     ...activations,

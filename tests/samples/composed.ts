@@ -12,8 +12,41 @@ const truths = [
   { args: [normal(3), 1] as const, throws: /: dim 1 is outside/ },
 ];
 
+const choices = [
+  { args: [distinct(4, 5, 3), 1] as const },
+  { args: [distinct(4, 5), { dim: 0, keepdim: true }] as const, note: "keepdim" },
+  { args: [values([3, NaN, 1, NaN])] as const, note: "NaN first", noGradient: "NaN" },
+  { args: [ints(0, 4, 3, 9)] as const, note: "int32, equal ones" },
+  { args: [normal()] as const, note: "0-d" },
+  { args: [normal(2, 0)] as const, throws: /: expected at least one element to choose from/ },
+  { args: [normal(3), 1] as const, throws: /: dim 1 is outside/ },
+];
+
 export const composedSamples = {
   ...composedElementwiseSamples,
+  max: choices,
+  min: choices,
+  prod: [
+    { args: [normal(3, 7, 2), { dim: 1 }] },
+    { args: [normal(5)] },
+    { args: [normal(3, 4, 2), { dim: [0, 2], keepdim: true }] },
+    { args: [values([2, 0, 3, 0, 0, 4, 5, 6, 7], [3, 3]), 1], note: "zeros" },
+    { args: [values([NaN, 0, Infinity, 0, 1e30, 1e30], [3, 2]), 1], note: "edges", noGradient: "infinite" },
+    { args: [ints(-9, 9, 3, 12), 1], note: "int32, which wraps around" },
+    { args: [bools(0.8, 3, 3), 1], note: "bool" },
+    { args: [normal(2, 0), 1], note: "of nothing" },
+    { args: [normal()], note: "0-d" },
+    { args: [normal(3), 1], throws: /^prod: dim 1 is outside/ },
+  ],
+  cumprod: [
+    { args: [normal(3, 7, 2), 1] },
+    { args: [values([2, 0, 3, 0, 5]), { dim: 0 }], note: "zeros" },
+    { args: [ints(-9, 9, 3, 12), -1], note: "int32" },
+    { args: [bools(0.8, 9), 0], note: "bool" },
+    { args: [normal(2, 0), 1], note: "nothing" },
+    { args: [normal(), 0], note: "0-d" },
+    { args: [normal(3), 1], throws: /^cumprod: dim 1 is outside/ },
+  ],
   all: truths,
   any: truths,
   argmin: [

@@ -25,6 +25,7 @@ export const notMethods = [
   "oneHot",
   "vectorNorm",
   "stopGradient",
+  "normalize",
   "elu",
   "celu",
   "selu",
