@@ -21,7 +21,7 @@ const provide = {
 };
 
 /** Tests import packages by name and run from their sources: no build between an edit and its test. */
-const conditions = ["@tessera/source", ...defaultServerConditions];
+export const nodeConditions = ["@tessera/source", ...defaultServerConditions];
 
 /** With these a page may share memory between threads. */
 const isolation = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
@@ -69,8 +69,8 @@ const inBrowser = (name: string, headers: Record<string, string>): TestProjectCo
 });
 
 export default defineConfig({
-  resolve: { conditions },
-  ssr: { resolve: { conditions } },
+  resolve: { conditions: nodeConditions },
+  ssr: { resolve: { conditions: nodeConditions } },
   test: {
     globalSetup: "./scripts/vitest-setup.mjs",
     reporters: ["default", "./scripts/totals-reporter.mjs"],

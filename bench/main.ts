@@ -108,6 +108,7 @@ try {
   else if (args[0] === "soak") await import("./soak.ts");
   else if (args[0] === "size") await import("./size.ts");
   else if (args[0] === "tokenizers") await import("./tokenizers.ts");
+  else if (args[0] === "pairs") await import("./pairs.ts");
   else if (args.includes("webgpu")) await import("./webgpu/main.ts");
   else {
     const options = parseOptions(args);

@@ -1,6 +1,6 @@
 import { uniforms } from "../random-data.ts";
 import { medianRatio, type RatioInterval } from "./interval.ts";
-import { Version } from "./version.ts";
+import { Version, type VersionOptions } from "./version.ts";
 import type { DeviceName, WorkloadName } from "./workloads.ts";
 
 /** One workload on two versions. A ratio above 1: the version after is faster. */
@@ -27,10 +27,10 @@ const WARM_UP_SECONDS = 1.5;
  * @param sampleSeconds what a sample should last; shorter steps are repeated
  */
 export const compare = async (
-  jobs: { readonly before: string; readonly after: string },
+  versions: { readonly before: VersionOptions; readonly after: VersionOptions },
   { device, threads, workloads, pairs, sampleSeconds, say }: CompareOptions,
 ): Promise<Comparison[]> => {
-  const [before, after] = [new Version(jobs.before), new Version(jobs.after)];
+  const [before, after] = [new Version(versions.before), new Version(versions.after)];
   const uniform = uniforms(1);
   const comparisons: Comparison[] = [];
   try {

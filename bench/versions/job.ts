@@ -1,6 +1,19 @@
 // One version's half of a comparison: runs what it is asked to, and answers with the time. Bundled once for each version, with that
 // version's packages; it uses only names that every version has.
-import { add, cpu, openDevice, randn, scope, setDefaultDevice, type Backend } from "@tessera/tensor";
+import { BlockLayout, BlockSparseMatrix, dds, sdd } from "@tessera/sparse";
+import {
+  add,
+  cpu,
+  dispose,
+  matmul,
+  openDevice,
+  randn,
+  scope,
+  setDefaultDevice,
+  transpose,
+  type Backend,
+  type Tensor,
+} from "@tessera/tensor";
 import { encoderProblem } from "../cpu/encoder-problem.ts";
 import { tesseraEncoder } from "../cpu/tessera-encoder.ts";
 import { robertaSizes, tinyRoberta } from "../cpu/tiny-roberta.ts";
@@ -32,6 +45,30 @@ const launchCost = (): Workload => {
   };
 };
 
+/** A call whose result is forgotten: losses are for steps of training. */
+const forgotten = (product: () => Tensor): number => {
+  scope((): void => void product());
+  return 0;
+};
+
+const denseProduct = (m: number, k: number, n: number): Workload => {
+  const [a, b] = [randn([m, k]), randn([k, n])];
+  return { step: () => forgotten(() => matmul(a, b)), dispose: () => dispose([a, b]) };
+};
+
+const sparseProduct = (product: "forward" | "dx" | "dw"): Workload => {
+  const [tokens, inFeatures, outFeatures] = [2048, 768, 3072];
+  const layout = BlockLayout.balanced({ outFeatures, inFeatures, blockSize: 32, density: 0.25, seed: 1 });
+  const [x, dy, dense] = [randn([tokens, inFeatures]), randn([tokens, outFeatures]), randn([outFeatures, inFeatures])];
+  const w = BlockSparseMatrix.fromDense(dense, layout);
+  const calls = {
+    forward: () => dds(x, w, { transposed: true }),
+    dx: () => dds(dy, w),
+    dw: () => sdd(transpose(dy, 0, 1), x, w),
+  };
+  return { step: () => forgotten(calls[product]), dispose: () => dispose([x, dy, dense, w.values, w.index]) };
+};
+
 const onGpu = (name: "tiny" | "base", density: number): Workload => {
   const sizes = modelSizes.find((one) => one.name === name)!;
   const variant = density === 1 ? denseVariant : { density, blockSize: 32, dropout: 0 };
@@ -46,6 +83,11 @@ const workloads: Readonly<Record<WorkloadName, () => Workload>> = {
   "2x128 at 0.25": () => tinyRoberta(robertaSizes["2x128"], 0.25),
   "4x256": () => tinyRoberta(robertaSizes["4x256"], 1),
   "4x256 at 0.25": () => tinyRoberta(robertaSizes["4x256"], 0.25),
+  "1024x1024x1024": () => denseProduct(1024, 1024, 1024),
+  "2048x768x3072": () => denseProduct(2048, 768, 3072),
+  "forward at 0.25": () => sparseProduct("forward"),
+  "dx at 0.25": () => sparseProduct("dx"),
+  "dw at 0.25": () => sparseProduct("dw"),
   launches: launchCost,
   tiny: () => onGpu("tiny", 1),
   "tiny at 0.25": () => onGpu("tiny", 0.25),

@@ -15,6 +15,8 @@ Times this checkout beside another one, built or not, in turns: one process each
 
   --before DIR      the other checkout, with its node_modules; or, with --after, a job that was bundled before
   --after FILE      the job of this checkout, bundled before: both then run where there is no npm
+  --builds A,B      the builds of the kernels, of base, relaxed, wide, for the one before and the one after: with --before . of one checkout
+  --node PATH       the Node that runs both; default: this one
   --device NAME     cpu or webgpu; default cpu
   --threads LIST    default: 1 and as many as the machine has
   --only LIST       of ${[...new Set(Object.values(WORKLOADS).flat())].join(", ")}; default: all of the device
@@ -74,6 +76,8 @@ const parse = () => {
       before: { type: "string" },
       after: { type: "string" },
       device: { type: "string", default: "cpu" },
+      builds: { type: "string" },
+      node: { type: "string", default: process.execPath },
       threads: { type: "string" },
       only: { type: "string" },
       pairs: { type: "string", default: "30" },
@@ -136,10 +140,16 @@ const main = async (): Promise<void> => {
 
   const all = availableParallelism();
   const counts = options.threads?.split(",").map((text) => numberOf("--threads", text, isCount)) ?? [1, all];
+  const [buildBefore = null, buildAfter = null] = options.builds?.split(",") ?? [];
+  const { node } = options;
+  const versions = {
+    before: { job: jobs.before, node, build: buildBefore },
+    after: { job: jobs.after, node, build: buildAfter },
+  };
   const done: Comparison[] = [];
   for (const threads of device === "cpu" ? new Set(counts) : [1])
     done.push(
-      ...(await compare(jobs, {
+      ...(await compare(versions, {
         device,
         threads,
         workloads,

@@ -1,13 +1,25 @@
 import { fork, type ChildProcess } from "node:child_process";
 import type { DeviceName, JobAnswer, JobRequest, WorkloadName } from "./workloads.ts";
 
+export interface VersionOptions {
+  /** job.ts, bundled with that version's packages. */
+  readonly job: string;
+  /** The Node that runs it. */
+  readonly node: string;
+  /** The build of its kernels; `null` where it chooses. */
+  readonly build: string | null;
+}
+
 /** A version of the packages in a process of its own, asked step by step. */
 export class Version {
   private readonly child: ChildProcess;
 
-  /** `job`: job.ts, bundled with that version's packages. */
-  constructor(job: string) {
-    this.child = fork(job, { serialization: "advanced" });
+  constructor({ job, node, build }: VersionOptions) {
+    this.child = fork(job, {
+      serialization: "advanced",
+      execPath: node,
+      env: { ...process.env, ...(build === null ? {} : { TESSERA_WASM: build }) },
+    });
   }
 
   async open(device: DeviceName, threads: number): Promise<void> {

@@ -108,11 +108,15 @@ describe("tessera-wasm", { timeout: 120_000 }, () => {
     const folder = makePackage({ memorySlot: 5 });
     const built = await build(folder);
     expect(built.code, built.output).toBe(0);
-    expect(built.output).toMatch(/baseWasm, \d+ bytes\n.*relaxedWasm, \d+ bytes/);
+    expect(built.output).toMatch(
+      /baseWasm, \d+ bytes of .*\n.*relaxedWasm, \d+ bytes of WebAssembly\n.*wideWasm, \d+ bytes/,
+    );
 
     const text = generated(folder);
     expect(text).toContain('import { wasmKernel, wasmModule } from "@tessera/tensor/extend";');
-    expect(text).toContain('wasmModule(baseWasm, relaxedWasm, { name: "my-ops", slot: 5 })');
+    expect(text).toContain(
+      'wasmModule({ base: baseWasm, relaxed: relaxedWasm, wide: wideWasm }, { name: "my-ops", slot: 5 })',
+    );
     expect(text).toContain("export const PER_TASK = 4;");
     expect(text).toContain('export const Shift = {\n  "none": 0,\n  "one": 1,\n  "three": 3\n} as const;');
     expect(text).toContain(

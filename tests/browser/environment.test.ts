@@ -16,6 +16,11 @@ it("has the devices of Node", async () => {
     ["reference", true],
     ["webgpu", true],
   ]);
+  // The flag that pairs vectors is Node's to set.
+  expect((await devices())[0]!.kernels).toEqual({
+    build: "relaxed",
+    reason: "256-bit vectors take Node 24 to 26 on an x64 CPU with AVX2",
+  });
 });
 
 const product = (): Promise<TypedArray> =>

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { SeededRandom } from "@tessera/models/data";
+import { cpu, type DeviceDescription } from "@tessera/tensor";
 import { beforeAll, describe, expect, test } from "vitest";
 import { runHere } from "./run-here.ts";
 import { useTemporaryFolder } from "./run-tessera.ts";
@@ -154,6 +155,15 @@ describe("from texts of one's own to a sparse classifier", { timeout: 120_000 },
     expect(file.config).toBeUndefined();
     const text = await runHere(["info", path("patched")]);
     expect(text.out).toContain("roberta.encoder.layer.1.intermediate.dense: 32 blocks of 8 × 8 in 16 rows");
+  });
+
+  test("info without a path tells which devices there are, and which kernels run", async () => {
+    const { node, devices } = await json<{ node: string; devices: DeviceDescription[] }>("info");
+    expect(node).toBe(process.versions.node);
+    expect(devices[0]).toEqual({ name: "cpu", available: true, kernels: cpu.kernelBuild });
+    expect(devices.map(({ name }) => name)).toEqual(["cpu", "reference", "webgpu"]);
+    const { build, reason } = cpu.kernelBuild;
+    expect((await runHere(["info"])).out).toContain(`cpu: ${build} kernels: ${reason}`);
   });
 
   const files = (): string[] => ["--train", path("train.tsv"), "--test", path("test.tsv")];

@@ -12,7 +12,7 @@ import {
   type TrainerOptions,
 } from "@tessera/models";
 import type { TrainingCallback } from "@tessera/nn";
-import type { BlockSparseLinear} from "@tessera/sparse";
+import type { BlockSparseLinear } from "@tessera/sparse";
 import { BlockSparseModelPatcher, gradualPruning } from "@tessera/sparse";
 import { manualSeed, readSafetensors, type TypedArray } from "@tessera/tensor";
 import { describe, expect, it } from "vitest";

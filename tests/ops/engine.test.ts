@@ -177,8 +177,7 @@ describe("two modules of kernels with static data in one memory slot", () => {
     const { cpu, DeviceError, run, tensor, wasmModule } = tessera;
     // A custom section makes another module of it.
     const [one, other] = [trapModule, [...trapModule, 0, 2, 1, 97]].map((bytes) => btoa(String.fromCharCode(...bytes)));
-    const opOf = (base64: string, name: string) =>
-      trapOf(tessera, { wasm: wasmModule(base64, base64, { name, slot: 3 }) });
+    const opOf = (base64: string, name: string) => trapOf(tessera, { wasm: wasmModule(base64, { name, slot: 3 }) });
     const x = tensor([1]);
     for (const op of [opOf(one!, "my-ops"), opOf(one!, "my-ops")])
       expect(() => run(op, [x])).toThrow("its kernel trapped");

@@ -1,5 +1,5 @@
 import { AdamW, Optimizer, SGD, type StateSpecs } from "@tessera/nn";
-import type { Parameter} from "@tessera/tensor";
+import type { Parameter } from "@tessera/tensor";
 import { tensor } from "@tessera/tensor";
 import { expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";

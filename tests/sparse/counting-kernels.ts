@@ -1,7 +1,17 @@
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import type { TypedArray } from "@tessera/tensor";
-import type { Call, CpuArgument, CpuStep, Layout, Op, Plan, Signature, WasmModule } from "@tessera/tensor/extend";
+import type {
+  Call,
+  CpuArgument,
+  CpuStep,
+  Layout,
+  Op,
+  Plan,
+  Signature,
+  WasmBuild,
+  WasmModule,
+} from "@tessera/tensor/extend";
 
 /** The part of binaryen that is used here; it comes with the AssemblyScript compiler. */
 interface Binaryen {
@@ -42,9 +52,9 @@ const multiplications: {
  * The shipped kernels with every multiplication replaced by a call that counts it. The bytes are those that users run; only the
  * counter is added.
  */
-const instrument = async (base64: string): Promise<WebAssembly.Module> => {
+const instrument = async (bytes: Uint8Array): Promise<WebAssembly.Module> => {
   const binaryen = await loadBinaryen();
-  const source = binaryen.readBinary(Buffer.from(base64, "base64"));
+  const source = binaryen.readBinary(bytes);
   source.setFeatures(binaryen.Features.All);
   let text = source.emitText();
   source.dispose();
@@ -62,9 +72,9 @@ const instrument = async (base64: string): Promise<WebAssembly.Module> => {
   const counter = `(global $multiplications (mut i64) (i64.const 0)) (export "multiplications" (global $multiplications))`;
   const counting = binaryen.parseText(text.replace(/\)\s*$/, `${counter} ${functions.join("\n")})`));
   counting.setFeatures(binaryen.Features.All);
-  const bytes = counting.emitBinary();
+  const counted = counting.emitBinary();
   counting.dispose();
-  return new WebAssembly.Module(bytes);
+  return new WebAssembly.Module(counted);
 };
 
 /** Bytes behind every tensor and every scratch region that no kernel may write. */
@@ -90,12 +100,9 @@ export type CountingRunner = <S extends Signature>(
   attrs: object,
 ) => Counted;
 
-/** A runner for one variant of the kernels: with or without fused multiply-adds. */
-export const countingRunner = async (
-  variant: keyof WasmModule,
-  { base64, relaxedBase64 }: WasmModule,
-): Promise<CountingRunner> => {
-  const module = await instrument(variant === "base64" ? base64 : relaxedBase64);
+/** A runner for one build of the kernels. */
+export const countingRunner = async (build: WasmBuild, wasm: WasmModule): Promise<CountingRunner> => {
+  const module = await instrument(wasm.bytes(build));
   return (op, inputs, outputs, attrs) => {
     if ("view" in op.kernels || op.kernels.cpu === "reference") throw new Error(`${op.name} has no kernels to count`);
     const call = { inputs: inputs.map((one) => one && one.layout), outputs, attrs } as unknown as Call<Signature>;

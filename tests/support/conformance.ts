@@ -1,15 +1,12 @@
 import { GradientError, vjp } from "@tessera/autograd";
-import type { Tensor } from "@tessera/tensor";
-import { cpu, dispose, Generator, scope, setDefaultDevice, tensor, type Backend } from "@tessera/tensor";
+import { cpu, scope, setDefaultDevice, tensor, type Backend, type Tensor } from "@tessera/tensor";
 import { afterEach, describe, expect, inject, it } from "vitest";
-import { difference, valuesOf, type Values } from "./close.ts";
+import { difference } from "./close.ts";
 import { devices, gpu, oracle, skippedWithoutGpu } from "./devices.ts";
-import { Gen, normal, uniform } from "./generate.ts";
+import { build, evaluate, isFloat, outputsOf, seedOf, type AnyFunction, type AnySample } from "./evaluate-sample.ts";
+import { normal, uniform } from "./generate.ts";
 import { withoutLeaks } from "./leaks.ts";
-import type { FamilyTolerance, Sample, SampleTables } from "./sample.ts";
-
-type AnyFunction = (...args: readonly unknown[]) => unknown;
-type AnySample = Sample<AnyFunction>;
+import type { FamilyTolerance, SampleTables } from "./sample.ts";
 
 /** Every sample of a family on every device: forward and gradients against the reference, which finite differences check. */
 export const conformance = (family: string, functions: object, table: object, tolerance: FamilyTolerance): void => {
@@ -22,7 +19,7 @@ export const conformance = (family: string, functions: object, table: object, to
       for (const [i, sample] of samples.entries()) {
         const title = `${name} ${sample.note ?? ""} #${i}`;
         if (sample.throws) rejects(title, call, sample, sample.throws);
-        else agrees(title, call, sample, tolerance, hash(`${name}${i}`));
+        else agrees(title, call, sample, tolerance, seedOf(name, i));
       }
     }
   });
@@ -53,7 +50,7 @@ export const conformanceOn = (
       for (const [i, sample] of samples.entries())
         if (!sample.throws)
           it(`${name} ${sample.note ?? ""} #${i} agrees with the reference`, () =>
-            agreesOn(device, call, sample, tolerance, hash(`${name}${i}`)));
+            agreesOn(device, call, sample, tolerance, seedOf(name, i)));
     }
   });
 };
@@ -74,7 +71,7 @@ export const conformanceTogether = (
         it(`${name} agrees with the reference on ${device.name}`, async () => {
           const failures: string[] = [];
           for (const [i, sample] of samples.entries())
-            await agreesOn(device, call, sample, tolerance, hash(`${name}${i}`)).catch((error: unknown) => {
+            await agreesOn(device, call, sample, tolerance, seedOf(name, i)).catch((error: unknown) => {
               failures.push(`${sample.note ?? i}: ${(error as Error).message}`);
             });
           expect(failures).toEqual([]);
@@ -82,9 +79,6 @@ export const conformanceTogether = (
     }
   });
 };
-
-const hash = (text: string): number =>
-  [...text].reduce((h, char) => Math.imul(h ^ char.charCodeAt(0), 16777619) >>> 0, 2166136261);
 
 const rejects = (title: string, call: AnyFunction, sample: AnySample, message: RegExp): void => {
   for (const device of [oracle, ...devices])
@@ -136,82 +130,6 @@ const agreesOn = (
           `gradient ${i}`,
         ).toBeNull();
   });
-
-interface Built {
-  readonly args: readonly unknown[];
-  /** The float32 tensors among the arguments, in order. */
-  readonly tensors: readonly Tensor[];
-  /** Those of all dtypes. */
-  readonly all: readonly Tensor[];
-  /** The arguments again, around other tensors. */
-  rebuild(tensors: readonly Tensor[]): readonly unknown[];
-}
-
-/** Makes a sample's arguments on a device. */
-const build = (sample: AnySample, seed: number, device: Backend): Built => {
-  // Creators without inputs make their tensors there too.
-  setDefaultDevice(device);
-  const tensors: Tensor[] = [];
-  const all: Tensor[] = [];
-  const places: ((from: readonly Tensor[]) => unknown)[] = [];
-  let next = seed;
-  const visit = (arg: unknown): ((from: readonly Tensor[]) => unknown) => {
-    if (arg instanceof Gen) {
-      const made = arg.make(next++, device);
-      all.push(made);
-      if (made.dtype !== "float32") return () => made;
-      const at = tensors.push(made) - 1;
-      return (from) => from[at]!;
-    }
-    if (Array.isArray(arg)) {
-      const items = arg.map(visit);
-      return (from) => items.map((item) => item(from));
-    }
-    if (typeof arg === "object" && arg !== null && Object.getPrototypeOf(arg) === Object.prototype) {
-      const items = Object.entries(arg).map(([key, value]) => [key, visit(value)] as const);
-      return (from) => Object.fromEntries(items.map(([key, item]) => [key, item(from)]));
-    }
-    // Random numbers start at the same place in every run.
-    if (arg instanceof Generator) {
-      const { seed } = arg.state();
-      return () => new Generator(seed);
-    }
-    return () => arg;
-  };
-  for (const arg of sample.args) places.push(visit(arg));
-  const rebuild = (from: readonly Tensor[]) => places.map((place) => place(from));
-  return { args: rebuild(tensors), tensors, all, rebuild };
-};
-
-const outputsOf = (result: unknown): Tensor[] => (Array.isArray(result) ? (result as Tensor[]) : [result as Tensor]);
-const isFloat = (x: Tensor): boolean => x.dtype === "float32";
-
-interface Evaluated {
-  readonly outputs: readonly Values[];
-  readonly gradients: readonly (Values | null)[];
-}
-
-/** Outputs and gradients on one device, for fixed cotangents. */
-const evaluate = async (call: AnyFunction, sample: AnySample, seed: number, device: Backend): Promise<Evaluated> => {
-  const { outputs, gradients } = scope(() => {
-    const built = build(sample, seed, device);
-    const result = call(...built.args);
-    // An op without an output has written into its inputs.
-    const outputs = result === undefined ? [...built.all] : outputsOf(result);
-    const differentiable =
-      built.tensors.length > 0 && outputs.some(isFloat) && sample.noGradient !== "not differentiable";
-    if (!differentiable) return { outputs, gradients: [] };
-    const pulled = vjp((...xs: Tensor[]) => outputsOf(call(...built.rebuild(xs))).filter(isFloat), ...built.tensors);
-    const gradients = pulled.pullback(pulled.value.map((y, i) => normal(...y.shape).make(seed + 100 + i, device)));
-    return { outputs, gradients };
-  });
-  const read = {
-    outputs: await Promise.all(outputs.map(valuesOf)),
-    gradients: await Promise.all(gradients.map(async (gradient) => gradient && (await valuesOf(gradient)))),
-  };
-  dispose([outputs, gradients]);
-  return read;
-};
 
 /** Step of the differences: its fourth-order error and float32 rounding are about equal here. */
 const STEP = 0.02;

@@ -1,5 +1,6 @@
 import {
   add,
+  cpu,
   DeviceError,
   devices,
   memory,
@@ -18,7 +19,7 @@ import { deviceBehind, onWebgpu, openAgain, ownDevice } from "./on-webgpu.ts";
 describe("devices", () => {
   it("cpu and reference are always there, and openDevice gives them", async () => {
     expect((await devices()).slice(0, 2)).toEqual([
-      { name: "cpu", available: true },
+      { name: "cpu", available: true, kernels: cpu.kernelBuild },
       { name: "reference", available: true },
     ]);
     for (const name of ["cpu", "reference"] as const) expect(await openDevice(name)).toBe(resolveDevice(name));

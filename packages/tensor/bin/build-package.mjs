@@ -5,8 +5,10 @@ import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { findAssemblyScript } from "./assembly-script.mjs";
 import { compileInThread, variants } from "./compile-variant.mjs";
+import { difference } from "./difference.mjs";
 import { generateKernels } from "./generate-kernels.mjs";
 import { KernelBuildError } from "./kernel-build-error.mjs";
+import { pack } from "./packed-text.mjs";
 import { readExports } from "./read-exports.mjs";
 
 const bin = fileURLToPath(new URL(".", import.meta.url));
@@ -67,16 +69,22 @@ const inputHash = (folder, version) => {
   return hash.update(JSON.stringify(readManifest(folder))).digest("hex");
 };
 
-/** The bytes of each variant: `[name, bytes]`. One takes the compiler ten seconds and one core: all at once. */
+/** The builds: `variant`, its name, `what` it is, and its `text`. One takes the compiler ten seconds and one core: all at once. */
 const compileAll = async ({ folder, slot, compiler }) => {
   const modules = await Promise.all(
     Object.entries(variants).map(async ([variant, flags]) => [
       variant,
-      await compileInThread({ folder, slot, flags, compiler }),
+      (await compileInThread({ folder, slot, flags, compiler })).wasm,
     ]),
   );
-  for (const [variant, wasm] of modules) console.log(`${basename(folder)}: ${variant}, ${wasm.length} bytes`);
-  return modules;
+  const relaxed = Object.fromEntries(modules).relaxedWasm;
+  return modules.map(([variant, wasm]) => {
+    const isWhole = wasm === relaxed;
+    const content = isWhole ? wasm : difference(relaxed, wasm);
+    const what = `${wasm.length} bytes of WebAssembly${isWhole ? "" : `, as ${content.length} that make it of relaxedWasm`}`;
+    console.log(`${basename(folder)}: ${variant}, ${what}`);
+    return { variant, what, text: pack(content) };
+  });
 };
 
 /** Whoever imports the file meanwhile sees the old one or the new one, never half of it. */

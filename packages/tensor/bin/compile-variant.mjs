@@ -29,18 +29,24 @@ const commonFlags = [
   "--enable",
   "threads",
 ];
-/** Builds of one source; `ASC_FEATURE_RELAXED_SIMD` is known to the compiler. */
-export const variants = { baseWasm: [], relaxedWasm: ["--enable", "relaxed-simd"] };
+/** Builds of one source; `ASC_FEATURE_RELAXED_SIMD` is known to the compiler, `TESSERA_WIDE` to assembly/simd.as.ts. */
+export const variants = {
+  baseWasm: [],
+  relaxedWasm: ["--enable", "relaxed-simd"],
+  wideWasm: ["--enable", "relaxed-simd", "--use", "TESSERA_WIDE=1"],
+};
 
 const assembly = fileURLToPath(new URL("../src/assembly", import.meta.url));
 /** "@tessera/tensor/assembly/simd.as" is src/assembly/simd.as.ts, by the path that the package's `exports` give to everyone. */
 const assemblyPrefix = "node_modules/@tessera/tensor/assembly/";
 
-/** The bytes of one variant, compiled in a thread of its own. */
+/** One variant, compiled in a thread of its own: `wasm`, its bytes, and `functions`, the names of its functions in order. */
 export const compileInThread = (job) =>
   new Promise((done, failed) =>
     new Worker(fileURLToPath(import.meta.url), { workerData: job })
-      .once("message", ({ wasm, refusal }) => (wasm ? done(wasm) : failed(new KernelBuildError(refusal))))
+      .once("message", ({ refusal, ...compiled }) =>
+        refusal === undefined ? done(compiled) : failed(new KernelBuildError(refusal)),
+      )
       .once("error", failed),
   );
 
@@ -80,7 +86,8 @@ const compile = async ({ folder, slot, flags, compiler }) => {
     };
   if (bytes > slotBytes)
     return { refusal: `the kernels have ${bytes} bytes of static data, and a slot holds ${slotBytes}; shrink tables` };
-  return { wasm: out["out.wasm"] };
+  const functions = Array.from(out["out.wat"].matchAll(/^ \(func \$(\S+)/gm), ([, name]) => name);
+  return { wasm: out["out.wasm"], functions };
 };
 
 if (!isMainThread) parentPort.postMessage(await compile(workerData));

@@ -3,7 +3,7 @@ import { KernelBuildError } from "./kernel-build-error.mjs";
 /**
  * The text of generated/kernels.ts: the shared constants, the modules, and a builder for each kernel.
  *
- * @param modules `[variant, bytes]` of each build
+ * @param modules of each build its name, `variant`, `what` its text is, and the `text`
  */
 export const generateKernels = ({ name, slot, exports: { kernels, constants }, modules }) => {
   // Tensor is no dependency of itself.
@@ -11,12 +11,13 @@ export const generateKernels = ({ name, slot, exports: { kernels, constants }, m
     name === "@tessera/tensor"
       ? `import { wasmKernel } from "../backends/cpu/wasm-kernel.ts";\nimport { wasmModule } from "../backends/cpu/wasm-module.ts";`
       : `import { wasmKernel, wasmModule } from "@tessera/tensor/extend";`;
+  const builds = `{ ${modules.map(({ variant }) => `${variant.replace(/Wasm$/, "")}: ${variant}`).join(", ")} }`;
   const options = `{ name: ${JSON.stringify(name)}${slot === null ? "" : `, slot: ${slot}`} }`;
   return [
     `${imports}\n`,
     ...constants.map(constantText),
     ...modules.map(moduleText),
-    `/** The kernels of ${name}, compiled from src/kernels.as.ts. */\nexport const wasm = wasmModule(${[...modules.map(([variant]) => variant), options].join(", ")});\n`,
+    `/** The kernels of ${name}, compiled from src/kernels.as.ts. */\nexport const wasm = wasmModule(${builds}, ${options});\n`,
     `/** A step for each kernel of ${name}. Planners call them with arguments by name; nothing here runs at a launch. */`,
     `export const kernels = {\n${kernelsText(kernels)}};\n`,
   ].join("\n");
@@ -36,8 +37,7 @@ const kernelsText = (kernels) => {
     .join("");
 };
 
-const moduleText = ([variant, wasm]) =>
-  `/** ${wasm.length} bytes of WebAssembly. */\nconst ${variant} =\n  "${Buffer.from(wasm).toString("base64")}";\n`;
+const moduleText = ({ variant, what, text }) => `/** ${what}. */\nconst ${variant} =\n  "${text}";\n`;
 
 const constantText = ({ name, file, comment, value }) => {
   const text = typeof value === "number" ? `${value}` : `${JSON.stringify(value, null, 2)} as const`;

@@ -5,7 +5,7 @@
 // In:   src/kernels.as.ts, the one entry; it says `export * from "./ops/softmax/softmax.as";` for a file, or for those of all folders
 //       `export * from "./ops/*/*.as";`, where the second star stands for the same name as the first.
 // Out:  src/generated/kernels.ts: a typed builder for each kernel, the constants that planners share, see read-exports.mjs, and the
-//       modules as base64: no loader, no file, no fetch when the package runs. It imports no file of the package, so that any settings
+//       modules as text, one build whole and of the others what differs: no loader, no file, no fetch when the package runs. It imports no file of the package, so that any settings
 //       of TypeScript, of a bundler or of Node's own type stripping take it as it is.
 //
 // Memory: one shared linear memory serves all modules. Bytes below 65536 belong to the backend; then come slots of 65536 bytes for

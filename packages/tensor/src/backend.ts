@@ -1,3 +1,4 @@
+import type { BuildChoice } from "./backends/cpu/choose-build.ts";
 import type { DType, TypedArray } from "./dtype.ts";
 import { DeviceError } from "./error.ts";
 import type { Call, KernelOp, Signature } from "./op.ts";
@@ -24,6 +25,8 @@ export interface Backend {
   readonly name: string;
   /** Whether its kernels fuse multiply-adds here: results differ in their last bits. Absent where every engine gives the same bits. */
   readonly fusesMultiplyAdd?: boolean;
+  /** Which build of its kernels runs here, and why. Absent where there is one. */
+  readonly kernelBuild?: BuildChoice;
   /**
    * Memory for `length` elements, contents undefined. Throws OutOfMemoryError and changes nothing when there is none; a device that knows
    * only later says so at the next `read` or `sync`. `op`: what asks for it, for messages.

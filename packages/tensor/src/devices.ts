@@ -1,3 +1,4 @@
+import type { BuildChoice } from "./backends/cpu/choose-build.ts";
 import { registerDevice, resolveDevice, openDevices, type Backend } from "./backend.ts";
 import {
   adoptWebgpu,
@@ -16,15 +17,28 @@ export interface DeviceDescription {
   readonly name: string;
   /** Whether it can be used, or why not. */
   readonly available: true | string;
+  /** Which build of the kernels `cpu` runs, and why. */
+  readonly kernels?: BuildChoice;
   /** What the GPU says of itself. */
   readonly adapter?: AdapterDescription;
 }
+
+/** `cpu`, and how it computes. */
+const describeCpu = (): DeviceDescription => {
+  try {
+    const kernels = openDevices().get("cpu")?.kernelBuild;
+    return { name: "cpu", available: true, ...(kernels && { kernels }) };
+  } catch (error) {
+    if (!(error instanceof DeviceError)) throw error;
+    return { name: "cpu", available: error.message };
+  }
+};
 
 /**
  * The devices of this machine. `cpu` and `reference` are always open; `webgpu` is opened with `openDevice`.
  *
  * @example
- * for (const { name, available } of await devices()) console.log(name, available);
+ * for (const { name, available, kernels } of await devices()) console.log(name, available, kernels?.build);
  */
 export const devices = async (options: WebgpuOptions = {}): Promise<readonly DeviceDescription[]> => {
   const found = await findAdapter(options);
@@ -32,7 +46,7 @@ export const devices = async (options: WebgpuOptions = {}): Promise<readonly Dev
     found instanceof DeviceError
       ? { name: "webgpu", available: found.message }
       : { name: "webgpu", available: true as const, adapter: found };
-  return [{ name: "cpu", available: true }, { name: "reference", available: true }, webgpu];
+  return [describeCpu(), { name: "reference", available: true }, webgpu];
 };
 
 const openGpu = (): WebgpuBackend | null => {

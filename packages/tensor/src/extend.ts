@@ -41,7 +41,8 @@ export {
   type WasmLaunch,
   type WasmParameters,
 } from "./backends/cpu/wasm-kernel.ts";
-export { fusesMultiplyAdd, wasmModule, type WasmModuleOptions } from "./backends/cpu/wasm-module.ts";
+export { fusesMultiplyAdd, type WasmBuild } from "./backends/cpu/wasm-build.ts";
+export { wasmModule, type WasmBuilds, type WasmModuleOptions } from "./backends/cpu/wasm-module.ts";
 export type { CpuArgument, CpuStep, WasmModule } from "./op.ts";
 
 // Kernels for webgpu

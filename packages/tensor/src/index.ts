@@ -42,6 +42,7 @@ export { reportLeaks, Tensor } from "./tensor.ts";
 export { defaultDevice, openDevices, setDefaultDevice } from "./backend.ts";
 export type { Backend, DeviceLike, KernelTime } from "./backend.ts";
 export type { CpuBackend } from "./backends/cpu/cpu-backend.ts";
+export type { BuildChoice } from "./backends/cpu/choose-build.ts";
 export type { Peak, PeakOptions } from "./backends/cpu/measure-peak.ts";
 export type { ReferenceBackend } from "./backends/reference/reference-backend.ts";
 export type { AdapterDescription, GpuDeviceLike, WebgpuOptions } from "./backends/webgpu/open-webgpu.ts";

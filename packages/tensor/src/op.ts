@@ -1,4 +1,5 @@
 import { defaultDevice, type Backend } from "./backend.ts";
+import type { WasmBuild } from "./backends/cpu/wasm-build.ts";
 import type { DeviceProfile } from "./device-profile.ts";
 import type { TypedArray } from "./dtype.ts";
 import { DeviceError, ShapeError, type TesseraError } from "./error.ts";
@@ -39,8 +40,10 @@ export type { ScalarRef, Slot, Words } from "./slots.ts";
 
 /** A WebAssembly module of kernels, as `wasmModule` made it. */
 export interface WasmModule {
-  readonly base64: string;
-  readonly relaxedBase64: string;
+  /** What it was made of: two modules of one text are the same. */
+  readonly text: string;
+  /** One of its builds. */
+  bytes(build: WasmBuild): Uint8Array<ArrayBuffer>;
   /** The package that it comes from, for errors. */
   readonly name: string;
   /** Where its static data lies in the memory that all modules share; `null` when it has none. */

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { openFolder } from "@tessera/models";
-import { readSafetensors, type HostTensor, type SafetensorsFile } from "@tessera/tensor";
+import { devices, readSafetensors, type HostTensor, type SafetensorsFile } from "@tessera/tensor";
 import { decodeUtf8 } from "@tessera/tensor/files";
 import { Argument } from "commander";
 import { readCheckedJson, shapes } from "../run-folder/read-checked-json.ts";
@@ -9,6 +9,7 @@ import { CommandError } from "../terminal/command-error.ts";
 import { formatBytes, formatCount } from "../terminal/format.ts";
 import { formatTextTable } from "../terminal/format-text-table.ts";
 import { WEIGHTS_FILE } from "../training/model-folder.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 import type { CommandDefinition } from "./command-definition.ts";
 
 /** A block-sparse layer, described by its tensors. */
@@ -53,14 +54,33 @@ const isFolder = async (path: string): Promise<boolean> => {
   }
 };
 
+/** What this machine computes with. */
+const printDevices = async (terminal: Terminal): Promise<void> => {
+  const found = await devices();
+  const node = process.versions.node;
+  terminal.printResult({ node, devices: found }, [
+    terminal.color.bold(`Node ${node}`),
+    ...found.map(({ name, available, kernels, adapter }) => {
+      const what = kernels
+        ? `${kernels.build} kernels: ${kernels.reason}`
+        : adapter
+          ? adapter.description
+          : "available";
+      return `${name}: ${available === true ? what : available}`;
+    }),
+  ]);
+};
+
 export const infoCommand: CommandDefinition = {
   name: "info",
-  summary: "what is in a model's folder or a safetensors file: configuration, parameters, layouts, tensors",
+  summary:
+    "what is in a model's folder or a safetensors file; without a path, which devices there are and what they run",
   writes: "nothing",
-  arguments: [new Argument("<path>", "a model's folder, or a .safetensors file")],
-  examples: ["info runs/demo/models/sparse", "info runs/demo/training/dense/checkpoint.safetensors"],
+  arguments: [new Argument("[path]", "a model's folder, or a .safetensors file")],
+  examples: ["info", "info runs/demo/models/sparse", "info runs/demo/training/dense/checkpoint.safetensors"],
 
-  async run({ terminal }, _options, path) {
+  async run({ terminal }, _options, path?: string) {
+    if (path === undefined) return printDevices(terminal);
     const folder = await isFolder(path);
     const config = folder ? await readConfig(path) : undefined;
     const { file, bytes } = await readFile(folder ? join(path, WEIGHTS_FILE) : path);

@@ -1,5 +1,12 @@
 /** Arithmetic that every kernel family shares. A sum's order is fixed by its shape, so no thread count changes a bit. */
 
+/**
+ * Whether this is the wide build: relaxed SIMD in the form that V8 pairs into 256-bit instructions, with tiles that only those have registers
+ * for. Each value is made by the same operations in the same order as in the relaxed build.
+ */
+// @ts-ignore: decorator
+@inline export const WIDE: bool = isDefined(TESSERA_WIDE);
+
 /** a · b + c: one rounding where the engine has relaxed SIMD, else two. */
 // @ts-ignore: decorator
 @inline export function madd(a: v128, b: v128, c: v128): v128 {

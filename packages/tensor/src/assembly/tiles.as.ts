@@ -10,7 +10,7 @@
  * `accumulate` is settled before: adding C to the sums after the loop ran at half the speed in most forms (Node 20 and 22).
  * After Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008.
  */
-import { madd } from "./simd.as";
+import { madd, WIDE } from "./simd.as";
 
 /** Rows of A in a tile of `tile`. */
 // @ts-ignore: decorator
@@ -24,6 +24,10 @@ import { madd } from "./simd.as";
 /** Bytes of the scratch for one tile at an edge of C. @shared */
 // @ts-ignore: decorator
 @inline export const TILE_BYTES: usize = 384;
+
+/** 128 bytes of low memory that stay 0 (linear-memory.ts): where sums of the wide build start. */
+// @ts-ignore: decorator
+@inline const ZEROS: usize = 896;
 
 /** ROWS x 8: the tile of dense products. */
 // @ts-ignore: decorator
@@ -39,13 +43,18 @@ export function tile6x8(depth: i32, a: usize, b: usize, c: usize, ldc: usize, ac
   let c30 = f32x4.splat(0), c31 = f32x4.splat(0);
   let c40 = f32x4.splat(0), c41 = f32x4.splat(0);
   let c50 = f32x4.splat(0), c51 = f32x4.splat(0);
-  if (accumulate) {
+  if (WIDE || accumulate) {
     let from = c;
-    c00 = v128.load(from); c01 = v128.load(from, 16); from += ldc;
-    c10 = v128.load(from); c11 = v128.load(from, 16); from += ldc;
-    c20 = v128.load(from); c21 = v128.load(from, 16); from += ldc;
-    c30 = v128.load(from); c31 = v128.load(from, 16); from += ldc;
-    c40 = v128.load(from); c41 = v128.load(from, 16); from += ldc;
+    let row = ldc;
+    if (WIDE && !accumulate) {
+      from = ZEROS;
+      row = 0;
+    }
+    c00 = v128.load(from); c01 = v128.load(from, 16); from += row;
+    c10 = v128.load(from); c11 = v128.load(from, 16); from += row;
+    c20 = v128.load(from); c21 = v128.load(from, 16); from += row;
+    c30 = v128.load(from); c31 = v128.load(from, 16); from += row;
+    c40 = v128.load(from); c41 = v128.load(from, 16); from += row;
     c50 = v128.load(from); c51 = v128.load(from, 16);
   }
   const end = b + <usize>depth * 32;
@@ -106,6 +115,74 @@ export function tile4x8(depth: i32, a: usize, b: usize, c: usize, ldc: usize, ac
   v128.store(c, c30); v128.store(c, c31, 16);
 }
 
+/**
+ * ROWS x 16 of the wide build: two panels of B, the second `far` bytes after the first. As 128-bit operations the 24 accumulators would spill;
+ * as 256-bit ones they are 12, and fit as those of 6 x 8 do. V8 pairs what is adjacent from the loads to the stores, sums that start from
+ * memory too, where a branch between zeros and C would leave a pair of them apart, and spill.
+ */
+export function tile6x16(depth: i32, a: usize, b: usize, far: usize, c: usize, ldc: usize, accumulate: bool): void {
+  let from = accumulate ? c : ZEROS;
+  const row = accumulate ? ldc : 0;
+  let c00 = v128.load(from), c01 = v128.load(from, 16), c02 = v128.load(from, 32), c03 = v128.load(from, 48); from += row;
+  let c10 = v128.load(from), c11 = v128.load(from, 16), c12 = v128.load(from, 32), c13 = v128.load(from, 48); from += row;
+  let c20 = v128.load(from), c21 = v128.load(from, 16), c22 = v128.load(from, 32), c23 = v128.load(from, 48); from += row;
+  let c30 = v128.load(from), c31 = v128.load(from, 16), c32 = v128.load(from, 32), c33 = v128.load(from, 48); from += row;
+  let c40 = v128.load(from), c41 = v128.load(from, 16), c42 = v128.load(from, 32), c43 = v128.load(from, 48); from += row;
+  let c50 = v128.load(from), c51 = v128.load(from, 16), c52 = v128.load(from, 32), c53 = v128.load(from, 48);
+  const end = b + <usize>depth * 32;
+  while (b != end) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16), b2 = v128.load(b + far), b3 = v128.load(b + far, 16);
+    const a0 = v128.load_splat<f32>(a);
+    c00 = madd(a0, b0, c00); c01 = madd(a0, b1, c01); c02 = madd(a0, b2, c02); c03 = madd(a0, b3, c03);
+    const a1 = v128.load_splat<f32>(a, 4);
+    c10 = madd(a1, b0, c10); c11 = madd(a1, b1, c11); c12 = madd(a1, b2, c12); c13 = madd(a1, b3, c13);
+    const a2 = v128.load_splat<f32>(a, 8);
+    c20 = madd(a2, b0, c20); c21 = madd(a2, b1, c21); c22 = madd(a2, b2, c22); c23 = madd(a2, b3, c23);
+    const a3 = v128.load_splat<f32>(a, 12);
+    c30 = madd(a3, b0, c30); c31 = madd(a3, b1, c31); c32 = madd(a3, b2, c32); c33 = madd(a3, b3, c33);
+    const a4 = v128.load_splat<f32>(a, 16);
+    c40 = madd(a4, b0, c40); c41 = madd(a4, b1, c41); c42 = madd(a4, b2, c42); c43 = madd(a4, b3, c43);
+    const a5 = v128.load_splat<f32>(a, 20);
+    c50 = madd(a5, b0, c50); c51 = madd(a5, b1, c51); c52 = madd(a5, b2, c52); c53 = madd(a5, b3, c53);
+    a += 24;
+    b += 32;
+  }
+  v128.store(c, c00); v128.store(c, c01, 16); v128.store(c, c02, 32); v128.store(c, c03, 48); c += ldc;
+  v128.store(c, c10); v128.store(c, c11, 16); v128.store(c, c12, 32); v128.store(c, c13, 48); c += ldc;
+  v128.store(c, c20); v128.store(c, c21, 16); v128.store(c, c22, 32); v128.store(c, c23, 48); c += ldc;
+  v128.store(c, c30); v128.store(c, c31, 16); v128.store(c, c32, 32); v128.store(c, c33, 48); c += ldc;
+  v128.store(c, c40); v128.store(c, c41, 16); v128.store(c, c42, 32); v128.store(c, c43, 48); c += ldc;
+  v128.store(c, c50); v128.store(c, c51, 16); v128.store(c, c52, 32); v128.store(c, c53, 48);
+}
+
+/** Like `tile6x16`, for rows of A in panels of 4. */
+export function tile4x16(depth: i32, a: usize, b: usize, far: usize, c: usize, ldc: usize, accumulate: bool): void {
+  let from = accumulate ? c : ZEROS;
+  const row = accumulate ? ldc : 0;
+  let c00 = v128.load(from), c01 = v128.load(from, 16), c02 = v128.load(from, 32), c03 = v128.load(from, 48); from += row;
+  let c10 = v128.load(from), c11 = v128.load(from, 16), c12 = v128.load(from, 32), c13 = v128.load(from, 48); from += row;
+  let c20 = v128.load(from), c21 = v128.load(from, 16), c22 = v128.load(from, 32), c23 = v128.load(from, 48); from += row;
+  let c30 = v128.load(from), c31 = v128.load(from, 16), c32 = v128.load(from, 32), c33 = v128.load(from, 48);
+  const end = b + <usize>depth * 32;
+  while (b != end) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16), b2 = v128.load(b + far), b3 = v128.load(b + far, 16);
+    const a0 = v128.load_splat<f32>(a);
+    c00 = madd(a0, b0, c00); c01 = madd(a0, b1, c01); c02 = madd(a0, b2, c02); c03 = madd(a0, b3, c03);
+    const a1 = v128.load_splat<f32>(a, 4);
+    c10 = madd(a1, b0, c10); c11 = madd(a1, b1, c11); c12 = madd(a1, b2, c12); c13 = madd(a1, b3, c13);
+    const a2 = v128.load_splat<f32>(a, 8);
+    c20 = madd(a2, b0, c20); c21 = madd(a2, b1, c21); c22 = madd(a2, b2, c22); c23 = madd(a2, b3, c23);
+    const a3 = v128.load_splat<f32>(a, 12);
+    c30 = madd(a3, b0, c30); c31 = madd(a3, b1, c31); c32 = madd(a3, b2, c32); c33 = madd(a3, b3, c33);
+    a += 16;
+    b += 32;
+  }
+  v128.store(c, c00); v128.store(c, c01, 16); v128.store(c, c02, 32); v128.store(c, c03, 48); c += ldc;
+  v128.store(c, c10); v128.store(c, c11, 16); v128.store(c, c12, 32); v128.store(c, c13, 48); c += ldc;
+  v128.store(c, c20); v128.store(c, c21, 16); v128.store(c, c22, 32); v128.store(c, c23, 48); c += ldc;
+  v128.store(c, c30); v128.store(c, c31, 16); v128.store(c, c32, 32); v128.store(c, c33, 48);
+}
+
 /** A tile at the edge of C: its valid part goes through `scratch`, ROWS x 8 floats. */
 function edgeTile(
   depth: i32, a: usize, b: usize, c: usize, ldc: usize, accumulate: bool, rows: i32, columns: i32, scratch: usize,
@@ -125,7 +202,25 @@ export function multiplyPanels(
 ): void {
   const stepA = <usize>depth * <usize>(ROWS << 2);
   const stepB = <usize>depth * 32;
-  for (let j = 0; j < columns; j += TILE_COLUMNS) {
+  let j = 0;
+  if (WIDE) {
+    for (; columns - j >= 2 * TILE_COLUMNS && rows >= ROWS; j += 2 * TILE_COLUMNS) {
+      let panel = a;
+      let to = c + (<usize>j << 2);
+      let i = 0;
+      for (; rows - i >= ROWS; i += ROWS) {
+        tile6x16(depth, panel, b, stepB, to, ldc, accumulate);
+        panel += stepA;
+        to += <usize>ROWS * ldc;
+      }
+      if (i < rows) {
+        edgeTile(depth, panel, b, to, ldc, accumulate, rows - i, TILE_COLUMNS, scratch);
+        edgeTile(depth, panel, b + stepB, to + 32, ldc, accumulate, rows - i, TILE_COLUMNS, scratch);
+      }
+      b += 2 * stepB;
+    }
+  }
+  for (; j < columns; j += TILE_COLUMNS) {
     const width = min(columns - j, TILE_COLUMNS);
     let panel = a;
     let to = c + (<usize>j << 2);

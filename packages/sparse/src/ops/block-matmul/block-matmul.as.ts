@@ -21,11 +21,12 @@
  * block-index.ts. Kernels are told where in it a segment begins.
  * After Gray, Radford and Kingma, "GPU Kernels for Block-Sparse Weights", 2017.
  */
-import { blockTile } from "@tessera/tensor/assembly/block-tiles.as";
+import { blocks6x16, blockTile } from "@tessera/tensor/assembly/block-tiles.as";
 import { finish } from "@tessera/tensor/assembly/epilogue.as";
 import { optional } from "@tessera/tensor/assembly/optional.as";
 import { pack4, pack6, pack8, packRows } from "@tessera/tensor/assembly/panels.as";
-import { ROWS, TILE_BYTES, tile4x4, tile4x8, tile6x8 } from "@tessera/tensor/assembly/tiles.as";
+import { WIDE } from "@tessera/tensor/assembly/simd.as";
+import { ROWS, TILE_BYTES, tile4x16, tile4x4, tile4x8, tile6x16, tile6x8 } from "@tessera/tensor/assembly/tiles.as";
 
 /** Where a segment of an index is, which begins at its number `start`. */
 // @ts-ignore: decorator
@@ -145,7 +146,7 @@ function multiplyLines(
       continue;
     }
     const stepOfValues = <usize>(blocks * b) << 5;
-    const together = blocks * b <= LONGEST_IN_PAIRS ? 16 : 8;
+    const together = WIDE || blocks * b <= LONGEST_IN_PAIRS ? 16 : 8;
     for (let f0 = 0; f0 < width; f0 += together) {
       const values = packedValues + (packedAt(pointers, line, f0, blocks, b) << 2);
       const fEnd = min(f0 + together, width);
@@ -154,6 +155,12 @@ function multiplyLines(
       for (let i = 0; i < count; i += ROWS) {
         const rows = min(count - i, ROWS);
         let panel = values, at = to;
+        if (WIDE && rows == ROWS && fEnd - f0 == 16) {
+          blocks6x16(blocks, b, list, tokens, jump, panel, stepOfValues, at, ldc);
+          tokens += step;
+          to += <usize>ROWS * ldc;
+          continue;
+        }
         for (let f = f0; f < fEnd; f += 8) {
           const wide = b - f >= 8;
           const columns = min(width - f, 8);
@@ -294,7 +301,25 @@ function multiplyBlock(dst: usize, dy: usize, x: usize, b: i32, depth: i32, accu
   const ldc = <usize>b << 2;
   const step = <usize>depth << 4;
   const sixes = rowsInSixes(b);
-  for (let j = 0; j < b; j += 8) {
+  let j = 0;
+  if (WIDE) {
+    for (; b - j >= 16; j += 16) {
+      let a = dy;
+      let to = dst + (<usize>j << 2);
+      for (let i = 0; i < sixes; i += 6) {
+        tile6x16(depth, a, x, step << 1, to, ldc, accumulate);
+        a += <usize>depth * 24;
+        to += 6 * ldc;
+      }
+      for (let i = sixes; i < b; i += 4) {
+        tile4x16(depth, a, x, step << 1, to, ldc, accumulate);
+        a += step;
+        to += ldc << 2;
+      }
+      x += step << 2;
+    }
+  }
+  for (; j < b; j += 8) {
     let a = dy;
     let to = dst + (<usize>j << 2);
     for (let i = 0; i < sixes; i += 6) {

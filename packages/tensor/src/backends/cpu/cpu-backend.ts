@@ -11,10 +11,12 @@ import { PlanCache } from "../plan-cache.ts";
 import { dataOf } from "../reference/reference-backend.ts";
 import { LinearMemory, WORDS } from "./linear-memory.ts";
 import { FAULT, wasm as ownModule } from "../../generated/kernels.ts";
+import { chooseBuild, type BuildChoice } from "./choose-build.ts";
 import { measurePeak, type Peak, type PeakOptions } from "./measure-peak.ts";
 import type { Kernel } from "./pool-thread.ts";
 import { ThreadPool } from "./thread-pool.ts";
-import { checkEngine, compile, fusesMultiplyAdd } from "./wasm-module.ts";
+import { checkEngine, fusesMultiplyAdd } from "./wasm-build.ts";
+import { compile } from "./wasm-module.ts";
 
 interface LinearBuffer extends Buffer {
   readonly address: number;
@@ -31,6 +33,7 @@ interface Callable {
 interface Machine {
   readonly linear: LinearMemory;
   readonly pool: ThreadPool;
+  readonly choice: BuildChoice;
 }
 
 /** The addresses of one launch, and where the next list of words goes. */
@@ -112,6 +115,14 @@ export class CpuBackend implements Backend {
     this.machine = null;
   }
 
+  /**
+   * Which build of the kernels runs here, and why: `wide`, with 256-bit vectors, where engine and CPU have them; `relaxed`, whose results are
+   * the same to the last bit; or `base`, without fused multiply-adds. It is chosen once, when the device is first used.
+   */
+  get kernelBuild(): BuildChoice {
+    return this.open().choice;
+  }
+
   /** Threads that kernels run on, the caller's included: the machine's number unless `setThreads` said otherwise. */
   get threads(): number {
     return this.open().pool.size;
@@ -175,7 +186,7 @@ export class CpuBackend implements Backend {
     if (this.machine) return this.machine;
     checkEngine();
     const linear = new LinearMemory();
-    const machine = { linear, pool: new ThreadPool(linear.memory) };
+    const machine = { linear, pool: new ThreadPool(linear.memory), choice: chooseBuild(ownModule, linear) };
     // The pool's own functions come with this package's kernels, which must be the first module.
     this.instantiate(ownModule, machine);
     return (this.machine = machine);
@@ -248,9 +259,9 @@ export class CpuBackend implements Backend {
     return this.instances.get(wasm) ?? this.instantiate(wasm, machine);
   }
 
-  private instantiate(wasm: WasmModule, { linear, pool }: Machine): ReadonlyMap<string, Callable> {
+  private instantiate(wasm: WasmModule, { linear, pool, choice }: Machine): ReadonlyMap<string, Callable> {
     this.refuseTakenSlot(wasm);
-    const { module, bytes } = compile(wasm);
+    const { module, bytes } = compile(wasm, choice.build);
     const { exports } = new WebAssembly.Instance(module, { env: { memory: linear.memory } });
     const first = pool.add(module, exports, bytes, (content) => {
       const address = linear.heap.alloc(content.byteLength);
@@ -267,7 +278,7 @@ export class CpuBackend implements Backend {
   /** Static data is written when a module is instantiated: two modules in one slot would overwrite each other's. */
   private refuseTakenSlot(wasm: WasmModule): void {
     for (const other of this.instances.keys())
-      if (wasm.slot !== null && other.slot === wasm.slot && other.base64 !== wasm.base64)
+      if (wasm.slot !== null && other.slot === wasm.slot && other.text !== wasm.text)
         throw new DeviceError(
           `cpu: memory slot ${wasm.slot} was expected to be free for ${wasm.name}, and ${other.name} has its static data there; give one of them another "memorySlot" from 3 to 15 in package.json, and build its kernels again`,
         );

@@ -1,6 +1,6 @@
 import { DeviceError } from "../../error.ts";
 import { Allocator } from "./allocator.ts";
-import { ELSEWHERE } from "./wasm-module.ts";
+import { ELSEWHERE } from "./wasm-build.ts";
 
 const PAGE = 65536;
 
@@ -10,7 +10,8 @@ const PAGE = 65536;
  * | bytes | use |
  * |---|---|
  * | 64 | fault: a flag and the offending value, both int32 |
- * | 128 – 1023 | the thread pool's words, see pool-thread.ts |
+ * | 128 – 895 | the thread pool's words, see pool-thread.ts |
+ * | 896 – 1023 | zeros: sums of the wide build start there, see tiles.as.ts |
  * | 1024 – 65535 | words: lists of sizes and strides for the launch under way |
  * | 65536 – 131071 | tables of @tessera/tensor's kernels |
  * | 131072 – 196607 | tables of @tessera/sparse's kernels |

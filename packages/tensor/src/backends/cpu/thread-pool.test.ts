@@ -54,7 +54,7 @@ beforeEach(() => {
       new Uint8Array(linear.memory.buffer).set(content, at);
       return at;
     });
-  const own = compile(wasm);
+  const own = compile(wasm, "base");
   const first = instantiate(own.module);
   exports = first as unknown as PoolExports;
   add(own.module, first, own.bytes);

@@ -1,5 +1,17 @@
 import { DeviceError } from "../../error.ts";
 import type { WasmModule } from "../../op.ts";
+import { applyDifference, unpack } from "./unpack-wasm.ts";
+import { ELSEWHERE, type WasmBuild } from "./wasm-build.ts";
+
+/** The builds of a module, as `tessera-wasm` writes them: the relaxed one, and what the others have in its place. */
+export interface WasmBuilds {
+  /** For engines with relaxed SIMD: multiply-adds are fused where the machine can. */
+  readonly relaxed: string;
+  /** For engines without. */
+  readonly base: string;
+  /** `relaxed` in the form that V8 turns into 256-bit instructions. */
+  readonly wide: string;
+}
 
 /** Of a module whose package is named and placed: what `tessera-wasm` found in package.json. */
 export interface WasmModuleOptions {
@@ -10,65 +22,29 @@ export interface WasmModuleOptions {
 }
 
 /**
- * Kernels compiled from AssemblyScript, as base64: portable, and a variant whose multiply-adds are fused where the machine can (relaxed
- * SIMD). `tessera-wasm` writes the call into src/generated/kernels.ts, beside a builder for each kernel.
+ * Kernels compiled from AssemblyScript. `tessera-wasm` writes the call into src/generated/kernels.ts, beside a builder for each kernel.
  *
+ * @param builds what `tessera-wasm` wrote; or, as base64, a module of your own making, for all engines
  * @example
- * const wasm = wasmModule(baseWasm, relaxedWasm, { name: "my-ops", slot: 3 });
+ * const wasm = wasmModule({ base: baseWasm, relaxed: relaxedWasm, wide: wideWasm }, { name: "my-ops", slot: 3 });
  * const scale = wasmKernel(wasm, "scale_f32", { x: "usize", y: "usize", n: "i32" });
  */
 export const wasmModule = (
-  base64: string,
-  relaxedBase64: string = base64,
+  builds: string | WasmBuilds,
   { name = "a module of kernels", slot }: WasmModuleOptions = {},
-): WasmModule => ({ base64, relaxedBase64, name, slot: slot ?? null });
+): WasmModule => ({
+  text: typeof builds === "string" ? builds : builds.relaxed,
+  bytes: (build) => {
+    if (typeof builds === "string") return Uint8Array.from(atob(builds), (char) => char.charCodeAt(0));
+    const relaxed = unpack(builds.relaxed);
+    return build === "relaxed" ? relaxed : applyDifference(relaxed, unpack(builds[build]));
+  },
+  ...{ name, slot: slot ?? null },
+});
 
-const decode = (base64: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
-
-/** `(module (func (result v128) three constants; f32x4.relaxed_madd))`: whether the engine has relaxed SIMD. */
-const probe = Uint8Array.from(
-  // prettier-ignore
-  [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0, 65, 1, 253, 17, 65, 1, 253, 17, 65, 1, 253, 17, 253, 133, 2, 11],
-);
-
-/** `(module (func (result v128) a constant; i8x16.popcnt))`: whether the engine has SIMD, as it was finished. */
-const simdProbe = Uint8Array.from(
-  // prettier-ignore
-  [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11],
-);
-
-let fused: boolean | undefined;
-
-/**
- * Whether kernels fuse multiply and add, which changes the last bits of results. It follows from the engine alone: Node 20
- * has relaxed SIMD behind a flag that is set here; `TESSERA_WASM=base` in the environment leaves it out.
- */
-export const fusesMultiplyAdd = (): boolean => (fused ??= detect());
-
-const detect = (): boolean => {
-  const node = (globalThis as { process?: NodeJS.Process }).process;
-  if (node?.env["TESSERA_WASM"] === "base") return false;
-  if (node?.versions?.node.startsWith("20."))
-    node.getBuiltinModule("node:v8").setFlagsFromString("--experimental-wasm-relaxed-simd");
-  return typeof WebAssembly !== "undefined" && WebAssembly.validate(probe);
-};
-
-/** What to do where the cpu device cannot run. */
-export const ELSEWHERE = 'or run on plain JavaScript, slowly: setDefaultDevice("reference")';
-
-/** @throws DeviceError when this engine cannot run our kernels, whatever they are. */
-export const checkEngine = (): void => {
-  if (typeof WebAssembly === "undefined")
-    throw new DeviceError(`cpu: this engine has no WebAssembly; switch it on, ${ELSEWHERE}`);
-  if (!WebAssembly.validate(simdProbe))
-    throw new DeviceError(
-      `cpu: this engine has no WebAssembly SIMD; use Node 20, Chrome 91, Firefox 89, Safari 16.4 or newer on a CPU with SSE 4.1 or NEON, ${ELSEWHERE}`,
-    );
-};
-
-/** Compiles a module for this engine. @throws DeviceError when the engine or the page's policy refuses. */
-export const compile = (wasm: WasmModule): { module: WebAssembly.Module; bytes: Uint8Array } => {
-  const bytes = decode(fusesMultiplyAdd() ? wasm.relaxedBase64 : wasm.base64);
+/** Compiles a build of a module. @throws DeviceError when the engine or the page's policy refuses. */
+export const compile = (wasm: WasmModule, build: WasmBuild): { module: WebAssembly.Module; bytes: Uint8Array } => {
+  const bytes = wasm.bytes(build);
   try {
     return { module: new WebAssembly.Module(bytes), bytes };
   } catch (error) {

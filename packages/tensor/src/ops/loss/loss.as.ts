@@ -112,10 +112,12 @@ export function cross_entropy_backward_f32(
     const g4 = f32x4.splat(g), lse4 = v128.load32_splat(lse + at);
     let left = n;
     while (left >= 16) {
-      v128.store(to, f32x4.mul(g4, f32x4.sub(expNegative4(f32x4.sub(v128.load(from), lse4)), even)));
-      v128.store(to, f32x4.mul(g4, f32x4.sub(expNegative4(f32x4.sub(v128.load(from, 16), lse4)), even)), 16);
-      v128.store(to, f32x4.mul(g4, f32x4.sub(expNegative4(f32x4.sub(v128.load(from, 32), lse4)), even)), 32);
-      v128.store(to, f32x4.mul(g4, f32x4.sub(expNegative4(f32x4.sub(v128.load(from, 48), lse4)), even)), 48);
+      const a = expNegative4(f32x4.sub(v128.load(from), lse4)), b = expNegative4(f32x4.sub(v128.load(from, 16), lse4));
+      const c = expNegative4(f32x4.sub(v128.load(from, 32), lse4)), d = expNegative4(f32x4.sub(v128.load(from, 48), lse4));
+      v128.store(to, f32x4.mul(g4, f32x4.sub(a, even)));
+      v128.store(to, f32x4.mul(g4, f32x4.sub(b, even)), 16);
+      v128.store(to, f32x4.mul(g4, f32x4.sub(c, even)), 32);
+      v128.store(to, f32x4.mul(g4, f32x4.sub(d, even)), 48);
       from += 64;
       to += 64;
       left -= 16;

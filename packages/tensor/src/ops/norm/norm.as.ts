@@ -101,6 +101,26 @@ function wideSumOfSquares(x: usize, n: i32, a: f32, m: f32): f64 {
 // @ts-ignore: decorator
 @inline function writeRow(scaled: bool, shifted: bool, x: usize, w: usize, b: usize, y: usize, n: i32, a: f32, m: f32, r: f32): void {
   const a4 = f32x4.splat(a), m4 = f32x4.splat(m), r4 = f32x4.splat(r);
+  while (n >= 8) {
+    let v = normalized(v128.load(x), a4, m4, r4), u = normalized(v128.load(x, 16), a4, m4, r4);
+    if (scaled && shifted) {
+      v = madd(v, v128.load(w), v128.load(b));
+      u = madd(u, v128.load(w, 16), v128.load(b, 16));
+    } else if (scaled) {
+      v = f32x4.mul(v, v128.load(w));
+      u = f32x4.mul(u, v128.load(w, 16));
+    } else if (shifted) {
+      v = f32x4.add(v, v128.load(b));
+      u = f32x4.add(u, v128.load(b, 16));
+    }
+    v128.store(y, v);
+    v128.store(y, u, 16);
+    x += 32;
+    y += 32;
+    if (scaled) w += 32;
+    if (shifted) b += 32;
+    n -= 8;
+  }
   while (n >= 4) {
     let v = normalized(v128.load(x), a4, m4, r4);
     if (scaled && shifted) v = madd(v, v128.load(w), v128.load(b));
@@ -201,11 +221,13 @@ export function rms_norm_f32(task: i32, x: usize, weight: optional, y: usize, rs
     const dot = madd(k, i, f32x4.mul(g, h));
     h0 = f64x2.add(h0, low64(dot));
     h1 = f64x2.add(h1, high64(dot));
-    v128.store(dw, madd(d, h, v128.load(dw)));
-    v128.store(dw, madd(e, i, v128.load(dw, 16)), 16);
+    const w0 = madd(d, h, v128.load(dw)), w1 = madd(e, i, v128.load(dw, 16));
+    v128.store(dw, w0);
+    v128.store(dw, w1, 16);
     if (centred) {
-      v128.store(db, f32x4.add(v128.load(db), d));
-      v128.store(db, f32x4.add(v128.load(db, 16), e), 16);
+      const b0 = f32x4.add(v128.load(db), d), b1 = f32x4.add(v128.load(db, 16), e);
+      v128.store(db, b0);
+      v128.store(db, b1, 16);
       db += 32;
     }
     dw += 32;
@@ -228,7 +250,22 @@ export function rms_norm_f32(task: i32, x: usize, weight: optional, y: usize, rs
   const meanG = f32x4.splat(<f32>(sum64(f64x2.add(g0, g1)) / <f64>n));
   const meanH = f32x4.splat(<f32>(sum64(f64x2.add(h0, h1)) / <f64>n));
   const fours = bytes & ~15;
-  for (at = 0; at < fours; at += 16) {
+  for (at = 0; at < eights; at += 32) {
+    let g = v128.load(dy + at), k = v128.load(dy + at, 16);
+    if (scaled) {
+      g = f32x4.mul(g, v128.load(w + at));
+      k = f32x4.mul(k, v128.load(w + at, 16));
+    }
+    if (centred) {
+      g = f32x4.sub(g, meanG);
+      k = f32x4.sub(k, meanG);
+    }
+    const h = normalized(v128.load(x + at), a4, m4, r4), i = normalized(v128.load(x + at, 16), a4, m4, r4);
+    const d = f32x4.mul(nmadd(h, meanH, g), r4), e = f32x4.mul(nmadd(i, meanH, k), r4);
+    v128.store(dx + at, d);
+    v128.store(dx + at, e, 16);
+  }
+  for (; at < fours; at += 16) {
     let g = v128.load(dy + at);
     if (scaled) g = f32x4.mul(g, v128.load(w + at));
     if (centred) g = f32x4.sub(g, meanG);

@@ -65,10 +65,11 @@ function sumExpKept(x: usize, y: usize, n: i32, m: f32): f64 {
 function scaleRow(y: usize, n: i32, scale: f32): void {
   const scale4 = f32x4.splat(scale);
   while (n >= 16) {
-    v128.store(y, f32x4.mul(v128.load(y), scale4));
-    v128.store(y, f32x4.mul(v128.load(y, 16), scale4), 16);
-    v128.store(y, f32x4.mul(v128.load(y, 32), scale4), 32);
-    v128.store(y, f32x4.mul(v128.load(y, 48), scale4), 48);
+    const a = v128.load(y), b = v128.load(y, 16), c = v128.load(y, 32), d = v128.load(y, 48);
+    v128.store(y, f32x4.mul(a, scale4));
+    v128.store(y, f32x4.mul(b, scale4), 16);
+    v128.store(y, f32x4.mul(c, scale4), 32);
+    v128.store(y, f32x4.mul(d, scale4), 48);
     y += 64;
     n -= 16;
   }
@@ -160,10 +161,11 @@ function logSoftmaxBackwardRow(dy: usize, y: usize, dx: usize, n: i32): void {
   const s4 = f32x4.splat(<f32>dotRow(dy, 0, n, false));
   while (n >= 16) {
     const a = exp4(v128.load(y)), b = exp4(v128.load(y, 16)), c = exp4(v128.load(y, 32)), d = exp4(v128.load(y, 48));
-    v128.store(dx, nmadd(a, s4, v128.load(dy)));
-    v128.store(dx, nmadd(b, s4, v128.load(dy, 16)), 16);
-    v128.store(dx, nmadd(c, s4, v128.load(dy, 32)), 32);
-    v128.store(dx, nmadd(d, s4, v128.load(dy, 48)), 48);
+    const e = v128.load(dy), f = v128.load(dy, 16), g = v128.load(dy, 32), h = v128.load(dy, 48);
+    v128.store(dx, nmadd(a, s4, e));
+    v128.store(dx, nmadd(b, s4, f), 16);
+    v128.store(dx, nmadd(c, s4, g), 32);
+    v128.store(dx, nmadd(d, s4, h), 48);
     dy += 64;
     y += 64;
     dx += 64;

@@ -76,6 +76,26 @@ function rowOf(task: i32, table: usize, rows: i32, addresses: i32): usize {
   store4(p, nmadd(f32x4.div(nextM, denominator), size, f32x4.mul(p4, keep)), lanes);
 }
 
+/** Two vectors side by side; all is read before anything is written. */
+// @ts-ignore: decorator
+@inline function adam8(
+  p: usize, gradient: usize, m: usize, v: usize,
+  scale: v128, decay: v128, keep: v128, rest1: v128, beta2: v128, rest2: v128, root: v128, eps: v128, size: v128,
+): void {
+  const p0 = v128.load(p), p1 = v128.load(p, 16), m0 = v128.load(m), m1 = v128.load(m, 16);
+  const v0 = v128.load(v), v1 = v128.load(v, 16);
+  const g0 = madd(p0, decay, f32x4.mul(v128.load(gradient), scale)), g1 = madd(p1, decay, f32x4.mul(v128.load(gradient, 16), scale));
+  const nextM0 = madd(f32x4.sub(g0, m0), rest1, m0), nextM1 = madd(f32x4.sub(g1, m1), rest1, m1);
+  const nextV0 = madd(f32x4.mul(g0, g0), rest2, f32x4.mul(v0, beta2)), nextV1 = madd(f32x4.mul(g1, g1), rest2, f32x4.mul(v1, beta2));
+  const by0 = madd(f32x4.sqrt(nextV0), root, eps), by1 = madd(f32x4.sqrt(nextV1), root, eps);
+  v128.store(m, nextM0);
+  v128.store(m, nextM1, 16);
+  v128.store(v, nextV0);
+  v128.store(v, nextV1, 16);
+  v128.store(p, nmadd(f32x4.div(nextM0, by0), size, f32x4.mul(p0, keep)));
+  v128.store(p, nmadd(f32x4.div(nextM1, by1), size, f32x4.mul(p1, keep)), 16);
+}
+
 export function adam_f32(
   task: i32, table: usize, rows: i32, scale: usize, step: usize, chunk: i32, decoupled: i32,
   lr: f64, beta1: f64, beta2: f64, eps: f64, weightDecay: f64,
@@ -91,7 +111,15 @@ export function adam_f32(
   const row = rowOf(task, table, rows, 4), first = (task - load<i32>(row, FIRST)) * chunk, start = <usize>first << 2;
   let n = min(chunk, load<i32>(row, COUNT) - first);
   let p = address(row, 0) + start, gradient = address(row, 1) + start, m = address(row, 2) + start, v = address(row, 3) + start;
-  while (n >= 4) {
+  while (n >= 8) {
+    adam8(p, gradient, m, v, scale4, decay, keep, rest1, beta, rest2, root, eps4, size);
+    p += 32;
+    gradient += 32;
+    m += 32;
+    v += 32;
+    n -= 8;
+  }
+  if (n >= 4) {
     adam4(4, p, gradient, m, v, scale4, decay, keep, rest1, beta, rest2, root, eps4, size);
     p += 16;
     gradient += 16;

@@ -1,0 +1,1 @@
+export function findAssemblyScript(folder: string): { version: string; compiler: string; parser: string };
