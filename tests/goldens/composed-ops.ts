@@ -65,6 +65,55 @@ export const composedOps: { readonly [name: string]: { readonly call: Composed; 
   zeros_like: { kind: "exact", call: ([x]) => t.zerosLike(x!) },
   ones_like: { kind: "exact", call: ([x]) => t.onesLike(x!) },
   identity: { kind: "exact", call: ([x]) => t.clone(x!) },
+  // ---- activations, by the attributes that suites give them
+  elu: { kind: "each", call: ([x], { alpha }) => t.elu(x!, number(fallback(alpha, 1))) },
+  celu: { kind: "each", call: ([x], { alpha }) => t.celu(x!, number(fallback(alpha, 1))) },
+  // Torch's has no attributes: gamma · elu.
+  selu: {
+    kind: "each",
+    call: ([x], { alpha, gamma }) =>
+      alpha === undefined ? t.selu(x!) : t.mul(t.elu(x!, number(alpha)), number(gamma)),
+  },
+  leaky_relu: {
+    kind: "each",
+    call: ([x], { alpha, negative_slope }) => t.leakyRelu(x!, number(fallback(alpha, fallback(negative_slope, 0.01)))),
+  },
+  // A weight of any shape that broadcasts.
+  prelu: { kind: "each", call: ([x, w]) => t.where(t.gt(x!, 0), x!, t.mul(t.clamp(x!, -Infinity, 0), w!)) },
+  hard_sigmoid: {
+    kind: "each",
+    call: ([x], { alpha, beta }) =>
+      alpha === undefined ? t.hardSigmoid(x!) : t.clamp(t.add(t.mul(x!, number(alpha)), number(beta)), 0, 1),
+  },
+  hard_swish: { kind: "each", call: ([x]) => t.hardSwish(x!) },
+  softsign: { kind: "each", call: ([x]) => t.softsign(x!) },
+  // x − bias above lambd, x + bias below −lambd, else 0.
+  shrink: {
+    kind: "each",
+    call: ([x], { lambd, bias }) =>
+      t.sub(t.hardshrink(x!, number(lambd)), t.mul(t.sign(t.hardshrink(x!, number(lambd))), number(bias))),
+  },
+  thresholded_relu: { kind: "each", call: ([x], { alpha }) => t.threshold(x!, number(alpha), 0) },
+  exp2: { kind: "each", call: ([x]) => t.exp2(x!) },
+  log2: { kind: "each", call: ([x]) => t.log2(x!) },
+  log10: { kind: "each", call: ([x]) => t.log10(x!) },
+  hypot: { kind: "each", call: ([a, b]) => t.hypot(a!, b!) },
+  logaddexp: { kind: "each", call: ([a, b]) => t.logaddexp(a!, b!) },
+  lerp: { kind: "each", call: ([a, b, w], { weight }) => t.lerp(a!, b!, w ?? number(weight)) },
+  ceil: { kind: "exact", call: ([x]) => t.ceil(x!) },
+  round: { kind: "exact", call: ([x]) => t.round(x!) },
+  trunc: { kind: "exact", call: ([x]) => t.trunc(x!) },
+  isnan: { kind: "exact", call: ([x]) => t.isnan(x!) },
+  isinf: { kind: "exact", call: ([x]) => t.isinf(x!) },
+  isfinite: { kind: "exact", call: ([x]) => t.isfinite(x!) },
+  // ---- choices and truth
+  argmin: { kind: "exact", call: ([x], { dim, keepdim }) => t.argmin(x!, number(fallback(dim, -1)), { keepdim: keepdim === true }) },
+  prod: { kind: "summed", call: ([x], attrs) => t.prod(x!, over(attrs)) },
+  cumprod: { kind: "summed", call: ([x], { dim }) => t.cumprod(x!, number(dim)) },
+  max: { kind: "exact", call: ([x], { dim, keepdim }) => t.max(x!, { dim: number(dim), keepdim: keepdim === true }) },
+  min: { kind: "exact", call: ([x], { dim, keepdim }) => t.min(x!, { dim: number(dim), keepdim: keepdim === true }) },
+  any: { kind: "exact", call: ([x], attrs) => t.any(x!, over(attrs)) },
+  all: { kind: "exact", call: ([x], attrs) => t.all(x!, over(attrs)) },
   // ---- moves
   squeeze: {
     kind: "exact",
@@ -91,6 +140,10 @@ export const composedOps: { readonly [name: string]: { readonly call: Composed; 
   log_sum: { kind: "each", call: ([x], attrs) => t.log(t.sum(x!, over(attrs))) },
   norm_any: { kind: "summed", call: ([x], attrs) => t.vectorNorm(x!, { ...over(attrs), p: number(attrs["p"]) }) },
   // ---- products
+  outer: { kind: "each", call: ([a, b]) => t.outer(a!, b!) },
+  dot: { kind: "summed", call: ([a, b]) => t.dot(a!, b!) },
+  mv: { kind: "summed", call: ([a, b]) => t.mv(a!, b!) },
+  bmm: { kind: "summed", call: ([a, b]) => t.bmm(a!, b!) },
   matmul_tr: { kind: "summed", call: ([x, y], { a, b }) => t.matmul(a === true ? t.transpose(x!, -1, -2) : x!, b === true ? t.transpose(y!, -1, -2) : y!) },
   gemm: {
     kind: "summed",

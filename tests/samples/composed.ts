@@ -1,9 +1,82 @@
 import type { ReduceOptions, VarOptions } from "@tessera/tensor";
 import type { composed } from "@tessera/tensor/families";
-import { distinct, ints, normal, normalOf, values } from "../support/generate.ts";
+import { bools, distinct, ints, normal, normalOf, values } from "../support/generate.ts";
 import type { SampleTable } from "../support/sample.ts";
+import { composedElementwiseSamples } from "./composed-elementwise.ts";
+
+const truths = [
+  { args: [bools(0.3, 4, 5), { dim: 1 }] as const },
+  { args: [values([0, 0, NaN, 1, -0, 0], [2, 3]), { dim: 0, keepdim: true }] as const, note: "NaN, zeros" },
+  { args: [ints(0, 2, 3, 4)] as const, note: "int32" },
+  { args: [normal(2, 0), 1] as const, note: "of nothing" },
+  { args: [normal(3), 1] as const, throws: /: dim 1 is outside/ },
+];
+
+const choices = [
+  { args: [distinct(4, 5, 3), 1] as const },
+  { args: [distinct(4, 5), { dim: 0, keepdim: true }] as const, note: "keepdim" },
+  { args: [values([3, NaN, 1, NaN])] as const, note: "NaN first", noGradient: "NaN" },
+  { args: [ints(0, 4, 3, 9)] as const, note: "int32, equal ones" },
+  { args: [normal()] as const, note: "0-d" },
+  { args: [normal(2, 0)] as const, throws: /: expected at least one element to choose from/ },
+  { args: [normal(3), 1] as const, throws: /: dim 1 is outside/ },
+];
 
 export const composedSamples = {
+  ...composedElementwiseSamples,
+  max: choices,
+  min: choices,
+  prod: [
+    { args: [normal(3, 7, 2), { dim: 1 }] },
+    { args: [normal(5)] },
+    { args: [normal(3, 4, 2), { dim: [0, 2], keepdim: true }] },
+    { args: [values([2, 0, 3, 0, 0, 4, 5, 6, 7], [3, 3]), 1], note: "zeros" },
+    { args: [values([NaN, 0, Infinity, 0, 1e30, 1e30], [3, 2]), 1], note: "edges", noGradient: "infinite" },
+    { args: [ints(-9, 9, 3, 12), 1], note: "int32, which wraps around" },
+    { args: [bools(0.8, 3, 3), 1], note: "bool" },
+    { args: [normal(2, 0), 1], note: "of nothing" },
+    { args: [normal()], note: "0-d" },
+    { args: [normal(3), 1], throws: /^prod: dim 1 is outside/ },
+  ],
+  cumprod: [
+    { args: [normal(3, 7, 2), 1] },
+    { args: [values([2, 0, 3, 0, 5]), { dim: 0 }], note: "zeros" },
+    { args: [ints(-9, 9, 3, 12), -1], note: "int32" },
+    { args: [bools(0.8, 9), 0], note: "bool" },
+    { args: [normal(2, 0), 1], note: "nothing" },
+    { args: [normal(), 0], note: "0-d" },
+    { args: [normal(3), 1], throws: /^cumprod: dim 1 is outside/ },
+  ],
+  all: truths,
+  any: truths,
+  argmin: [
+    { args: [distinct(4, 5)] },
+    { args: [distinct(4, 5, 3), { dim: 1, keepdim: true }] },
+    { args: [values([3, NaN, 1, NaN]), 0], note: "NaN first" },
+    { args: [values([5, -2147483648, 2147483647, -2147483648], [4], "int32")], note: "the ends of int32, equal ones" },
+    { args: [normal(2, 0)], throws: /^argmin: expected at least one element to choose from/ },
+  ],
+  bmm: [
+    { args: [normal(3, 2, 4), normal(3, 4, 5)] },
+    { args: [normal(3, 2, 4), normal(1, 4, 5)], throws: /^bmm: sizes that agree expected, got 3 and 1$/ },
+    { args: [normal(2, 4), normal(3, 4, 5)], throws: /^bmm: expected 3 dims of a, got \[2, 4\]$/ },
+  ],
+  dot: [
+    { args: [normal(9), normal(9)] },
+    { args: [ints(-9, 9, 5), ints(-9, 9, 5)], note: "int32" },
+    { args: [normal(0), normal(0)], note: "of nothing" },
+    { args: [normal(3), normal(1)], throws: /^dot: sizes that agree expected, got 3 and 1$/ },
+  ],
+  mv: [
+    { args: [normal(3, 4), normal(4)] },
+    { args: [normal(3, 4).transposed, normal(4)], note: "a view" },
+    { args: [normal(3, 4), normal(3)], throws: /^mv: sizes that agree expected, got 4 and 3$/ },
+  ],
+  outer: [
+    { args: [normal(3), normal(4)] },
+    { args: [ints(-9, 9, 3), ints(-9, 9, 2)], note: "int32" },
+    { args: [normal(3, 1), normal(4)], throws: /^outer: expected 1 dims of a, got \[3, 1\]$/ },
+  ],
   einsum: [
     { args: ["bhqd,bhkd->bhqk", normal(2, 3, 4, 5), normal(2, 3, 6, 5)] },
     { args: ["ij,jk,kl->il", normal(2, 3), normal(3, 4), normal(4, 5)], note: "three operands" },
