@@ -19,7 +19,7 @@ const source = first === "--from" && folder !== undefined ? folder : run;
 const train = (args: readonly string[]): Promise<void> =>
   new Promise((done, failed) => {
     const bin = join(root, "apps", "cli", "bin", "tessera.mjs");
-    const words = [bin, "pretrain", "--out", run, "--resume", ...args];
+    const words = [bin, "pretrain", "--optimizer", "muon", "--out", run, "--resume", ...args];
     spawn(process.execPath, words, { stdio: "inherit" }).on("exit", (code) =>
       code === 0 ? done() : failed(new Error(`tessera pretrain ended with ${code}`)),
     );

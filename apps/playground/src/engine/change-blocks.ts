@@ -1,8 +1,18 @@
+import { valueAndGrad } from "@tessera/autograd";
+import type { MaskedLMInputs } from "@tessera/models/roberta";
 import { Linear, type Module } from "@tessera/nn";
-import { BlockSparseLinear, BlockSparseModelPatcher, regrow, saliency, type BlockCriterion } from "@tessera/sparse";
+import {
+  BlockSparseLinear,
+  BlockSparseModelPatcher,
+  blockGradientNorms,
+  collect,
+  regrow,
+  type BlockCriterion,
+} from "@tessera/sparse";
+import { scope } from "@tessera/tensor";
 import { drawnLayers } from "./block-history.ts";
 import type { Learner } from "./learner.ts";
-import { isFor, type Criterion, type Sparsity } from "./sparsity.ts";
+import { isFor, type Sparsity } from "./sparsity.ts";
 
 export const sparseLayersOf = (model: Module): [name: string, layer: BlockSparseLinear][] =>
   drawnLayers(model).filter((entry): entry is [string, BlockSparseLinear] => entry[1] instanceof BlockSparseLinear);
@@ -22,33 +32,14 @@ const onHost = async <T>(model: Module, fn: () => T): Promise<T> => {
   }
 };
 
-/** The gradient as the optimiser remembers it, by the name of each dense weight. */
-const rememberedGradients = async (learner: Learner): Promise<Map<string, Float32Array>> => {
-  const found = new Map<string, Float32Array>();
-  for (const [name, x] of learner.optimizer.stateDict().tensors) {
-    const weight = /^(.*\.weight)\.expAvg$/.exec(name)?.[1];
-    if (weight !== undefined) found.set(weight, (await x.data()) as Float32Array);
-  }
-  return found;
-};
+/** Batches that a criterion looks at before it judges. */
+const MEASURED_BATCHES = 4;
 
-const criterionOf = async (
-  criterion: Criterion,
-  learner: Learner,
-): Promise<BlockCriterion | "magnitude" | "random"> => {
-  if (criterion !== "saliency") return criterion;
-  const gradients = await rememberedGradients(learner);
-  // Before its first step an optimiser remembers nothing: no block then matters more than another.
-  const zeros = (length: number): Float32Array => new Float32Array(length);
-  return {
-    name: "saliency",
-    scores: (layer) => {
-      const key = `${layer.name}.weight`;
-      const measured = new Map([[key, gradients.get(key) ?? zeros(layer.outFeatures * layer.inFeatures)]]);
-      return saliency(measured).scores(layer);
-    },
-  };
-};
+/** The inputs of some batches; `collect` frees what they hold. */
+function* inputsOf(learner: Learner): Generator<MaskedLMInputs> {
+  const batches = learner.probeBatches();
+  for (let i = 0; i < MEASURED_BATCHES; i++) yield batches.next().inputs;
+}
 
 /**
  * Gives the layers of a pattern another density, and leaves the others as they are. What the optimiser remembers moves with the
@@ -69,7 +60,12 @@ export const setDensity = async (
     layout: layer.layout,
   }));
   if (before.length > 0) new BlockSparseModelPatcher().unpatch(model).handOver(optimizer);
-  const criterion = await criterionOf(sparsity.criterion, learner);
+  const { criterion, blockSize } = sparsity;
+  const statistics = await collect(model, inputsOf(learner), criterion, {
+    blockSize,
+    layers: drawnLayers(model).flatMap(([name]) => (isFor(sparsity.pattern, name) ? [name] : [])),
+    loss: (one, inputs) => ({ loss: one.forward(inputs).loss! }),
+  });
   const patcher = new BlockSparseModelPatcher();
   let count = 0;
   for (const [name, layer] of drawnLayers(model)) {
@@ -77,16 +73,26 @@ export const setDensity = async (
     const was = before.find((one) => one.name === name);
     if (isFor(sparsity.pattern, name)) {
       if (density >= 1) continue;
-      patcher.addPattern(name, { density, blockSize: sparsity.blockSize, criterion, seed });
+      patcher.addPattern(name, { density, blockSize, criterion, statistics, seed });
     } else if (was) {
       const { layout, mask } = was;
       patcher.addPattern(name, { density: layout.density, blockSize: layout.blockSize, criterion: asBefore(mask) });
     } else continue;
     count++;
   }
-  if (count === 0) return;
-  const plan = await onHost(model, () => patcher.plan(model));
-  patcher.patchModel(model, plan).handOver(optimizer);
+  if (count > 0) {
+    const plan = await onHost(model, () => patcher.plan(model));
+    patcher.patchModel(model, plan).handOver(optimizer);
+  }
+  // Muon's rates follow from how many blocks a row has.
+  learner.renewOptimizer();
+};
+
+/** How much the loss would change with each block that is not stored: RigL grows where it is most. */
+const missingGradients = (learner: Learner): Promise<Map<string, Float64Array>> => {
+  const { model } = learner;
+  const step = valueAndGrad(model, (inputs: MaskedLMInputs) => ({ loss: model.forward(inputs).loss! }));
+  return blockGradientNorms(model, () => scope((): void => step(learner.probeBatches().next().inputs).grads.dispose()));
 };
 
 /** Moves the weakest share of every sparse layer's blocks: to random places, or to where scores are largest. */
@@ -94,8 +100,9 @@ export const moveBlocks = async (
   learner: Learner,
   { fraction, pattern }: Sparsity,
   seed: number,
-  scores: ReadonlyMap<string, Float64Array> | null,
+  growth: "random" | "gradient",
 ): Promise<void> => {
+  const scores = growth === "gradient" ? await missingGradients(learner) : null;
   for (const [at, [name, layer]] of sparseLayersOf(learner.model).entries()) {
     if (!isFor(pattern, name)) continue;
     await regrow(layer, { fraction, grow: scores?.get(name) ?? "random", seed: seed * 64 + at }, learner.optimizer);

@@ -25,7 +25,7 @@ export const defaultConfiguration: Configuration = {
   hidden: 128,
   vocab: 2048,
   device: "cpu",
-  lr: 1e-3,
+  lr: 5e-4,
   batch: 8,
 };
 
@@ -38,6 +38,6 @@ export const choices = {
   hidden: [64, 128, 192, 256],
   vocab: [512, 1024, 2048, 4096],
   device: ["cpu", "webgpu"],
-  lr: [1e-4, 3e-4, 1e-3, 3e-3],
+  lr: [1e-4, 2e-4, 5e-4, 1e-3, 2e-3],
   batch: [4, 8, 16, 32],
 } as const satisfies { readonly [K in keyof Configuration]: readonly Configuration[K][] };

@@ -12,13 +12,14 @@ import {
   evaluateMaskedLM,
   maskedLMBatches,
   maskedLMEpoch,
+  muonGroups,
   Trainer,
   weightDecayGroups,
   type BatchSource,
   type TrainableModel,
   type TrainerOptions,
 } from "@tessera/models/training";
-import { AdamW, constantWarmup } from "@tessera/nn";
+import { AdamW, CombinedOptimizer, constantWarmup, Muon, type Module, type Optimizer } from "@tessera/nn";
 import { readSafetensors, writeSafetensors, type Backend, type HostTensor } from "@tessera/tensor";
 import { BLOCK_TOKENS, modelKinds } from "./model-kinds.ts";
 import type { ModelKind } from "./model-titles.ts";
@@ -27,6 +28,9 @@ import type { Corpus } from "./texts.ts";
 
 /** The demo's recipe: small batches, and much masking, teach most with few tokens. */
 const MASK_PROBABILITY = 0.4;
+/** Muon's learning rate for each of AdamW's. */
+const MUON_RATE = 5;
+const WEIGHT_DECAY = 0.1;
 const WARMUP_STEPS = 30;
 const HELD_OUT_BLOCKS = 48;
 const SEED = 0;
@@ -75,7 +79,7 @@ export interface LearnerState {
   readonly lr: number;
   readonly batch: number;
   readonly batches: BatchSamplerState;
-  readonly groups: ReturnType<AdamW["stateDict"]>["groups"];
+  readonly groups: ReturnType<Optimizer["stateDict"]>["groups"];
 }
 
 /** A model with all that trains it, one step at a time; owns its memory. */
@@ -83,16 +87,18 @@ export class Learner {
   readonly kind: ModelKind;
   readonly model: RobertaForMaskedLM;
   readonly tokenizer: ByteLevelBpeTokenizer;
-  readonly optimizer: AdamW;
+  optimizer: Optimizer;
   readonly batch: number;
   readonly device: Backend;
   private readonly blocks: Blocks;
   private readonly collator: MlmCollator;
   private readonly sampler: BatchSampler;
-  private readonly training: TrainerOptions<Inputs>;
-  private readonly trainer: Trainer<Inputs>;
-  /** Steps of earlier lives. */
-  private readonly before: number;
+  private readonly batches: BatchSource<Inputs>;
+  private training: TrainerOptions<Inputs>;
+  private trainer: Trainer<Inputs>;
+  private rate: number;
+  /** Steps before the trainer's first. */
+  private before: number;
   private taken = 0;
   private lastLoss = NaN;
 
@@ -105,26 +111,40 @@ export class Learner {
     this.device = device;
     this.before = options.step ?? 0;
     this.batch = Math.min(options.batch, blocks.train.count);
-    this.optimizer = new AdamW(weightDecayGroups(model, { weightDecay: 0.01 }), { lr, betas: [0.9, 0.98] });
+    this.rate = lr;
+    this.optimizer = optimizerOf(model, lr);
     this.sampler = new BatchSampler({ size: blocks.train.count, batchSize: this.batch, seed: SEED, dropLast: true });
     this.collator = collatorOf(tokenizer);
     if (state) {
-      this.optimizer.loadStateDict({ groups: state.saved.groups, tensors: state.tensors });
       this.sampler.load(state.saved.batches);
+      if (state.tensors.size > 0) this.optimizer.loadStateDict({ groups: state.saved.groups, tensors: state.tensors });
     }
-    this.training = {
+    const { sampler, collator } = this;
+    this.batches = maskedLMBatches({ blocks: blocks.train, sampler, collator, seed: SEED, device });
+    // A memory of gradients that is there already needs no warm-up.
+    [this.training, this.trainer] = this.makeTrainer(state ? 0 : WARMUP_STEPS);
+  }
+
+  /** Its groups as the model is now, with all that the optimiser remembers. */
+  renewOptimizer(): void {
+    const old = this.optimizer;
+    const { tensors } = old.stateDict();
+    this.optimizer = optimizerOf(this.model, this.rate);
+    if (tensors.size > 0) this.optimizer.loadStateDict({ groups: this.optimizer.stateDict().groups, tensors });
+    old.dispose();
+    this.before = this.step;
+    this.taken = 0;
+    [this.training, this.trainer] = this.makeTrainer(0);
+  }
+
+  private makeTrainer(warmupSteps: number): [TrainerOptions<Inputs>, Trainer<Inputs>] {
+    const { optimizer, batches } = this;
+    const options: TrainerOptions<Inputs> = {
       // Its loss is there when there are labels, which types cannot know.
-      model: model as TrainableModel<Inputs>,
-      optimizer: this.optimizer,
-      // A moment's memory is of the old gradients: what went on before needs no warm-up.
-      ...(state ? {} : { schedule: constantWarmup(this.optimizer, { warmupSteps: WARMUP_STEPS }) }),
-      batches: maskedLMBatches({
-        blocks: blocks.train,
-        sampler: this.sampler,
-        collator: this.collator,
-        seed: SEED,
-        device,
-      }),
+      model: this.model as TrainableModel<Inputs>,
+      optimizer,
+      batches,
+      ...(warmupSteps > 0 ? { schedule: constantWarmup(optimizer, { warmupSteps }) } : {}),
       steps: 1,
       maxGradNorm: 1,
       loggingSteps: 1,
@@ -132,7 +152,7 @@ export class Learner {
         this.lastLoss = loss;
       },
     };
-    this.trainer = new Trainer(this.training);
+    return [options, new Trainer(options)];
   }
 
   get step(): number {
@@ -168,7 +188,16 @@ export class Learner {
 
   /** From the next step on. */
   setRate(lr: number): void {
-    for (const group of this.optimizer.groups) group.lr = group.initialLr = lr;
+    const factor = lr / this.rate;
+    this.rate = lr;
+    for (const group of this.optimizer.groups) {
+      if (group.initialLr !== undefined) group.initialLr *= factor;
+      group.lr *= factor;
+    }
+    // The schedule of a warm-up remembers the old rates.
+    this.before = this.step;
+    this.taken = 0;
+    [this.training, this.trainer] = this.makeTrainer(0);
   }
 
   /** Everything, as files: a Hugging Face folder, and what the optimiser remembers. */
@@ -184,8 +213,7 @@ export class Learner {
     await folder.write(new Map([[OPTIMIZER, writeSafetensors(new Map(memory))]]));
     const files = new Map<string, Uint8Array<ArrayBuffer>>();
     for (const name of await folder.list()) files.set(name, (await folder.read(name)) as Uint8Array<ArrayBuffer>);
-    const { kind, step, batch } = this;
-    const lr = this.optimizer.groups[0]!.initialLr ?? this.optimizer.groups[0]!.lr;
+    const { kind, step, batch, rate: lr } = this;
     return { files, state: { kind, step, lr, batch, batches: this.sampler.state, groups } };
   }
 
@@ -210,6 +238,16 @@ export class Learner {
     this.model.dispose();
   }
 }
+
+/** Muon for the matrices of the layers, AdamW for the rest, with the demo's ratio of their rates. */
+const optimizerOf = (model: Module, lr: number): Optimizer => {
+  const { groups, params } = muonGroups(model, { lr: MUON_RATE * lr, weightDecay: WEIGHT_DECAY });
+  const others = weightDecayGroups(model, { weightDecay: WEIGHT_DECAY, without: params });
+  return new CombinedOptimizer({
+    muon: new Muon(groups, { nsSteps: 3 }),
+    adamw: new AdamW(others, { lr, betas: [0.9, 0.98] }),
+  });
+};
 
 type TensorMap = ReadonlyMap<string, HostTensor>;
 

@@ -38,6 +38,8 @@ export const modelKinds = {
           attentionProbsDropoutProb: 0,
           layerNormEps: 1e-5,
         }),
+        // With AdamW alone, or learned positions, attention does not begin to look around in the first minutes.
+        { positionInit: "sinusoidal" },
       );
     },
     load: (folder) => RobertaForMaskedLM.fromPretrained(folder),

@@ -2,7 +2,6 @@ import { cpu, memory, resetPeakMemory, type Tensor } from "@tessera/tensor";
 import { cubicDensity } from "@tessera/sparse";
 import { BlockHistory } from "./block-history.ts";
 import { moveBlocks, setDensity, sparseLayersOf } from "./change-blocks.ts";
-import { denseGradientNorms } from "./dense-gradients.ts";
 import { kindOf, messageOf } from "./describe-problem.ts";
 import { describeLayer } from "./describe-layer.ts";
 import { Learner, type Blocks, type LearnerState } from "./learner.ts";
@@ -250,11 +249,7 @@ export class Session implements Engine {
       await this.showMosaic();
       this.showFacts();
     } else if (sparsity.method === "set" || sparsity.method === "rigl") {
-      const scores =
-        sparsity.method === "rigl"
-          ? await denseGradientNorms(learner.model, learner.probeBatches(), learner.device)
-          : null;
-      await moveBlocks(learner, sparsity, learner.step, scores);
+      await moveBlocks(learner, sparsity, learner.step, sparsity.method === "rigl" ? "gradient" : "random");
       await this.showMosaic();
     }
   }

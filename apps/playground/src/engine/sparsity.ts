@@ -1,3 +1,5 @@
+import type { CriterionName } from "@tessera/sparse";
+
 /** Which layers a change of sparsity is for: by what they do, or one by its path. */
 export const patterns = {
   usual: {
@@ -17,14 +19,16 @@ export const patterns = {
 
 export type PatternName = keyof typeof patterns;
 
-/** How blocks are chosen when a layer loses some; the last reads what the optimiser remembers of the gradient. */
+/** How blocks are chosen when a layer loses some: every criterion that `@tessera/sparse` knows, in the words of the page. */
 export const criterionTitles = {
-  magnitude: "Magnitude: keep the largest weights",
-  saliency: "Saliency: keep what the loss reacts to",
-  random: "Random: the control",
-} as const;
-
-export type Criterion = keyof typeof criterionTitles;
+  magnitude: "Largest weights",
+  magnitudeL1: "Largest weights, by their sum",
+  taylor: "Weight × gradient (Taylor)",
+  fisher: "Curvature (diagonal Fisher)",
+  activationWeighted: "Weights × inputs (Wanda)",
+  movement: "Growing away from zero (movement)",
+  random: "Any: the control",
+} as const satisfies { readonly [K in CriterionName]: string };
 
 /** What happens to the blocks after "Patch now". */
 export const methods = {
@@ -42,7 +46,7 @@ export interface Sparsity {
   readonly pattern: string;
   readonly density: number;
   readonly blockSize: number;
-  readonly criterion: Criterion;
+  readonly criterion: CriterionName;
   readonly method: MethodName;
   /** Steps of a gradual schedule. */
   readonly over: number;

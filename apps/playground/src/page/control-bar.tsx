@@ -84,7 +84,7 @@ const Numbers = () => {
 
 /** What is always in sight: start and stop, and the numbers. */
 export const ControlBar = () => (
-  <div class="control-bar">
+  <section class="control-bar" aria-label="Training">
     <div class="control-buttons">
       <Play />
       {outdated.value && runState.value !== "opening" ? (
@@ -93,5 +93,5 @@ export const ControlBar = () => (
       <Opening />
     </div>
     <Numbers />
-  </div>
+  </section>
 );

@@ -34,6 +34,17 @@ export interface LossData {
 
 const style = { background: "transparent", fontSize: "12px", fontFamily: "inherit", color: "var(--ink-soft)" };
 
+/** A chart is one picture with one name; what the library calls its parts helps nobody who hears it. */
+const asPicture = (chart: Element, name: string): Element => {
+  for (const part of chart.querySelectorAll("[aria-label], [aria-description]")) {
+    part.removeAttribute("aria-label");
+    part.removeAttribute("aria-description");
+  }
+  chart.setAttribute("role", "img");
+  chart.setAttribute("aria-label", name);
+  return chart;
+};
+
 /** Losses over steps: faint as they are, strong as their trend; held-out losses as a dashed line, patches as rules. */
 export const drawLosses = ({ points, twin, heldOut, marks }: LossData, width: number): Element => {
   const series = [
@@ -43,64 +54,68 @@ export const drawLosses = ({ points, twin, heldOut, marks }: LossData, width: nu
   const own = heldOut.map(({ step, loss }) => ({ step, loss }));
   const beside = heldOut.flatMap(({ step, twin }) => (twin === null ? [] : [{ step, loss: twin }]));
   const last = points.at(-1)?.step ?? 1;
-  return plot({
-    width,
-    height: Math.max(190, Math.min(280, width * 0.5)),
-    marginLeft: 38,
-    marginRight: 12,
-    marginTop: 22,
-    marginBottom: 34,
-    style,
-    x: {
-      label: "step",
-      ticks: Math.max(3, Math.floor(width / 110)),
-      domain: [points[0]?.step ?? 0, Math.max(last, 10)],
-    },
-    y: { label: "loss", grid: true, nice: true, ticks: 5 },
-    ariaLabel: "Loss over steps",
-    marks: [
-      ...(marks.length > 0
-        ? [
-            ruleX(marks, { x: "step", stroke: "var(--ink-faint)", strokeDasharray: "2 3" }),
-            text(marks.slice(-4), {
-              x: "step",
-              frameAnchor: "top",
-              text: "text",
-              textAnchor: "end",
-              dx: -4,
-              dy: -14,
-              fill: "var(--ink-soft)",
-              fontSize: 11,
-            }),
-          ]
-        : []),
-      ...series.flatMap(({ color, all }) => [
-        line(all, { x: "step", y: "loss", stroke: color, strokeOpacity: 0.28, strokeWidth: 1 }),
-        line(smooth(all, Math.max(1, Math.round(all.length / 16))), {
-          x: "step",
-          y: "loss",
-          stroke: color,
-          strokeWidth: 2.2,
-        }),
-      ]),
-      line(beside, { x: "step", y: "loss", stroke: "var(--twin)", strokeWidth: 1.5, strokeDasharray: "5 4" }),
-      line(own, { x: "step", y: "loss", stroke: "var(--own)", strokeWidth: 1.5, strokeDasharray: "5 4" }),
-    ],
-  });
+  return asPicture(
+    plot({
+      width,
+      height: Math.max(190, Math.min(280, width * 0.5)),
+      marginLeft: 38,
+      marginRight: 12,
+      marginTop: 22,
+      marginBottom: 34,
+      style,
+      x: {
+        label: "step",
+        ticks: Math.max(3, Math.floor(width / 110)),
+        domain: [points[0]?.step ?? 0, Math.max(last, 10)],
+      },
+      y: { label: "loss", grid: true, nice: true, ticks: 5 },
+      marks: [
+        ...(marks.length > 0
+          ? [
+              ruleX(marks, { x: "step", stroke: "var(--ink-faint)", strokeDasharray: "2 3" }),
+              text(marks.slice(-4), {
+                x: "step",
+                frameAnchor: "top",
+                text: "text",
+                textAnchor: "end",
+                dx: -4,
+                dy: -14,
+                fill: "var(--ink-soft)",
+                fontSize: 11,
+              }),
+            ]
+          : []),
+        ...series.flatMap(({ color, all }) => [
+          line(all, { x: "step", y: "loss", stroke: color, strokeOpacity: 0.28, strokeWidth: 1 }),
+          line(smooth(all, Math.max(1, Math.round(all.length / 16))), {
+            x: "step",
+            y: "loss",
+            stroke: color,
+            strokeWidth: 2.2,
+          }),
+        ]),
+        line(beside, { x: "step", y: "loss", stroke: "var(--twin)", strokeWidth: 1.5, strokeDasharray: "5 4" }),
+        line(own, { x: "step", y: "loss", stroke: "var(--own)", strokeWidth: 1.5, strokeDasharray: "5 4" }),
+      ],
+    }),
+    "Loss over steps",
+  );
 };
 
 /** How many weights lie in each stretch of values. */
 export const drawHistogram = ({ from, to, counts }: Histogram, width: number): Element => {
   const step = (to - from) / counts.length;
   const bins = counts.map((count, i) => ({ count, x1: from + i * step, x2: from + (i + 1) * step }));
-  return plot({
-    width,
-    height: 220,
-    marginLeft: 48,
-    style,
-    x: { label: "weight", ticks: 6 },
-    y: { label: "how many", grid: true, ticks: 4 },
-    ariaLabel: "Histogram of the weights",
-    marks: [rectY(bins, { x1: "x1", x2: "x2", y: "count", fill: "var(--own)", inset: 0.5 }), ruleY([0])],
-  });
+  return asPicture(
+    plot({
+      width,
+      height: 220,
+      marginLeft: 48,
+      style,
+      x: { label: "weight", ticks: 6 },
+      y: { label: "how many", grid: true, ticks: 4 },
+      marks: [rectY(bins, { x1: "x1", x2: "x2", y: "count", fill: "var(--own)", inset: 0.5 }), ruleY([0])],
+    }),
+    "Histogram of the weights",
+  );
 };

@@ -61,7 +61,7 @@ const troubles: Record<ProblemKind, { title: string; says: string; ways: readonl
       [
         "Go on from the last save, slower",
         async () => {
-          configuration.value = { ...configuration.value, lr: 3e-4 };
+          configuration.value = { ...configuration.value, lr: 2e-4 };
           await again();
         },
       ],

@@ -32,7 +32,7 @@ const Attention = () => {
   const ramp = rampOf("norm", darkMode.value);
   const count = tokens.length;
   return (
-    <div class="attention-box">
+    <div class="attention-box" tabIndex={0} role="group" aria-label="Attention">
       <table class="attention" style={{ "--tokens": count }}>
         <caption class="unseen">Whom each token looks at: rows look at columns, in percent</caption>
         <thead>

@@ -1,12 +1,4 @@
-import {
-  blockSizes,
-  criterionTitles,
-  methods,
-  patterns,
-  type Criterion,
-  type MethodName,
-  type Sparsity,
-} from "../engine/sparsity.ts";
+import { blockSizes, criterionTitles, methods, patterns, type MethodName, type Sparsity } from "../engine/sparsity.ts";
 import { costSentence, stepTimes } from "./cost.ts";
 import { Choice, Slider } from "./controls.tsx";
 import { layerTitle, percent } from "./format.ts";
@@ -88,7 +80,7 @@ export const SparsityPanel = () => {
           label="Which blocks stay"
           value={criterion}
           options={Object.entries(criterionTitles)}
-          onChange={(value) => set({ criterion: value as Criterion })}
+          onChange={(value) => set({ criterion: value as Sparsity["criterion"] })}
         />
         <Choice
           label="How"

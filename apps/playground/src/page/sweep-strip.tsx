@@ -38,7 +38,7 @@ const HeatMap = () => {
   const layers = (mosaic.value?.layers ?? []).map(({ name }) => name);
   const most = Math.max(0.02, ...cells.value.map(({ added }) => added));
   return (
-    <div class="heat-box">
+    <div class="heat-box" tabIndex={0} role="group" aria-label="Loss added by layer and density">
       <table class="heat" data-testid="heat">
         <caption>Loss added on unseen texts when one layer alone keeps so many of its blocks</caption>
         <thead>
@@ -77,44 +77,48 @@ export const SweepStrip = () => {
       <header>
         <h2 id="sweep-title">Which layers tolerate it?</h2>
       </header>
-      <p class="caption">
-        One layer at a time loses blocks, trains {recover.value} steps to recover, and is tested. The training waits
-        meanwhile, and nothing of it changes.
-      </p>
-      <div class="sweep-controls">
-        <Slider
-          label="Recover"
-          value={recover.value}
-          min={0}
-          max={60}
-          step={5}
-          show={(value) => `${value} steps`}
-          onChange={(value) => (recover.value = value)}
-        />
-        <div class="buttons">
-          {running && now ? (
-            <>
-              {now.state === "paused" ? (
-                <button onClick={steer("resume")}>Resume</button>
+      <div class="sweep-body">
+        <div class="card-part">
+          <p class="caption">
+            One layer at a time loses blocks, trains {recover.value} steps to recover, and is tested. The training waits
+            meanwhile, and nothing of it changes.
+          </p>
+          <div class="sweep-controls">
+            <Slider
+              label="Recover"
+              value={recover.value}
+              min={0}
+              max={60}
+              step={5}
+              show={(value) => `${value} steps`}
+              onChange={(value) => (recover.value = value)}
+            />
+            <div class="buttons">
+              {running && now ? (
+                <>
+                  {now.state === "paused" ? (
+                    <button onClick={steer("resume")}>Resume</button>
+                  ) : (
+                    <button onClick={steer("pause")}>Pause</button>
+                  )}
+                  <button onClick={steer("cancel")}>Cancel</button>
+                </>
               ) : (
-                <button onClick={steer("pause")}>Pause</button>
+                <button class="primary" disabled={!ready} onClick={() => void runSweep(DENSITIES, recover.value)}>
+                  Find out
+                </button>
               )}
-              <button onClick={steer("cancel")}>Cancel</button>
-            </>
-          ) : (
-            <button class="primary" disabled={!ready} onClick={() => void runSweep(DENSITIES, recover.value)}>
-              Find out
-            </button>
-          )}
+            </div>
+          </div>
+          {now && now.of > 0 ? (
+            <p class="progress" role="status">
+              <progress max={now.of} value={now.done} aria-label="cells measured" /> {now.done} of {now.of} cells
+              {now.state === "paused" ? ", paused" : ""}
+            </p>
+          ) : null}
         </div>
+        {mosaic.value ? <HeatMap /> : null}
       </div>
-      {now && now.of > 0 ? (
-        <p class="progress" role="status">
-          <progress max={now.of} value={now.done} aria-label="cells measured" /> {now.done} of {now.of} cells
-          {now.state === "paused" ? ", paused" : ""}
-        </p>
-      ) : null}
-      {cells.value.length > 0 || running ? <HeatMap /> : null}
     </section>
   );
 };

@@ -11,7 +11,7 @@ export const loadCharts = (): Promise<Charts> => (charts ??= import("./draw-char
 export const usePlot = (
   draw: (charts: Charts, width: number) => Element,
   inputs: readonly unknown[],
-): RefObject<HTMLDivElement> => {
+): RefObject<HTMLDivElement | null> => {
   const element = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);
   useEffect(() => {

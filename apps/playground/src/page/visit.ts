@@ -19,18 +19,19 @@ const LOCK = "tessera-playground";
 /** Resolved to give the lock back. */
 let release: (() => void) | null = null;
 
-const hold = (options: LockOptions): Promise<void> =>
-  navigator.locks
+const hold = async (options: LockOptions): Promise<void> => {
+  await navigator.locks
     .request(LOCK, options, async (lock) => {
       if (!lock) return set({ otherTab: true });
       set({ otherTab: false });
       await new Promise<void>((done) => (release = done));
     })
     // Another tab took it.
-    .catch(() => {
+    .catch(async () => {
       set({ otherTab: true });
-      return pause();
+      await pause();
     });
+};
 
 /** One tab trains: the first one, until another takes over. */
 export const holdTheOnlyTab = (): void => {
