@@ -68,12 +68,13 @@ const story = async (page: Page): Promise<void> => {
   await read(page, /a step takes [\d.]+ ms instead of [\d.]+ ms/, "[data-testid=cost]");
   const sparse = await tile(page, "step");
   await until(page, "step", (step) => step >= sparse + 10);
-  await read(page, /grown|dense twin/, "body");
-
+  
   await choose(page, "Recover", "0");
   await press(page, "Find out");
   await page.waitForFunction(() => document.querySelectorAll(".heat td:not(.empty)").length >= 3, { polling: 100 });
-  await press(page, "Cancel");
+  await press(page, "Pause sweep");
+  await press(page, "Resume sweep");
+  await press(page, "Cancel sweep");
 
   await press(page, "Pause");
   await page.waitForFunction(() => document.querySelector(".play")?.textContent.includes("Train"));

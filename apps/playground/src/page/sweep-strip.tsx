@@ -97,11 +97,11 @@ export const SweepStrip = () => {
               {running && now ? (
                 <>
                   {now.state === "paused" ? (
-                    <button onClick={steer("resume")}>Resume</button>
+                    <button onClick={steer("resume")}>Resume sweep</button>
                   ) : (
-                    <button onClick={steer("pause")}>Pause</button>
+                    <button onClick={steer("pause")}>Pause sweep</button>
                   )}
-                  <button onClick={steer("cancel")}>Cancel</button>
+                  <button onClick={steer("cancel")}>Cancel sweep</button>
                 </>
               ) : (
                 <button class="primary" disabled={!ready} onClick={() => void runSweep(DENSITIES, recover.value)}>
