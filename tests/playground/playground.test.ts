@@ -68,7 +68,7 @@ const story = async (page: Page): Promise<void> => {
   await read(page, /a step takes [\d.]+ ms instead of [\d.]+ ms/, "[data-testid=cost]");
   const sparse = await tile(page, "step");
   await until(page, "step", (step) => step >= sparse + 10);
-  
+
   await choose(page, "Recover", "0");
   await press(page, "Find out");
   await page.waitForFunction(() => document.querySelectorAll(".heat td:not(.empty)").length >= 3, { polling: 100 });
@@ -206,6 +206,13 @@ describe.skipIf(chromium === null)("states of the playground", () => {
     expect(await words(page)).not.toContain("lost");
     await page.close();
   });
+});
+
+it.runIf(firefox === null)("the playground in Firefox", ({ skip }) => {
+  expect(inject("browserRequired"), "Firefox was asked for, and there is none; apt-get install firefox-esr").toBe(
+    false,
+  );
+  skip("there is no Firefox here; apt-get install firefox-esr brings it, TESSERA_FIREFOX names another");
 });
 
 describe.skipIf(firefox === null)("the playground in Firefox", () => {
