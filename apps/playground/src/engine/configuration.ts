@@ -25,7 +25,7 @@ export const defaultConfiguration: Configuration = {
   hidden: 128,
   vocab: 2048,
   device: "cpu",
-  lr: 5e-4,
+  lr: 2e-4,
   batch: 8,
 };
 

@@ -1,6 +1,6 @@
 import { stepTimes } from "./cost.ts";
 import { bytes, median, short } from "./format.ts";
-import { patchedAt } from "./sparsity-panel.tsx";
+import { patchedAt } from "./measured-cost.tsx";
 import { facts, memoryUse, opening, outdated, pause, points, runState, startOver, train, twinPoints } from "./store.ts";
 
 const Play = () => {

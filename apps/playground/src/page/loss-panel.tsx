@@ -1,5 +1,6 @@
 import { points, twinPoints, heldOut, marks } from "./store.ts";
 import { signal, effect } from "@preact/signals";
+import { MeasuredCost } from "./measured-cost.tsx";
 import { usePlot } from "./use-plot.ts";
 
 /** Redraws no more often than the eye reads: a chart takes milliseconds that the page needs. */
@@ -31,6 +32,7 @@ export const LossPanel = () => {
         </p>
       </header>
       <div class="plot" ref={plot} data-export="loss" />
+      <MeasuredCost />
       <p class="caption">
         {last
           ? `On texts that it never saw: ${last.loss.toFixed(3)}${last.twin === null ? "" : `, the dense twin ${last.twin.toFixed(3)}`}. Every 0.69 less halves the doubt about each word.`

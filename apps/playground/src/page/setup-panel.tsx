@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { choices, type Configuration } from "../engine/configuration.ts";
+import { choices, defaultConfiguration, type Configuration } from "../engine/configuration.ts";
 import { modelTitles } from "../engine/model-titles.ts";
 import { MIN_OWN_CHARACTERS, texts } from "../engine/texts.ts";
 import { Choice, More } from "./controls.tsx";
@@ -8,6 +8,9 @@ import { configuration, facts, ownText, runState, theEngine } from "./store.ts";
 const set = (change: Partial<Configuration>): void => {
   configuration.value = { ...configuration.value, ...change };
 };
+
+/** The demo's rate, for a model that knows nothing; what knows something already would forget at it. */
+const FRESH_RATE = 2e-3;
 
 const dropping = signal(false);
 
@@ -90,7 +93,13 @@ export const SetupPanel = () => {
             ["checkpoint", "From a checkpoint, and go on"],
             ["scratch", "From scratch"],
           ]}
-          onChange={(value) => set({ start: value as Configuration["start"] })}
+          onChange={(value) =>
+            set(
+              value === "scratch"
+                ? { start: "scratch", lr: FRESH_RATE }
+                : { start: "checkpoint", lr: defaultConfiguration.lr },
+            )
+          }
         />
         <Choice
           label="Device"

@@ -1,41 +1,10 @@
 import { blockSizes, criterionTitles, methods, patterns, type MethodName, type Sparsity } from "../engine/sparsity.ts";
-import { costSentence, stepTimes } from "./cost.ts";
 import { Choice, Slider } from "./controls.tsx";
 import { layerTitle, percent } from "./format.ts";
-import {
-  busy,
-  facts,
-  heldOut,
-  lookAt,
-  marks,
-  mosaic,
-  patchNow,
-  points,
-  runState,
-  sparsity,
-  twinPoints,
-  undoPatch,
-} from "./store.ts";
+import { busy, facts, lookAt, mosaic, patchNow, runState, sparsity, undoPatch } from "./store.ts";
 
 const set = (change: Partial<Sparsity>): void => {
   sparsity.value = { ...sparsity.value, ...change };
-};
-
-/** The step of the last change of density, if there was one that still holds. */
-export const patchedAt = (): number | null => {
-  const last = marks.value.findLast(({ text }) => /density/.test(text));
-  return mosaic.value?.layers.some((layer) => layer.sparse) && last ? last.step : null;
-};
-
-const Cost = () => {
-  const [own, current] = [facts.value, mosaic.value];
-  if (!own || !current) return null;
-  const times = stepTimes(points.value, twinPoints.value, patchedAt());
-  return (
-    <p class="cost" aria-live="off" data-testid="cost">
-      {costSentence({ times, facts: own, heldOut: heldOut.value, layers: current.layers })}
-    </p>
-  );
 };
 
 /** Sparsity by hand. */
@@ -135,7 +104,6 @@ export const SparsityPanel = () => {
           Undo
         </button>
       </div>
-      <Cost />
     </section>
   );
 };
