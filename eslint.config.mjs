@@ -71,6 +71,12 @@ export default defineConfig(
     files: [`apps/${name}/src/**/*.{ts,tsx}`],
     rules: { ...(name === "examples" ? {} : { "no-console": "error" }), ...imports(appPatterns(name)) },
   })),
+  {
+    files: ["apps/playground/public/*.js"],
+    languageOptions: {
+      globals: Object.fromEntries(["self", "URL", "fetch", "Headers", "Response"].map((name) => [name, "readonly"])),
+    },
+  },
   // Tools read configurations by their default export.
   { files: ["**/*.config.ts"], rules: { "no-restricted-syntax": "off" } },
   {

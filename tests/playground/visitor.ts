@@ -1,6 +1,7 @@
 // What a visitor does on the page, in any browser.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import type * as Axe from "axe-core";
 import type { Browser, Page } from "puppeteer-core";
 
 /** A model that trains in seconds on a busy machine. */
@@ -95,7 +96,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 export const violations = async (page: Page): Promise<string[]> => {
   await page.evaluate(axe);
   return page.evaluate(async () => {
-    const { axe: engine } = globalThis as unknown as { axe: typeof import("axe-core") };
+    const { axe: engine } = globalThis as unknown as { axe: typeof Axe };
     const { violations } = await engine.run(document);
     return violations.map(
       ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ target }) => target.join(" ")).join("; ")}`,

@@ -28,7 +28,7 @@ let taken = 0;
 const film = async (page: Page, seconds: number): Promise<void> => {
   for (let i = 0; i < seconds * FRAMES_PER_SECOND; i++) {
     const next = new Promise((done) => setTimeout(done, 1000 / FRAMES_PER_SECOND));
-    await page.screenshot({ path: join(frames, `${String(taken++).padStart(4, "0")}.png`) as `${string}.png` });
+    await page.screenshot({ path: join(frames, `${String(taken++).padStart(4, "0")}.png`) });
     await next;
   }
 };
@@ -50,7 +50,7 @@ try {
   await press(page, "Patch now");
   await film(page, 11);
   await page.setViewport({ width: 1440, height: 1000 });
-  await page.screenshot({ path: join(images, "playground.png") as `${string}.png` });
+  await page.screenshot({ path: join(images, "playground.png") });
 } finally {
   await browser.close();
   await site.close();
@@ -61,7 +61,7 @@ const { status, error } = spawnSync(
   "ffmpeg",
   [
     ...["-y", "-loglevel", "error", "-framerate", String(FRAMES_PER_SECOND), "-i", join(frames, "%04d.png")],
-    ...["-vf", "scale=960:-1:flags=lanczos", "-loop", "0", "-c:v", "libwebp", "-quality", "62", target],
+    ...["-vf", "scale=860:-1:flags=lanczos", "-loop", "0", "-c:v", "libwebp", "-quality", "50", target],
   ],
   { stdio: "inherit" },
 );

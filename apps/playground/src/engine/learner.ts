@@ -141,7 +141,7 @@ export class Learner {
     const { optimizer, batches } = this;
     const options: TrainerOptions<Inputs> = {
       // Its loss is there when there are labels, which types cannot know.
-      model: this.model as TrainableModel<Inputs>,
+      model: this.model,
       optimizer,
       batches,
       ...(warmupSteps > 0 ? { schedule: constantWarmup(optimizer, { warmupSteps }) } : {}),

@@ -54,7 +54,7 @@ export const costSentence = ({ times, facts, heldOut, layers }: CostInputs): str
       : "the speed is being measured";
   const last = heldOut.findLast(({ twin }) => twin !== null);
   const quality =
-    last?.twin == null
+    last === undefined || last.twin === null
       ? ""
       : `, and on texts it never saw its loss is ${last.loss.toFixed(3)} where the twin has ${last.twin.toFixed(3)} (${last.loss >= last.twin ? "+" : "−"}${Math.abs(last.loss - last.twin).toFixed(3)})`;
   return `${gone}: ${time}, weights and optimiser take ${saved} less${quality}.`;

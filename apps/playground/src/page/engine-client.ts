@@ -22,7 +22,7 @@ export const startEngine = (listen: (report: Report) => void, fail: (message: st
     new Promise((resolve, reject) => {
       const id = next++;
       waiting.set(id, { resolve, reject });
-      worker.postMessage({ id, name, args } as Command);
+      worker.postMessage({ id, name, args });
     });
   return new Proxy({} as Engine, {
     get:

@@ -1,7 +1,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { RefObject } from "preact";
+import type * as DrawCharts from "./draw-charts.ts";
 
-type Charts = typeof import("./draw-charts.ts");
+type Charts = typeof DrawCharts;
 
 /** The charts' library is a quarter of the page's bytes: it comes after the first picture. */
 let charts: Promise<Charts> | null = null;

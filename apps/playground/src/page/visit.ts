@@ -7,7 +7,7 @@ import { pause, runState, train } from "./store.ts";
 export const place = signal({
   otherTab: false,
   hiddenPause: false,
-  threads: globalThis.crossOriginIsolated ? ("many" as const) : ("one" as "one" | "many"),
+  threads: globalThis.crossOriginIsolated ? ("many" as const) : "one",
   noEngine: false,
 });
 

@@ -11,7 +11,7 @@ export const packZip = (files: FileMap): Promise<Blob> =>
       ([name, data]) => [name, [data, { level: /safetensors$/.test(name) ? 0 : 6 }]] as const,
     );
     zip(Object.fromEntries(entries) as Parameters<typeof zip>[0], (error, packed) =>
-      error ? failed(error) : done(new Blob([packed as Uint8Array<ArrayBuffer>], { type: "application/zip" })),
+      error ? failed(error) : done(new Blob([packed], { type: "application/zip" })),
     );
   });
 
@@ -21,6 +21,6 @@ export const unpackZip = (bytes: Uint8Array): Promise<FileMap> =>
     unzip(bytes, { filter: ({ originalSize }) => originalSize < MAX_BYTES }, (error, files) => {
       if (error) return failed(new Error(`This is no zip that can be read: ${error.message}.`));
       const named = Object.entries(files).filter(([, data]) => data.length > 0);
-      done(new Map(named.map(([path, data]) => [path.split("/").at(-1)!, data as Uint8Array<ArrayBuffer>])));
+      done(new Map(named.map(([path, data]) => [path.split("/").at(-1)!, data])));
     });
   });
