@@ -16,7 +16,6 @@ import {
   Trainer,
   weightDecayGroups,
   type BatchSource,
-  type TrainableModel,
   type TrainerOptions,
 } from "@tessera/models/training";
 import { AdamW, CombinedOptimizer, constantWarmup, Muon, type Module, type Optimizer } from "@tessera/nn";

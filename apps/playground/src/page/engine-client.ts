@@ -1,4 +1,4 @@
-import type { Answer, Command, Engine, Report } from "../engine/protocol.ts";
+import type { Answer, Engine, Report } from "../engine/protocol.ts";
 
 interface Waiting {
   readonly resolve: (value: never) => void;
