@@ -28,7 +28,7 @@ export default defineConfig(
   js.configs.recommended,
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   {
-    files: ["**/*.ts"],
+    files: ["**/*.{ts,tsx}"],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { project: "./tsconfig.json", tsconfigRootDir: import.meta.dirname } },
     rules: {
@@ -68,9 +68,15 @@ export default defineConfig(
   })),
   // The command line prints through its Terminal alone; examples print.
   apps.map((name) => ({
-    files: [`apps/${name}/src/**/*.ts`],
+    files: [`apps/${name}/src/**/*.{ts,tsx}`],
     rules: { ...(name === "examples" ? {} : { "no-console": "error" }), ...imports(appPatterns(name)) },
   })),
+  {
+    files: ["apps/playground/public/*.js"],
+    languageOptions: {
+      globals: Object.fromEntries(["self", "URL", "fetch", "Headers", "Response"].map((name) => [name, "readonly"])),
+    },
+  },
   // Tools read configurations by their default export.
   { files: ["**/*.config.ts"], rules: { "no-restricted-syntax": "off" } },
   {

@@ -27,7 +27,7 @@ const checks = {
     "--exclude",
     "node_modules|/dist/|\\.as\\.ts$",
     "packages/*/src/**/*.ts",
-    "apps/*/src/**/*.ts",
+    "apps/*/src/**/*.{ts,tsx}",
   ],
   structure: ["scripts/check-structure.mjs"],
 };

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 export const arrow = ["models", "sparse", "nn", "autograd", "tensor"];
 
 /** Applications, in the folder apps: they may import every package, and no package may import them. */
-export const apps = ["cli", "examples"];
+export const apps = ["cli", "examples", "playground"];
 
 /** Packages that `name` may import. */
 export const mayImport = (name) => arrow.slice(arrow.indexOf(name) + 1);
