@@ -78,8 +78,8 @@ const readEvents = (file: Uint8Array): (ScalarEvent | string)[] => {
       found.push(new TextDecoder().decode(version));
       continue;
     }
-    const [{ value: inner }] = readFields(fields.get(5) as Uint8Array) as [{ value: Uint8Array }];
-    const value = new Map(readFields(inner).map((each) => [each.field, each.value]));
+    const inner = readFields(fields.get(5) as Uint8Array)[0]!.value;
+    const value = new Map(readFields(inner as Uint8Array).map((each) => [each.field, each.value]));
     found.push({
       tag: new TextDecoder().decode(value.get(1) as Uint8Array),
       value: value.get(2) as number,
