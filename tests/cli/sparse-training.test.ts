@@ -1,4 +1,5 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import { runHere } from "./run-here.ts";
 import { useTemporaryFolder } from "./run-tessera.ts";
@@ -111,6 +112,25 @@ describe("sparse trainings", { timeout: 120_000 }, () => {
     expect((await runHere(["finetune", "--resume", "--out", path("gradual"), "--lr", "0.1"])).err).toContain(
       "expected a run with lr 0.1, got one with lr 0.003",
     );
+  });
+
+  test("a movement pruning that is stopped on the way goes on by --resume alone, to the same bits", async () => {
+    const sparse = ["--sparse", "density=0.25", "--dynamic", "movement", "--sparsity-every", "2", "--steps", "150"];
+    const extras = ["--eval-every", "10", "--keep-best", "--early-stopping", "50", "--distil", path("dense")];
+    const whole = await finetune("whole", ...sparse, ...extras);
+    const files = ["--train", path("train.tsv"), "--test", path("test.tsv"), "--lr", "0.003"];
+    const running = runHere(["finetune", path("pre"), ...files, "--out", path("halved"), ...sparse, ...extras]);
+    const log = (): Promise<string> => read("halved", "training", "log.jsonl").catch(() => "");
+    while (!(await log()).includes("sparsity")) await sleep(2);
+    process.emit("SIGINT");
+    const { code, err } = await running;
+    expect(code).toBe(130);
+    expect(err).toMatch(/stopped at step \d+ of 150 and saved; add --resume to go on/);
+    expect(await read("halved", "report.html")).toContain("The run is not finished.");
+    const { seconds: _, ...numbers } = whole;
+    expect(await json("finetune", "--resume", "--out", path("halved"))).toMatchObject(numbers);
+    const weights = (name: string): Promise<Buffer> => readFile(path(name, "model.safetensors"));
+    expect((await weights("halved")).equals(await weights("whole"))).toBe(true);
   });
 
   test("a run that an older version began goes on with its options repeated, and then without", async () => {

@@ -183,8 +183,12 @@ export const readTeacherOptions = ({ distilWeight, distilTemperature, distilHidd
   hidden: distilHidden,
 });
 
-const formatTarget = ({ patterns, density, blockSize, layout }: SparseTarget): string =>
-  `pattern=${patterns.map(({ source }) => source).join("|")},density=${density},block=${blockSize},layout=${layout}`;
+/** What is left out is the default, so that names of runs stay short. */
+const formatTarget = ({ patterns, density, blockSize, layout }: SparseTarget): string => {
+  const sources = patterns.map(({ source }) => source).join("|");
+  const isUsual = sources === patching.patterns.map(({ source }) => source).join("|");
+  return `${isUsual ? "" : `pattern=${sources},`}density=${density},block=${blockSize}${layout === "best" ? "" : `,layout=${layout}`}`;
+};
 
 /** The options that were given, as settings of a run: what is not given is no setting, as in runs of versions without the options. */
 export const toSettings = ({ sparse, ...options }: SparseOptions): RunSettings => ({

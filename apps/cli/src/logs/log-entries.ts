@@ -16,8 +16,8 @@ const NOT_SCALARS = new Set(["event", "step", "steps", "etaSeconds", "seconds"])
 export const scalarsOf = (entries: readonly LogEntry[]): LoggedScalar[] => {
   let seconds = 0;
   return entries.flatMap((entry) => {
-    if (typeof entry["seconds"] === "number") ({ seconds } = entry as unknown as { seconds: number });
     const { event, step, layers } = entry;
+    if (typeof entry["seconds"] === "number") seconds = entry["seconds"];
     const named = Object.entries(entry).filter(([name]) => !NOT_SCALARS.has(name));
     const ofLayers = Object.entries((layers ?? {}) as object).map(
       ([name, value]) => [`density/${name}`, value] as const,

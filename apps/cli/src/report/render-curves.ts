@@ -14,6 +14,8 @@ export interface CurvePoint {
 
 export interface Curve {
   name: string;
+  /** The index of its colour, as in `seriesColor`; its place among the curves unless given. */
+  series?: number;
   points: readonly CurvePoint[];
 }
 
@@ -25,9 +27,14 @@ export interface CurvesOptions {
   reference?: number;
   /** Densities fall to the right. */
   reverse?: boolean;
+  /** Where the axis below has ticks. */
+  ticks?: readonly number[];
   /** Intervals as bars at the points, or as a band along the line; as bars unless said otherwise. */
   intervals?: "bars" | "band";
 }
+
+/** Pixels between the bars of neighbouring curves, which would else hide each other. */
+const DODGE = 4;
 
 /**
  * Draws curves as an SVG figure, each in a colour of its own, with their intervals. Points that are not finite are left out.
@@ -37,22 +44,23 @@ export interface CurvesOptions {
  * renderCurves([{ name: "magnitude", points }], { title: "Loss added", xLabel: "density", yLabel: "loss", reverse: true });
  */
 export const renderCurves = (curves: readonly Curve[], options: CurvesOptions): Markup => {
-  const { title, xLabel, yLabel, reference, reverse = false, intervals = "bars" } = options;
-  const drawn = curves.map(({ name, points }, i) => ({
+  const { title, xLabel, yLabel, reference, reverse = false, ticks, intervals = "bars" } = options;
+  const drawn = curves.map(({ name, points, series }, i) => ({
     name,
-    color: seriesColor(i),
-    dash: i >= 4 ? "5 3" : "none",
+    color: seriesColor(series ?? i),
+    dash: (series ?? i) >= 4 ? "5 3" : "none",
+    dx: intervals === "bars" ? DODGE * (i - (curves.length - 1) / 2) : 0,
     points: points.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y)),
   }));
-  const marks = drawn.flatMap(({ color, dash, points }): Plot.Markish[] => {
+  const marks = drawn.flatMap(({ color, dash, dx, points }): Plot.Markish[] => {
     const wide = points.filter(({ low, high }) => low !== undefined && high !== undefined && high > low);
     const interval = { x: "x", y1: "low", y2: "high" } as const;
     return [
       intervals === "band"
         ? Plot.areaY(wide, { ...interval, fill: color, fillOpacity: 0.15 })
-        : Plot.ruleX(wide, { ...interval, stroke: color, strokeWidth: 1.5, strokeOpacity: 0.7 }),
-      Plot.line(points, { x: "x", y: "y", stroke: color, strokeWidth: 2, strokeDasharray: dash }),
-      ...(points.length <= 40 ? [Plot.dot(points, { x: "x", y: "y", fill: color, r: 3 })] : []),
+        : Plot.ruleX(wide, { ...interval, stroke: color, strokeWidth: 1.5, strokeOpacity: 0.7, dx }),
+      Plot.line(points, { x: "x", y: "y", stroke: color, strokeWidth: 2, strokeDasharray: dash, dx }),
+      ...(points.length <= 40 ? [Plot.dot(points, { x: "x", y: "y", fill: color, r: 3, dx })] : []),
     ];
   });
   const plot = renderPlot(
@@ -63,7 +71,12 @@ export const renderCurves = (curves: readonly Curve[], options: CurvesOptions): 
       marginRight: 20,
       marginBottom: 40,
       style: { fontSize: "12px" },
-      x: { label: xLabel, reverse, ticks: 5, tickFormat: (x: number) => x.toLocaleString("en-US") },
+      x: {
+        label: xLabel,
+        reverse,
+        ticks: ticks ? [...ticks] : 5,
+        tickFormat: (x: number) => x.toLocaleString("en-US"),
+      },
       y: { label: yLabel, grid: true, nice: true, ticks: 6 },
       marks: [
         ...(reference === undefined

@@ -24,8 +24,10 @@ export interface DivergingHeatMapOptions {
   extent?: number | undefined;
 }
 
-/** From this share of the extent on, a cell is strong enough for white text. */
-const MIN_STRONG = 0.55;
+/** From this opacity on, a cell is strong enough for white text. */
+const MIN_STRONG = 0.72;
+/** Below 1, so that small values can be told apart beside a large one. */
+const GAMMA = 0.7;
 /** Cells near the center are seen too. */
 const MIN_OPACITY = 0.04;
 
@@ -48,13 +50,13 @@ export const renderDivergingHeatMap = (
   const largest = extent ?? largestDistance(cells, center);
   const data = cells.map((cell) => {
     const distance = ((cell.value ?? center) - center) / Math.max(largest, 1e-12);
-    const share = Math.min(1, Math.abs(distance));
+    const opacity = MIN_OPACITY + (1 - MIN_OPACITY) * Math.min(1, Math.abs(distance)) ** GAMMA;
     const isWorse = better === "lower" ? distance > 0 : distance < 0;
     return {
       ...cell,
       fill: isWorse ? "var(--worse)" : "var(--better)",
-      opacity: MIN_OPACITY + (1 - MIN_OPACITY) * share,
-      ink: share > MIN_STRONG ? "#fff" : "currentColor",
+      opacity: cell.value === undefined ? 0 : opacity,
+      ink: opacity > MIN_STRONG ? "#fff" : "currentColor",
       text: cell.value === undefined ? (cell.note ?? "–") : format(cell.value),
     };
   });

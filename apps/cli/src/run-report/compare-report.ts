@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { formatCsv } from "../logs/format-csv.ts";
 import { formatMarkdownTable } from "../logs/model-card.ts";
 import { html } from "../report/markup.ts";
@@ -37,7 +38,7 @@ const groupRuns = (runs: readonly Run[]): Kind[] => {
   return [...groups.values()].map((group) => {
     const { settings, folder } = group[0]!;
     const said = differing.flatMap((name) => (settings[name] === undefined ? [] : [`${name} ${settings[name]}`]));
-    return { name: said.join(", ") || folder, runs: group };
+    return { name: said.join(", ") || basename(folder), runs: group };
   });
 };
 

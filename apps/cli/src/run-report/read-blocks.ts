@@ -41,8 +41,7 @@ export const readSavedBlocks = async (
   let parameters = 0;
   for (const { dtype, data } of tensors.values()) if (dtype === "float32") parameters += data.length;
   const layers = Object.entries(config.tessera?.sparseLayouts ?? {}).flatMap(([name, layout]): BlockMosaicData[] => {
-    const part = (key: string): ArrayLike<number> | undefined =>
-      tensors.get(`${name}.${key}`)?.data as ArrayLike<number> | undefined;
+    const part = (key: string): ArrayLike<number> | undefined => tensors.get(`${name}.${key}`)?.data;
     const [values, crowIndices, colIndices] = [part("values"), part("crowIndices"), part("colIndices")];
     if (!values || !crowIndices || !colIndices) return [];
     const { outFeatures, inFeatures, blockSize } = layout;

@@ -45,14 +45,14 @@ export const drawRunCurves = (groups: readonly RunGroup[]): Figure[] => {
   const losses = groups.map(({ name, logs }) => ({ name, points: thinOut(averageLosses(logs)) }));
   const title = "Training loss";
   const charts = CHARTS.flatMap(({ event, name, title: heading, label, scale }) => {
-    const curves = groups.flatMap(({ name: group, logs }) => {
+    const curves = groups.flatMap(({ name: group, logs }, series) => {
       const points = meanOver(logs.map((log) => seriesOf(log, event, name))).map(({ x, y, low, high }) => ({
         x,
         y: scale * y,
         low: low === undefined ? undefined : scale * low,
         high: high === undefined ? undefined : scale * high,
       }));
-      return points.length > 1 ? [{ name: group, points }] : [];
+      return points.length > 1 ? [{ name: group, series, points }] : [];
     });
     if (curves.length === 0) return [];
     const options = { title: heading, xLabel: "step", yLabel: label, intervals: "band" as const };

@@ -49,8 +49,7 @@ const renderMosaics = ({ before, after }: Run): Markup | "" => {
     <div class="mosaics">${pairs}</div>`;
 };
 
-const factsOf = ({ folder, command, settings, result, bytes }: Run): [string, string][] => [
-  ["run", folder],
+const factsOf = ({ command, settings, result, bytes }: Run): [string, string][] => [
   ["command", command ?? "unknown: an older version began the run"],
   ...Object.entries(settings).map(([name, value]): [string, string] => [name, String(value)]),
   ...(typeof result["machine"] === "string" ? [["machine", result["machine"]] as [string, string]] : []),

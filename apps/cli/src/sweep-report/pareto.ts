@@ -26,15 +26,30 @@ export const paretoFront = <M extends { readonly score: number }>(
   });
 };
 
-/** The models of a sweep. A row of the dense model of any size is `dense`. */
+/** The models of a sweep, each the mean over its seeds: the luckiest seed is no better model. A row of the dense model of any size is `dense`. */
 export const modelsOf = (rows: readonly SweepRow[]): ParetoModel[] => {
   const good = rows.filter(({ error, loss }) => error === undefined && loss !== undefined);
   const hasAccuracy = good.some(({ accuracy }) => accuracy !== undefined);
-  return good.map((row) => ({
-    name: row.cell,
-    kind: isDense(row) ? ("dense" as const) : ("sparse" as const),
-    score: hasAccuracy ? (row.accuracy ?? NaN) : -row.loss!,
-    parameters: row.parameters,
-    stepMs: row.layers.length === 0 ? (row.stepMs ?? row.denseStepMs) : row.stepMs,
-  }));
+  const groups = new Map<string, SweepRow[]>();
+  for (const row of good) {
+    const { model, mode, layers, density, criterion, recover, blockSize } = row;
+    const key = JSON.stringify(
+      isDense(row) ? [model, recover] : [model, mode, layers, density, criterion, recover, blockSize],
+    );
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  return [...groups.values()].map((group) => {
+    const mean = (of: (row: SweepRow) => number | undefined): number | undefined => {
+      const values = group.flatMap((row) => of(row) ?? []);
+      return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0) / values.length;
+    };
+    const [first] = group as [SweepRow];
+    return {
+      name: first.cell,
+      kind: isDense(first) ? ("dense" as const) : ("sparse" as const),
+      score: mean(({ accuracy, loss }) => (hasAccuracy ? accuracy : -loss!)) ?? NaN,
+      parameters: mean(({ parameters }) => parameters),
+      stepMs: mean((row) => row.stepMs ?? (isDense(row) ? row.denseStepMs : undefined)),
+    };
+  });
 };

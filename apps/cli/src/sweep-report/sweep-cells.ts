@@ -30,7 +30,9 @@ export const shortenLayer = (name: string): string =>
 
 /** One name for some layers. */
 const nameLayers = (layers: readonly string[]): string =>
-  layers.length <= 2 ? layers.map(shortenLayer).join(" + ") : `${layers.length} layers, ${shortenLayer(layers[0]!)} …`;
+  layers.length <= 2
+    ? layers.map(shortenLayer).join(" + ")
+    : `${layers.length}: ${shortenLayer(layers[0]!)} … ${shortenLayer(layers.at(-1)!)}`;
 
 /** A row of a dense model: no layer of it is sparse. */
 export const isDense = ({ layers }: SweepRow): boolean => layers.length === 0;

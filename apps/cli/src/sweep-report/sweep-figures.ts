@@ -23,6 +23,12 @@ export const formatMeasure = (name: MeasureName, value: number): string => {
   return Number(text) === 0 ? text : `${value < 0 ? "−" : "+"}${text}`;
 };
 
+/** Cells in which one layer alone is sparse, or what was measured as one. */
+const ofSingleLayers = (cells: readonly SweepCell[]): readonly SweepCell[] => {
+  const single = cells.filter(({ layers }) => layers.length === 1);
+  return single.length > 0 ? single : cells;
+};
+
 const has = (cells: readonly SweepCell[], name: MeasureName): boolean =>
   cells.some(({ values }) => values[name] !== undefined);
 
@@ -31,7 +37,7 @@ export const variantsOf = (cells: readonly SweepCell[]): string[] => [...new Set
 export const densitiesOf = (cells: readonly SweepCell[]): number[] =>
   [...new Set(cells.map(({ density }) => density))].sort((a, b) => b - a);
 
-/** A heat map of each measure for each variant; the variants of a measure share a scale. */
+/** A heat map of each measure for each variant; those of one mode share a scale. */
 export const drawHeatMaps = (cells: readonly SweepCell[]): { measure: MeasureName; figures: Figure[] }[] =>
   (Object.keys(measures) as MeasureName[]).flatMap((measure) => {
     if (!has(cells, measure)) return [];
@@ -43,7 +49,7 @@ export const drawHeatMaps = (cells: readonly SweepCell[]): { measure: MeasureNam
       value: cell.values[measure]?.mean,
       note: cell.errors.length > 0 ? "failed" : undefined,
     });
-    const extent = largestDistance(cells.map(toCell), center);
+    const modeOf = ({ rows }: SweepCell): string => rows[0]!.mode;
     const figures = variantsOf(cells).map((variant) => {
       const own = cells
         .filter((cell) => cell.variant === variant)
@@ -56,6 +62,8 @@ export const drawHeatMaps = (cells: readonly SweepCell[]): { measure: MeasureNam
         (a, b) => order.indexOf(a.row) - order.indexOf(b.row) || Number(b.column) - Number(a.column),
       );
       const format = (value: number): string => formatMeasure(measure, value);
+      const modes = new Set(cells.filter((cell) => cell.variant === variant).map(modeOf));
+      const extent = largestDistance(cells.filter((cell) => modes.has(modeOf(cell))).map(toCell), center);
       const options = { title: name, columnLabel: "density", format, center, better, extent };
       return { title: name, markup: renderDivergingHeatMap(sorted, options) };
     });
@@ -78,8 +86,9 @@ const meanCurve = (cells: readonly SweepCell[], name: MeasureName, valueOf: Seed
 type SeedValue = (cell: SweepCell, name: MeasureName) => readonly (readonly [seed: number, value: number])[];
 
 /** The variants of a sweep side by side, over densities. */
-export const drawComparison = (cells: readonly SweepCell[], valueOf: SeedValue): Figure[] =>
-  (["loss", "accuracy"] as const).flatMap((measure) => {
+export const drawComparison = (all: readonly SweepCell[], valueOf: SeedValue): Figure[] => {
+  const cells = ofSingleLayers(all);
+  return (["loss", "accuracy"] as const).flatMap((measure) => {
     if (!has(cells, measure)) return [];
     const curves = variantsOf(cells).map((variant) => ({
       name: variant,
@@ -90,17 +99,25 @@ export const drawComparison = (cells: readonly SweepCell[], valueOf: SeedValue):
       ),
     }));
     const title = `${measures[measure].title}: mean over layers`;
-    const options = { title, xLabel: "density", yLabel: measures[measure].title, reference: 0, reverse: true };
+    const options = {
+      title,
+      xLabel: "density",
+      yLabel: measures[measure].title,
+      reference: 0,
+      reverse: true,
+      ticks: densitiesOf(cells),
+    };
     return [{ title, markup: renderCurves(curves, options) }];
   });
+};
 
 /** Layers whose curves one picture shows. */
 const MAX_CURVES = 4;
 
 /** Curves of the layers that cost the most, with intervals. */
 export const drawLayerCurves = (cells: readonly SweepCell[]): Figure[] =>
-  variantsOf(cells).flatMap((variant) => {
-    const own = cells.filter((cell) => cell.variant === variant && cell.values.loss);
+  variantsOf(ofSingleLayers(cells)).flatMap((variant) => {
+    const own = ofSingleLayers(cells).filter((cell) => cell.variant === variant && cell.values.loss);
     const cost = (layer: string): number =>
       Math.max(...own.filter((cell) => cell.layer === layer).map(({ values }) => values.loss!.mean));
     const layers = [...new Set(own.map(({ layer }) => layer))]
@@ -115,7 +132,14 @@ export const drawLayerCurves = (cells: readonly SweepCell[]): Figure[] =>
         .toSorted((a, b) => a.x - b.x),
     }));
     const title = `The ${layers.length} most sensitive layers${variant === "" ? "" : `: ${variant}`}`;
-    const options = { title, xLabel: "density", yLabel: "loss added", reference: 0, reverse: true };
+    const options = {
+      title,
+      xLabel: "density",
+      yLabel: "loss added",
+      reference: 0,
+      reverse: true,
+      ticks: densitiesOf(cells),
+    };
     return [{ title, markup: renderCurves(curves, options) }];
   });
 

@@ -83,7 +83,7 @@ const toCsv = (rows: readonly SweepRow[]): string =>
     }),
   );
 
-const showFact = (value: unknown): string => (typeof value === "object" ? JSON.stringify(value) : String(value));
+const showFact = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
 
 /** What was measured how: each condition with its values. */
 const conditionsOf = (rows: readonly SweepRow[], source: string, command: string): [string, string][] => {

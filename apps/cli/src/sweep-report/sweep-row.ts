@@ -95,6 +95,11 @@ const describeRecovery = (value: unknown): string => {
   return typeof steps === "number" ? describeRecovery(steps) : JSON.stringify(value);
 };
 
+const describeError = (error: string | { readonly [name: string]: unknown }): string => {
+  if (typeof error === "string") return error;
+  return typeof error["message"] === "string" ? error["message"] : JSON.stringify(error);
+};
+
 const withoutNulls = (row: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null && value !== undefined));
 
@@ -126,9 +131,7 @@ const parseRow = (line: string, place: string): SweepRow => {
     ...(withoutNulls(row) as unknown as SweepRow),
     recover: describeRecovery(recover),
     conditions: typeof conditions === "object" ? conditions : { conditions: conditions ?? "unknown" },
-    ...(error === null || error === undefined
-      ? {}
-      : { error: typeof error === "string" ? error : String(error["message"] ?? JSON.stringify(error)) }),
+    ...(error === null || error === undefined ? {} : { error: describeError(error) }),
   };
 };
 
