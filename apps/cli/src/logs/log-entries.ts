@@ -19,9 +19,7 @@ export const scalarsOf = (entries: readonly LogEntry[]): LoggedScalar[] => {
     const { event, step, layers } = entry;
     if (typeof entry["seconds"] === "number") seconds = entry["seconds"];
     const named = Object.entries(entry).filter(([name]) => !NOT_SCALARS.has(name));
-    const ofLayers = Object.entries((layers ?? {}) as object).map(
-      ([name, value]) => [`density/${name}`, value] as const,
-    );
+    const ofLayers = Object.entries(layers ?? {}).map(([name, value]) => [`density/${name}`, value] as const);
     return [...named, ...ofLayers].flatMap(([name, value]: readonly [string, unknown]) =>
       typeof value === "number" && Number.isFinite(value) ? [{ tag: `${event}/${name}`, step, value, seconds }] : [],
     );
