@@ -5,7 +5,20 @@ import { useTemporaryFolder, runTessera } from "./run-tessera.ts";
 
 const folder = useTemporaryFolder();
 
-const COMMANDS = ["demo", "pretrain", "finetune", "evaluate", "fill-mask", "patch", "sensitivity", "profile", "info"];
+const COMMANDS = [
+  "demo",
+  "pretrain",
+  "finetune",
+  "evaluate",
+  "fill-mask",
+  "patch",
+  "unpatch",
+  "sensitivity",
+  "report",
+  "compare",
+  "profile",
+  "info",
+];
 
 test("--help lists the commands, and each command's own has an example", { timeout: 30_000 }, async () => {
   const { code, out } = await runHere(["--help"]);
@@ -48,6 +61,19 @@ test.each([
   [["evaluate", "model", "--out", "there"], "--out: expected a command that writes, got evaluate; leave it out"],
   [["patch", "model", "--resume"], "--resume: expected a command that can go on, got patch; leave it out"],
   [["finetune", "model", "--classes", "a,,b"], "Expected names with commas between, each once."],
+  [["finetune"], "finetune: expected the folder of a model, got none"],
+  [["pretrain", "--sparse", "density=2"], "Expected a number above 0 and at most 1."],
+  [["pretrain", "--sparse", "densty=0.5"], "Expected pattern=…,density=…,block=…,layout=…, each at most once."],
+  [["pretrain", "--sparse", "layout=round"], "Expected layout=best|balanced|nOfM|banded|butterfly|localGlobal."],
+  [["pretrain", "--criterion", "best"], "Allowed choices are magnitude, magnitudeL1, random, taylor"],
+  [["pretrain", "--criterion", "taylor"], "--criterion: expected --sparse beside it, got none"],
+  [["pretrain", "--dynamic", "movement"], "--dynamic movement: expected --sparse beside it, got none"],
+  [
+    ["pretrain", "--sparse", "density=0.5", "--dynamic", "rigl", "--sparsity-schedule", "cubic"],
+    "--dynamic: expected movement beside --sparsity-schedule, got rigl",
+  ],
+  [["pretrain", "--metric", "loss"], "--metric: expected --keep-best or --early-stopping beside it, got none"],
+  [["compare", "run"], "compare: expected two runs or more, got 1"],
 ])("%j is a usage error", async (args, message) => {
   const { code, out, err } = await runHere(args);
   expect(err).toContain(message);
@@ -72,6 +98,8 @@ test("a process ends with the code of its usage error, and has begun nothing", {
 /** What cannot be done, and what is said of it. */
 test.each([
   [["info", "nowhere"], "info: expected a file or folder, got nowhere, which cannot be read; check the path"],
+  [["compare", "nowhere", "there"], "nowhere: expected the folder of a run of pretrain or finetune"],
+  [["report", "nowhere"], "report: expected a folder with rows.jsonl or state.json, got nowhere"],
   [["evaluate", "nowhere"], "nowhere: expected the folder of a model, got one without config.json; check the path"],
   [["fill-mask", "nowhere", "a <mask>"], "expected the folder of a model"],
 ])("%j fails with one line", async (args, message) => {

@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { ArgumentError, DeviceError, openDevice, setDefaultDevice, setThreads, type Backend } from "@tessera/tensor";
 import { Command, type OptionValues } from "commander";
+import { lastingWords, readCommandLine } from "./run-folder/command-line.ts";
 import type { CommandDefinition, Context } from "./commands/command-definition.ts";
 import { Interrupted, UsageError } from "./terminal/command-error.ts";
 import { parseWholeNumber } from "./terminal/parse-argument.ts";
@@ -53,13 +54,17 @@ const openNamedDevice = async (name: string): Promise<Backend> => {
   }
 };
 
+/** Where a command writes. */
+const outOf = ({ name }: CommandDefinition, { out }: GlobalOptions): string => out ?? join("runs", name);
+
 const createContext = async (
   definition: CommandDefinition,
   options: GlobalOptions,
+  words: readonly string[],
   stop: AbortSignal,
 ): Promise<Context> => {
   const { name, writes } = definition;
-  const { seed, threads, out = join("runs", name), resume = false, json = false, quiet = false } = options;
+  const { seed, threads, resume = false, json = false, quiet = false } = options;
   if (writes === "nothing" && options.out !== undefined) {
     throw new UsageError(`--out: expected a command that writes, got ${name}; leave it out`);
   }
@@ -70,7 +75,7 @@ const createContext = async (
   const device = await openNamedDevice(options.device);
   setDefaultDevice(device);
   const terminal = new Terminal({ json, quiet });
-  return { terminal, seed, device: device.name, out, resume, stop };
+  return { terminal, seed, device: device.name, out: outOf(definition, options), resume, words, stop };
 };
 
 /** What a stopped command says about how to resume it. */
@@ -81,25 +86,81 @@ const resumeHints: Readonly<Record<CommandDefinition["writes"], string>> = {
   "always on": "; the same command goes on",
 };
 
-const addCommand = (program: Command, definition: CommandDefinition, outputFailed?: AbortSignal): void => {
-  const { name, summary, examples } = definition;
+/** A command with its arguments and options, and nothing to do yet. */
+const declareCommand = (program: Command, { name, summary, ...definition }: CommandDefinition): Command => {
   const command = program.command(name).description(summary);
   for (const argument of definition.arguments ?? []) command.addArgument(argument);
   for (const option of definition.options ?? []) command.addOption(option);
+  return command;
+};
+
+/** What a command line says to its command. */
+interface Said {
+  options: OptionValues;
+  args: readonly string[];
+}
+
+/** Commander passes the arguments one by one, a list of them as an array, then the options, then the command. An absent argument is undefined. */
+const argumentsOf = (given: readonly unknown[]): string[] => given.slice(0, -2).flat() as string[];
+
+/** Options of the present call alone: a run that goes on does not take them over. */
+const THIS_TIME = new Set(["out", "resume", "fresh", "json", "quiet"]);
+
+/** Reads a command line that was kept. */
+const parseWords = (definition: CommandDefinition, words: readonly string[]): Said => {
+  const program = addGlobalOptions(new Command("tessera").exitOverride().configureOutput({ outputError: () => {} }));
+  const command = declareCommand(program, definition);
+  let args: string[] = [];
+  command.action((...given: unknown[]) => {
+    args = argumentsOf(given);
+  });
+  program.parse(words, { from: "user" });
+  return { options: command.optsWithGlobals(), args };
+};
+
+/** What is said now, and for the rest what the run was begun with. */
+const completeBy = (command: Command, { options, args }: Said, before: Said): Said => {
+  const taken = Object.entries(before.options).filter(
+    ([name]) => !THIS_TIME.has(name) && command.getOptionValueSourceWithGlobals(name) !== "cli",
+  );
+  return {
+    options: { ...options, ...Object.fromEntries(taken) },
+    args: args.some((arg) => arg !== undefined) ? args : before.args,
+  };
+};
+
+/** The options of the command itself: those that all share are in the context. */
+const ownOptions = (command: Command, options: OptionValues): OptionValues => {
+  const names = new Set(command.options.map((option) => option.attributeName()));
+  return Object.fromEntries(Object.entries(options).filter(([name]) => names.has(name)));
+};
+
+const addCommand = (
+  program: Command,
+  definition: CommandDefinition,
+  words: readonly string[],
+  outputFailed?: AbortSignal,
+): void => {
+  const { examples, writes } = definition;
+  const command = declareCommand(program, definition);
   command.addHelpText(
     "after",
     `\n${examples.length > 1 ? "Examples" : "Example"}:\n${examples.map((line) => `  ${startCommand} ${line}`).join("\n")}`,
   );
-  // Commander passes the arguments one by one, then the options, then the command. An absent argument is undefined.
   command.action(async (...given: unknown[]) => {
-    const args = given.slice(0, -2) as string[];
     const { signal, release } = listenForStop((text) => process.stderr.write(`${text}\n`));
     try {
       const stop = outputFailed ? AbortSignal.any([signal, outputFailed]) : signal;
-      const context = await createContext(definition, command.optsWithGlobals<OptionValues & GlobalOptions>(), stop);
-      await definition.run(context, command.opts(), ...args);
+      let said: Said = { options: command.optsWithGlobals(), args: argumentsOf(given) };
+      const { resume } = said.options as GlobalOptions;
+      const goesOn = resume && writes === "afresh, or on with --resume";
+      const begun = goesOn ? await readCommandLine(outOf(definition, said.options as GlobalOptions)) : undefined;
+      if (begun) said = completeBy(command, said, parseWords(definition, begun));
+      const lasting = begun ?? lastingWords(words);
+      const context = await createContext(definition, said.options as GlobalOptions, lasting, stop);
+      await definition.run(context, ownOptions(command, said.options), ...said.args);
     } catch (error) {
-      throw error instanceof Interrupted ? new Interrupted(`${error.message}${resumeHints[definition.writes]}`) : error;
+      throw error instanceof Interrupted ? new Interrupted(`${error.message}${resumeHints[writes]}`) : error;
     } finally {
       release();
     }
@@ -109,9 +170,14 @@ const addCommand = (program: Command, definition: CommandDefinition, outputFaile
 /**
  * Builds the command line from its commands. Parsing throws `CommanderError` in place of ending the process and prints no error.
  *
+ * @param words what is parsed, kept with the runs that it begins
  * @param outputFailed stops a command, as Ctrl-C does: nobody reads what it prints
  */
-export const createProgram = (definitions: readonly CommandDefinition[], outputFailed?: AbortSignal): Command => {
+export const createProgram = (
+  definitions: readonly CommandDefinition[],
+  words: readonly string[],
+  outputFailed?: AbortSignal,
+): Command => {
   const program = new Command("tessera")
     .description("Block-sparse deep learning: train, patch, fine-tune and look at small RoBERTas.")
     .version(version, "--version", "print the version")
@@ -122,7 +188,7 @@ export const createProgram = (definitions: readonly CommandDefinition[], outputF
     .configureOutput({ outputError: () => {} })
     .configureHelp({ showGlobalOptions: true });
   addGlobalOptions(program);
-  for (const definition of definitions) addCommand(program, definition, outputFailed);
+  for (const definition of definitions) addCommand(program, definition, words, outputFailed);
   program.addHelpText(
     "after",
     `\nExample:\n  ${startCommand} demo\n\nEach command has an example of its own: ${startCommand} <command> --help`,

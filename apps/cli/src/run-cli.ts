@@ -38,7 +38,7 @@ export const runCli = async (args: readonly string[]): Promise<number> => {
   };
   const output = watchOutput();
   try {
-    await createProgram(commands, output.failed).parseAsync(args, { from: "user" });
+    await createProgram(commands, args, output.failed).parseAsync(args, { from: "user" });
     const failure = await output.settle();
     // A reader such as `head` may close the pipe early, which is no error as long as nothing was stopped by it.
     if (!failure || failure.isClosed) return exitCode.ok;

@@ -11,6 +11,8 @@ export interface Context {
   out: string;
   /** Whether `--resume` was given. */
   resume: boolean;
+  /** The words of the command line that decide what is computed; of a resumed run, those that began it. */
+  words: readonly string[];
   /** Aborted by Ctrl-C: then save and throw `Interrupted`. */
   stop: AbortSignal;
 }

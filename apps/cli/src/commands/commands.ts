@@ -7,7 +7,10 @@ import { infoCommand } from "./info.ts";
 import { patchCommand } from "./patch.ts";
 import { pretrainCommand } from "./pretrain.ts";
 import { profileCommand } from "./profile.ts";
+import { reportCommand } from "./report.ts";
 import { sensitivityCommand } from "./sensitivity.ts";
+import { compareCommand } from "./compare.ts";
+import { unpatchCommand } from "./unpatch.ts";
 
 /** Every command, in the order of the help. */
 export const commands: readonly CommandDefinition[] = [
@@ -17,7 +20,10 @@ export const commands: readonly CommandDefinition[] = [
   evaluateCommand,
   fillMaskCommand,
   patchCommand,
+  unpatchCommand,
   sensitivityCommand,
+  reportCommand,
+  compareCommand,
   profileCommand,
   infoCommand,
 ];

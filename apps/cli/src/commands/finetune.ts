@@ -1,5 +1,5 @@
 import { manualSeed } from "@tessera/tensor";
-import { loadTokenizer } from "@tessera/models";
+import { loadTokenizer, type SequenceClassificationInputs } from "@tessera/models";
 import { join } from "node:path";
 import { Option } from "commander";
 import {
@@ -9,10 +9,23 @@ import {
   type ClassificationData,
 } from "../data/classification-data.ts";
 import { shapes } from "../run-folder/read-checked-json.ts";
-import type { PhaseSchemas } from "../run-folder/run-state.ts";
+import type { PhaseSchemas, RunState } from "../run-folder/run-state.ts";
 import { CommandError, UsageError } from "../terminal/command-error.ts";
 import { formatCount, formatPercent } from "../terminal/format.ts";
-import { encodeExamples, evaluateClassifier, finetuneClassifier } from "../training/finetune-classifier.ts";
+import { Terminal } from "../terminal/terminal.ts";
+import { createExtras } from "../training/create-extras.ts";
+import {
+  classifierCalibration,
+  encodeExamples,
+  evaluateClassifier,
+  finetuneClassifier,
+} from "../training/finetune-classifier.ts";
+import { loadClassifierTeacher } from "../training/load-teacher.ts";
+import { describeRecipe } from "../training/make-sparse.ts";
+import { readMosaics } from "../training/patch-model.ts";
+import { loggingStepsOf } from "../training/train-model.ts";
+import { readValidation } from "../training/validation-data.ts";
+import { keepBlocksBefore } from "../run-report/read-blocks.ts";
 import {
   loadWithNewHead,
   maxTextLength,
@@ -24,47 +37,74 @@ import {
 } from "../training/model-folder.ts";
 import { finetuning } from "../training/recipes.ts";
 import type { CommandDefinition, Context } from "./command-definition.ts";
+import {
+  createSparseOptions,
+  readEvalSteps,
+  readSelection,
+  readSparseRecipe,
+  readTeacherOptions,
+  toSettings,
+  type SparseOptions,
+} from "./sparse-options.ts";
+import { describeEnd, whatEnded, withRunFiles, type WhatEnded } from "./with-run-files.ts";
 import { withRunFolder } from "./with-run-folder.ts";
 import {
   createFinetuneOptions,
   createFreshOption,
   createLabelledTextOptions,
-  createModelArgument,
+  createKnownModelArgument,
   type FinetuneOptions,
   type LabelledTextOptions,
 } from "./shared-options.ts";
 
-type FinetuneCommandOptions = LabelledTextOptions & FinetuneOptions & { scratch?: true; fresh?: true };
+type FinetuneCommandOptions = LabelledTextOptions &
+  FinetuneOptions &
+  SparseOptions & { scratch?: true; validation?: string; fresh?: true };
 
 interface FinetunePhases {
-  finetuning: { accuracy: number; loss: number; count: number; parameters: number; seconds: number };
+  finetuning: {
+    accuracy: number;
+    loss: number;
+    count: number;
+    parameters: number;
+    seconds: number;
+  } & WhatEnded;
 }
 
 const { count, number, object } = shapes;
 
 const finetunePhases: PhaseSchemas<FinetunePhases> = {
-  finetuning: object({ accuracy: number, loss: number, count, parameters: count, seconds: number }),
+  finetuning: object({ accuracy: number, loss: number, count, parameters: count, seconds: number, ...whatEnded }),
 };
 
 export const finetuneCommand: CommandDefinition<FinetuneCommandOptions> = {
   name: "finetune",
   summary: "teach a pre-trained model, dense or sparse, to classify texts",
   writes: "afresh, or on with --resume",
-  arguments: [createModelArgument()],
+  arguments: [createKnownModelArgument()],
   options: [
     ...createLabelledTextOptions(),
     ...createFinetuneOptions(),
     new Option("--scratch", "take the model's shape alone, with new weights"),
+    ...createSparseOptions(),
+    new Option(
+      "--validation <file>",
+      "texts to choose the model by, label<TAB>text a line (default: other glosses, or a fifth of --train)",
+    ),
     createFreshOption(),
   ],
   examples: [
     "finetune runs/pretrain --labels-per-class 100",
     "finetune runs/patch --train mine.tsv --test test.tsv --out runs/mine",
+    "finetune runs/pretrain --sparse density=0.25 --sparsity-schedule cubic --sparsity-scope global --distil runs/dense",
+    "finetune runs/pretrain --sparse density=0.5 --dynamic rigl --eval-every 20 --keep-best",
+    "finetune --resume --out runs/mine",
   ],
 
   async run(context, options, folder) {
-    const { terminal, seed, device, out, stop } = context;
-    const { steps, lr, batchSize, scratch = false, fresh = false } = options;
+    const { seed, device } = context;
+    const { steps, lr, batchSize, scratch = false, fresh = false, validation } = options;
+    if (folder === undefined) throw new UsageError("finetune: expected the folder of a model, got none; see --help");
     const config = await readConfig(folder);
     const length = Math.min(options.length, maxTextLength(config));
     const data = await readLabelledTexts(context, options, folder);
@@ -81,52 +121,115 @@ export const finetuneCommand: CommandDefinition<FinetuneCommandOptions> = {
       test: options.test ?? "WordNet",
       classes: data.labels.join(),
       labels: data.train.length,
+      ...(validation === undefined ? {} : { validation }),
+      ...toSettings(options),
     };
-    const { train, test } = options;
+    readSparseRecipe(options, steps, seed);
+    if (validation !== undefined && readEvalSteps(options, steps) === undefined)
+      throw new UsageError("--validation: expected --eval-every, --keep-best or --early-stopping beside it, got none");
     const inputs = {
       model: join(folder, WEIGHTS_FILE),
-      ...(train === undefined ? {} : { "--train": train }),
-      ...(test === undefined ? {} : { "--test": test }),
+      ...(options.train === undefined ? {} : { "--train": options.train }),
+      ...(options.test === undefined ? {} : { "--test": options.test }),
+      ...(validation === undefined ? {} : { "--validation": validation }),
+      ...(options.distil === undefined ? {} : { distil: join(options.distil, WEIGHTS_FILE) }),
     };
     await withRunFolder(context, { settings, phases: finetunePhases, inputs }, fresh, async (run) => {
+      const { terminal, out } = context;
       terminal.printLine(
         `${formatCount(data.train.length)} texts to learn from, ${formatCount(data.test.length)} to test on: ${data.labels.join(", ")}`,
       );
-      if (!run.get("finetuning")) {
-        const tokenizer = await loadTokenizer(folder);
-        manualSeed(seed);
-        const model = await (scratch ? createClassifier : loadWithNewHead)(folder, data.labels);
-        try {
-          const examples = encodeExamples(data.train, tokenizer, length);
-          const training = {
-            title: "fine-tuning",
-            terminal,
-            stop,
-            steps,
-            lr,
-            batchSize,
-            seed,
-            folder: run.path("training"),
-            lock: run,
-          };
-          const { seconds } = await finetuneClassifier(model, examples, training);
-          const tested = encodeExamples(data.test, tokenizer, length);
-          const found = await evaluateClassifier(model, tested, { title: "evaluating", terminal, stop });
-          run.assertOwned();
-          await saveModel(model, tokenizer, out, { source: data.source, length });
-          const { accuracy, loss, count } = found;
-          await run.complete("finetuning", { accuracy, loss, count, parameters: model.numParameters(), seconds });
-        } finally {
-          model.dispose();
-        }
-      }
+      const evalSteps = readEvalSteps(options, steps);
+      const facts = { steps, batchSize, examples: data.train.length, loggingSteps: loggingStepsOf(steps), evalSteps };
+      if (!run.get("finetuning"))
+        await withRunFiles(run, facts, terminal, () => train(context, options, run, { folder, data, length }));
       const result = run.get("finetuning")!;
       terminal.printResult({ model: out, ...result }, [
         `accuracy ${formatPercent(result.accuracy, 2)}  loss ${result.loss.toFixed(4)}  on ${formatCount(result.count)} texts`,
+        ...(result.stopReason === undefined ? [] : [`Ended early: ${result.stopReason}`]),
         `Saved to ${out}`,
       ]);
     });
   },
+};
+
+/** Fine-tunes, tests and saves the model of a run. */
+const train = async (
+  { terminal, seed, out, stop }: Context,
+  options: FinetuneCommandOptions,
+  run: RunState<FinetunePhases>,
+  { folder, data, length }: { folder: string; data: ClassificationData; length: number },
+): Promise<void> => {
+  const { steps, lr, batchSize, scratch = false, distil } = options;
+  const recipe = readSparseRecipe(options, steps, seed);
+  const evalSteps = readEvalSteps(options, steps);
+  const texts =
+    evalSteps === undefined ? { train: data.train, validation: [] } : await readValidation(data, options.validation);
+  const tokenizer = await loadTokenizer(folder);
+  const examples = encodeExamples(texts.train, tokenizer, length);
+  const validation = encodeExamples(texts.validation, tokenizer, length);
+  const teacher = distil === undefined ? undefined : await loadClassifierTeacher(distil, tokenizer, data.labels);
+  try {
+    manualSeed(seed);
+    const model = await (scratch ? createClassifier : loadWithNewHead)(folder, data.labels);
+    try {
+      const { padTokenId } = model.config;
+      const calibration = { batchSize, seed, count: recipe.criterionBatches };
+      const quietly = {
+        title: "validation",
+        terminal: new Terminal({ quiet: true }),
+        stop: new AbortController().signal,
+      };
+      const extras = await createExtras<SequenceClassificationInputs>({
+        model,
+        recipe,
+        steps,
+        calibration: classifierCalibration(padTokenId, examples, calibration),
+        selection: readSelection(options, steps),
+        evaluate: () => evaluateClassifier(model, validation, quietly),
+        teacher: teacher && { model: teacher, ...readTeacherOptions(options) },
+        stop,
+      });
+      await keepBlocksBefore(run.path("training"), await readMosaics(model));
+      const { seconds, stopReason } = await finetuneClassifier(model, examples, {
+        title: "fine-tuning",
+        terminal,
+        stop,
+        steps,
+        lr,
+        batchSize,
+        seed,
+        folder: run.path("training"),
+        lock: run,
+        ...extras,
+      });
+      const tested = encodeExamples(data.test, tokenizer, length);
+      const { accuracy, loss, count } = await evaluateClassifier(model, tested, {
+        title: "evaluating",
+        terminal,
+        stop,
+      });
+      run.assertOwned();
+      await saveModel(
+        model,
+        tokenizer,
+        out,
+        { source: data.source, length },
+        {
+          words: run.commandLine ?? ["finetune"],
+          scores: { accuracy, loss },
+          scoresOn: `${formatCount(count)} test texts`,
+          sparsity: describeRecipe(recipe),
+        },
+      );
+      const parameters = model.numParameters();
+      await run.complete("finetuning", { accuracy, loss, count, parameters, seconds, ...describeEnd(stopReason) });
+    } finally {
+      model.dispose();
+    }
+  } finally {
+    teacher?.dispose();
+  }
 };
 
 /** Reads the files that the options name, or WordNet's glosses in the split that the model was not pre-trained on. */

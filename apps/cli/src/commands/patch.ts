@@ -18,7 +18,7 @@ export const patchCommand: CommandDefinition<PatchOptions & { dryRun?: true }> =
     "patch runs/pretrain --pattern 'roberta\\.encoder\\.layer\\.1\\..*dense' --block-size 16 --dry-run",
   ],
 
-  async run({ terminal, out, seed }, { pattern, density, blockSize, criterion, dryRun = false }, folder) {
+  async run({ terminal, out, seed, words }, { pattern, density, blockSize, criterion, dryRun = false }, folder) {
     const loaded = await ((await isClassifier(folder)) ? loadClassifier(folder) : loadMaskedLM(folder));
     const { model, tokenizer, notes } = loaded;
     try {
@@ -27,7 +27,7 @@ export const patchCommand: CommandDefinition<PatchOptions & { dryRun?: true }> =
       if (!dryRun) {
         await makeFolder(out);
         patcher.patchModel(model, plan);
-        await saveModel(model, tokenizer, out, notes);
+        await saveModel(model, tokenizer, out, notes, { words, sparsity: `blocks by ${criterion}, one-shot` });
       }
       const { before, after } = plan.parameters;
       const layers = plan.layers.map(({ name, layout, parameters, bytes }) => ({

@@ -32,9 +32,13 @@ export const createTokensOption = (text: string): Option => {
   ).argParser(parseWholeNumber(1));
 };
 
+const MODEL_TEXT = "folder of a model that tessera or transformers saved";
+
 /** The folder of a model. */
-export const createModelArgument = (): Argument =>
-  new Argument("<model>", "folder of a model that tessera or transformers saved");
+export const createModelArgument = (): Argument => new Argument("<model>", MODEL_TEXT);
+
+/** The folder of a model, which a run that goes on knows. */
+export const createKnownModelArgument = (): Argument => new Argument("[model]", `${MODEL_TEXT}; not with --resume`);
 
 /** Where labelled texts come from: WordNet's glosses, or two files. */
 export interface LabelledTextOptions {

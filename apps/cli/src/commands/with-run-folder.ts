@@ -18,7 +18,7 @@ export interface RunDescription<Phases extends object> {
  * removed with `--fresh`, and refused otherwise.
  */
 export const withRunFolder = async <Phases extends object>(
-  { out, resume }: Context,
+  { out, resume, words }: Context,
   { settings, phases, inputs, earlier = {} }: RunDescription<Phases>,
   fresh: boolean,
   work: (run: RunState<Phases>) => Promise<void>,
@@ -26,7 +26,14 @@ export const withRunFolder = async <Phases extends object>(
   if (fresh && resume) throw new UsageError("--fresh: expected either --fresh or --resume, got both");
   const lock = await lockFolder(out);
   try {
-    const run = await RunState.open(out, settings, phases, { fresh, mustBeNew: !resume, inputs, earlier, lock });
+    const run = await RunState.open(out, settings, phases, {
+      fresh,
+      mustBeNew: !resume,
+      inputs,
+      earlier,
+      commandLine: words,
+      lock,
+    });
     await work(run);
   } finally {
     lock.release();

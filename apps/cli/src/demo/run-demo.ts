@@ -99,7 +99,7 @@ const pretrain = (demo: DemoRun): Promise<void> =>
         folder: demo.trainingPath("pretraining"),
       });
       try {
-        const sha256 = await saveAndHash(demo, "pretrained", model);
+        const sha256 = await saveAndHash(demo, "pretrained", model, { loss: heldOut.loss, accuracy: heldOut.accuracy });
         const read = steps * options.batchSize * options.length;
         const { loss: heldOutLoss, accuracy: heldOutAccuracy } = heldOut;
         return { steps, tokens: read, parameters: model.numParameters(), heldOutLoss, heldOutAccuracy, sha256 };
@@ -162,7 +162,7 @@ const trainClassifier = (demo: DemoRun, name: ClassifierName): Promise<void> =>
         });
         const test = encodeExamples(task.test, words, length);
         const { accuracy, loss } = await evaluateClassifier(model, test, { ...demo.supervision, title: "evaluating" });
-        const sha256 = await saveAndHash(demo, name, model);
+        const sha256 = await saveAndHash(demo, name, model, { loss, accuracy });
         const { size } = await stat(demo.path("models", name, WEIGHTS_FILE));
         return { accuracy, loss, parameters: model.numParameters(), bytes: size, sha256 };
       } finally {
@@ -177,10 +177,15 @@ const saveAndHash = async (
   demo: DemoRun,
   name: Parameters<DemoRun["modelPath"]>[0],
   model: Parameters<typeof saveModel>[0],
+  scores: Readonly<Record<string, number>> = {},
 ): Promise<string> => {
   const folder = demo.modelPath(name);
   demo.state.assertOwned();
-  await saveModel(model, await demo.loadTokenizer(), folder, { source: demo.split, length: finetuning.length });
+  const { seed, optimizer, tokens, finetuneSteps } = demo.settings;
+  const settings = { seed, optimizer, tokens, "finetune-steps": finetuneSteps };
+  const words = ["demo", ...Object.entries(settings).flatMap(([option, value]) => [`--${option}`, String(value)])];
+  const notes = { source: demo.split, length: finetuning.length };
+  await saveModel(model, await demo.loadTokenizer(), folder, notes, { words, scores, scoresOn: "held-out glosses" });
   return hashFile(demo.path("models", name, WEIGHTS_FILE));
 };
 

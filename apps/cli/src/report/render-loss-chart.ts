@@ -1,5 +1,6 @@
 import * as Plot from "@observablehq/plot";
 import { html, type Markup } from "./markup.ts";
+import { renderLegend } from "./render-legend.ts";
 import { renderPlot } from "./render-plot.ts";
 import { seriesColor } from "./series-color.ts";
 
@@ -82,8 +83,3 @@ export const renderLossChart = (series: readonly LossSeries[], { title }: { titl
     ${series.length > 1 ? renderLegend(drawn) : ""} ${plot}
   </figure>`;
 };
-
-const renderLegend = (entries: readonly { name: string; color: string }[]): Markup =>
-  html`<p class="legend">
-    ${entries.map(({ name, color }) => html`<span><i style="background:${color}"></i>${name}</span> `)}
-  </p>`;

@@ -3,7 +3,7 @@ import { html, Markup } from "./markup.ts";
 /** The style of every report, light or dark as the reader's system is. It loads nothing from the network. */
 const style = new Markup(`
 :root{color-scheme:light dark;--paper:#fbfaf7;--card:#fff;--ink:#1c2430;--faint:#667085;--line:#e4e2dc;
---blue:#2563c9;--orange:#c2570c;--green:#11795a;--violet:#7a4fc4;--grey:#98a0ac;--good:#11795a;--bad:#b42318}
+--blue:#2563c9;--orange:#c2570c;--green:#11795a;--violet:#7a4fc4;--grey:#98a0ac;--good:#11795a;--bad:#b42318;--better:#1d5fb8;--worse:#b8500c}
 @media(prefers-color-scheme:dark){:root{--paper:#12161d;--card:#1a1f28;--ink:#e7eaef;--faint:#9aa4b2;--line:#2b323d;
 --blue:#78a9ff;--orange:#ff9f5a;--green:#4fc99a;--violet:#b79cff;--grey:#6f7885;--good:#4fc99a;--bad:#ff8a7a}}
 *{box-sizing:border-box}
@@ -34,6 +34,10 @@ figcaption{font-weight:600;margin-bottom:8px}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{padding:9px 14px;text-align:left;white-space:nowrap;border-top:1px solid var(--line)}
 thead th{border-top:0;color:var(--faint);font-weight:600;font-size:14px}
+dl.facts{display:grid;grid-template-columns:max-content 1fr;gap:4px 20px;margin:0 0 16px;font-size:14px}
+.facts dt{color:var(--faint)}
+.facts dd{margin:0;overflow-wrap:anywhere}
+.pair{display:flex;flex-wrap:wrap;gap:12px}
 .number{text-align:right}
 .strong td{font-weight:600}
 summary{cursor:pointer;color:var(--faint);margin-bottom:12px}

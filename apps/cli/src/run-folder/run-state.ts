@@ -22,6 +22,8 @@ interface StateFile {
   settings: RunSettings;
   /** The SHA-256 of each file that the run reads. Older versions wrote none. */
   inputs?: Record<string, string>;
+  /** The words of the command line that began the run. Older versions wrote none. */
+  commandLine?: string[];
   phases: Record<string, unknown>;
 }
 
@@ -34,11 +36,15 @@ export interface OpenOptions {
   inputs?: Readonly<Record<string, string>>;
   /** What settings were before there was a choice: a run of a version that did not write them had these. */
   earlier?: RunSettings;
+  /** The words of the command line, kept so that `--resume` alone goes on. */
+  commandLine?: readonly string[];
   /** Without it nothing is checked before a write. */
   lock?: Pick<FolderLock, "assertOwned">;
 }
 
-const FILE = "state.json";
+/** The state of a run, in its folder. */
+export const STATE_FILE = "state.json";
+const FILE = STATE_FILE;
 const START_OVER = "start over with --fresh";
 
 const createStateSchema = <Phases extends object>(phases: PhaseSchemas<Phases>) =>
@@ -46,6 +52,7 @@ const createStateSchema = <Phases extends object>(phases: PhaseSchemas<Phases>) 
     version: v.literal(1, "1"),
     settings: shapes.record(v.union([v.string(), v.number(), v.boolean()], "a text, a number, true or false")),
     inputs: v.optional(shapes.record(shapes.sha256)),
+    commandLine: v.optional(shapes.list(shapes.text)),
     phases: shapes.object(
       Object.fromEntries(Object.entries<v.GenericSchema>(phases).map(([name, schema]) => [name, v.optional(schema)])),
     ),
@@ -125,7 +132,7 @@ export class RunState<Phases extends object> {
     folder: string,
     settings: RunSettings,
     phases: PhaseSchemas<Phases>,
-    { fresh = false, mustBeNew = false, inputs = {}, earlier = {}, lock }: OpenOptions = {},
+    { fresh = false, mustBeNew = false, inputs = {}, earlier = {}, commandLine, lock }: OpenOptions = {},
   ): Promise<RunState<Phases>> {
     const hashes = await hashInputs(inputs);
     if (fresh) await removeRun(folder);
@@ -150,16 +157,32 @@ export class RunState<Phases extends object> {
       }
     }
     const known = Object.keys(hashes).length > 0 ? { inputs: hashes } : {};
-    const state: StateFile = { version: 1, settings, ...known, phases: found?.phases ?? {} };
+    const words = found?.commandLine ?? commandLine;
+    const state: StateFile = {
+      version: 1,
+      settings,
+      ...known,
+      ...(words ? { commandLine: [...words] } : {}),
+      phases: found?.phases ?? {},
+    };
     const run = new RunState<Phases>(folder, state, found !== undefined, lock);
-    // A run that an older version began learns what it reads now.
-    if (!found || (!found.inputs && state.inputs)) await run.write();
+    // A run that an older version began learns what it reads now, and how it was begun.
+    if (!found || (!found.inputs && state.inputs) || (!found.commandLine && state.commandLine)) await run.write();
     return run;
   }
 
   /** The path of something in the folder. */
   path(...parts: string[]): string {
     return join(this.folder, ...parts);
+  }
+
+  get settings(): RunSettings {
+    return this.state.settings;
+  }
+
+  /** The words of the command line that began it, if known. */
+  get commandLine(): readonly string[] | undefined {
+    return this.state.commandLine;
   }
 
   /** The result of a phase; undefined until it is done. */

@@ -4,6 +4,7 @@ import type { ByteLevelBpeTokenizer } from "@tessera/models/tokenizers";
 import {
   classificationBatches,
   classificationEpoch,
+  classificationInputs,
   evaluateClassification,
   type ClassificationMetrics,
   type TrainingResult,
@@ -11,7 +12,8 @@ import {
 import { Interrupted } from "../terminal/command-error.ts";
 import { checkLoss } from "./check-finite.ts";
 import { optimization } from "./recipes.ts";
-import { trainModel, type Supervision } from "./train-model.ts";
+import { trainModel, type Supervision, type TrainingExtras } from "./train-model.ts";
+import type { SequenceClassificationInputs } from "@tessera/models";
 
 /** Encodes texts as ids. Texts of more than `maxLength` tokens are cut off. */
 export const encodeExamples = (
@@ -20,7 +22,7 @@ export const encodeExamples = (
   maxLength: number,
 ): EncodedExample[] => examples.map(({ text, label }) => ({ ids: tokenizer.encode(text, { maxLength }).ids, label }));
 
-export interface ClassifierTraining extends Supervision {
+export interface ClassifierTraining extends Supervision, TrainingExtras<SequenceClassificationInputs> {
   title: string;
   steps: number;
   lr: number;
@@ -29,6 +31,19 @@ export interface ClassifierTraining extends Supervision {
   /** Where checkpoints are kept. Without it a stopped training is lost. */
   folder?: string;
 }
+
+/** Batches of a training as its first epoch has them, for criteria that look at some. */
+export const classifierCalibration = (
+  padTokenId: number,
+  examples: readonly EncodedExample[],
+  { batchSize, seed, count }: { batchSize: number; seed: number; count: number },
+): (() => Iterable<SequenceClassificationInputs>) =>
+  function* () {
+    const sampler = new BatchSampler({ size: examples.length, batchSize: Math.min(batchSize, examples.length), seed });
+    const collator = new ClassificationCollator({ padTokenId });
+    for (let i = 0; i < count; i++)
+      yield classificationInputs(collator.collate(Array.from(sampler.next(), (at) => examples[at]!)));
+  };
 
 /** Fine-tunes a classifier in place, or resumes an interrupted fine-tuning. */
 export const finetuneClassifier = (

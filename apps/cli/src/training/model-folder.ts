@@ -13,7 +13,9 @@ import type { LabelSource } from "../data/classification-data.ts";
 import { readWordNetLicence } from "../data/wordnet-folder.ts";
 import { readCheckedJson, shapes } from "../run-folder/read-checked-json.ts";
 import { CommandError } from "../terminal/command-error.ts";
+import { formatModelCard } from "../logs/model-card.ts";
 import { checkFinite } from "./check-finite.ts";
+import { describeModel, type CardFacts } from "./describe-model.ts";
 import { finetuning } from "./recipes.ts";
 
 /** The file of the weights. */
@@ -80,15 +82,21 @@ export const readNotes = async (folder: string): Promise<ModelNotes | undefined>
   return readCheckedJson(notesSchema, written, { place, what: "the notes of a model", advice: RESTORE });
 };
 
-/** Saves a model with its tokenizer and notes, and with WordNet's licence if its texts are WordNet's: all files or none. */
+/** Saves a model with its tokenizer, notes and card, and with WordNet's licence if its texts are WordNet's: all files or none. */
 export const saveModel = async (
   model: RobertaPreTrained,
   tokenizer: ByteLevelBpeTokenizer,
   folder: string,
   notes: ModelNotes,
+  facts: CardFacts,
 ): Promise<void> => {
   const notice = notes.source.kind === "wordnet" ? { "LICENSE-WordNet": await readWordNetLicence() } : {};
-  const files = { ...tokenizer.toFiles(), [NOTES_FILE]: `${JSON.stringify(notes, null, 2)}\n`, ...notice };
+  const files = {
+    ...tokenizer.toFiles(),
+    [NOTES_FILE]: `${JSON.stringify(notes, null, 2)}\n`,
+    "README.md": formatModelCard(describeModel(model, notes, facts)),
+    ...notice,
+  };
   await model.savePretrained(folder, { files });
 };
 

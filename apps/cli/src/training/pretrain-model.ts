@@ -1,10 +1,19 @@
-import { BatchSampler, MlmCollator, packTokenBlocks, type TokenBlocks } from "@tessera/models/data";
+import type { MaskedLMInputs } from "@tessera/models";
+import {
+  BatchSampler,
+  MlmCollator,
+  packTokenBlocks,
+  SeededRandom,
+  takeBlocks,
+  type TokenBlocks,
+} from "@tessera/models/data";
 import { RobertaConfig, RobertaForMaskedLM, type PositionInit } from "@tessera/models/roberta";
 import type { ByteLevelBpeTokenizer } from "@tessera/models/tokenizers";
 import {
   evaluateMaskedLM,
   maskedLMBatches,
   maskedLMEpoch,
+  maskedLMInputs,
   type MaskedLMMetrics,
   type TrainingResult,
 } from "@tessera/models/training";
@@ -19,7 +28,7 @@ import {
   pretrainingRecipes,
   type OptimizerName,
 } from "./recipes.ts";
-import { trainModel, type Supervision } from "./train-model.ts";
+import { trainModel, type Supervision, type TrainingExtras } from "./train-model.ts";
 
 /** The model and the budget of a pre-training. */
 export interface PretrainOptions extends OptimizerSettings {
@@ -123,7 +132,7 @@ export const createMaskedLM = (
   );
 };
 
-export interface MaskedLMTraining extends Supervision, OptimizerSettings {
+export interface MaskedLMTraining extends Supervision, OptimizerSettings, TrainingExtras<MaskedLMInputs> {
   title: string;
   steps: number;
   batchSize: number;
@@ -132,6 +141,26 @@ export interface MaskedLMTraining extends Supervision, OptimizerSettings {
   /** Where checkpoints are kept. Without it a stopped training is lost. */
   folder?: string;
 }
+
+/** Masked batches for criteria that look at some. */
+export const maskedLMCalibration = (
+  blocks: TokenBlocks,
+  tokenizer: ByteLevelBpeTokenizer,
+  {
+    batchSize,
+    maskProbability,
+    seed,
+    count,
+  }: { batchSize: number; maskProbability: number; seed: number; count: number },
+): (() => Iterable<MaskedLMInputs>) =>
+  function* () {
+    const sampler = new BatchSampler({ size: blocks.count, batchSize: Math.min(batchSize, blocks.count), seed });
+    const collator = createCollator(tokenizer, maskProbability);
+    for (let i = 0; i < count; i++)
+      yield maskedLMInputs(
+        collator.collate(takeBlocks(blocks, sampler.next()), new SeededRandom(seed, "calibration", i)),
+      );
+  };
 
 /** Trains a masked language model in place, or resumes an interrupted training. */
 export const trainMaskedLM = (
@@ -168,19 +197,34 @@ export const evaluateOnBlocks = async (
     ),
   );
 
+/** How a pre-training goes, beside its recipe. */
+export interface PretrainRun extends Supervision {
+  seed: number;
+  folder: string;
+  /** What goes on beside the steps of the new model; it may make layers of it sparse. */
+  prepare?: (model: RobertaForMaskedLM) => Promise<TrainingExtras<MaskedLMInputs>>;
+}
+
 /** Pre-trains a new model, or resumes an interrupted pre-training. The caller disposes of the model. */
 export const pretrainModel = async (
   corpus: PackedCorpus,
   tokenizer: ByteLevelBpeTokenizer,
   options: PretrainOptions,
-  { seed, folder, ...supervision }: Supervision & { seed: number; folder: string },
-): Promise<{ model: RobertaForMaskedLM; steps: number; seconds: number; heldOut: MaskedLMMetrics }> => {
+  { seed, folder, prepare, ...supervision }: PretrainRun,
+): Promise<{
+  model: RobertaForMaskedLM;
+  steps: number;
+  seconds: number;
+  heldOut: MaskedLMMetrics;
+  stopReason: string | null;
+}> => {
   const { batchSize, lr, muonLr, weightDecay, maskProbability } = options;
   const model = createMaskedLM(options, tokenizer.vocabSize, seed);
   const steps = countSteps(options);
   try {
     const training = {
       ...supervision,
+      ...(await prepare?.(model)),
       title: "pre-training",
       steps,
       lr,
@@ -191,9 +235,9 @@ export const pretrainModel = async (
       seed,
       folder,
     };
-    const { seconds } = await trainMaskedLM(model, corpus.train, tokenizer, training);
+    const { step, seconds, stopReason } = await trainMaskedLM(model, corpus.train, tokenizer, training);
     const heldOut = await evaluateOnBlocks(model, corpus.heldOut, tokenizer, { seed });
-    return { model, steps, seconds, heldOut };
+    return { model, steps: step, seconds, heldOut, stopReason };
   } catch (error) {
     model.dispose();
     throw error;

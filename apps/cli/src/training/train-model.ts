@@ -1,9 +1,12 @@
 import { openFolder, type FileStore } from "@tessera/models";
-import { linearWarmup } from "@tessera/nn";
+import { linearWarmup, type TrainingCallback } from "@tessera/nn";
 import {
   Trainer,
   TrainingLog,
   type BatchSource,
+  type LogEntry,
+  type Metrics,
+  type Teacher,
   type TrainableModel,
   type TrainingResult,
 } from "@tessera/models/training";
@@ -24,7 +27,7 @@ export interface Supervision {
   lock?: Pick<FolderLock, "assertOwned">;
 }
 
-export interface TrainModelOptions<Inputs> extends Supervision, OptimizerSettings {
+export interface TrainModelOptions<Inputs> extends Supervision, OptimizerSettings, TrainingExtras<Inputs> {
   title: string;
   model: TrainableModel<Inputs>;
   batches: BatchSource<Inputs>;
@@ -33,10 +36,21 @@ export interface TrainModelOptions<Inputs> extends Supervision, OptimizerSetting
   folder?: string;
 }
 
+/** What goes on beside the steps of a training. */
+export interface TrainingExtras<Inputs> {
+  callbacks?: readonly TrainingCallback[];
+  teacher?: Teacher<Inputs>;
+  evaluate?: () => Promise<Metrics>;
+  evalSteps?: number;
+}
+
 /** Between two checkpoints: a kill loses at most this much work. Saving takes about a tenth of a second. */
 const SAVE_SECONDS = 10;
 /** A loss curve shows no more points than this. */
 const MAX_LOG_POINTS = 300;
+
+/** Steps between lines of the log. */
+export const loggingStepsOf = (steps: number): number => Math.max(1, Math.floor(steps / MAX_LOG_POINTS));
 
 /** Writes into a folder only as long as it is this process's. */
 const guardFolder = (folder: FileStore, lock: Pick<FolderLock, "assertOwned">): FileStore => ({
@@ -70,6 +84,10 @@ export const trainModel = async <Inputs>({
   terminal,
   stop,
   lock,
+  callbacks = [],
+  teacher,
+  evaluate,
+  evalSteps,
   ...settings
 }: TrainModelOptions<Inputs>): Promise<TrainingResult> => {
   if (folder !== undefined) await checkCheckpoint(folder, steps);
@@ -86,7 +104,11 @@ export const trainModel = async <Inputs>({
       steps,
       maxGradNorm,
       ...(store === undefined ? {} : { folder: lock ? guardFolder(store, lock) : store, saveSeconds: SAVE_SECONDS }),
-      loggingSteps: Math.max(1, Math.floor(steps / MAX_LOG_POINTS)),
+      callbacks,
+      ...(teacher === undefined ? {} : { teacher }),
+      ...(evaluate === undefined ? {} : { evaluate }),
+      ...(evalSteps === undefined ? {} : { evalSteps }),
+      loggingSteps: loggingStepsOf(steps),
       onProgress: ({ step, loss, tokensPerSecond, etaSeconds }) =>
         bar.update(
           step,
@@ -101,13 +123,18 @@ export const trainModel = async <Inputs>({
     return result;
   } finally {
     bar.stop();
+    for (const callback of callbacks) callback.dispose?.();
     optimizer.dispose();
   }
 };
 
+/** Reads the log of a training. */
+export const readLog = async (folder: string): Promise<LogEntry[]> =>
+  new TrainingLog(await openFolder(folder)).entries();
+
 /** Reads the losses from the log of a training. */
 export const readLosses = async (folder: string): Promise<LossPoint[]> => {
-  const entries = await new TrainingLog(await openFolder(folder)).entries();
+  const entries = await readLog(folder);
   return entries.flatMap(({ event, step, loss }) =>
     event === "train" && typeof loss === "number" ? [{ step, loss }] : [],
   );
