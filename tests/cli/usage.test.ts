@@ -5,7 +5,19 @@ import { useTemporaryFolder, runTessera } from "./run-tessera.ts";
 
 const folder = useTemporaryFolder();
 
-const COMMANDS = ["demo", "pretrain", "finetune", "evaluate", "fill-mask", "patch", "sensitivity", "profile", "info"];
+const COMMANDS = [
+  "demo",
+  "pretrain",
+  "finetune",
+  "evaluate",
+  "fill-mask",
+  "patch",
+  "sensitivity",
+  "merge",
+  "allocate",
+  "profile",
+  "info",
+];
 
 test("--help lists the commands, and each command's own has an example", { timeout: 30_000 }, async () => {
   const { code, out } = await runHere(["--help"]);

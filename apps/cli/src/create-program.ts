@@ -70,7 +70,7 @@ const createContext = async (
   const device = await openNamedDevice(options.device);
   setDefaultDevice(device);
   const terminal = new Terminal({ json, quiet });
-  return { terminal, seed, device: device.name, out, resume, stop };
+  return { terminal, seed, device: device.name, out, resume, stop, ...(threads === undefined ? {} : { threads }) };
 };
 
 /** What a stopped command says about how to resume it. */

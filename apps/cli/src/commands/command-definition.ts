@@ -9,6 +9,8 @@ export interface Context {
   device: string;
   /** Where the command writes: `--out`, or `runs/<command>`. */
   out: string;
+  /** As `--threads` says, if it was given. */
+  threads?: number;
   /** Whether `--resume` was given. */
   resume: boolean;
   /** Aborted by Ctrl-C: then save and throw `Interrupted`. */
