@@ -4,7 +4,7 @@ export { allocate, type AllocateOptions, type Allocation, type Budget, type Whol
 export type { RowChoice } from "./allocate/curves.ts";
 export { evolveAllocation, type EvolvedAllocation, type EvolveOptions } from "./allocate/evolve-allocation.ts";
 export { allocationMethods, type AllocationMethod } from "./allocate/methods.ts";
-export { checkPatterns, patcherOf, type LayerPlan, type Patterns } from "./allocate/patterns.ts";
+export { checkPatterns, patchByPatterns, patcherOf, type LayerPlan, type Patterns } from "./allocate/patterns.ts";
 export { blockIndex, type BlockIndex, type BlockSparse } from "./block-index.ts";
 export { blockGradientNorms, type GradientNormOptions } from "./block-gradient-norms.ts";
 export { BlockLayout, type BalancedOptions, type BlockIndices, type BlockMask } from "./block-layout.ts";

@@ -2,14 +2,13 @@ import type { Module } from "@tessera/nn";
 import {
   collect,
   criteria,
-  patcherOf,
+  patchByPatterns,
   type Allocation,
   type CriterionName,
   type Evaluation,
   type WholeModel,
 } from "@tessera/sparse";
 import { checkLoss } from "../training/check-finite.ts";
-import { planOnHost } from "../training/patch-model.ts";
 import type { AnySubject } from "./create-subject.ts";
 
 const REPEATS = 7;
@@ -61,8 +60,7 @@ const loadAllocated = async (subject: AnySubject, allocation: Pick<Allocation, "
         : await collect(model as Module & { forward(inputs: unknown): unknown }, subject.calibration(), needing, {
             blockSize,
           });
-    const patcher = patcherOf(allocation, statistics);
-    patcher.patchModel(model, await planOnHost(model, patcher));
+    await patchByPatterns(model, allocation, statistics);
     return model;
   } catch (error) {
     model.dispose();

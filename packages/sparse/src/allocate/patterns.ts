@@ -1,3 +1,4 @@
+import type { Module } from "@tessera/nn";
 import { ArgumentError } from "@tessera/tensor";
 import { showJson } from "@tessera/tensor/files";
 import { criteria, type CriterionName } from "../criteria/criteria.ts";
@@ -5,6 +6,8 @@ import type { Statistics } from "../criteria/statistics.ts";
 import { layouts, type LayoutName } from "../layouts/layouts.ts";
 import { BlockSparseModelPatcher } from "../model-patcher.ts";
 import { suggestName } from "../nearest-name.ts";
+import type { PatchReport } from "../patch-report.ts";
+import { planOnHost } from "../plan-on-host.ts";
 
 /** Layers that become sparse alike, as plain JSON: an entry of a file of patterns. */
 export interface LayerPlan {
@@ -87,4 +90,20 @@ export const patcherOf = ({ patterns }: Patterns, statistics?: Statistics): Bloc
   for (const { layers, ...options } of patterns)
     for (const layer of layers) patcher.addPattern(layer, { ...options, statistics });
   return patcher;
+};
+
+/**
+ * Patches a model by patterns, on any device.
+ *
+ * @throws PatchError when a layer is not there, or cannot be patched; nothing is changed then
+ * @example
+ * await patchByPatterns(model, allocate(rows, { parameters: 60e6 }));
+ */
+export const patchByPatterns = async (
+  model: Module,
+  patterns: Patterns,
+  statistics?: Statistics,
+): Promise<PatchReport> => {
+  const patcher = patcherOf(patterns, statistics);
+  return patcher.patchModel(model, await planOnHost(model, patcher));
 };
