@@ -99,7 +99,7 @@ export const allocateCommand: CommandDefinition<AllocateCommandOptions> = {
       allocation = await evolve(context, rows, { ...chosen, subject, settings, options });
     } else allocation = allocate(rows, { ...chosen, method });
     const measured = options.measure
-      ? await measureAllocation((subject ??= await openSubject(context, settings, rows)), allocation, {
+      ? await measureAllocation(subject ?? (await openSubject(context, settings, rows)), allocation, {
           steps: settings.recoverySteps,
           seed: settings.seed,
           signal: context.stop,

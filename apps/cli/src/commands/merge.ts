@@ -17,7 +17,7 @@ export const mergeCommand: CommandDefinition = {
   examples: ["merge runs/sensitivity --out runs/sensitivity", "merge machine1/sweep machine2/sweep --out runs/whole"],
 
   async run({ terminal, out }, _options, ...given) {
-    const folders = given.flat() as string[];
+    const folders = given.flat();
     const parts = await findParts(folders);
     const rows = await mergeRows(parts);
     const settings = await readSweepSettings(parts[0]!);

@@ -62,9 +62,9 @@ const parseRow = (line: string, path: string, number_: number): SensitivityRow =
       `${place}: expected a row of this version, got one of a version that measured no spread, parameters or bytes; name another --out, or remove ${path} to measure its cells anew`,
     );
   const advice = { place, what: "a measured row", advice: ADVICE };
-  const checked = readCheckedJson(rowSchema, line, advice) as SensitivityRow;
+  readCheckedJson(rowSchema, line, advice);
   // As it was written, key by key: a row that is merged is the same text.
-  const row = JSON.parse(line) as typeof checked;
+  const row = JSON.parse(line) as SensitivityRow;
   if (row.error === undefined && row.loss === undefined)
     throw new CommandError(`${place}: loss: expected a value, got nothing; ${ADVICE}`);
   return row;

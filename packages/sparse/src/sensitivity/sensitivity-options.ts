@@ -47,9 +47,9 @@ export interface Recovery<M extends Module> {
 
 /** Runs of one model whose time is taken. Each resolves when the device is done. */
 export interface TimedRuns {
-  forward(): Promise<unknown> | unknown;
+  forward(): unknown;
   /** A whole training step. */
-  step?(): Promise<unknown> | unknown;
+  step?(): unknown;
   dispose?(): void;
 }
 

@@ -128,7 +128,7 @@ export class SensitivityRunner<M extends Module, Batch = never> {
   private async measure(
     cell: SensitivityCell,
   ): Promise<Omit<SensitivityRow, keyof SensitivityCell | "model" | "checkpointHash" | "conditions">> {
-    const { recover, evaluate, signal } = this.options;
+    const { recover, signal } = this.options;
     const { seed } = cell;
     const { model, plan } = await this.load(cell);
     try {
@@ -141,7 +141,7 @@ export class SensitivityRunner<M extends Module, Batch = never> {
         signal?.throwIfAborted();
       }
       model.eval();
-      const found = await evaluate.call(this.options, model, { seed, signal });
+      const found = await this.options.evaluate(model, { seed, signal });
       return { ...size, ...scoresOf(found) };
     } finally {
       model.dispose();

@@ -11,7 +11,7 @@ const median = (numbers: readonly number[]): number => {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 };
 
-const milliseconds = async (run: () => Promise<unknown> | unknown): Promise<number> => {
+const milliseconds = async (run: () => unknown): Promise<number> => {
   const begun = performance.now();
   await run();
   return performance.now() - begun;
@@ -19,8 +19,8 @@ const milliseconds = async (run: () => Promise<unknown> | unknown): Promise<numb
 
 /** Medians of two runs that take turns, so that whatever else the machine does hits both alike. */
 const inTurns = async (
-  one: () => Promise<unknown> | unknown,
-  other: () => Promise<unknown> | unknown,
+  one: () => unknown,
+  other: () => unknown,
   repeats: number,
 ): Promise<[one: number, other: number]> => {
   await one();
