@@ -198,10 +198,18 @@ describe("from texts of one's own to a sparse classifier", { timeout: 120_000 },
   });
 
   test("sensitivity measures every layer at every density once, and never again", async () => {
+    interface Row {
+      mode: string;
+      group: string;
+      density: number;
+      layoutHash: string;
+      loss: number;
+      lossSpread: { low: number; high: number };
+      accuracy: number;
+    }
     interface Result {
-      dense: { loss: number };
-      cells: { layer: string; density: number; realised: number; loss: number; accuracy: number }[];
-      left: { layer: string; reason: string }[];
+      rows: Row[];
+      left: { group: string; reason: string }[];
       report: string;
     }
     await json("finetune", path("pre"), ...files(), "--steps", "60", "--lr", "0.003", "--out", path("dense"));
@@ -216,20 +224,31 @@ describe("from texts of one's own to a sparse classifier", { timeout: 120_000 },
       path("sweep"),
     ];
     const found = await json<Result>(...args, "--densities", "1,0.5,0.02,0.01");
+    const [dense, ...cells] = found.rows as [Row, ...Row[]];
+    const evaluated = await json<{ loss: number; accuracy: number }>(
+      "evaluate",
+      path("dense"),
+      "--test",
+      path("test.tsv"),
+    );
+    expect(dense.mode).toBe("dense");
+    expect(dense.loss).toBeCloseTo(evaluated.loss, 5);
+    expect(dense.accuracy).toBe(evaluated.accuracy);
     // Query, key, value, attention.output, intermediate, output of 2 layers, and the head's dense; its out_proj is too small.
-    expect(new Set(found.cells.map(({ layer }) => layer)).size).toBe(13);
-    expect(found.cells).toHaveLength(4 * 13);
-    expect(found.left.map(({ layer }) => layer)).toEqual(["classifier.out_proj"]);
-    for (const { density, loss, accuracy } of found.cells) {
-      expect(Number.isFinite(loss)).toBe(true);
+    expect(new Set(cells.map(({ group }) => group)).size).toBe(13);
+    expect(cells).toHaveLength(4 * 13);
+    expect(found.left.map(({ group }) => group)).toEqual(["classifier.out_proj"]);
+    for (const { density, loss, lossSpread, accuracy } of cells) {
+      expect(lossSpread.low).toBeLessThanOrEqual(loss);
+      expect(lossSpread.high).toBeGreaterThanOrEqual(loss);
       expect(accuracy).toBeGreaterThanOrEqual(0);
       // With all of its blocks a layer computes what it did; sums run in another order.
-      if (density === 1) expect(loss).toBeCloseTo(found.dense.loss, 4);
+      if (density === 1) expect(loss).toBeCloseTo(dense.loss, 4);
     }
     // 0.02 and 0.01 both leave one block a row: the same layout is measured once.
-    for (const cell of found.cells.filter(({ density }) => density === 0.01)) {
-      const twin = found.cells.find(({ layer, density }) => layer === cell.layer && density === 0.02)!;
-      expect({ ...twin, density: 0.01 }).toEqual(cell);
+    for (const cell of cells.filter(({ density }) => density === 0.01)) {
+      const twin = cells.find(({ group, density }) => group === cell.group && density === 0.02)!;
+      expect([twin.layoutHash, twin.loss]).toEqual([cell.layoutHash, cell.loss]);
     }
     const rows = await readFile(path("sweep", "rows.jsonl"), "utf8");
     expect(rows.trim().split("\n")).toHaveLength(1 + 4 * 13);
@@ -241,12 +260,12 @@ describe("from texts of one's own to a sparse classifier", { timeout: 120_000 },
   test("sensitivity goes on after a line that was cut short, and recovers with some steps", async () => {
     const args = ["sensitivity", path("dense"), ...files(), "--block-size", "8", "--layers", "intermediate"];
     const out = ["--out", path("sweep2"), "--densities", "0.25"];
-    const shot = await json<{ cells: { loss: number }[] }>(...args, ...out);
+    const shot = await json<{ rows: { loss: number }[] }>(...args, ...out);
     const rows = await readFile(path("sweep2", "rows.jsonl"), "utf8");
     await writeFile(path("sweep2", "rows.jsonl"), rows.slice(0, -20));
     expect(await json(...args, ...out)).toEqual(shot);
     expect(await readFile(path("sweep2", "rows.jsonl"), "utf8")).toBe(rows);
-    const recovered = await json<{ cells: { loss: number }[] }>(...args, ...out, "--recovery-steps", "20");
-    expect(recovered.cells[0]!.loss).toBeLessThan(shot.cells[0]!.loss);
+    const recovered = await json<{ rows: { loss: number }[] }>(...args, ...out, "--recovery-steps", "20");
+    expect(recovered.rows[1]!.loss).toBeLessThan(shot.rows[1]!.loss);
   });
 });

@@ -162,7 +162,7 @@ test("a sensitivity row without a loss is said by its line, and its cell is meas
   const file = path("rows", "rows.jsonl");
   const rows = await readFile(file, "utf8");
   for (const [line, message] of [
-    ['{"layer":"x"}', "line 1: density: expected a value, got nothing"],
+    ['{"cell":"x"}', "line 1: mode: expected a value, got nothing"],
     [rows.split("\n")[0]!.replace(/"loss":[^,]*/, '"loss":null'), "line 1: loss: expected a finite number, got null"],
     ["{", "line 1: expected a measured row, got text that is no JSON"],
     [deepText, "line 1: expected a measured row, got values nested more than 64 deep"],

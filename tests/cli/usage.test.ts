@@ -14,6 +14,8 @@ const COMMANDS = [
   "patch",
   "unpatch",
   "sensitivity",
+  "merge",
+  "allocate",
   "report",
   "compare",
   "profile",

@@ -4,6 +4,8 @@ import {
   evaluateClassification,
   evaluateMaskedLM,
   maskedLMEpoch,
+  scoreClassification,
+  scoreMaskedLM,
   RobertaForMaskedLM,
   RobertaForSequenceClassification,
   weightDecayGroups,
@@ -68,6 +70,40 @@ it("a masked language model's perplexity is that of the masked tokens", () =>
     expect(found.loss).toBeCloseTo(loss / count, 5);
     expect(found.perplexity).toBeCloseTo(Math.exp(loss / count), 1);
     expect(await evaluateMaskedLM(model, epoch())).toEqual(found);
+  }));
+
+it("scores of single texts and blocks have the means that evaluations find", () =>
+  withoutLeaks(async () => {
+    const mean = (values: Float64Array, weights: Float64Array): number =>
+      values.reduce((sum, value, i) => sum + value * weights[i]!, 0) / weights.reduce((sum, weight) => sum + weight, 0);
+    using classifier = new RobertaForSequenceClassification(
+      tinyConfig({ numLabels: 3, initializerRange: 0.5 }),
+      seeded(),
+    );
+    const examples: EncodedExample[] = Array.from({ length: 7 }, (_, i) => ({ ids: [0, 7 + i, 9, 2], label: i % 3 }));
+    const collator = new ClassificationCollator({ padTokenId: 1 });
+    const epoch = () => classificationEpoch({ examples, collator, batchSize: 3 });
+    const texts = await scoreClassification(classifier, epoch());
+    const ofTexts = await evaluateClassification(classifier, epoch());
+    expect(texts.losses).toHaveLength(7);
+    expect(mean(texts.losses, texts.weights)).toBeCloseTo(ofTexts.loss, 6);
+    expect(mean(texts.correct, texts.weights)).toBeCloseTo(ofTexts.accuracy, 12);
+
+    using model = new RobertaForMaskedLM(tinyConfig({ initializerRange: 0.5 }), seeded());
+    const blocks = tinyBlocks();
+    const masked = () => maskedLMEpoch({ blocks, collator: tinyCollator(), batchSize: 4, seed: 1 });
+    const found = await scoreMaskedLM(model, masked());
+    const whole = await evaluateMaskedLM(model, masked());
+    expect(found.weights.reduce((sum, weight) => sum + weight, 0)).toBe(whole.count);
+    expect(mean(found.losses, found.weights)).toBeCloseTo(whole.loss, 5);
+    expect(mean(found.correct, found.weights)).toBeCloseTo(whole.accuracy, 12);
+    // An item is a block: alone it has the loss that it has among others.
+    const first = [...masked()][0]!;
+    const length = first.shape[1];
+    const labels = first.labels.map((label, i) => (i < length ? label : -100));
+    const positionLabels = first.positionLabels.map((label, i) => (first.labelPositions[i]! < length ? label : -100));
+    const alone = await evaluateMaskedLM(model, [{ ...first, labels, positionLabels }]);
+    expect(found.losses[0]).toBeCloseTo(alone.loss, 5);
   }));
 
 it("biases and layer norms do not decay", () => {

@@ -15,7 +15,7 @@ import {
   type RobertaPreTrained,
 } from "@tessera/models";
 import { StateDictError, type Module } from "@tessera/nn";
-import { BlockSparseLinear, BlockSparseModelPatcher } from "@tessera/sparse";
+import { BlockSparseLinear, BlockSparseModelPatcher, sparseLayoutsOf } from "@tessera/sparse";
 import {
   FormatError,
   Generator,
@@ -417,3 +417,22 @@ it("a full disk keeps the model that was there", async () => {
   expect(await valuesOf(model)).toEqual(await valuesOf(old));
   model.dispose();
 });
+
+it("patterns make layers block-sparse as they are loaded, or nothing is loaded", () =>
+  withoutLeaks(async () => {
+    using saved = new RobertaForMaskedLM(tinyConfig(sizes));
+    const folder = new MemoryFolder("memory");
+    await saved.savePretrained(folder);
+    const layer = "roberta.encoder.layer.0.intermediate.dense";
+    const plan = { density: 0.5, blockSize: 4, criterion: "magnitude", layout: "best", seed: 0 } as const;
+    const { model } = await RobertaForMaskedLM.fromPretrained(folder, {
+      patterns: { patterns: [{ ...plan, layers: [layer] }] },
+    });
+    expect(Object.keys(sparseLayoutsOf(model))).toEqual([layer]);
+    expect(sparseLayoutsOf(model)[layer]!.density).toBe(0.5);
+    model.dispose();
+    const wrong = RobertaForMaskedLM.fromPretrained(folder, {
+      patterns: { patterns: [{ ...plan, layers: ["nowhere"] }] },
+    });
+    await expect(wrong).rejects.toThrow('"nowhere" matches no layer');
+  }));

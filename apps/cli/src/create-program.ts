@@ -75,7 +75,16 @@ const createContext = async (
   const device = await openNamedDevice(options.device);
   setDefaultDevice(device);
   const terminal = new Terminal({ json, quiet });
-  return { terminal, seed, device: device.name, out: outOf(definition, options), resume, words, stop };
+  return {
+    terminal,
+    seed,
+    device: device.name,
+    out: outOf(definition, options),
+    resume,
+    words,
+    stop,
+    ...(threads === undefined ? {} : { threads }),
+  };
 };
 
 /** What a stopped command says about how to resume it. */

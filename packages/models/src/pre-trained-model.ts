@@ -1,5 +1,5 @@
 import { Module } from "@tessera/nn";
-import { applySparseLayouts, sparseLayoutsOf } from "@tessera/sparse";
+import { applySparseLayouts, patchByPatterns, sparseLayoutsOf, type Patterns } from "@tessera/sparse";
 import { ArgumentError, type Tensor } from "@tessera/tensor";
 import type { ConfigClass, ConfigOptions, JsonObject, PreTrainedConfig } from "./config/pre-trained-config.ts";
 import type { Folder } from "./hub/file-store.ts";
@@ -33,6 +33,8 @@ export type LoadOptions<Config extends PreTrainedConfig> = ConfigOptions<Config>
   LoadPolicy & {
     /** How a model of the hub is downloaded. */
     readonly hub?: HubOptions | undefined;
+    /** Layers that become block-sparse once the weights are there: what `allocate` gives, or a file of patterns. */
+    readonly patterns?: Patterns | undefined;
   };
 
 /**
@@ -91,6 +93,7 @@ export abstract class PreTrainedModel<Config extends PreTrainedConfig = PreTrain
    * @param folder a path (in Node), the name of a model of the hub, or a store of your own
    * @throws StateDictError that lists every missing, unexpected and misshapen key
    * @throws FormatError or FileStoreError when a file is damaged, missing, or of another kind
+   * @throws PatchError when `patterns` name layers that are not there or are block-sparse already
    * @example
    * const { model, missingKeys } = await RobertaForSequenceClassification.fromPretrained("runs/pretrain", { numLabels: 6 });
    */
@@ -99,7 +102,7 @@ export abstract class PreTrainedModel<Config extends PreTrainedConfig = PreTrain
     folder: Folder,
     options?: LoadOptions<M["config"]>,
   ): Promise<Pretrained<M>> {
-    const { device, generator, hub, strict, ignoreMismatchedSizes, ...changes } = options ?? {};
+    const { device, generator, hub, strict, ignoreMismatchedSizes, patterns, ...changes } = options ?? {};
     const where = { ...(device === undefined ? {} : { device }), ...(generator ? { generator } : {}) };
     const { configClass, baseModelPrefix, heads, transposed, stale } = this;
     const configOf = (json: JsonObject): M["config"] => configClass.fromJSON(json).with(changes);
@@ -111,7 +114,14 @@ export abstract class PreTrainedModel<Config extends PreTrainedConfig = PreTrain
       transposed,
       stale,
     };
-    return loadPretrained<M>(await openModel(folder, hub), recipe, { strict, ignoreMismatchedSizes });
+    const loaded = await loadPretrained<M>(await openModel(folder, hub), recipe, { strict, ignoreMismatchedSizes });
+    try {
+      if (patterns) await patchByPatterns(loaded.model, patterns);
+      return loaded;
+    } catch (error) {
+      loaded.model.dispose();
+      throw error;
+    }
   }
 
   /**

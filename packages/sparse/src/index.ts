@@ -1,5 +1,10 @@
 import "./vjps.ts";
 
+export { allocate, type AllocateOptions, type Allocation, type Budget, type WholeModel } from "./allocate/allocate.ts";
+export type { RowChoice } from "./allocate/curves.ts";
+export { evolveAllocation, type EvolvedAllocation, type EvolveOptions } from "./allocate/evolve-allocation.ts";
+export { allocationMethods, type AllocationMethod } from "./allocate/methods.ts";
+export { checkPatterns, patchByPatterns, patcherOf, type LayerPlan, type Patterns } from "./allocate/patterns.ts";
 export { blockIndex, type BlockIndex, type BlockSparse } from "./block-index.ts";
 export { blockGradientNorms, type GradientNormOptions } from "./block-gradient-norms.ts";
 export { BlockLayout, type BalancedOptions, type BlockIndices, type BlockMask } from "./block-layout.ts";
@@ -61,6 +66,26 @@ export {
   type SparseLayerDescription,
   type SparseLayouts,
 } from "./sparse-checkpoint.ts";
+export { planSensitivity, type SensitivityPlan } from "./sensitivity/plan-sensitivity.ts";
+export { sensitivity, type SensitivityResult } from "./sensitivity/sensitivity.ts";
+export type {
+  CellContext,
+  Evaluation,
+  Recovery,
+  RecoveryContext,
+  SensitivityOptions,
+  SensitivityProgress,
+  TimedRuns,
+} from "./sensitivity/sensitivity-options.ts";
+export {
+  sensitivityModes,
+  type SensitivityCell,
+  type SensitivityMode,
+  type SensitivityRow,
+  type Spread,
+} from "./sensitivity/sensitivity-row.ts";
+export { SensitivityError, SensitivityRunner } from "./sensitivity/sensitivity-runner.ts";
+export { memoryStore, type SensitivityStore } from "./sensitivity/sensitivity-store.ts";
 export { gradualPruning, type GradualPruningOptions, type PruningSchedule } from "./training/gradual-pruning.ts";
 export { movementPruning, type MovementPruningOptions } from "./training/movement-pruning.ts";
 export { rigl, sparseEvolution, type RewiringOptions } from "./training/rewiring.ts";

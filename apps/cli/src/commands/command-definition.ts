@@ -9,6 +9,8 @@ export interface Context {
   device: string;
   /** Where the command writes: `--out`, or `runs/<command>`. */
   out: string;
+  /** As `--threads` says, if it was given. */
+  threads?: number;
   /** Whether `--resume` was given. */
   resume: boolean;
   /** The words of the command line that decide what is computed; of a resumed run, those that began it. */

@@ -1,9 +1,11 @@
 import type { CommandDefinition } from "./command-definition.ts";
+import { allocateCommand } from "./allocate.ts";
 import { demoCommand } from "./demo.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { fillMaskCommand } from "./fill-mask.ts";
 import { finetuneCommand } from "./finetune.ts";
 import { infoCommand } from "./info.ts";
+import { mergeCommand } from "./merge.ts";
 import { patchCommand } from "./patch.ts";
 import { pretrainCommand } from "./pretrain.ts";
 import { profileCommand } from "./profile.ts";
@@ -22,6 +24,8 @@ export const commands: readonly CommandDefinition[] = [
   patchCommand,
   unpatchCommand,
   sensitivityCommand,
+  mergeCommand,
+  allocateCommand,
   reportCommand,
   compareCommand,
   profileCommand,

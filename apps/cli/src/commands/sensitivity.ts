@@ -1,47 +1,85 @@
 import { join } from "node:path";
-import type { CriterionName } from "@tessera/sparse";
-import { Option } from "commander";
-import { createSubject } from "../sensitivity/create-subject.ts";
-import { RowStore, type Conditions, type SensitivityRow } from "../sensitivity/row-store.ts";
-import { runSweep, type SweepResult } from "../sensitivity/run-sweep.ts";
-import { hashFile } from "../run-folder/hash-file.ts";
-import { lockFolder } from "../run-folder/folder-lock.ts";
-import { writeFileAtomic } from "../run-folder/write-file-atomic.ts";
-import { CommandError } from "../terminal/command-error.ts";
-import { formatPercent } from "../terminal/format.ts";
-import { parsePattern, parseShares, parseWholeNumber } from "../terminal/parse-argument.ts";
-import { formatTextTable, type TextColumn } from "../terminal/format-text-table.ts";
-import { readConfig, WEIGHTS_FILE } from "../training/model-folder.ts";
-import type { CommandDefinition } from "./command-definition.ts";
 import {
-  createBlockSizeOption,
-  createCriterionOption,
-  createLabelledTextOptions,
-  createModelArgument,
-  type LabelledTextOptions,
-} from "./shared-options.ts";
+  criteria,
+  memoryStore,
+  sensitivityModes,
+  type CriterionName,
+  type SensitivityMode,
+  type SensitivityRow,
+} from "@tessera/sparse";
+import { InvalidArgumentError, Option } from "commander";
+import { lockFolder } from "../run-folder/folder-lock.ts";
+import { hashFile } from "../run-folder/hash-file.ts";
+import { RowStore, ROWS_FILE } from "../sensitivity/row-store.ts";
+import { estimateSweep, runSweep } from "../sensitivity/run-sweep.ts";
+import { noteSweepSettings } from "../sensitivity/sweep-folder.ts";
+import { createSweepOptions, type SweepDescription } from "../sensitivity/sweep-options.ts";
+import { formatSweep } from "../sensitivity/sweep-table.ts";
+import { serveCells, startWorkers, threadsOfWorkers } from "../sensitivity/workers.ts";
+import { writeSweepReport } from "../sensitivity/write-sweep-report.ts";
+import { CommandError } from "../terminal/command-error.ts";
+import { formatCount, formatDuration } from "../terminal/format.ts";
+import {
+  parseChoices,
+  parsePattern,
+  parseShares,
+  parseWholeNumber,
+  parseWholeNumbers,
+} from "../terminal/parse-argument.ts";
+import { readConfig, WEIGHTS_FILE } from "../training/model-folder.ts";
+import { patching } from "../training/recipes.ts";
+import type { CommandDefinition, Context } from "./command-definition.ts";
+import { createLabelledTextOptions, createModelArgument, type LabelledTextOptions } from "./shared-options.ts";
 
-interface SensitivityOptions extends LabelledTextOptions {
+interface SensitivityCommandOptions extends LabelledTextOptions {
   text?: string;
   densities: number[];
-  blockSize: number;
-  criterion: CriterionName;
+  blockSize: number[];
+  criterion: CriterionName[];
+  seeds?: number[];
+  mode: SensitivityMode[];
+  groups: "layer" | "kind";
   recoverySteps: number;
   layers: RegExp;
   limit?: number;
+  times?: true;
+  retryFailed?: true;
+  dryRun?: true;
+  workers: number;
+  shard?: { index: number; count: number };
+  serve?: true;
 }
 
-export const sensitivityCommand: CommandDefinition<SensitivityOptions> = {
+const parseShard = (text: string): { index: number; count: number } => {
+  const [index, count] = text.split("/").map(Number);
+  if (/^\d+\/\d+$/.test(text) && index! >= 1 && index! <= count!) return { index: index! - 1, count: count! };
+  throw new InvalidArgumentError("Expected i/n with i from 1 to n, such as 1/4.");
+};
+
+export const sensitivityCommand: CommandDefinition<SensitivityCommandOptions> = {
   name: "sensitivity",
-  summary: "which layers can be sparse: every linear layer at every density, one at a time",
+  summary: "which layers can be sparse: linear layers at every density, by criterion and seed",
   writes: "always on",
   arguments: [createModelArgument()],
   options: [
     new Option("--densities <list>", "shares of the blocks to keep, with commas between")
       .argParser(parseShares)
       .default([0.75, 0.5, 0.25, 0.1], "0.75,0.5,0.25,0.1"),
-    createBlockSizeOption(),
-    createCriterionOption(),
+    new Option("--block-size <list>", "rows and columns of a block: 4, 8, … 64")
+      .argParser(parseWholeNumbers(4))
+      .default([patching.blockSize], String(patching.blockSize)),
+    new Option("--criterion <list>", `which blocks stay: ${Object.keys(criteria).join(", ")}`)
+      .argParser(parseChoices<CriterionName>(Object.keys(criteria)))
+      .default(["magnitude"], "magnitude"),
+    new Option("--seeds <list>", "of criteria that draw, and of recoveries (default: --seed)").argParser(
+      parseWholeNumbers(0),
+    ),
+    new Option("--mode <list>", `which layers are sparse at once: ${sensitivityModes.join(", ")}`)
+      .argParser(parseChoices<SensitivityMode>([...sensitivityModes]))
+      .default(["leave-one-out"], "leave-one-out"),
+    new Option("--groups <how>", "each layer alone, or those that differ in numbers alone together")
+      .choices(["layer", "kind"])
+      .default("layer"),
     new Option("--recovery-steps <n>", "steps of training after each patch").argParser(parseWholeNumber(0)).default(0),
     new Option("--layers <regex>", "only layers whose name has this in it")
       .argParser(parsePattern)
@@ -49,80 +87,153 @@ export const sensitivityCommand: CommandDefinition<SensitivityOptions> = {
     new Option("--limit <n>", "evaluate on the first n texts").argParser(parseWholeNumber(1)),
     ...createLabelledTextOptions().filter(({ long }) => long !== "--classes"),
     new Option("--text <file>", "texts for a masked language model, one a line"),
+    new Option("--times", "take times of forward pass and step beside dense, once all cells are measured"),
+    new Option("--retry-failed", "measure cells that failed again"),
+    new Option("--dry-run", "list the cells and estimate the time"),
+    new Option("--workers <n>", "processes that share the cells, each with its share of the threads")
+      .argParser(parseWholeNumber(1))
+      .default(1),
+    new Option("--shard <i/n>", "measure the i-th of n parts, in a folder of its own below --out; see merge").argParser(
+      parseShard,
+    ),
+    new Option("--serve", "measure what a parent process asks for").hideHelp(),
   ],
   examples: [
     "sensitivity runs/demo/models/dense",
-    "sensitivity runs/finetune --densities 0.5,0.25 --recovery-steps 50 --layers intermediate",
+    "sensitivity runs/finetune --criterion magnitude,random --densities 0.5,0.25,0.1 --seeds 0,1 --times",
+    "sensitivity runs/finetune --recovery-steps 50 --layers intermediate --workers 2 --dry-run",
   ],
 
-  async run({ terminal, seed, device, out, stop }, options, folder) {
-    const { densities, layers, blockSize, criterion, recoverySteps } = options;
+  async run(context, options, folder) {
+    if (options.serve) return serveCells(context.stop);
     await readConfig(folder);
-    const lock = await lockFolder(out);
+    const { out, stop } = context;
+    const { shard, dryRun = false } = options;
+    const place = shard ? join(out, `shard-${shard.index + 1}-of-${shard.count}`) : out;
+    if (dryRun) return showEstimate(context, options, folder, place);
+    const lock = await lockFolder(place);
     try {
-      const subject = await createSubject(folder, options, { stop, seed });
-      const model = await hashFile(join(folder, WEIGHTS_FILE));
-      const conditions = {
-        model,
-        data: subject.data,
-        blockSize,
-        criterion,
-        recoverySteps,
-        seed,
-        device,
-      } satisfies Conditions;
-      const rows = await RowStore.open(out, lock);
-      const result = await runSweep({ subject, conditions, densities, layers, rows, terminal, stop });
-      if (result.cells.length === 0) {
-        const why = result.left.map(({ layer, reason }) => `${layer}: ${reason}`).join("; ");
-        throw new CommandError(
-          `sensitivity: expected a layer that can be patched, got none${why === "" ? "; see --layers" : `; ${why}`}`,
-        );
+      const sweep = await describeSweep(context, options, folder);
+      const store = await RowStore.open(place, lock);
+      await noteSweepSettings(place, settingsOf(sweep));
+      const created = await createSweepOptions(sweep, stop);
+      const { workers } = options;
+      const pool =
+        workers > 1
+          ? startWorkers(workers, sweep, { threads: context.threads ?? threadsOfWorkers(workers), stop })
+          : undefined;
+      try {
+        const given = {
+          ...created,
+          store,
+          ...withExtras(options, created.subject),
+          ...(pool ? { runners: pool.runners } : {}),
+        };
+        const result = await runSweep(given, context.terminal, stop);
+        await showResult(context, { ...result, folder, place, data: created.subject.data, isWhole: !shard });
+      } finally {
+        pool?.end();
       }
-      const { renderSensitivityReport: sensitivityReport } = await import("../report/render-sensitivity-report.ts");
-      const path = join(out, "report.html");
-      const command = `tessera sensitivity ${folder}`;
-      await writeFileAtomic(
-        path,
-        sensitivityReport({ model: folder, command, data: subject.data, recoverySteps, blockSize, ...result }),
-      );
-      terminal.printResult({ ...result, report: path }, [
-        ...formatTable(result, densities),
-        "",
-        `Rows: ${join(out, "rows.jsonl")}`,
-        `Report: ${path}`,
-      ]);
     } finally {
       lock.release();
     }
   },
 };
 
-/** Makes a table with a row for each layer and a column for each density: the added loss and the accuracy. */
-const formatTable = ({ dense, cells, left }: SweepResult, densities: readonly number[]): string[] => {
-  const layers = [...new Set(cells.map(({ layer }) => layer))];
-  const cellOf = (layer: string, density: number): SensitivityRow | undefined =>
-    cells.find((cell) => cell.layer === layer && cell.density === density);
-  const show = ({ loss, accuracy }: SensitivityRow): string => {
-    const added = loss - dense.loss;
-    return `${added < 0 ? "−" : "+"}${Math.abs(added).toFixed(3)}${accuracy === undefined ? "" : ` ${formatPercent(accuracy)}`}`;
+const withExtras = (
+  { times, retryFailed, shard }: SensitivityCommandOptions,
+  subject: Awaited<ReturnType<typeof createSweepOptions>>["subject"],
+) => ({
+  ...(times ? { time: subject.time.bind(subject) } : {}),
+  ...(retryFailed ? { retryFailed } : {}),
+  ...(shard ? { shard } : {}),
+});
+
+const describeSweep = async (
+  { seed, device }: Context,
+  { seeds, ...options }: SensitivityCommandOptions,
+  folder: string,
+): Promise<SweepDescription> => {
+  const { densities, blockSize, criterion, mode, groups, layers, recoverySteps } = options;
+  const { train, test, text, labelsPerClass, limit } = options;
+  const given = Object.entries({ train, test, text, labelsPerClass, limit }).filter(([, value]) => value !== undefined);
+  return {
+    ...Object.fromEntries(given),
+    folder,
+    checkpointHash: await hashFile(join(folder, WEIGHTS_FILE)),
+    seed,
+    device,
+    densities,
+    blockSize,
+    criterion,
+    seeds: seeds ?? [seed],
+    mode,
+    groups,
+    layers,
+    recoverySteps,
   };
-  const columns: TextColumn<string>[] = [
-    { title: "layer", value: (layer) => layer },
-    ...densities.map((density) => ({
-      title: String(density),
-      value: (layer: string) => {
-        const cell = cellOf(layer, density);
-        return cell ? show(cell) : "";
-      },
-      numeric: true,
-    })),
-  ];
-  const accuracy = dense.accuracy === undefined ? "" : `, accuracy ${formatPercent(dense.accuracy)}`;
-  return [
-    `dense: loss ${dense.loss.toFixed(4)}${accuracy}; below, the loss added by each layer alone at each density`,
+};
+
+const settingsOf = ({ folder, checkpointHash, seed, device, recoverySteps, ...sweep }: SweepDescription) => {
+  const { train, test, text, labelsPerClass, limit } = sweep;
+  const given = Object.entries({ train, test, text, labelsPerClass, limit }).filter(([, value]) => value !== undefined);
+  return { model: folder, checkpointHash, seed, device, recoverySteps, ...Object.fromEntries(given) };
+};
+
+const showEstimate = async (
+  context: Context,
+  options: SensitivityCommandOptions,
+  folder: string,
+  place: string,
+): Promise<void> => {
+  const sweep = await describeSweep(context, options, folder);
+  const created = await createSweepOptions(sweep, context.stop);
+  // What is not there yet is not made.
+  const store = await RowStore.open(place).catch((error: unknown) => {
+    if (error instanceof CommandError) throw error;
+    return memoryStore();
+  });
+  const { workers } = options;
+  const found = await estimateSweep({ ...created, ...withExtras(options, created.subject) }, { store, workers });
+  const { plan, ...estimate } = found;
+  context.terminal.printResult({ ...estimate, skipped: plan.left, notes: plan.notes }, [
+    ...estimate.names,
+    ...plan.left.map(({ group, reason }) => `left dense: ${group}: ${reason}`),
+    ...plan.notes,
+    `${formatCount(estimate.left)} of ${formatCount(estimate.cells)} cells are left, ${formatDuration(estimate.secondsPerCell)} each: about ${formatDuration(estimate.seconds)}${workers > 1 ? ` with ${workers} workers` : ""}`,
+    "Nothing was measured: --dry-run",
+  ]);
+};
+
+interface Shown {
+  rows: readonly SensitivityRow[];
+  left: readonly { group: string; blockSize: number; reason: string }[];
+  notes: readonly string[];
+  folder: string;
+  place: string;
+  data: string;
+  isWhole: boolean;
+}
+
+const showResult = async (
+  { terminal }: Context,
+  { rows, left, notes, folder, place, data, isWhole }: Shown,
+): Promise<void> => {
+  if (isWhole && rows.every(({ mode }) => mode === "dense")) {
+    const why = left.map(({ group, reason }) => `${group}: ${reason}`).join("; ");
+    throw new CommandError(
+      `sensitivity: expected a layer that can be patched, got none${why === "" ? "; see --layers" : `; ${why}`}`,
+    );
+  }
+  const failed = rows.filter(({ error }) => error !== undefined);
+  const report = isWhole ? await writeSweepReport(place, rows, { model: folder, data, left }) : undefined;
+  terminal.printResult({ rows, left, notes, ...(report === undefined ? {} : { report }) }, [
+    ...formatSweep(rows),
+    ...left.map(({ group, reason }) => `left dense: ${group}: ${reason}`),
+    ...failed.map(({ cell, error }) => `failed: ${cell}: ${error}`),
+    ...notes,
     "",
-    ...formatTextTable(columns, layers),
-    ...left.map(({ layer, reason }) => `left dense: ${layer}: ${reason}`),
-  ];
+    `Rows: ${join(place, ROWS_FILE)}`,
+    report === undefined ? "One part: tessera merge puts all parts together" : `Report: ${report}`,
+  ]);
 };

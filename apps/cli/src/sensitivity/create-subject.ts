@@ -1,13 +1,32 @@
-import { readTextFile } from "@tessera/models/data";
+import { valueAndGrad } from "@tessera/autograd";
+import {
+  BatchSampler,
+  ClassificationCollator,
+  readTextFile,
+  type EncodedExample,
+  type TokenBlocks,
+} from "@tessera/models/data";
 import type { RobertaForMaskedLM, RobertaForSequenceClassification } from "@tessera/models/roberta";
+import {
+  classificationBatches,
+  classificationEpoch,
+  maskedLMBatches,
+  maskedLMEpoch,
+  scoreClassification,
+  scoreMaskedLM,
+  type BatchSource,
+} from "@tessera/models/training";
 import type { Module } from "@tessera/nn";
+import type { Evaluation, RecoveryContext, TimedRuns } from "@tessera/sparse";
+import { scope, type Tensor } from "@tessera/tensor";
 import { readGlosses, readTestFile, readLabelledFiles } from "../data/classification-data.ts";
 import { readGlossCorpus } from "../data/corpus.ts";
 import { hashFile } from "../run-folder/hash-file.ts";
 import { UsageError } from "../terminal/command-error.ts";
 import { formatCount } from "../terminal/format.ts";
 import { Terminal } from "../terminal/terminal.ts";
-import { encodeExamples, evaluateClassifier, finetuneClassifier } from "../training/finetune-classifier.ts";
+import { createOptimizer } from "../training/create-optimizer.ts";
+import { encodeExamples, finetuneClassifier } from "../training/finetune-classifier.ts";
 import {
   isClassifier,
   loadClassifier,
@@ -15,9 +34,8 @@ import {
   maxTextLength,
   type LoadedModel,
 } from "../training/model-folder.ts";
-import { evaluateOnBlocks, packCorpus, trainMaskedLM } from "../training/pretrain-model.ts";
-import { finetuning, pretraining, pretrainingRecipes } from "../training/recipes.ts";
-import type { Subject } from "./run-sweep.ts";
+import { createCollator, packCorpus, trainMaskedLM } from "../training/pretrain-model.ts";
+import { EVALUATION_MASKING, finetuning, optimization, pretraining, pretrainingRecipes } from "../training/recipes.ts";
 
 export interface SubjectOptions {
   train?: string;
@@ -26,15 +44,64 @@ export interface SubjectOptions {
   labelsPerClass?: number;
   recoverySteps: number;
   limit?: number;
+  /** Whether a criterion looks at batches of the texts to learn from. */
+  needsTraining?: boolean;
 }
 
+/** The model of a sweep: how to load, train, evaluate and time it. */
+export interface Subject<M extends Module, Inputs> {
+  /** The evaluation data, in words. */
+  readonly data: string;
+  /** Loads a copy of the saved model. The caller disposes of it. */
+  load(): Promise<M>;
+  recover(model: M, context: RecoveryContext): Promise<unknown>;
+  evaluate(model: M): Promise<Evaluation>;
+  /** The first batches of a training, for criteria. */
+  calibration(): Iterable<Inputs>;
+  time(model: M): TimedRuns;
+}
+
+/** A subject whose model and inputs are nobody's business but its own. */
+export type AnySubject = Subject<Module, unknown>;
+
+const CALIBRATION_BATCHES = 16;
+
+/** The first batches of an endless source. */
+const firstOf = <Inputs>(create: () => BatchSource<Inputs>) =>
+  function* (): Generator<Inputs> {
+    const source = create();
+    for (let i = 0; i < CALIBRATION_BATCHES; i++) yield source.next().inputs;
+  };
+
+type LossModel<Inputs> = Module & { forward(inputs: Inputs): { readonly loss?: Tensor } };
+
+/** Times of the forward pass and of a whole training step, on the first batch of a source. */
+const timedRuns = <Inputs>(
+  model: LossModel<Inputs>,
+  create: () => BatchSource<Inputs>,
+  settings: { lr: number; weightDecay: number },
+): TimedRuns => {
+  const optimizer = createOptimizer(model, settings);
+  const lossOf = (inputs: Inputs): Tensor => model.forward(inputs).loss!;
+  const backward = valueAndGrad(model, lossOf);
+  return {
+    // A number that is read says that the device is done.
+    forward: () => scope(() => ({ read: lossOf(create().next().inputs).item() })).read,
+    step: () =>
+      scope(() => {
+        const { value, grads } = backward(create().next().inputs);
+        optimizer.step(grads);
+        return { read: value.item() };
+      }).read,
+    dispose: () => optimizer.dispose(),
+  };
+};
+
 interface SubjectSupervision {
+  /** Of the masks of an evaluation. */
   seed: number;
   stop: AbortSignal;
 }
-
-/** A subject, and its evaluation data in words. */
-export type DescribedSubject = Subject<Module> & { data: string };
 
 const describeFile = async (file: string): Promise<string> => `${file} (${(await hashFile(file)).slice(0, 8)})`;
 
@@ -43,7 +110,7 @@ export const createSubject = async (
   folder: string,
   options: SubjectOptions,
   supervision: SubjectSupervision,
-): Promise<DescribedSubject> => {
+): Promise<AnySubject> => {
   if (await isClassifier(folder)) {
     if (options.text !== undefined)
       throw new UsageError(`--text: expected a masked language model, got the classifier ${folder}; pass --test`);
@@ -56,7 +123,7 @@ export const createSubject = async (
 
 /** Reads the texts of a classifier: its own split of WordNet, or the given files. */
 const readTexts = async ({ model, notes }: LoadedModel<RobertaForSequenceClassification>, options: SubjectOptions) => {
-  const { train, test, recoverySteps, labelsPerClass } = options;
+  const { train, test, recoverySteps, labelsPerClass, needsTraining = false } = options;
   if (test === undefined) {
     if (notes.source.kind !== "wordnet")
       throw new UsageError(
@@ -65,55 +132,74 @@ const readTexts = async ({ model, notes }: LoadedModel<RobertaForSequenceClassif
     const labels = labelsPerClass ?? finetuning.labelsPerClass;
     const task = await readGlosses(notes.source, labels);
     const split = `test glosses of split ${notes.source.seed}`;
-    return { ...task, data: recoverySteps > 0 ? `${split}, after learning from ${labels} a class` : split };
+    return {
+      ...task,
+      data: recoverySteps > 0 || needsTraining ? `${split}, with ${labels} texts a class to learn from` : split,
+    };
   }
   const classes = Object.values(model.config.id2label);
-  if (recoverySteps === 0)
+  if (recoverySteps === 0 && !needsTraining)
     return { train: [], test: await readTestFile(test, classes), data: await describeFile(test) };
   if (train === undefined)
-    throw new UsageError("--train: expected texts to recover on, got none; pass them, or leave out --recovery-steps");
+    throw new UsageError(
+      `--train: expected texts to ${recoverySteps > 0 ? "recover on" : "judge blocks by"}, got none; pass them, or ${recoverySteps > 0 ? "leave out --recovery-steps" : "choose another --criterion"}`,
+    );
   const files = await readLabelledFiles(train, test, {
     classes,
     ...(labelsPerClass === undefined ? {} : { labelsPerClass }),
   });
   return {
     ...files,
-    data: `${await describeFile(test)}, after learning from ${formatCount(files.train.length)} texts of ${await describeFile(train)}`,
+    data: `${await describeFile(test)}, with ${formatCount(files.train.length)} texts of ${await describeFile(train)} to learn from`,
   };
 };
 
 const createClassifierSubject = async (
   folder: string,
   options: SubjectOptions,
-  { seed, stop }: SubjectSupervision,
-): Promise<DescribedSubject> => {
+  { stop }: SubjectSupervision,
+): Promise<AnySubject> => {
   const loaded = await loadClassifier(folder);
+  const { config } = loaded.model;
   loaded.model.dispose();
   const { tokenizer, notes } = loaded;
   const texts = await readTexts(loaded, options);
   const test = encodeExamples(texts.test.slice(0, options.limit), tokenizer, notes.length);
   const train = encodeExamples(texts.train, tokenizer, notes.length);
   const quietly = { terminal: new Terminal({ quiet: true }), stop };
-  const subject: Subject<RobertaForSequenceClassification> = {
+  const { lr, batchSize } = finetuning;
+  const { weightDecay } = optimization;
+  const collator = new ClassificationCollator({ padTokenId: config.padTokenId });
+  // Texts of similar length share a batch, so that batches have little padding.
+  const byLength = test.toSorted((a, b) => a.ids.length - b.ids.length);
+  const batchesOf = (examples: readonly EncodedExample[]) => () =>
+    classificationBatches({
+      examples,
+      sampler: new BatchSampler({ size: examples.length, batchSize: Math.min(batchSize, examples.length), seed: 0 }),
+      collator,
+    });
+  const subject: Subject<RobertaForSequenceClassification, unknown> = {
+    data: `${formatCount(test.length)} texts: ${texts.data}`,
     load: async () => (await loadClassifier(folder)).model,
-    recover: async (model, steps) => {
-      const { lr, batchSize } = finetuning;
-      await finetuneClassifier(model, train, { ...quietly, title: "recovery", steps, lr, batchSize, seed });
-    },
-    evaluate: (model) => evaluateClassifier(model, test, { ...quietly, title: "evaluation" }),
+    recover: (model, { steps, seed }) =>
+      finetuneClassifier(model, train, { ...quietly, title: "recovery", steps, lr, batchSize, seed }),
+    evaluate: (model) =>
+      scoreClassification(model, classificationEpoch({ examples: byLength, collator, batchSize: 64 })),
+    calibration: firstOf(batchesOf(train)),
+    time: (model) => timedRuns(model, batchesOf(test), { lr, weightDecay }),
   };
-  return { ...subject, data: `${formatCount(test.length)} texts: ${texts.data}` };
+  return subject as AnySubject;
 };
 
 const createMaskedLMSubject = async (
   folder: string,
   options: SubjectOptions,
   { seed, stop }: SubjectSupervision,
-): Promise<DescribedSubject> => {
+): Promise<AnySubject> => {
   const { model, tokenizer, notes } = await loadMaskedLM(folder);
   const length = Math.min(pretraining.length, maxTextLength(model.config));
   model.dispose();
-  const { text, limit, recoverySteps } = options;
+  const { text, limit, recoverySteps, needsTraining = false } = options;
   if (text === undefined && notes.source.kind !== "wordnet")
     throw new UsageError("--text: expected a file of texts, got none; the model was not made from WordNet's glosses");
   const texts =
@@ -124,15 +210,26 @@ const createMaskedLMSubject = async (
     texts.slice(0, limit),
     tokenizer,
     length,
-    text === undefined || recoverySteps > 0 ? "some" : "all",
+    text === undefined || recoverySteps > 0 || needsTraining ? "some" : "all",
   );
   const quietly = { terminal: new Terminal({ quiet: true }), stop };
-  const subject: Subject<RobertaForMaskedLM> = {
+  const { batchSize, maskProbability } = pretraining;
+  const { lr, weightDecay } = pretrainingRecipes.adamw;
+  const masking = createCollator(tokenizer, EVALUATION_MASKING);
+  const batchesOf = (blocks: TokenBlocks) => () =>
+    maskedLMBatches({
+      blocks,
+      sampler: new BatchSampler({ size: blocks.count, batchSize: Math.min(batchSize, blocks.count), seed: 0 }),
+      collator: createCollator(tokenizer, maskProbability),
+      seed: 0,
+    });
+  const from = text === undefined ? "WordNet's glosses" : await describeFile(text);
+  const others = recoverySteps > 0 || needsTraining ? ", with others to learn from" : "";
+  const subject: Subject<RobertaForMaskedLM, unknown> = {
+    data: `${formatCount(corpus.heldOut.count)} blocks of ${from}${others}`,
     load: async () => (await loadMaskedLM(folder)).model,
-    recover: async (one, steps) => {
-      const { batchSize, maskProbability } = pretraining;
-      const { lr, weightDecay } = pretrainingRecipes.adamw;
-      await trainMaskedLM(one, corpus.train, tokenizer, {
+    recover: (one, { steps, seed: order }) =>
+      trainMaskedLM(one, corpus.train, tokenizer, {
         ...quietly,
         title: "recovery",
         steps,
@@ -140,12 +237,12 @@ const createMaskedLMSubject = async (
         weightDecay,
         batchSize,
         maskProbability,
-        seed,
-      });
-    },
-    evaluate: (one) => evaluateOnBlocks(one, corpus.heldOut, tokenizer, { seed }),
+        seed: order,
+      }),
+    evaluate: (one) =>
+      scoreMaskedLM(one, maskedLMEpoch({ blocks: corpus.heldOut, collator: masking, batchSize: 32, seed })),
+    calibration: firstOf(batchesOf(corpus.train)),
+    time: (one) => timedRuns(one, batchesOf(corpus.heldOut), { lr, weightDecay }),
   };
-  const from = text === undefined ? "WordNet's glosses" : await describeFile(text);
-  const after = recoverySteps > 0 ? ", after learning from others" : "";
-  return { ...subject, data: `${formatCount(corpus.heldOut.count)} blocks of ${from}${after}` };
+  return subject as AnySubject;
 };

@@ -1,103 +1,108 @@
 import { join } from "node:path";
 import { openFolder, type FileStore } from "@tessera/models";
+import { sensitivityModes, type SensitivityRow, type SensitivityStore } from "@tessera/sparse";
 import { decodeUtf8 } from "@tessera/tensor/files";
 import * as v from "valibot";
 import type { FolderLock } from "../run-folder/folder-lock.ts";
 import { readCheckedJson, shapes } from "../run-folder/read-checked-json.ts";
+import { CommandError } from "../terminal/command-error.ts";
 
-/** The conditions of a measurement. Equal conditions, layer and density give equal rows. */
-export interface Conditions {
-  /** Hash of the model's weights. */
-  model: string;
-  /** The evaluation data, in words. */
-  data: string;
-  blockSize: number;
-  criterion: string;
-  recoverySteps: number;
-  seed: number;
-  device: string;
-}
-
-/** The measurement of the model with one layer sparse. An empty layer and density 1 stand for the unchanged model. */
-export interface SensitivityRow extends Conditions {
-  layer: string;
-  density: number;
-  /** The share of blocks that was kept. */
-  realised: number;
-  loss: number;
-  /** Absent where the model is no classifier. */
-  accuracy?: number;
-}
-
-const FILE = "rows.jsonl";
+/** The file of the measured rows. */
+export const ROWS_FILE = "rows.jsonl";
 const NEWLINE = 10;
 
-const { count, number, object, text } = shapes;
+const { count, list, number, object, text } = shapes;
 
 const share = v.pipe(number, v.minValue(0, "a number from 0 to 1"), v.maxValue(1, "a number from 0 to 1"));
+const spread = object({ low: number, high: number });
 
 const rowSchema = object({
-  layer: text,
+  cell: text,
+  mode: v.picklist(["dense", ...sensitivityModes], `a mode: dense, ${sensitivityModes.join(", ")}`),
+  group: text,
+  layers: list(text),
+  shapes: list(v.tuple([count, count], "two whole numbers")),
   density: share,
-  realised: share,
-  loss: number,
-  accuracy: v.optional(share),
-  model: text,
-  data: text,
   blockSize: count,
   criterion: text,
-  recoverySteps: count,
   seed: count,
-  device: text,
+  recover: count,
+  model: text,
+  checkpointHash: text,
+  conditions: shapes.record(v.union([text, number, shapes.flag], "a text, a number, true or false")),
+  error: v.optional(text),
+  realisedDensity: v.optional(share),
+  layoutHash: v.optional(text),
+  loss: v.optional(number),
+  lossSpread: v.optional(spread),
+  accuracy: v.optional(share),
+  accuracySpread: v.optional(spread),
+  parameters: v.optional(count),
+  bytes: v.optional(count),
+  forwardMs: v.optional(number),
+  denseForwardMs: v.optional(number),
+  stepMs: v.optional(number),
+  denseStepMs: v.optional(number),
 });
 
-const parseRow = (line: string, place: string): SensitivityRow => {
-  const advice = "remove the line, and its cell is measured again";
-  const { accuracy, ...row } = readCheckedJson(rowSchema, line, { place, what: "a measured row", advice });
-  return { ...row, ...(accuracy === undefined ? {} : { accuracy }) };
+/** A row of versions without modes, spreads and sizes: it has a layer in place of a cell. */
+const earlierSchema = object({ layer: text, realised: share, cell: v.optional(v.undefined()) });
+
+const ADVICE = "remove the line, and its cell is measured again";
+
+const parseRow = (line: string, path: string, number_: number): SensitivityRow => {
+  const place = `${path}, line ${number_}`;
+  const value = readCheckedJson(v.looseObject({}, "an object"), line, {
+    place,
+    what: "a measured row",
+    advice: ADVICE,
+  });
+  if (v.is(earlierSchema, value))
+    throw new CommandError(
+      `${place}: expected a row of this version, got one of a version that measured no spread, parameters or bytes; name another --out, or remove ${path} to measure its cells anew`,
+    );
+  const advice = { place, what: "a measured row", advice: ADVICE };
+  readCheckedJson(rowSchema, line, advice);
+  // As it was written, key by key: a row that is merged is the same text.
+  const row = JSON.parse(line) as SensitivityRow;
+  if (row.error === undefined && row.loss === undefined)
+    throw new CommandError(`${place}: loss: expected a value, got nothing; ${ADVICE}`);
+  return row;
 };
 
-const matchesConditions = (conditions: Conditions, row: SensitivityRow): boolean =>
-  (Object.keys(conditions) as (keyof Conditions)[]).every((name) => row[name] === conditions[name]);
-
-/** The measured rows of a sweep, kept in `rows.jsonl` of a folder: one JSON object a line, appended as it is measured. */
-export class RowStore {
+/** The measured rows of a sweep, kept in `rows.jsonl` of a folder: one JSON object a line, appended as it is measured. The last line of a cell counts. */
+export class RowStore implements SensitivityStore {
   private constructor(
     private readonly folder: FileStore,
-    private readonly rows: SensitivityRow[],
+    private readonly kept: Map<string, SensitivityRow>,
     private readonly lock: Pick<FolderLock, "assertOwned"> | undefined,
   ) {}
 
-  /** @throws {CommandError} if a line of the file is no row */
+  /**
+   * Without a lock it is read alone, and nothing is mended.
+   *
+   * @throws {CommandError} if a line of the file is no row
+   */
   static async open(path: string, lock?: Pick<FolderLock, "assertOwned">): Promise<RowStore> {
     const folder = await openFolder(path);
-    const written = (await folder.exists(FILE)) ? await folder.read(FILE) : new Uint8Array();
+    const written = (await folder.exists(ROWS_FILE)) ? await folder.read(ROWS_FILE) : new Uint8Array();
     // A kill may cut the last line short, perhaps inside of a character: its cell is measured again.
     const whole = written.subarray(0, written.lastIndexOf(NEWLINE) + 1);
-    const rows = decodeUtf8(whole, join(path, FILE))
+    const file = join(path, ROWS_FILE);
+    const rows = decodeUtf8(whole, file)
       .split("\n")
-      .flatMap((line, i) => (line === "" ? [] : [parseRow(line, `${join(path, FILE)}, line ${i + 1}`)]));
-    if (whole.length < written.length) await folder.write(new Map([[FILE, whole]]));
-    return new RowStore(folder, rows, lock);
+      .flatMap((line, i) => (line === "" ? [] : [parseRow(line, file, i + 1)]));
+    if (lock && whole.length < written.length) await folder.write(new Map([[ROWS_FILE, whole]]));
+    return new RowStore(folder, new Map(rows.map((row) => [row.cell, row])), lock);
   }
 
-  /** The row of a layer and density under some conditions, if it was measured. */
-  find(conditions: Conditions, layer: string, density: number): SensitivityRow | undefined {
-    return this.rows.find(
-      (row) => row.layer === layer && row.density === density && matchesConditions(conditions, row),
-    );
-  }
-
-  /** A row of the same layer and the same blocks, measured for another requested density. */
-  findSameLayout(conditions: Conditions, layer: string, realised: number): SensitivityRow | undefined {
-    return this.rows.find(
-      (row) => row.layer === layer && row.realised === realised && matchesConditions(conditions, row),
-    );
+  rows(): SensitivityRow[] {
+    return [...this.kept.values()];
   }
 
   async add(row: SensitivityRow): Promise<void> {
     this.lock?.assertOwned();
-    await this.folder.append(FILE, new TextEncoder().encode(`${JSON.stringify(row)}\n`));
-    this.rows.push(row);
+    await this.folder.append(ROWS_FILE, new TextEncoder().encode(`${JSON.stringify(row)}\n`));
+    this.kept.set(row.cell, row);
   }
 }

@@ -28,6 +28,22 @@ export const parseShare = (text: string): number => {
 /** Parses numbers in (0, 1], separated by commas. */
 export const parseShares = (text: string): number[] => text.split(",").map(parseShare);
 
+/** Makes a parser of whole numbers from `min` on, separated by commas. */
+export const parseWholeNumbers =
+  (min: number) =>
+  (text: string): number[] =>
+    text.split(",").map(parseWholeNumber(min));
+
+/** Makes a parser of names out of some, separated by commas. */
+export const parseChoices =
+  <Name extends string>(names: readonly string[]) =>
+  (text: string): Name[] => {
+    const list = parseNames(text);
+    const unknown = list.find((name) => !names.includes(name));
+    if (unknown === undefined) return list as Name[];
+    throw new InvalidArgumentError(`Expected ${names.join(" or ")}, got ${unknown}.`);
+  };
+
 /** Parses distinct names, separated by commas. */
 export const parseNames = (text: string): string[] => {
   const list = text.split(",").map((name) => name.trim());

@@ -91,7 +91,8 @@ export const packCorpus = (
 export const countSteps = ({ tokens, batchSize, length }: PretrainOptions): number =>
   Math.ceil(tokens / (batchSize * length));
 
-const createCollator = (tokenizer: ByteLevelBpeTokenizer, maskProbability: number): MlmCollator =>
+/** Masks tokens for the tokenizer of a model. */
+export const createCollator = (tokenizer: ByteLevelBpeTokenizer, maskProbability: number): MlmCollator =>
   new MlmCollator({
     maskTokenId: tokenizer.maskTokenId,
     padTokenId: tokenizer.padTokenId,

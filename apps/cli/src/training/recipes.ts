@@ -37,7 +37,7 @@ export interface PretrainingRecipe {
  * 6.64 and 5.8 % after 3 M tokens with AdamW, 5.29 and 17.9 % with sinusoids too, 4.57 and 24.0 % with Muon as well.
  */
 export const pretrainingRecipes: Readonly<Record<OptimizerName, PretrainingRecipe>> = {
-  muon: { tokens: 2_000_000, lr: 2e-3, muonLr: 0.01, weightDecay: 0.1, positionInit: "sinusoidal" },
+  muon: { tokens: 2_200_000, lr: 2e-3, muonLr: 0.01, weightDecay: 0.1, positionInit: "sinusoidal" },
   adamw: { tokens: 3_000_000, lr: 1e-3, weightDecay: 0.01, positionInit: "normal" },
 };
 

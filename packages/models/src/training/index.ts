@@ -32,5 +32,6 @@ export type {
 export { muonGroups, type MuonGroups } from "./muon-groups.ts";
 export { NonFiniteError, TrainingError } from "./training-error.ts";
 export { TrainingLog, type LogEntry } from "./training-log.ts";
+export { scoreClassification, scoreMaskedLM, type ItemScores } from "./score-items.ts";
 export type { WatchedMetric } from "./watch-metric.ts";
 export { weightDecayGroups, type WeightDecayGroup, type WeightDecayOptions } from "./weight-decay-groups.ts";
