@@ -118,6 +118,20 @@ export const composedSamples = {
       throws: /^mean: expected options among dim, keepdim, got "axis"; it is called "dim" here$/,
     },
   ],
+  diagonal: [
+    { args: [normal(4, 5)] },
+    { args: [normal(4, 5), 2], note: "above" },
+    { args: [normal(2, 4, 3), -1, 1, -1], note: "below, of a batch" },
+    { args: [normal(3, 2), 7], note: "outside", noGradient: "of nothing" },
+    { args: [values([NaN, 1, 2, Infinity], [2, 2])], note: "NaN and infinity", noGradient: "NaN" },
+    { args: [normal(2, 3), 0, 1, -1], throws: /^diagonal: expected two dims of/ },
+    { args: [normal(3)], throws: /^diagonal: dim 1 is outside/ },
+  ],
+  unbind: [
+    { args: [normal(2, 3)] },
+    { args: [normal(2, 3, 2), -1], note: "the last dim" },
+    { args: [normal(2, 3), 2], throws: /^unbind: dim 2 is outside/ },
+  ],
   roll: [
     { args: [normal(2, 5), 2, 1] },
     { args: [normal(2, 3), -1] },

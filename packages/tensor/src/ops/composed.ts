@@ -2,6 +2,7 @@
 export * from "./activations.ts";
 export * from "./argmin.ts";
 export * from "./combinations.ts";
+export * from "./diagonal.ts";
 export * from "./einsum.ts";
 export * from "./extremes.ts";
 export * from "./flip.ts";
@@ -15,5 +16,6 @@ export * from "./truth.ts";
 export * from "./stack.ts";
 export * from "./tile.ts";
 export * from "./triangle.ts";
+export * from "./unbind.ts";
 export * from "./variance.ts";
 export * from "./vector-norm.ts";
