@@ -188,7 +188,7 @@ const createClassifierSubject = async (
     calibration: firstOf(batchesOf(train)),
     time: (model) => timedRuns(model, batchesOf(test), { lr, weightDecay }),
   };
-  return subject as AnySubject;
+  return subject;
 };
 
 const createMaskedLMSubject = async (
@@ -244,5 +244,5 @@ const createMaskedLMSubject = async (
     calibration: firstOf(batchesOf(corpus.train)),
     time: (one) => timedRuns(one, batchesOf(corpus.heldOut), { lr, weightDecay }),
   };
-  return subject as AnySubject;
+  return subject;
 };
