@@ -31,6 +31,7 @@ const makers: readonly (() => Error)[] = [
   () => new autograd.GradientError("what"),
   () => new nn.StateDictError("what", { missingKeys: [], unexpectedKeys: [], mismatches: [] }, "advice"),
   () => new sparse.PatchError("what", ["why"]),
+  () => new sparse.SensitivityError("what"),
   () => new data.DataError("what", 3),
   () => new tokenizers.TokenizerError("what"),
   () => new models.FileStoreError("what"),

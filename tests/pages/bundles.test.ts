@@ -11,6 +11,9 @@ import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 const fileOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const path =
   "FileStoreError: runs/mine: expected a store of files, got a path, which only Node can open; in a browser give a MemoryFolder, or a FileStore of your own";
+/** What could be the name of a model of the hub. */
+const modelName =
+  "FileStoreError: runs/mine: expected a folder, or the package @huggingface/hub to download a model of this name, got neither; check the path, or npm install @huggingface/hub";
 
 /** What each program of uses/ finds in a browser. */
 const uses: { readonly [name: string]: unknown } = {
@@ -21,7 +24,7 @@ const uses: { readonly [name: string]: unknown } = {
   models: {
     status: "finished",
     sameLogits: true,
-    folder: path,
+    folder: modelName,
     text: "DataError: corpus.txt: expected a text, got a path, which only Node can open; in a browser fetch it and give its text to readTextLines, readTsv or parseWordNet",
   },
   roberta: { shape: [1, 3], folder: path },

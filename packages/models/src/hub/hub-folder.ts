@@ -34,7 +34,9 @@ type HubPackage = typeof HubModule;
 
 const loadPackage = async (repo: string): Promise<HubPackage> => {
   try {
-    return await import("@huggingface/hub");
+    // Named by a variable: a page is bundled without this package, and finds it, if at all, by its import map.
+    const name = "@huggingface/hub" as string;
+    return (await import(/* @vite-ignore */ name)) as typeof HubModule;
   } catch (cause) {
     throw new FileStoreError(
       `${repo}: expected a folder, or the package @huggingface/hub to download a model of this name, got neither; check the path, or npm install @huggingface/hub`,
