@@ -114,6 +114,12 @@ export const composedOps: { readonly [name: string]: { readonly call: Composed; 
   min: { kind: "exact", call: ([x], { dim, keepdim }) => t.min(x!, { dim: number(dim), keepdim: keepdim === true }) },
   any: { kind: "exact", call: ([x], attrs) => t.any(x!, over(attrs)) },
   all: { kind: "exact", call: ([x], attrs) => t.all(x!, over(attrs)) },
+  sort: { kind: "exact", call: ([x], { dim, descending }) => t.sort(x!, { dim: number(fallback(dim, -1)), descending: descending === true }) },
+  argsort: { kind: "exact", call: ([x], { dim, descending }) => t.argsort(x!, { dim: number(fallback(dim, -1)), descending: descending === true }) },
+  topk: {
+    kind: "exact",
+    call: ([x], { k, dim, largest }) => t.topk(x!, number(k), { dim: number(fallback(dim, -1)), largest: largest !== false }),
+  },
   // ---- moves
   squeeze: {
     kind: "exact",
