@@ -121,6 +121,7 @@ export const composedOps: { readonly [name: string]: { readonly call: Composed; 
     call: ([x], { k, dim, largest }) => t.topk(x!, number(k), { dim: number(fallback(dim, -1)), largest: largest !== false }),
   },
   // ---- moves
+  split_sizes: { kind: "exact", call: ([x], { sizes, dim }) => t.split(x!, list(sizes), number(fallback(dim, 0))) },
   squeeze: {
     kind: "exact",
     call: ([x], { dims }) => (dims === null || dims === undefined ? t.squeeze(x!) : sorted(list(dims), x!.ndim).reduceRight((y, dim) => t.squeeze(y, dim), x!)),
