@@ -114,7 +114,14 @@ export const composedOps: { readonly [name: string]: { readonly call: Composed; 
   min: { kind: "exact", call: ([x], { dim, keepdim }) => t.min(x!, { dim: number(dim), keepdim: keepdim === true }) },
   any: { kind: "exact", call: ([x], attrs) => t.any(x!, over(attrs)) },
   all: { kind: "exact", call: ([x], attrs) => t.all(x!, over(attrs)) },
+  sort: { kind: "exact", call: ([x], { dim, descending }) => t.sort(x!, { dim: number(fallback(dim, -1)), descending: descending === true }) },
+  argsort: { kind: "exact", call: ([x], { dim, descending }) => t.argsort(x!, { dim: number(fallback(dim, -1)), descending: descending === true }) },
+  topk: {
+    kind: "exact",
+    call: ([x], { k, dim, largest }) => t.topk(x!, number(k), { dim: number(fallback(dim, -1)), largest: largest !== false }),
+  },
   // ---- moves
+  split_sizes: { kind: "exact", call: ([x], { sizes, dim }) => t.split(x!, list(sizes), number(fallback(dim, 0))) },
   squeeze: {
     kind: "exact",
     call: ([x], { dims }) => (dims === null || dims === undefined ? t.squeeze(x!) : sorted(list(dims), x!.ndim).reduceRight((y, dim) => t.squeeze(y, dim), x!)),

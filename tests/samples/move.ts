@@ -43,7 +43,20 @@ export const moveSamples = {
     { args: [normal(2, 7), 3, 1] },
     { args: [normal(2, 7), 0], throws: /chunk: chunks is a whole number from 1 up/ },
   ],
-  split: [{ args: [normal(7, 2), 3] }],
+  split: [
+    { args: [normal(7, 2), 3] },
+    { args: [normal(7, 2), [2, 0, 5]], note: "lengths" },
+    { args: [normal(6, 2).transposed, [1, 5], -2], note: "lengths, a view" },
+    { args: [normal(0), 2], note: "nothing" },
+    { args: [normal(0), [0, 0, 0]], note: "nothing, three times" },
+    { args: [normal(7), 0], throws: /^split: length is a whole number from 1 up, got 0$/ },
+    { args: [normal(7), [8, -1]], throws: /^split: length is a whole number from 0 up, got -1$/ },
+    {
+      args: [normal(7, 2), [3, 3]],
+      throws: /^split: expected lengths that sum to 7, dim 0 of \[7, 2\], got \[3, 3\], which/,
+    },
+    { args: [normal(7), 2, 1], throws: /^split: dim 1 is outside/ },
+  ],
   cat: [
     { args: [[normal(2, 3), normal(2, 1), normal(2, 4).transposed], 1] },
     { args: [[normal(3, 2), normal(0, 2), normal(1, 2)], 0], note: "one is empty" },

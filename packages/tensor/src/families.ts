@@ -8,6 +8,7 @@ import * as norm from "./ops/norm/norm.ts";
 import * as random from "./ops/random/random.ts";
 import * as reduce from "./ops/reduce/reduce.ts";
 import * as softmax from "./ops/softmax/softmax.ts";
+import * as sort from "./ops/sort/sort.ts";
 import * as update from "./ops/update/update.ts";
 
 /**
@@ -27,6 +28,7 @@ export const families = {
   norm,
   loss,
   attention,
+  sort,
   update,
 } as const;
 

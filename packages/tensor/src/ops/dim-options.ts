@@ -29,14 +29,16 @@ const isDims = (value: unknown): boolean =>
   value === null || isNumber(value) || (Array.isArray(value) && value.every(isNumber));
 const dim: Kind = { says: "a number", is: isNumber };
 const dims: Kind = { says: "a number, a list of them, or null for all dims", is: isDims };
-const keepdim: Kind = { says: "true or false", is: (value) => typeof value === "boolean" };
+const flag: Kind = { says: "true or false", is: (value) => typeof value === "boolean" };
 const someNumber: Kind = { says: "a number", is: isNumber };
 
 /** The options of each kind of function. */
 export const ALONG_DIM: Kinds = { dim };
-export const CHOICE: Kinds = { dim, keepdim };
-export const REDUCTION: Kinds = { dim: dims, keepdim };
+export const CHOICE: Kinds = { dim, keepdim: flag };
+export const REDUCTION: Kinds = { dim: dims, keepdim: flag };
 export const VARIANCE: Kinds = { ...REDUCTION, correction: someNumber };
+export const SORT: Kinds = { dim, descending: flag, stable: flag };
+export const TOPK: Kinds = { dim, largest: flag, sorted: flag };
 export const VECTOR_NORM: Kinds = { ...REDUCTION, p: someNumber };
 
 /** What else an option is called elsewhere, in lower case. */

@@ -261,15 +261,35 @@ export const chunk = (x: Tensor, chunks: number, dim = 0): Tensor[] => {
   return split(x, Math.max(Math.ceil(size / chunks), 1), at);
 };
 
-/** The tensor cut along a dim into views of `length`, the last one shorter. {@link https://docs.pytorch.org/docs/stable/generated/torch.split.html torch.split} */
-export const split = (x: Tensor, length: number, dim = 0): Tensor[] => {
-  checkCount("split", "length", length, 1);
+/**
+ * The tensor cut along a dim into views of one length, the last one shorter; or of lengths of their own, which sum to the dim's.
+ *
+ * Shape: `[…, n, …]` → `[…, length, …]` each. {@link https://docs.pytorch.org/docs/stable/generated/torch.split.html torch.split}
+ *
+ * @throws ArgumentError when the length is no whole number from 1 on, or one of the lengths none from 0 on, ShapeError when the dim is
+ * outside, or the lengths do not sum to it.
+ * @example
+ * split(zeros([7]), 3).map(({ shape }) => shape); // [[3], [3], [1]]
+ * split(zeros([7]), [2, 5]).map(({ shape }) => shape); // [[2], [5]]
+ */
+export const split = (x: Tensor, length: number | readonly number[], dim = 0): Tensor[] => {
   const at = normalizeDim("split", dim, x.shape);
   const size = x.shape[at] ?? 1;
-  const pieces: Tensor[] = [];
-  for (let start = 0; start < Math.max(size, 1); start += length)
-    pieces.push(narrow(x, at, start, Math.min(length, size - start)));
-  return pieces;
+  const lengths = typeof length === "number" ? equalLengths(size, length) : length;
+  for (const each of lengths) checkCount("split", "length", each);
+  const sum = lengths.reduce((total, each) => total + each, 0);
+  if (sum !== size)
+    throw new ShapeError(
+      `split: expected lengths that sum to ${size}, dim ${at} of ${showShape(x.shape)}, got ${showShape(lengths)}, which sum to ${sum}`,
+    );
+  let start = 0;
+  return lengths.map((each) => narrow(x, at, (start += each) - each, each));
+};
+
+/** At least one length: nothing is one piece of nothing. */
+const equalLengths = (size: number, length: number): number[] => {
+  checkCount("split", "length", length, 1);
+  return Array.from({ length: Math.max(Math.ceil(size / length), 1) }, (_, i) => Math.min(length, size - i * length));
 };
 
 /** The tensors one after the other along a dim. {@link https://docs.pytorch.org/docs/stable/generated/torch.cat.html torch.cat} */
