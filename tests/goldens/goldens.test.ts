@@ -27,10 +27,10 @@ const outcome = async (cases: AsyncGenerator<CaseResult>) => {
 
 skippedWithoutGpu("the same on webgpu");
 describe.each([oracle, ...devices].map((device) => [device.name, device] as const))("goldens on %s", (_, device: Backend) => {
-  it("every op and gradient agrees, and only topk and sort are missing", () =>
+  it("every op and gradient agrees, and none is missing", () =>
     withoutLeaks(async () => {
       setDefaultDevice(device);
-      expect(await outcome(checkOps(ourGoldens, device))).toEqual({ count: 273, failed: {}, missing: ["sort", "topk"] });
+      expect(await outcome(checkOps(ourGoldens, device))).toEqual({ count: 273, failed: {}, missing: [] });
     }));
 
   // All in Node. One of the two pages takes the same kernels: a sixth of the cases on webgpu, whose shaders take a minute there for all.
