@@ -20,13 +20,14 @@ import {
   stack,
   sum,
   transpose,
-  zeros,
   type Parameter,
   type Shape,
   type StepState,
   type Tensor,
 } from "@tessera/tensor";
 import { showShape } from "@tessera/tensor/extend";
+import { finiteScale } from "./clip-grad-norm.ts";
+import { follow } from "./follow.ts";
 import { Optimizer, type Update } from "./optimizer.ts";
 import type { StateSpecs } from "./optimizer-state.ts";
 import {
@@ -121,19 +122,11 @@ export class Muon extends Optimizer<MuonOptions> {
     { count, scale, lr }: StepState,
   ): void {
     const { momentum, weightDecay, nesterov } = group;
-    const { device } = scale;
     scope((): void => {
-      // M − (1 − μ)(M − sG), and nothing where the scale s is not finite: a step of SGD with rate 1 − μ and decay 1.
-      const mean = { count: zeros([], { dtype: "int32", device }), scale: neg(scale), lr: 1 - momentum };
-      const follow = (means: readonly Tensor[], gradients: readonly Tensor[]): void =>
-        sgdStep(
-          means.map((parameter, i) => ({ parameter, grad: gradients[i]! })),
-          mean,
-          { momentum: 0, dampening: 0, weightDecay: 1, nesterov: false },
-        );
+      const mean = { rate: 1 - momentum, minusFactor: neg(scale) };
       const buffersOf = (some: readonly Update[]): Tensor[] => some.map(({ state }) => state["momentumBuffer"]!);
       const gradientsOf = (some: readonly Update[]): Tensor[] => some.map(({ gradient }) => gradient);
-      follow(buffersOf(updates), gradientsOf(updates));
+      follow(buffersOf(updates), gradientsOf(updates), mean);
       const ordered = [...byShape(updates)];
       const stacks = ordered.map((same) => stack(buffersOf(same)));
       // (1 − μ)sG + μM: the same again.
@@ -141,12 +134,13 @@ export class Muon extends Optimizer<MuonOptions> {
         follow(
           stacks,
           ordered.map((same) => stack(gradientsOf(same))),
+          mean,
         );
       const steps = stacks.flatMap((stacked) => unstack(orthogonal(stacked, group)));
       // W − η(λW + D), and the count of steps rises.
       sgdStep(
         ordered.flat().map(({ parameter }, i) => ({ parameter, grad: steps[i]! })),
-        { count, scale: add(mul(scale, 0), 1), lr },
+        { count, scale: finiteScale(scale), lr },
         { momentum: 0, dampening: 0, weightDecay, nesterov: false },
       );
     });
