@@ -1,11 +1,13 @@
 import { Gradients } from "@tessera/autograd";
 import {
+  Adafactor,
   Adam,
   AdamW,
   clipGradNorm,
   cosineWarmup,
   linearWarmup,
   Muon,
+  RMSprop,
   SGD,
   type AdjustLr,
   type NamedParameters,
@@ -38,6 +40,19 @@ const optimisers: { readonly [name: string]: (params: NamedParameters, options: 
   },
   Adam: (params, options) => new Adam(params, { ...common(options), ...adam(options) }),
   AdamW: (params, options) => new AdamW(params, { ...common(options), ...adam(options) }),
+  Adafactor: (params, options) => {
+    const { eps, d } = options as { eps: readonly [number | null, number]; d: number };
+    return new Adafactor(params, { ...common(options), eps, d, beta2Decay: options["beta2_decay"] as number });
+  },
+  RMSprop: (params, options) => {
+    const { alpha, eps, momentum, centered } = options as {
+      alpha: number;
+      eps: number;
+      momentum: number;
+      centered: boolean;
+    };
+    return new RMSprop(params, { ...common(options), alpha, eps, momentum, centered });
+  },
   Muon: (params, options) => {
     const { momentum, nesterov, eps } = options as { momentum: number; nesterov: boolean; eps: number };
     return new Muon(params, {

@@ -1,9 +1,12 @@
 import { Gradients } from "@tessera/autograd";
 import {
+  Adafactor,
   Adam,
   AdamW,
   clipGradNorm,
+  Lion,
   partitionParameters,
+  RMSprop,
   SGD,
   StateDictError,
   type Optimizer,
@@ -22,6 +25,9 @@ onEveryDevice((device) => {
     "SGD with momentum": (params) => new SGD(params, { lr: 0.1, momentum: 0.9, dampening: 0.1, weightDecay: 0.01 }),
     Adam: (params) => new Adam(params, { lr: 0.01, weightDecay: 0.1 }),
     AdamW: (params) => new AdamW(params, { lr: 0.01 }),
+    RMSprop: (params) => new RMSprop(params, { lr: 0.01, momentum: 0.9, centered: true, weightDecay: 0.1 }),
+    Adafactor: (params) => new Adafactor(params, { weightDecay: 0.1 }),
+    Lion: (params) => new Lion(params, { lr: 0.01, weightDecay: 0.1 }),
   };
 
   describe.each(Object.entries(kinds))("%s", (_, make) => {

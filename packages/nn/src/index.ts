@@ -32,11 +32,13 @@ export { klDiv, KLDivLoss, type KLDivOptions } from "./losses/kl-div.ts";
 export { mseLoss, MSELoss } from "./losses/mse-loss.ts";
 export { softCrossEntropy } from "./losses/soft-cross-entropy.ts";
 export { Module, type ForwardHook, type ForwardPreHook } from "./module.ts";
+export { Adafactor, type AdafactorOptions } from "./optim/adafactor.ts";
 export { Adam } from "./optim/adam.ts";
 export type { AdamOptions } from "./optim/adam-family.ts";
 export { AdamW } from "./optim/adamw.ts";
 export { clipGradNorm } from "./optim/clip-grad-norm.ts";
 export { CombinedOptimizer } from "./optim/combined-optimizer.ts";
+export { Lion, type LionOptions } from "./optim/lion.ts";
 export { Muon, type AdjustLr, type MuonOptions } from "./optim/muon.ts";
 export { Optimizer, type Update } from "./optim/optimizer.ts";
 export type { LoadableOptimizerState, OptimizerState, ParameterState, StateSpecs } from "./optim/optimizer-state.ts";
@@ -55,6 +57,7 @@ export {
   type ScheduleState,
   type WarmupOptions,
 } from "./optim/schedule.ts";
+export { RMSprop, type RMSpropOptions } from "./optim/rmsprop.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
 export { StateDictError, type LoadableState, type LoadReport, type StateDict } from "./state-dict.ts";
 export type { CallbackState, TrainingCallback, TrainingContext } from "./training-callback.ts";

@@ -1,6 +1,6 @@
 import { ArgumentError, type Parameter, type StepState } from "@tessera/tensor";
 import { Optimizer, type Update, type UpdateRules } from "./optimizer.ts";
-import type { StateSpecs } from "./optimizer-state.ts";
+import type { ParameterState, StateSpecs } from "./optimizer-state.ts";
 import type { GroupOptions, ParameterGroup } from "./parameter-groups.ts";
 
 /** Options of a group: those of its part, and which part that is. */
@@ -44,6 +44,15 @@ export class CombinedOptimizer extends Optimizer<CombinedOptions> {
     shared: StepState,
   ): void {
     this.#rulesFor(group).update(group, updates, shared);
+  }
+
+  protected override reindexState(
+    state: ParameterState,
+    parameter: Parameter,
+    sources: ArrayLike<number>,
+  ): ParameterState {
+    const group = this.groups.find(({ params }) => [...params.values()].includes(parameter))!;
+    return this.#rulesFor(group).reindexState(state, parameter, sources);
   }
 
   #rulesFor({ optimizer }: CombinedOptions): Rules {

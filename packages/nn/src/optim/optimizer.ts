@@ -38,6 +38,7 @@ export interface Update {
 export interface UpdateRules<O extends { lr: number }> {
   stateSpecs(parameter: Parameter, options: O): StateSpecs;
   update(group: ParameterGroup<O>, updates: readonly Update[], shared: StepState): void;
+  reindexState(state: ParameterState, parameter: Parameter, sources: ArrayLike<number>): ParameterState;
 }
 
 /**
@@ -61,6 +62,7 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }> {
     return {
       stateSpecs: (parameter, options) => optimizer.stateSpecs(parameter, options),
       update: (group, updates, shared) => optimizer.update(group, updates, shared),
+      reindexState: (...args) => optimizer.reindexState(...args),
     };
   }
 
