@@ -38,6 +38,7 @@ export type { AdamOptions } from "./optim/adam-family.ts";
 export { AdamW } from "./optim/adamw.ts";
 export { clipGradNorm } from "./optim/clip-grad-norm.ts";
 export { CombinedOptimizer } from "./optim/combined-optimizer.ts";
+export { ExponentialMovingAverage } from "./optim/exponential-moving-average.ts";
 export { Lion, type LionOptions } from "./optim/lion.ts";
 export { Muon, type AdjustLr, type MuonOptions } from "./optim/muon.ts";
 export { Optimizer, type Update } from "./optim/optimizer.ts";
@@ -52,13 +53,16 @@ export { pickEntries } from "./optim/pick-entries.ts";
 export {
   constantWarmup,
   cosineWarmup,
+  inverseSqrtWarmup,
   linearWarmup,
   Schedule,
   type ScheduleState,
   type WarmupOptions,
 } from "./optim/schedule.ts";
+export { ReduceLROnPlateau, type PlateauOptions, type PlateauState } from "./optim/reduce-lr-on-plateau.ts";
 export { RMSprop, type RMSpropOptions } from "./optim/rmsprop.ts";
 export { SGD, type SGDOptions } from "./optim/sgd.ts";
+export { constantLR, oneCycleLR, sequentialLR, type OneCycleOptions } from "./optim/torch-schedules.ts";
 export { StateDictError, type LoadableState, type LoadReport, type StateDict } from "./state-dict.ts";
 export type { CallbackState, TrainingCallback, TrainingContext } from "./training-callback.ts";
 export type { Reduction } from "./losses/reduction.ts";

@@ -24,8 +24,9 @@ export interface ScheduleState {
  * schedule.step();
  */
 export class Schedule {
+  /** What the rates are multiplied by after so many steps. */
+  readonly factor: (step: number) => number;
   private readonly optimizer: Optimizer;
-  private readonly factor: (step: number) => number;
   private baseRates: readonly number[];
   private count = 0;
 
@@ -104,19 +105,31 @@ export const linearWarmup = (optimizer: Optimizer, { warmupSteps, totalSteps }: 
 
 /**
  * Up from 0 over the warm-up, then down along a cosine: ½(1 + cos(2πc·(t − w)/(n − w))), not below 0, for c `cycles`; a half
- * of one ends at 0.
+ * of one ends at 0, or at `minLrRate` times the rate m: the factor f becomes m + (1 − m)f.
  *
- * {@link https://huggingface.co/docs/transformers/main_classes/optimizer_schedules transformers' get_cosine_schedule_with_warmup}
+ * {@link https://huggingface.co/docs/transformers/main_classes/optimizer_schedules transformers' get_cosine_schedule_with_warmup and get_cosine_with_min_lr_schedule_with_warmup}
+ *
+ * @throws ArgumentError when lengths are below 0, or `minLrRate` is outside 0 to 1.
+ * @example
+ * const schedule = cosineWarmup(optimizer, { warmupSteps: 100, totalSteps: 1000, minLrRate: 0.1 });
  */
 export const cosineWarmup = (
   optimizer: Optimizer,
-  { warmupSteps, totalSteps, cycles = 0.5 }: WarmupOptions & { readonly cycles?: number | undefined },
+  {
+    warmupSteps,
+    totalSteps,
+    cycles = 0.5,
+    minLrRate = 0,
+  }: WarmupOptions & { readonly cycles?: number | undefined; readonly minLrRate?: number | undefined },
 ): Schedule => {
   checkSteps("cosineWarmup", { warmupSteps, totalSteps });
+  if (!(minLrRate >= 0 && minLrRate <= 1))
+    throw new ArgumentError(`cosineWarmup: expected a minLrRate from 0 to 1, got ${minLrRate}`);
   return new Schedule(optimizer, (step) => {
     if (step < warmupSteps) return step / Math.max(1, warmupSteps);
     const progress = (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps);
-    return Math.max(0, 0.5 * (1 + Math.cos(2 * Math.PI * cycles * progress)));
+    const factor = 0.5 * (1 + Math.cos(2 * Math.PI * cycles * progress));
+    return Math.max(0, minLrRate + (1 - minLrRate) * factor);
   });
 };
 
@@ -128,4 +141,28 @@ export const cosineWarmup = (
 export const constantWarmup = (optimizer: Optimizer, { warmupSteps }: { readonly warmupSteps: number }): Schedule => {
   checkSteps("constantWarmup", { warmupSteps });
   return new Schedule(optimizer, (step) => (step < warmupSteps ? step / Math.max(1, warmupSteps) : 1));
+};
+
+/**
+ * Up from 0 over the warm-up, then down as 1/√t: √(s/(t − w + s)), for s `timescale`, which is the warm-up unless given, or 10,000
+ * without one. With s = w it is √(w/t).
+ *
+ * {@link https://huggingface.co/docs/transformers/main_classes/optimizer_schedules transformers' get_inverse_sqrt_schedule}
+ *
+ * @throws ArgumentError when the warm-up is below 0, or the timescale not above it.
+ * @example
+ * const schedule = inverseSqrtWarmup(optimizer, { warmupSteps: 4000 });
+ */
+export const inverseSqrtWarmup = (
+  optimizer: Optimizer,
+  {
+    warmupSteps,
+    timescale = warmupSteps || 10_000,
+  }: { readonly warmupSteps: number; readonly timescale?: number | undefined },
+): Schedule => {
+  checkSteps("inverseSqrtWarmup", { warmupSteps });
+  if (!(timescale > 0)) throw new ArgumentError(`inverseSqrtWarmup: expected a timescale above 0, got ${timescale}`);
+  return new Schedule(optimizer, (step) =>
+    step < warmupSteps ? step / Math.max(1, warmupSteps) : Math.sqrt(timescale / (step - warmupSteps + timescale)),
+  );
 };
