@@ -37,8 +37,8 @@ const rmsprop =
       const gradient = g[i]! + weightDecay * value;
       v[i] = alpha * v[i]! + (1 - alpha) * gradient ** 2;
       m[i] = alpha * m[i]! + (1 - alpha) * gradient;
-      b[i] = momentum * b[i]! + gradient / (Math.sqrt(centered ? v[i]! - m[i]! ** 2 : v[i]!) + eps);
-      return value - lr * b[i]!;
+      b[i] = momentum * b[i]! + gradient / (Math.sqrt(centered ? v[i] - m[i] ** 2 : v[i]) + eps);
+      return value - lr * b[i];
     });
   };
 
@@ -47,8 +47,8 @@ const lion =
   (p, g, memory) => {
     const m = remembered(memory, "m", p.length);
     return p.map((value, i) => {
-      const c = b1! * m[i]! + (1 - b1!) * g[i]!;
-      m[i] = b2! * m[i]! + (1 - b2!) * g[i]!;
+      const c = b1 * m[i]! + (1 - b1) * g[i]!;
+      m[i] = b2 * m[i]! + (1 - b2) * g[i]!;
       return value * (1 - lr * weightDecay) - lr * Math.sign(c);
     });
   };
@@ -75,12 +75,12 @@ const adafactor =
           r[i] = (1 - w) * r[i]! + (w * c.reduce((sum, _, j) => sum + square(i, j), 0)) / columns;
         for (let j = 0; j < columns; j++)
           c[j] = (1 - w) * c[j]! + (w * r.reduce((sum, _, i) => sum + square(i, j), 0)) / rows;
-        const mean = Math.max(r.reduce((sum, value) => sum + value, 0) / rows, e1!);
+        const mean = Math.max(r.reduce((sum, value) => sum + value, 0) / rows, e1);
         for (let i = 0; i < rows; i++)
           for (let j = 0; j < columns; j++) v[at + i * columns + j] = (r[i]! * c[j]!) / mean;
       }
-    const u = g.map((value, i) => value / Math.sqrt(Math.max(v[i]!, e1! ** 2)));
-    const size = Math.max(e2!, rms(p)) * Math.min(lr, 1 / Math.sqrt(k));
+    const u = g.map((value, i) => value / Math.sqrt(Math.max(v[i]!, e1 ** 2)));
+    const size = Math.max(e2, rms(p)) * Math.min(lr, 1 / Math.sqrt(k));
     return p.map((value, i) => value * (1 - lr * weightDecay) - (size * u[i]!) / Math.max(1, rms(u) / d));
   };
 

@@ -1,5 +1,5 @@
 import { vjp } from "@tessera/autograd";
-import { dispose, Generator, scope, setDefaultDevice, type Backend, type Tensor } from "@tessera/tensor";
+import { clone, dispose, Generator, scope, setDefaultDevice, type Backend, type Tensor } from "@tessera/tensor";
 import { valuesOf, type Values } from "./close.ts";
 import { Gen, normal } from "./generate.ts";
 import type { Sample } from "./sample.ts";
@@ -64,6 +64,8 @@ export const isFloat = (x: Tensor): boolean => x.dtype === "float32";
 
 interface Evaluated {
   readonly outputs: readonly Values[];
+  /** What outputs were before an op changed them in place. */
+  readonly before: readonly Values[] | null;
   readonly gradients: readonly (Values | null)[];
 }
 
@@ -74,22 +76,24 @@ export const evaluate = async (
   seed: number,
   device: Backend,
 ): Promise<Evaluated> => {
-  const { outputs, gradients } = scope(() => {
+  const { outputs, gradients, before } = scope(() => {
     const built = build(sample, seed, device);
+    const copies = sample.noGradient === "not differentiable" ? built.all.map((x) => clone(x)) : null;
     const result = call(...built.args);
     // An op without an output has written into its inputs.
     const outputs = result === undefined ? [...built.all] : outputsOf(result);
     const differentiable =
       built.tensors.length > 0 && outputs.some(isFloat) && sample.noGradient !== "not differentiable";
-    if (!differentiable) return { outputs, gradients: [] };
+    if (!differentiable) return { outputs, gradients: [], before: result === undefined ? copies : null };
     const pulled = vjp((...xs: Tensor[]) => outputsOf(call(...built.rebuild(xs))).filter(isFloat), ...built.tensors);
     const gradients = pulled.pullback(pulled.value.map((y, i) => normal(...y.shape).make(seed + 100 + i, device)));
-    return { outputs, gradients };
+    return { outputs, gradients, before: null };
   });
   const read = {
     outputs: await Promise.all(outputs.map(valuesOf)),
     gradients: await Promise.all(gradients.map(async (gradient) => gradient && (await valuesOf(gradient)))),
+    before: before && (await Promise.all(before.map(valuesOf))),
   };
-  dispose([outputs, gradients]);
+  dispose([outputs, gradients, before]);
   return read;
 };

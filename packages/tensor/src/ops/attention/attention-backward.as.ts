@@ -19,6 +19,7 @@ import {
   DY, K, MaskKind, PANEL_QUERIES, Q, V, arePadding, causal, finite, heads, keys, keysFor, keysShown, maskKind, multiplyPanel, packFeatures,
   packQueries, packTokens, panelStep, queries, rounded, rowAt, scoresOf, valueWidth, width, word,
 } from "./attention-panels.as";
+import { anyNaN, anyWild, selectKeys, selectOuter } from "./attention-select.as";
 
 /** Queries of one backward round. @shared */
 // @ts-ignore: decorator
@@ -85,11 +86,15 @@ function addOuter(
   dst: usize, ldc: usize, panels: usize, span: usize, count: i32, base: usize, words: usize, operand: usize, b: i32, t: i32, h: i32,
   n: i32, features: i32, left: usize, right: usize, tileScratch: usize, accumulate: bool,
 ): void {
+  pack8(right, <usize>n << 5, rowAt(base, words, operand, b, t, h), word(words, operand + 3), word(words, operand + 1), features, n);
+  if (anyWild(right, <usize>((features + 7) >> 3) * (<usize>n << 5))) {
+    selectOuter(dst, ldc, panels, span, count, base, words, operand, b, t, h, n, features, accumulate);
+    return;
+  }
   for (let i = 0; i < n; i += PANEL_QUERIES) {
     packRows(left + panelStep(i), panelStep(n), panels, PANEL_QUERIES, 1, count, min(n - i, PANEL_QUERIES));
     panels += span;
   }
-  pack8(right, <usize>n << 5, rowAt(base, words, operand, b, t, h), word(words, operand + 3), word(words, operand + 1), features, n);
   multiplyPanels(count, features, n, left, right, dst, ldc, accumulate, tileScratch);
 }
 
@@ -191,6 +196,7 @@ function headGradients(
         );
       else scoreGradients(p, ds, count, lse0, lse1, f32x4.mul(delta0, minusScale), f32x4.mul(delta1, minusScale), scale);
       multiplyPanel(d, count, keyFeatures, panelStep(tk), ds, panelOfDq);
+      if (anyNaN(panelOfDq, <usize>d << 5)) selectKeys(panelOfDq, ds, p, keyFeatures, tk, d, lanes, count);
       unpack8(dq + ((token * <usize>d) << 2), rowOfD, panelOfDq, ONES, lanes, d);
       // What the later queries of this round reach, and these do not.
       memory.fill(p + (<usize>count << 5), 0, <usize>(reach - count) << 5);

@@ -28,6 +28,7 @@ import {
   storeSums,
   threadsOf,
   tileMemory,
+  unless,
   vectorsOf,
   weightAt,
   type AttentionTile,
@@ -49,7 +50,8 @@ export interface GradientChoices {
 }
 
 /**
- * stats [B, H, Tq]: (lse, δ = Σ dy ⊙ y), a row for each invocation. Where nothing was attended, lse becomes 0: P is exp(−∞ − lse).
+ * stats [B, H, Tq]: (lse, δ = Σ dy ⊙ y), a row for each invocation. Where nothing was attended, lse becomes 0: P is exp(−∞ − lse). NaN in
+ * a row, or a score of ∞, makes all of it NaN.
  * δ is summed in the order of dY Vᵀ, so that for a query of one key they are equal and dS is zero.
  */
 export const takeStats = variants(({ valueWidth, vector }: Pick<GradientChoices, "valueWidth" | "vector">) =>
@@ -61,6 +63,7 @@ export const takeStats = variants(({ valueWidth, vector }: Pick<GradientChoices,
       bind: { dy: read(elementOf(vector)), y: read(elementOf(vector)), lse: read("f32"), stats: write("vec2<f32>") },
     },
     (k) => /* wgsl */ `
+${mathFor("nan()")}
 ${rowReader("dy", valueWidth, vector)}
 ${rowReader("y", valueWidth, vector)}
 
@@ -83,7 +86,9 @@ ${k.main} {
   }
   let to = (b * w.heads + h) * w.queries + t;
   let found = lse[w.lseOffset + to];
-  stats[to] = vec2<f32>(select(found, 0.0, bitcast<u32>(found) == 0xff800000u), delta);
+  // ∞ is what exp2 may make of NaN.
+  let known = select(select(found, 0.0, bitcast<u32>(found) == 0xff800000u), nan(), bitcast<u32>(found) == 0x7f800000u);
+  stats[to] = vec2<f32>(known, delta);
 }`,
   ),
 );
@@ -126,13 +131,16 @@ ${entry(k, tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
   let statsAt = (b * w.heads + h) * w.queries + min(rows, vec4<u32>(w.queries - 1u));
   let lse = vec4<f32>(stats[statsAt.x].x, stats[statsAt.y].x, stats[statsAt.z].x, stats[statsAt.w].x);
   let delta = vec4<f32>(stats[statsAt.x].y, stats[statsAt.y].y, stats[statsAt.z].y, stats[statsAt.w].y);
+  // exp2 need not keep NaN.
+  let unknown = (bitcast<vec4<u32>>(lse) & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);
   ${declareSums("dq", width, tile)}
   for (var first = 0u; first < end; first += ${tile.columns}u) {
     ${drops ? drawTile(tile, "queries") : ""}${multiplyRows("dp", ofQueries("dy", "start"), ofKeys("v", "first"), valueWidth, tile)}
     ${multiplyRows("s", ofQueries("q", "start"), ofKeys("k", "first"), width, tile)}
     for (var j = 0u; j < ${mineOf(tile)}u; j++) {
       ${maskColumn(tile, "queries", mask, causal)}
-      weights[${at}] = exp2((s[j] - lse) * ${LOG2_E}) * (dp[j]${keepText(tile, drops)} - delta) * w.scale;
+      let p = select(exp2((s[j] - lse) * ${LOG2_E}), lse, unknown);
+      weights[${at}] = ${unless("p == vec4<f32>()", `p * (dp[j]${keepText(tile, drops)} - delta) * w.scale`)};
     }
     ${addWeighted("dq", ofKeys("k", "first"), width, tile)}
   }
@@ -171,7 +179,7 @@ export const keyGradients = variants(({ name, width, valueWidth, vector, mask, c
     (k) => /* wgsl */ `
 ${tileMemory(tile, [width, valueWidth])}
 ${reachMemory(mask)}
-${mathFor("infinity()")}
+${mathFor("infinity() isNan()")}
 ${rowReader("dy", valueWidth, vector)}
 ${rowReader("q", width, vector)}
 ${rowReader("k", width, vector)}
@@ -189,13 +197,13 @@ ${entry(k, tile, operands, mask, "g % w.tiles")}
       ${maskColumn(tile, "keys", mask, causal)}
       let found = stats[statsStart + known];
       deltas[j] = found.y;
-      s[j] = exp2((s[j] - found.x) * ${LOG2_E});
-      weights[${at}] = s[j]${keepText(tile, drops)};
+      s[j] = select(exp2((s[j] - found.x) * ${LOG2_E}), vec4<f32>(found.x), isNan(found.x));
+      weights[${at}] = ${unless("s[j] == vec4<f32>()", `s[j]${keepText(tile, drops)}`)};
     }
     ${addWeighted("dv", ofQueries("dy", "first"), valueWidth, tile)}
     ${multiplyRows("dp", ofKeys("v", "start"), ofQueries("dy", "first"), valueWidth, tile)}
     for (var j = 0u; j < ${mine}u; j++) {
-      weights[${at}] = s[j] * (dp[j]${keepText(tile, drops)} - deltas[j]) * w.scale;
+      weights[${at}] = ${unless("s[j] == vec4<f32>()", `s[j] * (dp[j]${keepText(tile, drops)} - deltas[j]) * w.scale`)};
     }
     ${addWeighted("dk", ofQueries("q", "first"), width, tile)}
   }

@@ -126,7 +126,9 @@ export function addMask(scores: usize, mask: usize, words: usize, b: i32, t: i32
     for (; scores != end; scores += 32) {
       for (let i: usize = 0; i < <usize>lanes; i++) {
         const at = scores + (i << 2);
-        store<f32>(at, load<f32>(at) + load<f32>(from + ((i * strideQ) << 2)));
+        const added = load<f32>(from + ((i * strideQ) << 2));
+        // Chosen: a hidden key may hold NaN.
+        store<f32>(at, added == -Infinity ? added : load<f32>(at) + added);
       }
       from += strideK << 2;
     }

@@ -93,6 +93,7 @@ export const maskColumn = (
       ? [`vec4<bool>(mask[maskStart + known * ${strideOfTokens(rowsAre)}] != 0u)`]
       : []),
     ...(mask === "bool" ? ["(m != vec4<u32>())"] : []),
+    ...(mask === "float" ? ["(bitcast<vec4<u32>>(m) != vec4<u32>(0xff800000u))"] : []),
   ].join(" & ");
   const perPair = mask === "bool" || mask === "float";
   return /* wgsl */ `let t = first + column + j * ${tile.across}u;

@@ -65,7 +65,13 @@ export const memoryOf = (tile: AttentionTile, widths: readonly number[]): number
 /** Declares `tiles`, where operands are brought, and `weights` [columns][rows / 4]. */
 export const tileMemory = (tile: AttentionTile, widths: readonly number[]): string => /* wgsl */ `
 var<workgroup> tiles: array<vec4<f32>, ${operandsOf(tile, widths)}>;
-var<workgroup> weights: array<vec4<f32>, ${tile.columns * weightPitch(tile)}>;`;
+var<workgroup> weights: array<vec4<f32>, ${tile.columns * weightPitch(tile)}>;
+/** 1 from the first row that is not finite on, of those that weights multiply. */
+var<workgroup> wild: atomic<u32>;`;
+
+/** A weight, or −0 where `hidden` holds: `addWeighted` leaves that out, whatever the row holds that it would multiply. */
+export const unless = (hidden: string, weight: string): string =>
+  `select(${weight}, vec4<f32>(fromBits(0x80000000u)), ${hidden})`;
 
 /** Where column `column` of weights has my rows. */
 export const weightAt = (tile: AttentionTile, column: string): string => `(${column}) * ${weightPitch(tile)}u + row`;
@@ -96,12 +102,12 @@ export const ofKeys = (name: string, first: "start" | "first"): Tokens => ({ nam
 
 /**
  * Statements that bring `depth` vec4s of rows, from vec4 `start` on, into `tiles`: `size` tokens of each operand, one operand after the
- * other; zeros beyond the tokens and the features. All loads are under way before the first is stored.
+ * other; zeros beyond the tokens and the features. All loads are under way before the first is stored. `finds`: sets `wild` where
+ * one is not finite.
  */
 const load = (
   operands: readonly (Tokens & { readonly size: number })[],
-  depth: number,
-  start: string | null,
+  { depth, start, finds }: { readonly depth: number; readonly start: string | null; readonly finds: boolean },
   width: number,
   tile: AttentionTile,
 ): string => {
@@ -123,6 +129,10 @@ const load = (
         `let x${x} = ${name}Row(${name}Start + min(t${x}, ${count} - 1u) * w.${name}T, min(d${x}, ${vectors - 1}u));`,
       );
       const inside = [`t${x} < ${count}`, ...(vectors % depth === 0 ? [] : [`d${x} < ${vectors}u`])].join(" && ");
+      if (finds)
+        stores.push(
+          `if (any((bitcast<vec4<u32>>(x${x}) & vec4<u32>(0x7f800000u)) == vec4<u32>(0x7f800000u))) { atomicStore(&wild, 1u); }`,
+        );
       stores.push(
         `tiles[${place}u + (i${x} / ${depth}u) * ${pitch}u + i${x} % ${depth}u] = select(vec4<f32>(), x${x}, ${inside});`,
       );
@@ -148,7 +158,7 @@ export const multiplyRows = (out: string, a: Tokens, b: Tokens, width: number, t
   ];
   return /* wgsl */ `var ${out} = array<vec4<f32>, ${mine}>();
     for (var vector = 0u; vector < ${chunks * depth}u; vector += ${depth}u) {
-    ${load(sides, depth, "vector", width, tile)}
+    ${load(sides, { depth, start: "vector", finds: false }, width, tile)}
     workgroupBarrier();
     for (var d = 0u; d < ${depth}u; d++) {
       let a = transpose(mat4x4<f32>(${[0, 1, 2, 3].map((i) => `tiles[(row + ${i * down}u) * ${pitch}u + d]`).join(", ")}));
@@ -186,14 +196,25 @@ export const addWeighted = (out: string, b: Tokens, width: number, tile: Attenti
   const operand = { ...b, first: `${b.first} + part`, size: together };
   return /* wgsl */ `
     for (var part = 0u; part < ${columns}u; part += ${together}u) {
-    ${load([operand], vectors, null, width, tile)}
+    ${load([operand], { depth: vectors, start: null, finds: true }, width, tile)}
     workgroupBarrier();
+    if (atomicLoad(&wild) != 0u) {
+    for (var t = 0u; t < ${together}u; t++) {
+      let p = weights[${weightAt(tile, "part + t")}];
+      let counts = bitcast<vec4<u32>>(p) != vec4<u32>(0x80000000u);
+      for (var v = 0u; v < ${blocksOf(width, tile)}u; v++) {
+        let x = tiles[t * ${pitch}u + min(column + v * ${across}u, ${vectors - 1}u)];
+        for (var i = 0u; i < 4u; i++) { if (counts[i]) { ${out}Sum[v][i] += p[i] * x; } }
+      }
+    }
+    } else {
     for (var t = 0u; t < ${together}u; t++) {
       let p = weights[${weightAt(tile, "part + t")}];
       for (var v = 0u; v < ${blocksOf(width, tile)}u; v++) {
         let x = tiles[t * ${pitch}u + min(column + v * ${across}u, ${vectors - 1}u)];
         for (var i = 0u; i < 4u; i++) { ${out}Sum[v][i] += p[i] * x; }
       }
+    }
     }
     workgroupBarrier();
     }`;

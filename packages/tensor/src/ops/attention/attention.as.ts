@@ -25,6 +25,7 @@ import {
   K, PANEL_QUERIES, Q, V, arePadding, finite, heads, keys, keysFor, keysShown, multiplyPanel, packFeatures, packQueries, packTokens,
   panelsPerTask, panelStep, queries, rounded, scoresOf, valueWidth, width,
 } from "./attention-panels.as";
+import { anyNaN, selectValues } from "./attention-select.as";
 
 /** scores = exp(scores − max); then max and the sum of each column, at `stats` as [max 8][sum 8]. */
 function exponentials(scores: usize, count: i32, stats: usize): void {
@@ -118,6 +119,10 @@ export function attention_f32(
         <i32><u32><u64>counter, <i32><u32>(<u64>counter >> 32), <i32><u32>seedLow, <i32><u32>seedHigh,
       );
     multiplyPanel(dv, count, packedValues, panelStep(tk), scores, outputs);
+    if (anyNaN(outputs, <usize>dv << 5))
+      selectValues(
+        outputs, scores, stats + 32, packedValues, tk, dv, packedKeys, panelOfQ, mask, words, b, t, h, lanes, count,
+      );
     const sum0 = v128.load(stats, 32), sum1 = v128.load(stats, 48);
     let share0 = inverse(sum0), share1 = inverse(sum1);
     if (below) {

@@ -29,6 +29,9 @@ const addScaled = (to: Float64Array, factor: number, from: ArrayLike<number>): v
   for (let i = 0; i < to.length; i++) to[i]! += factor * from[i]!;
 };
 
+/** ln 2^−126: a smaller exponential is no normal float32, and a weight of 0. */
+const LEAST = -126 * Math.LN2;
+
 /**
  * Calls `visit` for each query with the probabilities of its keys, P = softmax(scale · q Kᵀ + mask), and with
  * lse = log Σ exp of those scores. A query that may attend to no key has P = 0 and lse = −∞; with `skipPaddedQueries` one that is
@@ -39,7 +42,14 @@ const forEachQuery = (
   k: Data,
   mask: Data | null,
   { scale, causal, skipPaddedQueries }: AttentionAttrs,
-  visit: (b: number, h: number, t: number, p: Float64Array, lse: number) => void,
+  visit: (query: {
+    readonly b: number;
+    readonly h: number;
+    readonly t: number;
+    readonly p: Float64Array;
+    readonly scores: Float64Array;
+    readonly lse: number;
+  }) => void,
 ): void => {
   const [batch, queries, heads] = q.layout.shape as [number, number, number];
   const keys = k.layout.shape[1]!;
@@ -70,9 +80,17 @@ const forEachQuery = (
             (causal && j > t) || bias === -Infinity ? -Infinity : scale * dot(qRow(b, t, h), kRow(b, j, h)) + bias;
         }
         const max = scores.reduce((a, x) => Math.max(a, x), -Infinity);
-        const p = max === -Infinity ? new Float64Array(keys) : scores.map((x) => Math.exp(x - max));
+        const p =
+          max === -Infinity ? new Float64Array(keys) : scores.map((x) => (x - max < LEAST ? 0 : Math.exp(x - max)));
         const total = p.reduce((a, x) => a + x, 0);
-        visit(b, h, t, total === 0 ? p : p.map((x) => x / total), max === -Infinity ? max : max + Math.log(total));
+        visit({
+          b,
+          h,
+          t,
+          p: total === 0 ? p : p.map((x) => x / total),
+          scores,
+          lse: max === -Infinity ? max : max + Math.log(total),
+        });
       }
 };
 
@@ -93,12 +111,12 @@ export const attentionReference: ReferenceKernel<AttentionSignature> = ([q, k, v
   const [, queries, heads] = q.layout.shape as [number, number, number];
   const [vRow, yRow] = [rows(v), rows(y)];
   const keptIn = keptOf(k.layout.shape[1]!, attrs.dropoutP, draw);
-  forEachQuery(q, k, mask, attrs, (b, h, t, p, logSum) => {
+  forEachQuery(q, k, mask, attrs, ({ b, h, t, p, scores, lse: logSum }) => {
     const row = (b * heads + h) * queries + t;
     const kept = keptIn(row);
     const out = new Float64Array(v.layout.shape[3]!);
-    for (const [j, share] of p.entries())
-      if (share > 0 || Number.isNaN(share)) addScaled(out, share * kept[j]!, vRow(b, j, h));
+    // A key that is hidden gives nothing, whatever it holds; one whose weight is too small for float32 makes NaN of ∞.
+    for (const [j, share] of p.entries()) if (scores[j] !== -Infinity) addScaled(out, share * kept[j]!, vRow(b, j, h));
     yRow(b, t, h).set(out);
     if (lse) lse.values[row] = logSum;
   });
@@ -119,7 +137,7 @@ export const attentionBackwardReference: ReferenceKernel<AttentionBackwardSignat
   const [qRow, kRow, vRow, yRow, dyRow] = [rows(q), rows(k), rows(v), rows(y), rows(dy)];
   const gradients = [dq, dk, dv].map(({ values }) => new Float64Array(values.length));
   const [dqRow, dkRow, dvRow] = [dq, dk, dv].map(({ layout }, i) => rowsOf(layout.shape, gradients[i]!));
-  forEachQuery(q, k, mask, attrs, (b, h, t, p) => {
+  forEachQuery(q, k, mask, attrs, ({ b, h, t, p }) => {
     const kept = keptIn((b * heads + h) * queries + t);
     const delta = dot(dyRow(b, t, h), yRow(b, t, h));
     for (const [j, share] of p.entries()) {

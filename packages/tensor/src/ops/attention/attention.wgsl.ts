@@ -39,6 +39,7 @@ import {
   storeSums,
   threadsOf,
   tileMemory,
+  unless,
   weightAt,
   type AttentionTile,
   type AttentionTileName,
@@ -116,7 +117,8 @@ ${entry(k, tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
     for (var j = 0u; j < ${mine}u; j++) {
       let p = exp2((s[j] - next) * ${LOG2_E});
       total += p;
-      weights[${weightAt(tile, `column + j * ${across}u`)}] = p${keepText(tile, drops)};
+      let hidden = bitcast<vec4<u32>>(s[j]) == vec4<u32>(0xff800000u);
+      weights[${weightAt(tile, `column + j * ${across}u`)}] = ${unless("hidden", `p${keepText(tile, drops)}`)};
     }
     ${addWeighted("y", ofKeys("v", "first"), valueWidth, tile)}
   }
@@ -124,7 +126,7 @@ ${entry(k, tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
   workgroupBarrier();
   total = vec4<f32>();
   for (var i = 0u; i < ${across}u; i++) { total += tiles[${weightAt(tile, "i")}]; }
-  let nothing = total == vec4<f32>();
+  let nothing = (bitcast<vec4<u32>>(total) & vec4<u32>(0x7fffffffu)) == vec4<u32>();
   let share = select(1.0 / total, vec4<f32>(), nothing);
   ${scaleSums("y", "share", valueWidth, tile)}
   ${storeSums("y", valueWidth, "w.queries", tile, vector)}

@@ -84,8 +84,7 @@ function rowOf(task: i32, table: usize, rows: i32, addresses: i32): usize {
 ): void {
   const p0 = v128.load(p), p1 = v128.load(p, 16), m0 = v128.load(m), m1 = v128.load(m, 16);
   const v0 = v128.load(v), v1 = v128.load(v, 16);
-  const d0 = decaying(p0, decay), d1 = decaying(p1, decay);
-  const g0 = madd(d0, decay, f32x4.mul(v128.load(gradient), scale)), g1 = madd(d1, decay, f32x4.mul(v128.load(gradient, 16), scale));
+  const g0 = madd(decaying(p0, decay), decay, f32x4.mul(v128.load(gradient), scale)), g1 = madd(decaying(p1, decay), decay, f32x4.mul(v128.load(gradient, 16), scale));
   const nextM0 = madd(f32x4.sub(g0, m0), rest1, m0), nextM1 = madd(f32x4.sub(g1, m1), rest1, m1);
   const nextV0 = madd(f32x4.mul(g0, g0), rest2, f32x4.mul(v0, beta2)), nextV1 = madd(f32x4.mul(g1, g1), rest2, f32x4.mul(v1, beta2));
   const by0 = madd(f32x4.sqrt(nextV0), root, eps), by1 = madd(f32x4.sqrt(nextV1), root, eps);
