@@ -1,27 +1,7 @@
 import { constantWarmup, cosineWarmup, linearWarmup, Schedule, SGD } from "@tessera/nn";
 import { Parameter, zeros } from "@tessera/tensor";
 import { expect, it } from "vitest";
-import { withoutLeaks } from "../support/leaks.ts";
-
-const withOptimizer = (test: (optimizer: SGD) => void): Promise<void> =>
-  withoutLeaks(() => {
-    const [a, b] = [new Parameter(zeros([1])), new Parameter(zeros([1]))];
-    const optimizer = new SGD([{ params: new Map([["a", a]]) }, { params: new Map([["b", b]]), lr: 0.2 }], { lr: 1 });
-    test(optimizer);
-    for (const one of [optimizer, a, b]) one.dispose();
-  });
-
-const rates = (schedule: Schedule, steps: number): number[] =>
-  Array.from({ length: steps }, () => {
-    const lr = schedule.lr();
-    schedule.step();
-    return lr;
-  });
-
-const close = (got: readonly number[], want: readonly number[]): void => {
-  expect(got).toHaveLength(want.length);
-  for (const [i, value] of want.entries()) expect(got[i], `step ${i}`).toBeCloseTo(value, 12);
-};
+import { close, rates, withOptimizer } from "../support/schedules.ts";
 
 it("linearWarmup rises to the rate and falls to 0, and stays there", () =>
   withOptimizer((optimizer) =>

@@ -1,28 +1,16 @@
 // Whole traces of learning rates: PyTorch 1.13's own, and formulas of transformers' schedules written once more.
-import { constantLR, cosineWarmup, inverseSqrtWarmup, oneCycleLR, ReduceLROnPlateau, Schedule, sequentialLR, SGD, type PlateauOptions } from "@tessera/nn"; // prettier-ignore
-import { Parameter, zeros } from "@tessera/tensor";
+import {
+  constantLR,
+  cosineWarmup,
+  inverseSqrtWarmup,
+  oneCycleLR,
+  ReduceLROnPlateau,
+  Schedule,
+  sequentialLR,
+  type PlateauOptions,
+} from "@tessera/nn";
 import { expect, it } from "vitest";
-import { withoutLeaks } from "../support/leaks.ts";
-
-const withOptimizer = (test: (optimizer: SGD) => void): Promise<void> =>
-  withoutLeaks(() => {
-    const [a, b] = [new Parameter(zeros([1])), new Parameter(zeros([1]))];
-    const optimizer = new SGD([{ params: new Map([["a", a]]) }, { params: new Map([["b", b]]), lr: 0.2 }], { lr: 1 });
-    test(optimizer);
-    for (const one of [optimizer, a, b]) one.dispose();
-  });
-
-const rates = (schedule: Schedule, steps: number): number[] =>
-  Array.from({ length: steps }, () => {
-    const lr = schedule.lr();
-    schedule.step();
-    return lr;
-  });
-
-const close = (got: readonly number[], want: readonly number[]): void => {
-  expect(got).toHaveLength(want.length);
-  for (const [i, value] of want.entries()) expect(got[i], `step ${i}`).toBeCloseTo(value, 12);
-};
+import { close, rates, withOptimizer } from "../support/schedules.ts";
 
 it("oneCycleLR follows torch's, and stays at its end", () =>
   withOptimizer((optimizer) => {

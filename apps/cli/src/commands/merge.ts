@@ -1,3 +1,4 @@
+import { formatCommandLine } from "../run-folder/command-line.ts";
 import { join } from "node:path";
 import { Argument } from "commander";
 import { lockFolder } from "../run-folder/folder-lock.ts";
@@ -16,7 +17,7 @@ export const mergeCommand: CommandDefinition = {
   arguments: [new Argument("<folders...>", "folders of sensitivity, with shards or without")],
   examples: ["merge runs/sensitivity --out runs/sensitivity", "merge machine1/sweep machine2/sweep --out runs/whole"],
 
-  async run({ terminal, out }, _options, ...given) {
+  async run({ terminal, out, words }, _options, ...given) {
     const folders = given.flat();
     const parts = await findParts(folders);
     const rows = await mergeRows(parts);
@@ -27,8 +28,7 @@ export const mergeCommand: CommandDefinition = {
       const store = await RowStore.open(out, lock);
       const known = new Map(store.rows().map((row) => [row.cell, JSON.stringify(row)]));
       for (const row of rows) if (known.get(row.cell) !== JSON.stringify(row)) await store.add(row);
-      const data = String(rows[0]?.conditions["data"] ?? "");
-      const report = await writeSweepReport(out, rows, { model: settings.model, data, left: [] });
+      const { page: report } = await writeSweepReport(out, out, { command: formatCommandLine(words) });
       terminal.printResult({ rows, parts, report }, [
         ...formatSweep(rows),
         "",

@@ -1,13 +1,11 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { openFolder } from "@tessera/models";
 import { Argument } from "commander";
 import { formatCommandLine } from "../run-folder/command-line.ts";
 import { STATE_FILE } from "../run-folder/run-state.ts";
+import { ROWS_FILE } from "../sensitivity/row-store.ts";
+import { writeSweepReport } from "../sensitivity/write-sweep-report.ts";
 import { CommandError } from "../terminal/command-error.ts";
 import type { CommandDefinition } from "./command-definition.ts";
-
-const ROWS_FILE = "rows.jsonl";
 
 export const reportCommand: CommandDefinition = {
   name: "report",
@@ -19,27 +17,20 @@ export const reportCommand: CommandDefinition = {
   async run({ terminal, out, words }, _options, folder) {
     const store = await openFolder(folder);
     const command = formatCommandLine(words);
-    const { writeReport } = await import("../report/write-report.ts");
-    const { report, table } = await (async () => {
-      if (await store.exists(ROWS_FILE)) {
-        const { parseSweepRows } = await import("../sweep-report/sweep-row.ts");
-        const { createSweepReport } = await import("../sweep-report/sweep-report.ts");
-        const place = join(folder, ROWS_FILE);
-        const rows = parseSweepRows(await readFile(place), place);
-        if (rows.length === 0)
-          throw new CommandError(`${place}: expected measured rows, got none; run the sweep first`);
-        return { report: createSweepReport(rows, { source: place, command }), table: "rows.csv" };
-      }
-      if (await store.exists(STATE_FILE)) {
-        const { readRun } = await import("../run-report/read-run.ts");
-        const { createRunReport } = await import("../run-report/run-report.ts");
-        return { report: createRunReport(await readRun(folder)), table: "log.csv" };
-      }
+    if (await store.exists(ROWS_FILE)) {
+      const { page, lines, titles } = await writeSweepReport(folder, out, { command });
+      terminal.printResult({ report: page, figures: titles }, [...lines, `Report: ${page}`]);
+      return;
+    }
+    if (!(await store.exists(STATE_FILE)))
       throw new CommandError(
         `report: expected a folder with ${ROWS_FILE} or ${STATE_FILE}, got ${folder}, which has neither; give that of a sweep or of a run`,
       );
-    })();
-    const page = await writeReport(out, report, table);
+    const { writeReport } = await import("../report/write-report.ts");
+    const { readRun } = await import("../run-report/read-run.ts");
+    const { createRunReport } = await import("../run-report/run-report.ts");
+    const report = createRunReport(await readRun(folder));
+    const page = await writeReport(out, report, "log.csv");
     terminal.printResult({ report: page, figures: report.figures.map(({ title }) => title) }, [
       ...report.lines,
       `Report: ${page}`,

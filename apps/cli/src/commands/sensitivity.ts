@@ -1,3 +1,4 @@
+import { formatCommandLine } from "../run-folder/command-line.ts";
 import { join } from "node:path";
 import {
   criteria,
@@ -130,7 +131,7 @@ export const sensitivityCommand: CommandDefinition<SensitivityCommandOptions> = 
           ...(pool ? { runners: pool.runners } : {}),
         };
         const result = await runSweep(given, context.terminal, stop);
-        await showResult(context, { ...result, folder, place, data: created.subject.data, isWhole: !shard });
+        await showResult(context, { ...result, place, isWhole: !shard });
       } finally {
         pool?.end();
       }
@@ -209,15 +210,13 @@ interface Shown {
   rows: readonly SensitivityRow[];
   left: readonly { group: string; blockSize: number; reason: string }[];
   notes: readonly string[];
-  folder: string;
   place: string;
-  data: string;
   isWhole: boolean;
 }
 
 const showResult = async (
-  { terminal }: Context,
-  { rows, left, notes, folder, place, data, isWhole }: Shown,
+  { terminal, words }: Context,
+  { rows, left, notes, place, isWhole }: Shown,
 ): Promise<void> => {
   if (isWhole && rows.every(({ mode }) => mode === "dense")) {
     const why = left.map(({ group, reason }) => `${group}: ${reason}`).join("; ");
@@ -226,7 +225,8 @@ const showResult = async (
     );
   }
   const failed = rows.filter(({ error }) => error !== undefined);
-  const report = isWhole ? await writeSweepReport(place, rows, { model: folder, data, left }) : undefined;
+  const command = formatCommandLine(words);
+  const report = isWhole ? (await writeSweepReport(place, place, { command, left })).page : undefined;
   terminal.printResult({ rows, left, notes, ...(report === undefined ? {} : { report }) }, [
     ...formatSweep(rows),
     ...left.map(({ group, reason }) => `left dense: ${group}: ${reason}`),

@@ -16,10 +16,5 @@ export { renderHeatMap, type HeatCell, type HeatMapOptions } from "./render-heat
 export { renderLossChart, smooth, thinOut, type LossPoint, type LossSeries } from "./render-loss-chart.ts";
 export { renderPareto, type ParetoPoint } from "./render-pareto.ts";
 export { renderPage, renderTiles, type Tile } from "./render-page.ts";
-export {
-  renderSensitivityReport,
-  type SensitivityCell,
-  type SensitivityReportData,
-} from "./render-sensitivity-report.ts";
 export { renderTable, type TableColumn } from "./render-table.ts";
 export { seriesColor } from "./series-color.ts";

@@ -1,22 +1,21 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { SensitivityRow } from "@tessera/sparse";
-import { writeFileAtomic } from "../run-folder/write-file-atomic.ts";
-import { summarise } from "./sweep-table.ts";
+import { CommandError } from "../terminal/command-error.ts";
+import { ROWS_FILE } from "./row-store.ts";
 
-/** Writes the report of a sweep into its folder. @returns its path */
+/** Writes the report of the rows in a folder into `out`: a page, pictures, a table. @returns the page's path, and what it draws */
 export const writeSweepReport = async (
   folder: string,
-  rows: readonly SensitivityRow[],
-  { model, data, left }: { model: string; data: string; left: readonly { group: string; reason: string }[] },
-): Promise<string> => {
-  const { renderSensitivityReport } = await import("../report/render-sensitivity-report.ts");
-  const path = join(folder, "report.html");
-  const recoverySteps = rows[0]?.recover ?? 0;
-  const command = `tessera sensitivity ${model}`;
-  const kept = left.map(({ group, reason }) => ({ layer: group, reason }));
-  await writeFileAtomic(
-    path,
-    renderSensitivityReport({ model, command, data, recoverySteps, left: kept, ...summarise(rows) }),
-  );
-  return path;
+  out: string,
+  options: { command: string; left?: readonly { group: string; reason: string }[] },
+): Promise<{ page: string; lines: readonly string[]; titles: string[] }> => {
+  const { writeReport } = await import("../report/write-report.ts");
+  const { createSweepReport } = await import("../sweep-report/sweep-report.ts");
+  const { parseSweepRows } = await import("../sweep-report/sweep-row.ts");
+  const source = join(folder, ROWS_FILE);
+  const rows = parseSweepRows(await readFile(source), source);
+  if (rows.length === 0) throw new CommandError(`${source}: expected measured rows, got none; run the sweep first`);
+  const report = createSweepReport(rows, { source, ...options });
+  const page = await writeReport(out, report, "rows.csv");
+  return { page, lines: report.lines, titles: report.figures.map(({ title }) => title) };
 };

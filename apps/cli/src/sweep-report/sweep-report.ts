@@ -140,11 +140,15 @@ const heatMapText: Readonly<Record<MeasureName, string>> = {
 /**
  * Makes the report of a sweep from its rows.
  *
- * @param options `source` names the rows, `command` is the one that made the report
+ * @param options `source` names the rows, `command` is the one that made the report, `left` are layers that cannot be sparse
  */
 export const createSweepReport = (
   rows: readonly SweepRow[],
-  { source, command }: { source: string; command: string },
+  {
+    source,
+    command,
+    left = [],
+  }: { source: string; command: string; left?: readonly { group: string; reason: string }[] },
 ): Report => {
   const cells = groupCells(rows);
   const maps = drawHeatMaps(cells);
@@ -201,6 +205,18 @@ export const createSweepReport = (
                   { title: "why", value: ({ errors }) => errors.join("; ") },
                 ],
                 failed,
+              )}`
+      }
+      ${
+        left.length === 0
+          ? ""
+          : html`<h2>Layers left dense</h2>
+              ${renderTable(
+                [
+                  { title: "layer", value: ({ group }) => group },
+                  { title: "why", value: ({ reason }) => reason },
+                ],
+                left,
               )}`
       }`,
   );

@@ -105,8 +105,8 @@ const withoutNulls = (row: Readonly<Record<string, unknown>>): Record<string, un
 
 const parseRow = (line: string, place: string): SweepRow => {
   const options = { place, what: "a measured row", advice: "remove the line, and its cell is measured again" };
-  const any = readCheckedJson(object({}), line, options);
-  if ("layer" in any) {
+  const found = readCheckedJson(object({}), line, options);
+  if ("layer" in found) {
     const row = readCheckedJson(oneLayerSchema, line, options);
     const { layer, realised, data, device, recoverySteps, seed, blockSize, criterion, model, density, loss } = row;
     const { accuracy } = row;

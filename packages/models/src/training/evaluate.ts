@@ -1,25 +1,21 @@
 import type { Module } from "@tessera/nn";
-import { argmax, crossEntropy, eq, indexSelect, reshape, scope, sum, type Tensor } from "@tessera/tensor";
+import { argmax, crossEntropy, eq, sum } from "@tessera/tensor";
 import type { ClassificationBatch, ClassificationCollator, EncodedExample } from "../data/classification-collator.ts";
 import type { MlmBatch, MlmCollator } from "../data/mlm-collator.ts";
 import { SeededRandom } from "../data/seeded-random.ts";
 import { takeBlocks, type TokenBlocks } from "../data/token-blocks.ts";
-import type { MaskedLMInputs } from "../tasks/masked-lm.ts";
-import type { SequenceClassificationInputs } from "../tasks/sequence-classification.ts";
-import { classificationInputs, labelsOf, maskedLMInputs, type OnDevice } from "./collators.ts";
-import { EventLoopYield } from "./stopwatch.ts";
+import { labelsOf, type OnDevice } from "./collators.ts";
+import {
+  answerMasks,
+  answerTexts,
+  runEvaluation,
+  type Answers,
+  type MaskedLanguageModel,
+  type SequenceClassifier,
+} from "./run-evaluation.ts";
 import { TrainingError } from "./training-error.ts";
 
-/** A classifier of texts: any module that gives logits `[batch, labels]`. */
-export type SequenceClassifier = Module & {
-  forward(inputs: SequenceClassificationInputs): { readonly logits: Tensor };
-};
-
-/**
- * A masked language model: any module that gives logits, `[batch, tokens, vocab]`, or `[positions, vocab]` at `labelPositions` where
- * it knows `returnLogits: "positions"`, which saves the rest.
- */
-export type MaskedLanguageModel = Module & { forward(inputs: MaskedLMInputs): { readonly logits?: Tensor } };
+export type { MaskedLanguageModel, SequenceClassifier } from "./run-evaluation.ts";
 
 /** What an evaluation of a classifier finds. */
 export interface ClassificationMetrics extends Record<string, number> {
@@ -68,46 +64,28 @@ export function* maskedLMEpoch(options: {
   }
 }
 
-/** The rows of `[batch, tokens, vocab]` at flat positions, from a model that gave all of them. */
-const logitsAt = (logits: Tensor, positions: Tensor): Tensor =>
-  indexSelect(reshape(logits, [-1, logits.size(-1)]), 0, positions);
-
-/** Runs a model over batches in evaluation mode, and puts it back into the mode it was in. */
+/** The means over all labels. */
 const total = async <Batch>(
   model: Module,
   batches: Iterable<Batch>,
-  score: (batch: Batch) => { logits: Tensor; labels: Tensor },
+  answer: (batch: Batch) => Answers,
   countOf: (batch: Batch) => number,
 ): Promise<{ loss: number; accuracy: number; count: number }> => {
-  const { training } = model;
-  const eventLoop = new EventLoopYield();
   let [loss, correct, count] = [0, 0, 0];
-  const take = async (score: Promise<[loss: number, correct: number]>): Promise<void> => {
-    const [ofLoss, ofCorrect] = await score;
-    loss += ofLoss;
-    correct += ofCorrect;
-  };
-  // One batch is read while the next is computed.
-  let last: Promise<[loss: number, correct: number]> | null = null;
-  model.eval();
-  try {
-    for (const batch of batches) {
-      const { read: next } = scope(() => {
-        const { logits, labels } = score(batch);
-        const summed = crossEntropy(logits, labels, { reduction: "sum" }).item();
-        return { read: Promise.all([summed, sum(eq(argmax(logits, -1), labels)).item()]) };
-      });
-      // A rejection is thrown when its batch is due; an earlier batch may have failed before that.
-      next.catch(() => undefined);
+  await runEvaluation(
+    model,
+    batches,
+    (batch) => {
+      const { logits, labels } = answer(batch);
+      const summed = crossEntropy(logits, labels, { reduction: "sum" }).item();
+      return Promise.all([summed, sum(eq(argmax(logits, -1), labels)).item()]);
+    },
+    ([ofLoss, ofCorrect], batch) => {
+      loss += ofLoss;
+      correct += ofCorrect;
       count += countOf(batch);
-      if (last) await take(last);
-      last = next;
-      await eventLoop.yieldIfDue();
-    }
-    if (last) await take(last);
-  } finally {
-    model.train(training);
-  }
+    },
+  );
   if (count === 0)
     throw new TrainingError(
       "evaluate: expected at least one label in the batches, got none; a mean of nothing is no number",
@@ -131,10 +109,7 @@ export const evaluateClassification = async (
   total(
     model,
     batches,
-    (batch) => {
-      const { labels, ...inputs } = classificationInputs(batch, on);
-      return { logits: model.forward(inputs).logits, labels: labels! };
-    },
+    (batch) => answerTexts(model, batch, on),
     ({ labels }) => labelsOf(labels),
   );
 
@@ -153,13 +128,7 @@ export const evaluateMaskedLM = async (
   const found = await total(
     model,
     batches,
-    (batch) => {
-      const { labels, labelPositions, ...inputs } = maskedLMInputs(batch, on);
-      const { logits } = model.forward({ ...inputs, labelPositions, returnLogits: "positions" });
-      if (!logits)
-        throw new TrainingError("evaluateMaskedLM: expected a model that gives logits, got an output without", 0);
-      return { logits: logits.ndim === 3 ? logitsAt(logits, labelPositions!) : logits, labels: labels! };
-    },
+    (batch) => answerMasks("evaluateMaskedLM", model, batch, on),
     ({ positionLabels }) => labelsOf(positionLabels),
   );
   return { ...found, perplexity: Math.exp(found.loss) };
