@@ -9,15 +9,15 @@ const sum = (row: Row, term: (value: number, column: number) => number): number 
 };
 
 export const largest = (row: Row): number => {
-  let most = -Infinity;
-  for (let column = 0; column < row.length; column++) most = Math.max(most, row[column]!);
-  return most;
+  let max = -Infinity;
+  for (let column = 0; column < row.length; column++) max = Math.max(max, row[column]!);
+  return max;
 };
 
 /** ln Σ eˣ */
 export const logSumExp = (row: Row): number => {
-  const most = largest(row);
-  return most + Math.log(sum(row, (x) => Math.exp(x - most)));
+  const max = largest(row);
+  return max + Math.log(sum(row, (x) => Math.exp(x - max)));
 };
 
 /** Σ a b */

@@ -76,7 +76,7 @@ const NOISE = { golden: 1e-12, ours: 1e-6 };
  *
  * @param most how many texts a causal language model continues
  */
-export async function* checkModel(folder: GoldenFolder, device: Backend, most = Infinity): AsyncGenerator<CaseResult> {
+export async function* checkModel(folder: GoldenFolder, device: Backend, max = Infinity): AsyncGenerator<CaseResult> {
   const config = await folder.json<Config>("config.json");
   let load: (folder: MemoryFolder) => Promise<Model>;
   try {
@@ -89,7 +89,7 @@ export async function* checkModel(folder: GoldenFolder, device: Backend, most = 
   }
   const golden = readSafetensors(await folder.bytes("golden.safetensors")).tensors;
   const about = await folder.json<Golden>("golden.json");
-  const generations = (about.generate ?? []).slice(0, most);
+  const generations = (about.generate ?? []).slice(0, max);
   const checks = {
     forward: checkForward,
     gradients: checkGradients,

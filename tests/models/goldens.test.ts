@@ -30,9 +30,9 @@ describe.each([...devices, oracle])("on $name", (device) => {
     "%s agrees with PyTorch",
     (folder) =>
       withoutLeaks(async () => {
-        const most = device.name === "webgpu" ? 2 : Infinity;
+        const max = device.name === "webgpu" ? 2 : Infinity;
         const cases: CaseResult[] = [];
-        for await (const result of checkModel(ourGoldens.folder(folder), device, most)) cases.push(result);
+        for await (const result of checkModel(ourGoldens.folder(folder), device, max)) cases.push(result);
         const parts = causal.includes(folder) ? [...PARTS, "generation"] : PARTS;
         expect(cases).toEqual(parts.map((part) => ({ id: `${folder}/${part}`, failures: [] })));
       }),

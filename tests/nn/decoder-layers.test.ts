@@ -130,7 +130,7 @@ onEveryDevice((device) => {
         [queries, keys],
         { dtype: "bool", device },
       );
-      const least = tensor(-1e30, [], { device });
+      const min = tensor(-1e30, [], { device });
       const mixed = Array.from({ length: heads }, (_, h) => {
         const group = Math.floor(h / (heads / kvHeads));
         const [qh, kh, vh] = [
@@ -139,7 +139,7 @@ onEveryDevice((device) => {
           narrow(v, 2, group * width, width),
         ];
         const scores = mul(matmul(qh, transpose(kh, 1, 2)), 1 / Math.sqrt(width));
-        return matmul(softmax(where(shown, scores, least), -1), vh);
+        return matmul(softmax(where(shown, scores, min), -1), vh);
       });
       return cat(mixed, 2);
     };

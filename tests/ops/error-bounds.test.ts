@@ -50,12 +50,12 @@ const worst = (
   error: (got: number, want: number) => number,
 ): { error: number; at: number } => {
   const got = tessera.scope(() => fn(tessera.tensor(points)).dataSync());
-  let [most, at] = [0, NaN];
+  let [max, at] = [0, NaN];
   for (const [i, x] of points.entries()) {
     const here = error(got[i]!, truth(x));
-    if (!(here <= most)) [most, at] = [here, x];
+    if (!(here <= max)) [max, at] = [here, x];
   }
-  return { error: most, at };
+  return { error: max, at };
 };
 const inUlps = (got: number, want: number): number => Math.abs(got - want) / ulp(want);
 const relative = (got: number, want: number): number => (got === want ? 0 : Math.abs(got - want) / Math.abs(want));

@@ -114,9 +114,9 @@ describe("dynamic programming finds what trying every combination finds", () => 
     const all = combinations(rows);
     for (const share of [0.15, 0.3, 0.45]) {
       const parameters = PARAMETERS - Math.round(share * 49_152);
-      const least = Math.min(...all.filter((sum) => PARAMETERS - sum.parameters <= parameters).map(({ loss }) => loss));
+      const min = Math.min(...all.filter((sum) => PARAMETERS - sum.parameters <= parameters).map(({ loss }) => loss));
       const byParameters = allocate(rows, { parameters });
-      expect(byParameters.expected.loss).toBeCloseTo(2 + least, 10);
+      expect(byParameters.expected.loss).toBeCloseTo(2 + min, 10);
       expect(byParameters.expected.parameters).toBeLessThanOrEqual(parameters);
 
       const stepTime = 10 - share * 4;
@@ -126,8 +126,8 @@ describe("dynamic programming finds what trying every combination finds", () => 
       expect(byTime.expected.stepMs).toBeLessThanOrEqual(stepTime + 1e-9);
 
       const accuracyDrop = share / 5;
-      const most = Math.max(...all.filter(({ drop }) => drop <= accuracyDrop).map((sum) => sum.parameters));
-      expect(allocate(rows, { accuracyDrop }).expected.parameters).toBeCloseTo(PARAMETERS - most, 6);
+      const max = Math.max(...all.filter(({ drop }) => drop <= accuracyDrop).map((sum) => sum.parameters));
+      expect(allocate(rows, { accuracyDrop }).expected.parameters).toBeCloseTo(PARAMETERS - max, 6);
     }
   });
 });

@@ -110,7 +110,7 @@ const agrees = (
 };
 
 const largest = ({ values }: Values): number =>
-  Array.from(values).reduce((most, x) => (Number.isFinite(x) ? Math.max(most, Math.abs(x)) : most), 0);
+  Array.from(values).reduce((max, x) => (Number.isFinite(x) ? Math.max(max, Math.abs(x)) : max), 0);
 
 /** Outputs and gradients on a device against the reference's. */
 const agreesOn = (

@@ -128,15 +128,15 @@ onWebgpu("faults on webgpu", (gpu) => {
     withoutLeaks(async () => {
       const kept = tensor([1, 2, 3]);
       const before = [memory()["webgpu"]!.bytes, gpu.deviceBytes.live];
-      const most = gpu.profile.limits.maxStorageBufferBindingSize;
-      expect(() => zeros([most / 4 + 1])).toThrow(
+      const max = gpu.profile.limits.maxStorageBufferBindingSize;
+      expect(() => zeros([max / 4 + 1])).toThrow(
         new OutOfMemoryError(
-          `webgpu: one tensor may have ${most} bytes on this device, got ${most + 4}; split it, or use smaller batches`,
+          `webgpu: one tensor may have ${max} bytes on this device, got ${max + 4}; split it, or use smaller batches`,
         ),
       );
       // Also one that an op would make of small ones.
       const [column, row] = [ones([2 ** 15, 1]), ones([1, 2 ** 15 + 1])];
-      if (most <= 2 ** 32) expect(() => scope((): void => void add(column, row))).toThrow(OutOfMemoryError);
+      if (max <= 2 ** 32) expect(() => scope((): void => void add(column, row))).toThrow(OutOfMemoryError);
       for (const one of [column, row]) one.dispose();
       expect(memory()["webgpu"]!.bytes).toBe(before[0]);
       expect([...(await kept.data())]).toEqual([1, 2, 3]);

@@ -25,9 +25,9 @@ export const writeAddress = ({ configuration, sparsity }: Address): string =>
 const oneOf = <T>(value: string | null, allowed: readonly T[], otherwise: T): T =>
   allowed.find((one) => String(one) === value) ?? otherwise;
 
-const numberIn = (value: string | null, least: number, most: number, otherwise: number): number => {
+const numberIn = (value: string | null, min: number, max: number, otherwise: number): number => {
   const number = value === null || value.trim() === "" ? NaN : Number(value);
-  return number >= least && number <= most ? number : otherwise;
+  return number >= min && number <= max ? number : otherwise;
 };
 
 /** Reads a link; what it does not say, or says wrongly, is the default. */

@@ -58,12 +58,12 @@ const sweepPicture = (): string | null => {
   if (cells.value.length === 0) return null;
   const layers = [...new Set(cells.value.map(({ layer }) => layer))];
   const densities = [...new Set(cells.value.map(({ density }) => density))];
-  const most = Math.max(0.02, ...cells.value.map(({ added }) => added));
+  const max = Math.max(0.02, ...cells.value.map(({ added }) => added));
   const [left, width, height] = [150, 80, 28];
   const dark = darkMode.value;
   const parts = cells.value.map(({ layer, density, added }) => {
     const [x, y] = [left + densities.indexOf(density) * width, 40 + layers.indexOf(layer) * height];
-    const share = Math.max(0, added) / most;
+    const share = Math.max(0, added) / max;
     return `<rect x="${x}" y="${y}" width="${width - 2}" height="${height - 2}" fill="${colourAt(rampOf("gradient", dark), share)}"/><text x="${x + width / 2}" y="${y + 18}" text-anchor="middle" fill="${share > 0.45 !== dark ? "#fff" : "#10131a"}">${added.toFixed(3)}</text>`;
   });
   const rows = layers.map((layer, i) => `<text x="12" y="${58 + i * height}">${escape(layerTitle(layer))}</text>`);

@@ -5,7 +5,7 @@ export interface Option<T> {
   readonly expected: string;
   readonly fits: (value: unknown) => boolean;
   /** The largest that it may be, where it is a number. */
-  readonly most?: number;
+  readonly max?: number;
   /** Its name in `config.json`, where that is not its own in snake_case. */
   readonly key?: string;
   /** Whether `null`, which says nothing, is left out of `config.json`. */
@@ -27,11 +27,11 @@ export type ValuesOf<T extends OptionTable> = { readonly [Name in keyof T]: Valu
 /** Sizes and ids are int32 in every kernel. */
 const MAX_INT32 = 2 ** 31 - 1;
 
-export const wholeNumber = (least: number, fallback: number, most = MAX_INT32): Option<number> => ({
+export const wholeNumber = (min: number, fallback: number, max = MAX_INT32): Option<number> => ({
   default: fallback,
-  most,
-  expected: `a whole number ≥ ${least}`,
-  fits: (value) => Number.isSafeInteger(value) && (value as number) >= least,
+  max,
+  expected: `a whole number ≥ ${min}`,
+  fits: (value) => Number.isSafeInteger(value) && (value as number) >= min,
 });
 
 export const probability = (fallback: number): Option<number> => ({

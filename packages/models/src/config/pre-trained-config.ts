@@ -104,10 +104,10 @@ export const describeConfig = <T extends OptionTable>(description: ConfigDescrip
     constructor(options: LabelOptions & { readonly [name: string]: unknown } = {}, extra: JsonObject = {}) {
       const values: { [name: string]: unknown } = {};
       for (const { name, ...row } of rows) values[name] = name in options ? options[name] : row.default;
-      for (const { name, expected, fits, most = Infinity } of rows) {
+      for (const { name, expected, fits, max = Infinity } of rows) {
         const value = values[name];
         if (!fits(value)) refuse(name, expected, value);
-        if (typeof value === "number" && value > most) refuse(name, `at most ${most}`, value);
+        if (typeof value === "number" && value > max) refuse(name, `at most ${max}`, value);
       }
       check(values as ValuesOf<T>, refuse);
       const numbers = minParameters(values as ValuesOf<T>);

@@ -100,18 +100,18 @@ describe("batches", () => {
 
   test("are made ahead, as many as asked for, and in order", async () => {
     let running = 0;
-    let most = 0;
+    let max = 0;
     const slow = mapDataset(datasetOf(numbers), async (item) => {
-      most = Math.max(most, ++running);
+      max = Math.max(max, ++running);
       await new Promise((resolve) => setTimeout(resolve, item % 2 ? 1 : 4));
       running--;
       return item;
     });
     expect((await all(new DataLoader(slow, { prefetch: 3 }))).flat()).toEqual(numbers);
-    expect(most).toBe(4);
-    most = 0;
+    expect(max).toBe(4);
+    max = 0;
     expect((await all(new DataLoader(slow, { prefetch: 0 }))).flat()).toEqual(numbers);
-    expect(most).toBe(1);
+    expect(max).toBe(1);
   });
 
   test("end with the loop: the source is closed, and a failure comes at its batch", async () => {

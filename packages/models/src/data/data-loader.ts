@@ -34,9 +34,9 @@ const isIterable = <T>(data: unknown): data is IterableDataset<T> =>
 const isDataset = <T>(data: unknown): data is Dataset<T> =>
   typeof (data as { readonly get?: unknown }).get === "function";
 
-const wholeNumber = (name: string, value: number, least: number): void => {
-  if (!Number.isInteger(value) || value < least)
-    throw new DataError(`DataLoader: expected ${name} to be a whole number ≥ ${least}, got ${value}; change it`);
+const wholeNumber = (name: string, value: number, min: number): void => {
+  if (!Number.isInteger(value) || value < min)
+    throw new DataError(`DataLoader: expected ${name} to be a whole number ≥ ${min}, got ${value}; change it`);
 };
 
 /**

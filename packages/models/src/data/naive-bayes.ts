@@ -33,7 +33,7 @@ export class NaiveBayes {
   fit(examples: readonly LabelledText[]): this {
     if (examples.length === 0)
       throw new DataError("NaiveBayes.fit: expected labelled texts, got none; check the split");
-    const classes = examples.reduce((most, { label }) => Math.max(most, label + 1), 0);
+    const classes = examples.reduce((max, { label }) => Math.max(max, label + 1), 0);
     const texts = new Float64Array(classes);
     const totals = new Float64Array(classes);
     const counts = new Map<string, Float64Array>();

@@ -27,7 +27,7 @@ export const padSequences = (
     throw new DataError(`collate: expected padToMultipleOf ≥ 1, got ${padToMultipleOf}; use 8`);
   }
   if (!(maxLength >= 1)) throw new DataError(`collate: expected maxLength ≥ 1, got ${maxLength}; raise it`);
-  const longest = sequences.reduce((most, ids) => Math.max(most, ids.length), 0);
+  const longest = sequences.reduce((max, ids) => Math.max(max, ids.length), 0);
   const length = Math.min(maxLength, Math.ceil(longest / padToMultipleOf) * padToMultipleOf);
   const inputIds = new Int32Array(sequences.length * length).fill(padTokenId);
   const attentionMask = new Int32Array(sequences.length * length);

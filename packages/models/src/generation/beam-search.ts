@@ -96,11 +96,11 @@ const uniform = (random: SeededRandom): number => (random.nextUint32() + 0.5) / 
 
 /** ln softmax, in place. */
 const logSoftmax = (logits: Float32Array): Float32Array => {
-  let most = -Infinity;
-  for (const value of logits) most = Math.max(most, value);
+  let max = -Infinity;
+  for (const value of logits) max = Math.max(max, value);
   let total = 0;
-  for (const value of logits) total += Math.exp(value - most);
-  const shift = most + Math.log(total);
+  for (const value of logits) total += Math.exp(value - max);
+  const shift = max + Math.log(total);
   return logits.map((value) => value - shift);
 };
 

@@ -70,8 +70,8 @@ const refuse = (name: string, expected: string, got: unknown): never => {
   throw new ArgumentError(`generate: expected ${name} to be ${expected}, got ${String(got)}`);
 };
 
-const count = (name: string, value: number, least: number): number =>
-  Number.isSafeInteger(value) && value >= least ? value : refuse(name, `a whole number ≥ ${least}`, value);
+const count = (name: string, value: number, min: number): number =>
+  Number.isSafeInteger(value) && value >= min ? value : refuse(name, `a whole number ≥ ${min}`, value);
 
 const positive = (name: string, value: number): number =>
   value > 0 && Number.isFinite(value) ? value : refuse(name, "a number > 0", value);

@@ -55,11 +55,11 @@ const kthLargest = (scores: Float32Array, k: number): number => {
 
 /** Probabilities of scores. */
 export const softmaxOf = (scores: ArrayLike<number>): Float64Array => {
-  let most = -Infinity;
-  for (let i = 0; i < scores.length; i++) most = Math.max(most, scores[i]!);
+  let max = -Infinity;
+  for (let i = 0; i < scores.length; i++) max = Math.max(max, scores[i]!);
   const out = new Float64Array(scores.length);
   let total = 0;
-  for (let i = 0; i < out.length; i++) total += out[i] = Math.exp(scores[i]! - most);
+  for (let i = 0; i < out.length; i++) total += out[i] = Math.exp(scores[i]! - max);
   for (let i = 0; i < out.length; i++) out[i]! /= total;
   return out;
 };
@@ -70,10 +70,10 @@ export const warp = (
   scores: Float32Array,
 ): void => {
   // Beams need a token that ends a text and one that does not.
-  const least = numBeams > 1 ? Math.max(eosTokenIds.length + 1, 2) : 1;
+  const min = numBeams > 1 ? Math.max(eosTokenIds.length + 1, 2) : 1;
   if (temperature !== 1) for (let i = 0; i < scores.length; i++) scores[i]! /= temperature;
   if (topK > 0 && topK < scores.length) {
-    const limit = kthLargest(scores, Math.min(Math.max(topK, least), scores.length));
+    const limit = kthLargest(scores, Math.min(Math.max(topK, min), scores.length));
     for (let i = 0; i < scores.length; i++) if (scores[i]! < limit) scores[i] = -Infinity;
   }
   if (topP < 1) {
@@ -81,7 +81,7 @@ export const warp = (
     const probabilities = softmaxOf(scores);
     let before = 0;
     for (const [rank, id] of order.entries()) {
-      if (before >= topP && rank >= least) scores[id] = -Infinity;
+      if (before >= topP && rank >= min) scores[id] = -Infinity;
       before += probabilities[id]!;
     }
   }
@@ -89,6 +89,6 @@ export const warp = (
     const probabilities = softmaxOf(scores);
     const limit = minP * probabilities.reduce((a, b) => Math.max(a, b), 0);
     for (const [rank, id] of ranked(scores).entries())
-      if (probabilities[id]! < limit && rank >= least) scores[id] = -Infinity;
+      if (probabilities[id]! < limit && rank >= min) scores[id] = -Infinity;
   }
 };

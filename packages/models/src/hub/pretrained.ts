@@ -78,7 +78,7 @@ export const readConfigFile = async (folder: FileStore): Promise<Readonly<Record
   readJsonObject(folder, CONFIG);
 
 /** How many times as many numbers as its file a model may have before it is made: new heads, and blocks that are not stored. */
-const MOST_TIMES = { dense: 2, sparse: 256 };
+const MAX_TIMES = { dense: 2, sparse: 256 };
 /** Models below are made in no time, and their own error says more. */
 const SMALL = 1_000_000;
 
@@ -91,7 +91,7 @@ const checkSize = (
 ): void => {
   let stored = 0;
   for (const { shape } of tensors.values()) stored += shape.reduce((count, size) => count * size, 1);
-  const times = Object.keys(layouts).length > 0 ? MOST_TIMES.sparse : MOST_TIMES.dense;
+  const times = Object.keys(layouts).length > 0 ? MAX_TIMES.sparse : MAX_TIMES.dense;
   if (numbers > times * stored + SMALL)
     throw new FormatError(
       `${folder.name}/${CONFIG}: expected the sizes of the weights, which have ${stored} numbers, got those of a model of ${numbers} or more; do the files belong together?`,
@@ -161,9 +161,9 @@ export const loadPretrained = async <M extends Module>(
   const folder = await openModel(where);
   const { [OURS]: ours, ...config } = await readConfigFile(folder);
   const layouts = layoutsOf(folder, ours);
-  const least = minParameters(config);
+  const min = minParameters(config);
   const tensors = transposeStored(await readWeights(folder), transposed);
-  checkSize(folder, least, tensors, layouts);
+  checkSize(folder, min, tensors, layouts);
   const model = create(config);
   try {
     const loaded = new Map<StoredTensor, HostTensor>();

@@ -3,23 +3,23 @@ import {
   addmm,
   ArgumentError,
   clamp,
+  diagonal,
   expand,
   eye,
   matmul,
   mul,
   neg,
   reciprocal,
-  reshape,
   scope,
   select,
   sgdStep,
   ShapeError,
-  slice,
   sqrt,
   square,
   stack,
   sum,
   transpose,
+  unsqueeze,
   type Parameter,
   type Shape,
   type StepState,
@@ -189,12 +189,7 @@ const byShape = (updates: readonly Update[]): Iterable<readonly Update[]> => {
 };
 
 /** The trace of a stack of matrices. Shape: [..., n, n] → [..., 1, 1]. */
-const traceOf = (x: Tensor): Tensor => {
-  const n = x.size(-1);
-  // Elements n + 1 apart.
-  const diagonal = slice(reshape(x, [...x.shape.slice(0, -2), 1, n * n]), -1, { step: n + 1 });
-  return sum(diagonal, { dim: -1, keepdim: true });
-};
+const traceOf = (x: Tensor): Tensor => unsqueeze(sum(diagonal(x, 0, -2, -1), { dim: -1, keepdim: true }), -1);
 
 /**
  * f · orthogonal(U). A step is X ← Q X for Q = aI + bA + cA² and A = XXᵀ, or X Q and XᵀX where X is tall, so that Q has the shorter

@@ -77,8 +77,15 @@ export const oneCycleLR = (
   const rise = pctStart * totalSteps - 1;
   // Each phase by the step at its end and the factor there.
   const ends: readonly (readonly [step: number, factor: number])[] = threePhase
-    ? [[rise, 1], [2 * rise, start], [totalSteps - 1, last]] // prettier-ignore
-    : [[rise, 1], [totalSteps - 1, last]]; // prettier-ignore
+    ? [
+        [rise, 1],
+        [2 * rise, start],
+        [totalSteps - 1, last],
+      ]
+    : [
+        [rise, 1],
+        [totalSteps - 1, last],
+      ];
   return new Schedule(optimizer, (step) => {
     let [from, begin] = [start, 0];
     for (const [end, to] of ends) {

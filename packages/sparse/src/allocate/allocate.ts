@@ -138,11 +138,11 @@ const planOf = (
 
 /** The error of a budget that no measured density meets. */
 export const unreachable = (problem: Problem, { dense }: Curves, budget: Budget): ArgumentError => {
-  const most = problem.curves.reduce((total, { choices }) => total + Math.max(...choices.map(problem.gainOf)), 0);
+  const max = problem.curves.reduce((total, { choices }) => total + Math.max(...choices.map(problem.gainOf)), 0);
   const [name, whole] =
     budget.parameters === undefined ? ["stepTime", dense.stepMs!] : ["parameters", dense.parameters];
   return new ArgumentError(
-    `${OP}: expected ${name} that the measured densities reach, got ${budget.parameters ?? budget.stepTime}; the least is ${whole - most}: measure lower densities, or give more`,
+    `${OP}: expected ${name} that the measured densities reach, got ${budget.parameters ?? budget.stepTime}; the least is ${whole - max}: measure lower densities, or give more`,
   );
 };
 

@@ -56,12 +56,12 @@ describe("dropWeakest", () => {
     for (let seed = 0; seed < 40; seed++) {
       const random = new LayoutRandom(seed);
       const layout = randomLayout(2 + random.below(3), 2 + random.below(3), 0.3 + 0.6 * random.uniform(), seed);
-      const least = smallestCover(layout);
-      expect(new CoveredGrid(layout).minBlocks, String(layout)).toBe(least);
+      const min = smallestCover(layout);
+      expect(new CoveredGrid(layout).minBlocks, String(layout)).toBe(min);
       const scores = Float64Array.from({ length: layout.rows * layout.cols }, () => random.uniform());
       for (let blocks = 0; blocks <= layout.blocks; blocks++) {
         const [next] = dropWeakest([{ layout, scores }], blocks);
-        expect(next!.blocks, `${blocks} of ${String(layout)}`).toBe(Math.max(blocks, least));
+        expect(next!.blocks, `${blocks} of ${String(layout)}`).toBe(Math.max(blocks, min));
         expect([next!.deadRows(), next!.deadColumns()]).toEqual([layout.deadRows(), layout.deadColumns()]);
         expect(next!.mask().every((one, at) => one <= layout.mask()[at]!)).toBe(true);
       }

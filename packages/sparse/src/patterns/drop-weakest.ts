@@ -38,12 +38,12 @@ export const dropWeakest = (competitors: readonly Competitor[], blocks: number, 
   stored.sort((a, b) => (a.score === b.score ? b.layer - a.layer || b.at - a.at : a.score - b.score));
   const grids = competitors.map(({ layout }) => new CoveredGrid(layout));
   let left = stored.length;
-  let least = grids.reduce((sum, { minBlocks }) => sum + minBlocks, 0);
+  let min = grids.reduce((sum, { minBlocks }) => sum + minBlocks, 0);
   for (const { layer, at } of stored) {
     if (left <= blocks) break;
-    const rose = grids[layer]!.drop(at, least < later);
+    const rose = grids[layer]!.drop(at, min < later);
     if (rose === null) continue;
-    least += rose;
+    min += rose;
     left--;
   }
   return competitors.map(({ layout: { rows, cols, blockSize } }, layer) =>

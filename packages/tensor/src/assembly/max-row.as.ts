@@ -17,12 +17,12 @@ export function maxRow(x: usize, n: i32): f32 {
     x += 16;
     n -= 4;
   }
-  let most = max4(f32x4.pmax(f32x4.pmax(a, b), f32x4.pmax(c, d)));
+  let max = max4(f32x4.pmax(f32x4.pmax(a, b), f32x4.pmax(c, d)));
   while (n > 0) {
     const value = load<f32>(x);
-    if (value > most) most = value;
+    if (value > max) max = value;
     x += 4;
     n--;
   }
-  return most;
+  return max;
 }

@@ -78,5 +78,5 @@ export const foreignFile = (bytes: Uint8Array): ForeignFile | null => {
 };
 
 /** The beginning of a text as an error shows it. */
-export const excerpt = (text: string, most = 60): string =>
-  JSON.stringify(text.length > most ? `${text.slice(0, most - 1)}…` : text);
+export const excerpt = (text: string, max = 60): string =>
+  JSON.stringify(text.length > max ? `${text.slice(0, max - 1)}…` : text);

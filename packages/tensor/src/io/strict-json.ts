@@ -86,9 +86,9 @@ export const parseStrictJson = (text: string): unknown => {
 };
 
 /** A value as an error shows it: its JSON, cut off at a length, whatever its depth. */
-export const showJson = (value: unknown, most = 80): string => {
-  const shown = showInside(value, most, 0);
-  return shown.length > most ? `${shown.slice(0, most - 1)}…` : shown;
+export const showJson = (value: unknown, max = 80): string => {
+  const shown = showInside(value, max, 0);
+  return shown.length > max ? `${shown.slice(0, max - 1)}…` : shown;
 };
 
 const showInside = (value: unknown, room: number, depth: number): string => {

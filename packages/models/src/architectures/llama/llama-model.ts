@@ -55,10 +55,10 @@ export class LlamaModel extends LlamaPreTrained {
       );
     const [, tokens] = inputIds.shape as [number, number];
     const past = cachedTokens(cache, this.layers.length, architecture);
-    const { maxPositionEmbeddings: most } = this.config;
-    if (!positionIds && past + tokens > most)
+    const { maxPositionEmbeddings: max } = this.config;
+    if (!positionIds && past + tokens > max)
       throw new ShapeError(
-        `${architecture}: expected at most ${most} tokens (maxPositionEmbeddings), got ${past + tokens}; shorten the text`,
+        `${architecture}: expected at most ${max} tokens (maxPositionEmbeddings), got ${past + tokens}; shorten the text`,
       );
     const rotation = this.rotary_emb.rotation(tokens, { offset: past, positionIds });
     const attnMask = keyMaskOf(inputs, past, architecture);

@@ -16,7 +16,7 @@ import type { BlockCopySignature } from "./block-copy.ts";
 const WORKGROUP = 256;
 
 /** The last place in `first <= place < end` of the index where it is at most `value`; it rises there, and starts with one that is. */
-const lastAtMost = (name: string): string => /* wgsl */ `
+const lastUpTo = (name: string): string => /* wgsl */ `
 fn ${name}(first: u32, end: u32, value: u32) -> u32 {
   var low = first;
   var high = end;
@@ -53,7 +53,7 @@ const gather = variants(({ width }: { readonly width: 1 | 4 }) => {
   return kernel(
     { name: "gatherBlocks", workgroup: WORKGROUP, words: WORDS, bind: buffersOf(unit) },
     (k) => /* wgsl */ `
-${lastAtMost("rowOf")}
+${lastUpTo("rowOf")}
 ${begin(k)}
   let columns = w.b / ${width}u;
   let j = at % columns;
@@ -78,7 +78,7 @@ const scatter = variants(({ width }: { readonly width: 1 | 4 }) => {
   return kernel(
     { name: "scatterBlocks", workgroup: WORKGROUP, words: WORDS, bind: buffersOf(unit) },
     (k) => /* wgsl */ `
-${lastAtMost("blockOf")}
+${lastUpTo("blockOf")}
 ${begin(k)}
   let columns = w.b / ${width}u;
   let o = at / w.inputs;

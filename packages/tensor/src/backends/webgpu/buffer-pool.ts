@@ -39,7 +39,7 @@ export class BufferPool {
   readonly bytes = { live: 0, peak: 0 };
   private readonly device: GPUDevice;
   private readonly full: (judged: Promise<OutOfMemoryError | null>) => void;
-  private readonly most: number;
+  private readonly maxBytes: number;
   /** By falling id. */
   private readonly free = new Map<number, DeviceBuffer[]>();
   /** All buffers, so that closing a device that the caller owns leaves nothing on it. */
@@ -50,16 +50,16 @@ export class BufferPool {
     this.device = device;
     this.full = full;
     // Whole vec4s.
-    this.most = Math.floor(Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize) / 16) * 16;
+    this.maxBytes = Math.floor(Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize) / 16) * 16;
   }
 
   /** @throws OutOfMemoryError when a buffer cannot be that large; that the device is full is known only later. */
   take(bytes: number, op: string): DeviceBuffer {
-    if (bytes > this.most)
+    if (bytes > this.maxBytes)
       throw new OutOfMemoryError(
-        `webgpu: one tensor may have ${this.most} bytes on this device, got ${bytes}; split it, or use smaller batches`,
+        `webgpu: one tensor may have ${this.maxBytes} bytes on this device, got ${bytes}; split it, or use smaller batches`,
       );
-    const capacity = Math.min(capacityOf(bytes), this.most);
+    const capacity = Math.min(capacityOf(bytes), this.maxBytes);
     const found = this.free.get(capacity)?.pop();
     if (found) return found.bytes === bytes ? found : Object.assign(found, { bytes });
     const before = this.bytes.live;

@@ -12,18 +12,18 @@ const LARGEST_KEPT = 2 ** 26;
 export class Staging {
   private readonly device: GPUDevice;
   /** Bytes of the largest one. */
-  readonly most: number;
+  readonly maxBytes: number;
   private readonly free = new Map<number, Staged[]>();
   private closed = false;
 
   constructor(device: GPUDevice) {
     this.device = device;
-    this.most = Math.floor(device.limits.maxBufferSize / 4) * 4;
+    this.maxBytes = Math.floor(device.limits.maxBufferSize / 4) * 4;
   }
 
   /** For at most `most` bytes. */
   take(bytes: number): Staged {
-    const capacity = Math.min(this.most, Math.max(SMALLEST, 2 ** Math.ceil(Math.log2(bytes))));
+    const capacity = Math.min(this.maxBytes, Math.max(SMALLEST, 2 ** Math.ceil(Math.log2(bytes))));
     const found = this.free.get(capacity)?.pop();
     if (found) return found;
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;

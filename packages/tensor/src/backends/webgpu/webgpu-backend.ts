@@ -113,7 +113,7 @@ export class WebgpuBackend implements Backend {
       [];
     for (let at = 0; at < length * 4 || pieces.length === 0;) {
       const from = pieces.length === 0 ? this.faults.bytes : 0;
-      const bytes = Math.min(length * 4 - at, this.staging.most - from);
+      const bytes = Math.min(length * 4 - at, this.staging.maxBytes - from);
       const staged = this.staging.take(from + bytes);
       if (bytes > 0) encoder.copyBufferToBuffer(source.gpu, offset * 4 + at, staged.gpu, from, bytes);
       pieces.push({ staged, from, at, bytes });

@@ -30,7 +30,7 @@ const addScaled = (to: Float64Array, factor: number, from: ArrayLike<number>): v
 };
 
 /** ln 2^−126: a smaller exponential is no normal float32, and a weight of 0. */
-const LEAST = -126 * Math.LN2;
+const MIN_EXPONENT = -126 * Math.LN2;
 
 /**
  * Calls `visit` for each query with the probabilities of its keys, P = softmax(scale · q Kᵀ + mask), and with
@@ -81,7 +81,7 @@ const forEachQuery = (
         }
         const max = scores.reduce((a, x) => Math.max(a, x), -Infinity);
         const p =
-          max === -Infinity ? new Float64Array(keys) : scores.map((x) => (x - max < LEAST ? 0 : Math.exp(x - max)));
+          max === -Infinity ? new Float64Array(keys) : scores.map((x) => (x - max < MIN_EXPONENT ? 0 : Math.exp(x - max)));
         const total = p.reduce((a, x) => a + x, 0);
         visit({
           b,

@@ -100,12 +100,12 @@ ${entry(k, tile, operands, mask, "w.tiles - 1u - g % w.tiles")}
   var total = vec4<f32>();
   for (var first = 0u; first < end; first += ${columns}u) {
     ${drops ? drawTile(tile, "queries") : ""}${multiplyRows("s", ofQueries("q", "start"), ofKeys("k", "first"), width, tile)}
-    var most = largest;
+    var rowMax = largest;
     for (var j = 0u; j < ${mine}u; j++) {
       ${maskColumn(tile, "queries", mask, causal)}
-      most = max(most, s[j]);
+      rowMax = max(rowMax, s[j]);
     }
-    tiles[${weightAt(tile, "column")}] = most;
+    tiles[${weightAt(tile, "column")}] = rowMax;
     workgroupBarrier();
     var next = largest;
     for (var i = 0u; i < ${across}u; i++) { next = max(next, tiles[${weightAt(tile, "i")}]); }

@@ -106,10 +106,10 @@ const ATAN2: usize = memory.data<f32>([
 @inline function atan24(y: v128, x: v128): v128 {
   const one = constant(ATAN2, 1), zero = i32x4.splat(0);
   const across = f32x4.abs(x), up = f32x4.abs(y);
-  const least = f32x4.min(across, up), largest = f32x4.max(across, up);
+  const lowest = f32x4.min(across, up), largest = f32x4.max(across, up);
   // Two infinities have the angle of equal numbers, two zeros that of 0.
   const ratio = v128.andnot(
-    v128.bitselect(one, f32x4.div(least, largest), f32x4.eq(least, largest)),
+    v128.bitselect(one, f32x4.div(lowest, largest), f32x4.eq(lowest, largest)),
     f32x4.eq(largest, zero),
   );
   const turned = f32x4.gt(ratio, constant(ATAN2, 0));

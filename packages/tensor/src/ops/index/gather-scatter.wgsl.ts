@@ -155,7 +155,7 @@ export const scatterAddWgsl: Planner<ScatterAddSignature, WebgpuStep> = {
       { walk, n, along, behind: rows, indexStart: index.offset, index: input(1), entries },
       { workgroups: groupsFor(total), fault },
     );
-    const { steps, sorted } = sortEntries({ label: "scatterAdd", entries, count: total, most: rows }, scratch);
+    const { steps, sorted } = sortEntries({ label: "scatterAdd", entries, count: total, max: rows }, scratch);
     const lists = { source: input(2), start: source.offset, count: total, target: output(0), rows };
     const addition = { ...lists, label: "scatterAdd", outer: 1, inner: 1, type: typeOf(y) };
     return { steps: [start, make, ...steps, ...addEntries(addition, sorted, scratch)], scratchBytes: scratch.bytes };

@@ -140,7 +140,7 @@ const indexAddSteps = ({ op, label, y, dim, index, source, skip }: RowAddition, 
     { total: count, n, skip, start: index.layout.offset, index: index.slot, entries },
     { workgroups: groupsFor(count), fault: (value) => outside(op, value, n) },
   );
-  const { steps, sorted } = sortEntries({ label, entries, count, most: n }, scratch);
+  const { steps, sorted } = sortEntries({ label, entries, count, max: n }, scratch);
   const [target, type, start] = [output(0), typeOf(y), source.layout.offset];
   const addition = { label, source: source.slot, start, count, target, rows: n, outer, inner, type };
   return [make, ...steps, ...addEntries(addition, sorted, scratch)];

@@ -175,12 +175,12 @@ interface Entries {
   readonly label: string;
   readonly entries: Slot;
   readonly count: number;
-  readonly most: number;
+  readonly max: number;
 }
 
 /** The steps that sort entries by key, equal keys in their order, and where they end up. */
 export const sortEntries = (
-  { label, entries, count, most }: Entries,
+  { label, entries, count, max }: Entries,
   memory: Scratch,
 ): { readonly steps: readonly WebgpuStep[]; readonly sorted: Slot } => {
   if (count === 1) return { steps: [], sorted: entries };
@@ -194,7 +194,7 @@ export const sortEntries = (
   const [counts, totals] = [memory.take(TILE * tiles * 4), memory.take(TILE * 4)];
   const steps: WebgpuStep[] = [];
   let [from, to] = [entries, other];
-  for (let shift = 0; shift < 32 && most >= 2 ** shift; shift += DIGIT) {
+  for (let shift = 0; shift < 32 && max >= 2 ** shift; shift += DIGIT) {
     const of = { count, shift, tiles, entries: from };
     steps.push(
       countDigits({ label })({ ...of, counts }, { workgroups: tiles }),

@@ -113,13 +113,13 @@ ${k.main} {
     (at) => `logits[${at}]`,
     (value) => (smoothed ? `{ let d = ${value} - shift; off += ${sumOf(wide, "d")}; }` : ""),
   )}
-  let most = largest(m, lane);
-  let sums = total(vec2<f32>(s * expBelowOne(m - select(most, 0.0, most == low)), off), lane);
+  let rowMax = largest(m, lane);
+  let sums = total(vec2<f32>(s * expBelowOne(m - select(rowMax, 0.0, rowMax == low)), off), lane);
   if (mine && member == 0u) {
     ${
       whole
         ? /* wgsl */ `
-    let m = most;
+    let m = rowMax;
     let s = sums.x;
     let off = sums.y;
     ${resultText(smoothed, saves, targetLogit)}`
@@ -176,8 +176,8 @@ export const crossEntropyWgsl: Planner<CrossEntropySignature, WebgpuStep> = {
     const [rows, classes] = logits.shape as [number, number];
     const { wide, lanes } = teamOf(classes, logits.offset);
     const words = classes / (wide ? 4 : 1);
-    const most = Math.max(1, Math.min(Math.floor(classes / MIN_PART), Math.ceil(TARGET_GROUPS / rows)));
-    const span = Math.ceil(words / most / lanes) * lanes;
+    const max = Math.max(1, Math.min(Math.floor(classes / MIN_PART), Math.ceil(TARGET_GROUPS / rows)));
+    const span = Math.ceil(words / max / lanes) * lanes;
     const parts = Math.ceil(words / span);
     const smoothed = labelSmoothing > 0;
     const [whole, saves] = [parts === 1, lse !== null];

@@ -87,7 +87,7 @@ export const choosePlan = (size: ProductSize, device: DeviceProfile): Choice => 
   const { m, n, k, entries } = size;
   const vendor = vendorOf(device);
   let best: Choice = SMALLEST;
-  let least = Infinity;
+  let min = Infinity;
   for (const plan of TILE_PLANS) {
     if (!vendor.plans.includes(plan.name)) continue;
     if (!fitsDevice(plan, device)) continue;
@@ -95,7 +95,7 @@ export const choosePlan = (size: ProductSize, device: DeviceProfile): Choice => 
       // Their sums are scratch memory of one buffer.
       if (parts > 1 && 4 * entries * m * n * parts > device.limits.maxStorageBufferBindingSize) break;
       const time = cost(size, plan, parts, vendor);
-      if (time < least) [best, least] = [{ plan, parts }, time];
+      if (time < min) [best, min] = [{ plan, parts }, time];
     }
   }
   return best;

@@ -127,8 +127,8 @@ export const vectorProduct = ({ label, n, k, x, matrix }: VectorProduct) => {
   if (matrix.columnStride === 1 && fours(n, matrix.offset, matrix.kStride)) {
     const rows = WORKGROUP / WIDTH;
     const blocks = Math.ceil(n / 4 / WIDTH);
-    const most = Math.max(1, Math.min(Math.ceil(TARGET_GROUPS / blocks), Math.floor(k / (rows * MIN_PART))));
-    const span = Math.ceil(k / most / rows) * rows;
+    const max = Math.max(1, Math.min(Math.ceil(TARGET_GROUPS / blocks), Math.floor(k / (rows * MIN_PART))));
+    const span = Math.ceil(k / max / rows) * rows;
     const parts = Math.ceil(k / span);
     const words = {
       n: n / 4,

@@ -99,12 +99,12 @@ export const argmaxWgsl: Planner<
     const { lines, before, scratchBytes } = linesOf(x, x.shape.length === 0 ? [] : [dim]);
     const type = x.dtype === "float32" ? "f32" : "i32";
     const count = lines.outer * lines.inner;
-    const most = Math.min(Math.ceil(lines.n / MIN_PART), Math.ceil(TARGET_GROUPS / count));
-    if (most <= 1) {
+    const max = Math.min(Math.ceil(lines.n / MIN_PART), Math.ceil(TARGET_GROUPS / count));
+    if (max <= 1) {
       const step = searchStep({ source: type, last: true }, lines, output(0), 1);
       return { steps: [...before, step], scratchBytes: [...scratchBytes] };
     }
-    const parts = Math.ceil(lines.n / Math.ceil(lines.n / most));
+    const parts = Math.ceil(lines.n / Math.ceil(lines.n / max));
     const pairs = scratch(scratchBytes.length);
     const steps = [
       searchStep({ source: type, last: false }, lines, pairs, parts),

@@ -154,8 +154,8 @@ interface Rows {
 
 /** Running sums along rows: long ones in parts, whose totals are scanned first. */
 const rowsPlan = ({ type, reverse, from, start, to, rows, n, firstScratch }: Rows) => {
-  const most = Math.min(Math.ceil(n / MIN_PART), Math.ceil(TARGET_GROUPS / rows));
-  const span = Math.ceil(n / most / CHUNK) * CHUNK;
+  const max = Math.min(Math.ceil(n / MIN_PART), Math.ceil(TARGET_GROUPS / rows));
+  const span = Math.ceil(n / max / CHUNK) * CHUNK;
   const parts = Math.ceil(n / span);
   const scan = scanRows({ type, reverse, based: false, summed: false });
   const words = { xStart: start, n, span, parts, units: rows * parts };

@@ -213,9 +213,9 @@ const rowsStep = (name: FoldName, x: Lines, to: Slot, whole: boolean): { step: W
   const width = wide ? 4 : 1;
   const each = wide ? 16 : 8;
   const lanes = [1, 4, 16, 64].find((size) => n <= size * each) ?? WORKGROUP;
-  const most =
+  const max =
     whole || n < 4 * MIN_ROW_PART ? 1 : Math.min(Math.ceil(n / MIN_ROW_PART), Math.ceil(TARGET_GROUPS / outer));
-  const { span, parts } = cut(Math.floor(n / width), most, lanes);
+  const { span, parts } = cut(Math.floor(n / width), max, lanes);
   const [xStart, rowStep] = [start / width, outer === 1 ? 0 : outerStep / width];
   const step = foldRows({ name, wide, lanes })(
     { x: slot, y: to, xStart, rowStep, n, span, parts, units: outer * parts },
@@ -237,11 +237,11 @@ const columnsStep = (name: FoldName, x: Lines, to: Slot, whole: boolean): { step
       : (widths.find((size) => columns >= size * TARGET_COLUMN_GROUPS) ?? widths.at(-1)!);
   const blocks = Math.ceil(columns / width);
   const rows = WORKGROUP / width;
-  const most =
+  const max =
     whole || n <= rows * MAX_WHOLE_COLUMN
       ? 1
       : Math.min(Math.floor(n / (rows * MIN_COLUMN_PART)), Math.ceil(TARGET_GROUPS / blocks));
-  const { span, parts } = cut(n, most, rows);
+  const { span, parts } = cut(n, max, rows);
   const step = foldColumns({ name, wide, width })(
     {
       x: slot,

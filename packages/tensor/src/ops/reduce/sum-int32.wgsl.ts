@@ -109,9 +109,9 @@ export const sumInt32Steps = (
     strided ? COLUMN_LANES : ([1, 4, 16, 64].find((size) => length <= 8 * size) ?? WORKGROUP);
   const lanes = lanesFor(n);
   const groups = Math.ceil((outer * inner * lanes) / WORKGROUP);
-  const most =
+  const max =
     n < 2 * MIN_EACH * lanes ? 1 : Math.min(Math.ceil(n / (MIN_EACH * lanes)), Math.ceil(TARGET_GROUPS / groups));
-  const span = Math.max(1, Math.ceil(n / most));
+  const span = Math.max(1, Math.ceil(n / max));
   const parts = Math.max(1, Math.ceil(n / span));
   const words = { xStart: start, outerStep, nStep, inner, n, span, parts, units: outer * inner * parts };
   const first = { pairs: false, strided, lanes };

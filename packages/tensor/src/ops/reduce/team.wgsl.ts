@@ -19,8 +19,8 @@ const TEAMS = [4, 16, 64, WORKGROUP] as const;
 /** The team for lines of `n` elements. `starts`: all places where lines start must be whole vec4s for `wide`. */
 export const teamOf = (n: number, ...starts: readonly number[]): Team => {
   const wide = n % 4 === 0 && starts.every((start) => start % 4 === 0);
-  const most = wide ? 4 * SLOTS.wide : SLOTS.narrow;
-  const lanes = TEAMS.find((size) => n <= size * most);
+  const max = wide ? 4 * SLOTS.wide : SLOTS.narrow;
+  const lanes = TEAMS.find((size) => n <= size * max);
   return { lanes: lanes ?? WORKGROUP, wide, held: lanes !== undefined, strided: false };
 };
 

@@ -24,7 +24,7 @@ fn hasNan(x: ${wordType(wide)}) -> bool { return ${wide ? `any(${nan})` : nan}; 
 };
 
 /** The largest element of a word, and the sum of a word's. */
-export const mostOf = (wide: boolean, word: string): string => across(wide, word, larger);
+export const maxOf = (wide: boolean, word: string): string => across(wide, word, larger);
 export const sumOf = (wide: boolean, word: string): string => across(wide, word, plus);
 
 /**
@@ -47,7 +47,7 @@ export const onlineText = (team: Team, load: (at: string) => string, also: (word
     ${words.map((_, j) => read(j)).join("")}
     broken = broken || hasNan(v0) || hasNan(v1) || hasNan(v2) || hasNan(v3);
     let most4 = ${larger(larger("v0", "v1"), larger("v2", "v3"))};
-    let next = max(m, ${mostOf(wide, "most4")});
+    let next = max(m, ${maxOf(wide, "most4")});
     let origin = select(next, 0.0, next == low);
     if (next > m) { s *= expBelowOne(m - origin); m = next; }
     let terms = ${plus(plus("expBelow(v0 - origin)", "expBelow(v1 - origin)"), plus("expBelow(v2 - origin)", "expBelow(v3 - origin)"))};

@@ -19,7 +19,7 @@ import {
   wordType,
   type Team,
 } from "../reduce/team.wgsl.ts";
-import { exponentialText, mostOf, onlineText, sumOf } from "./exponential.wgsl.ts";
+import { exponentialText, maxOf, onlineText, sumOf } from "./exponential.wgsl.ts";
 import type { SoftmaxBackwardSignature, SoftmaxSignature } from "./softmax.ts";
 
 type Choices = Team & { readonly log: boolean };
@@ -39,23 +39,23 @@ const forwardKernel = variants((choices: Choices) => {
   const word = wordType(wide);
   const load = (at: string): string => `x[w.xStart + ${at}]`;
   const term = (value: string): string =>
-    log ? `(${value} - most) - scale` : `expBelow(${value} - select(most, 0.0, most == low)) * scale`;
+    log ? `(${value} - rowMax) - scale` : `expBelow(${value} - select(rowMax, 0.0, rowMax == low)) * scale`;
   const body = held
     ? /* wgsl */ `
   var m = low;
   var broken = false;
   ${eachSlot(team, (j) => `var v${j} = ${word}(low);`)}
-  ${eachWord(team, (j) => `v${j} = ${load(wordAt(team, "k"))}; m = max(m, ${mostOf(wide, `v${j}`)}); broken = broken || hasNan(v${j});`)}
-  let most = largest(select(m, infinity(), broken), lane);
+  ${eachWord(team, (j) => `v${j} = ${load(wordAt(team, "k"))}; m = max(m, ${maxOf(wide, `v${j}`)}); broken = broken || hasNan(v${j});`)}
+  let rowMax = largest(select(m, infinity(), broken), lane);
   var s = 0.0;
-  ${eachWord(team, (j) => `v${j} -= most; let e = expBelow(v${j}); s += ${sumOf(wide, "e")}; ${log ? "" : `v${j} = e;`}`)}
+  ${eachWord(team, (j) => `v${j} -= rowMax; let e = expBelow(v${j}); s += ${sumOf(wide, "e")}; ${log ? "" : `v${j} = e;`}`)}
   let sum = total(s, lane);`
     : /* wgsl */ `
   let begin = 0u;
   let end = count;
   ${onlineText(team, load, () => "")}
-  let most = largest(m, lane);
-  let sum = total(s * expBelowOne(m - most), lane);`;
+  let rowMax = largest(m, lane);
+  let sum = total(s * expBelowOne(m - rowMax), lane);`;
   const result = held ? (j: number) => (log ? `v${j} - scale` : `v${j} * scale`) : () => term(load(wordAt(team, "k")));
   return kernel(
     {
@@ -74,7 +74,7 @@ ${k.main} {
   ${lineText(team)}
   let low = -infinity();
   ${body}
-  let scale = select(${log ? "logOf(sum)" : "1.0 / sum"}, nan(), most == low || most == infinity());
+  let scale = select(${log ? "logOf(sum)" : "1.0 / sum"}, nan(), rowMax == low || rowMax == infinity());
   ${eachWord(team, (j) => `y[${wordAt(team, "k")}] = ${result(j)};`)}
 }`,
   );

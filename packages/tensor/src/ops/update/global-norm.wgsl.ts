@@ -130,14 +130,14 @@ export const globalNormWgsl: Planner<{ inputs: Tensor[]; outputs: [y: Tensor] },
     if (parts.length === 0) return { steps: [fillStepWgsl("float32", output(0), 1, 0, "globalNorm")] };
     const total = parts.reduce((n, { count }) => n + count, 0);
     const loops = Math.max(MIN_LOOPS, TOGETHER * Math.ceil(total / (4 * WORKGROUP * MAX_PARTIALS * TOGETHER)));
-    const most = Math.min(limits.maxStorageBuffersPerShaderStage - 1, MAX_TENSORS);
+    const max = Math.min(limits.maxStorageBuffersPerShaderStage - 1, MAX_TENSORS);
     const steps: WebgpuStep[] = [];
     let first = 0;
     for (const width of [4, 1] as const) {
       const whole = ({ offset }: Layout): boolean => offset % 4 === 0;
       const same = parts.filter(({ x }) => whole(x) === (width === 4));
-      for (let at = 0; at < same.length; at += most) {
-        const batch = same.slice(at, at + most);
+      for (let at = 0; at < same.length; at += max) {
+        const batch = same.slice(at, at + max);
         const xs: Slot[] = [];
         const words: number[] = [];
         let end = 0;

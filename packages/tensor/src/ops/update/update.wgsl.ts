@@ -176,11 +176,11 @@ const partsOf = (inputs: readonly (Layout | null)[], each: number, end: number):
 };
 
 /** As many parts together as `most`, all of one width: a dispatch each. */
-const batchesOf = (parts: readonly Part[], most: number): Part[][] => {
+const batchesOf = (parts: readonly Part[], max: number): Part[][] => {
   const batches: Part[][] = [];
   for (const width of [4, 1]) {
     const same = parts.filter((part) => part.width === width);
-    for (let i = 0; i < same.length; i += most) batches.push(same.slice(i, i + most));
+    for (let i = 0; i < same.length; i += max) batches.push(same.slice(i, i + max));
   }
   return batches;
 };
@@ -234,8 +234,8 @@ const planUpdate = ({ rule, inputs, decay, beta1, beta2, change }: Update, devic
     },
     { workgroups: 1 },
   );
-  const most = Math.max(1, Math.floor((buffersOf(device) - 1) / each));
-  const updates = batchesOf(partsOf(inputs, each, count), most).map((batch) => {
+  const max = Math.max(1, Math.floor((buffersOf(device) - 1) / each));
+  const updates = batchesOf(partsOf(inputs, each, count), max).map((batch) => {
     const { width } = batch[0]!;
     const tensors: Slot[] = [];
     const parts: number[] = [];
