@@ -1,3 +1,4 @@
-/** Elementwise ops: rows of a table, in two files by the number of operands. */
+/** Elementwise ops: rows of a table, in files by the number of operands, and their backwards. */
 export * from "./unary.ts";
 export * from "./binary.ts";
+export * from "./backward.ts";

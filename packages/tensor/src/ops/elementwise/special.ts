@@ -28,3 +28,6 @@ const erfcTail = (z: number): number => {
   for (let n = 60; n >= 1; n--) fraction = z + n / 2 / fraction;
   return Math.exp(-z * z) / Math.sqrt(Math.PI) / fraction;
 };
+
+/** C's and torch's, where JavaScript has NaN: 1^NaN = 1, (−1)^±∞ = 1. */
+export const power = (x: number, y: number): number => (x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y);
