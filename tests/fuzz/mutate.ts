@@ -50,26 +50,12 @@ export const mutateBytes = (random: SeededRandom, bytes: Uint8Array): Uint8Array
 const DEEP = "@deep@";
 const HUGE = "@huge@";
 
-const VALUES: readonly unknown[] = [
-  ...[null, true, false, 0, -1, 1, 2, 3, 1.5, -0.5, 255, 65536, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53, 1e308, 1e-320],
-  ...[
-    "",
-    "x",
-    "0",
-    "1",
-    "true",
-    "null",
-    "__proto__",
-    "constructor",
-    "toString",
-    "\ud800",
-    "é",
-    "日本",
-    "\u0000",
-    "../x",
-  ],
-  ...[[], {}, [[]], [0], [1, 2], [null], { a: 1 }, { __proto__: null }, DEEP, HUGE, "F32", "I64", "BOOL", "float16"],
-];
+const NUMBERS = [0, -1, 1, 2, 3, 1.5, -0.5, 255, 65536, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53, 1e308, 1e-320];
+const STRINGS = "|x|0|1|true|null|__proto__|constructor|toString|\ud800|é|日本|\u0000|../x|F32|I64|BOOL|float16".split(
+  "|",
+);
+const NESTED = [[], {}, [[]], [0], [1, 2], [null], { a: 1 }, { __proto__: null }, DEEP, HUGE];
+const VALUES: readonly unknown[] = [null, true, false, ...NUMBERS, ...STRINGS, ...NESTED];
 const KEYS = [
   HUGE,
   "__proto__",

@@ -89,16 +89,16 @@ onWebgpu("reading and writing on webgpu", (gpu) => {
 
   it("reads in pieces what is too large for one buffer of the host", () =>
     withoutLeaks(async () => {
-      const staging = Reflect.get(gpu, "staging") as { max: number };
-      const { max } = staging;
+      const staging = Reflect.get(gpu, "staging") as { maxBytes: number };
+      const { maxBytes } = staging;
       const data = Float32Array.from({ length: 5000 }, (_, i) => i - 7);
       const [x, flags] = [tensor(data, [5000]), tensor(Array.from(data, (v) => v % 3 === 0))];
       // Not a whole number of pieces, and less room in the first, which has the faults.
-      staging.max = 2 ** 14;
+      staging.maxBytes = 2 ** 14;
       const read = Promise.all(
         scope(() => ({ all: [x, flags, slice(x, 0, { start: 4990 })].map((one) => one.data()) })).all,
       );
-      staging.max = max;
+      staging.maxBytes = maxBytes;
       const [all, bools, end] = await read;
       expect(all).toEqual(data);
       expect(bools).toEqual(Uint8Array.from(data, (v) => Number(v % 3 === 0)));
