@@ -50,7 +50,8 @@ export class BufferPool {
     this.device = device;
     this.full = full;
     // Whole vec4s.
-    this.maxBytes = Math.floor(Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize) / 16) * 16;
+    this.maxBytes =
+      Math.floor(Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize) / 16) * 16;
   }
 
   /** @throws OutOfMemoryError when a buffer cannot be that large; that the device is full is known only later. */

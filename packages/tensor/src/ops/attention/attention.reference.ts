@@ -81,7 +81,9 @@ const forEachQuery = (
         }
         const max = scores.reduce((a, x) => Math.max(a, x), -Infinity);
         const p =
-          max === -Infinity ? new Float64Array(keys) : scores.map((x) => (x - max < MIN_EXPONENT ? 0 : Math.exp(x - max)));
+          max === -Infinity
+            ? new Float64Array(keys)
+            : scores.map((x) => (x - max < MIN_EXPONENT ? 0 : Math.exp(x - max)));
         const total = p.reduce((a, x) => a + x, 0);
         visit({
           b,
