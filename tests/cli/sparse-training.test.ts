@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import { runHere } from "./run-here.ts";
@@ -164,6 +164,18 @@ describe("sparse trainings", { timeout: 120_000 }, () => {
     expect(dense["parameters"]).toBe(parameters.after);
     expect(dense["loss"]).toBeCloseTo(sparse["loss"]!, 5);
     expect(await read("unpatched", "README.md")).toContain("Sparsity: none");
+  });
+
+  test("export writes a file of the model, with sparse weights dense or sparse", async () => {
+    const bytesOf = async (folder: string, ...more: string[]): Promise<number> => {
+      const { file, bytes } = await json<{ file: string; bytes: number }>(
+        ...["export", path("gradual"), "--out", path(folder), ...more],
+      );
+      expect((await stat(file)).size).toBe(bytes);
+      return bytes;
+    };
+    const [dense, sparse] = [await bytesOf("onnx"), await bytesOf("onnx-sparse", "--sparse-initializers")];
+    expect(dense).not.toBe(sparse);
   });
 
   test("compare puts seeds of one kind together, and report draws a run", async () => {

@@ -13,6 +13,7 @@ const COMMANDS = [
   "fill-mask",
   "patch",
   "unpatch",
+  "export",
   "sensitivity",
   "merge",
   "allocate",

@@ -2,6 +2,7 @@ import type { CommandDefinition } from "./command-definition.ts";
 import { allocateCommand } from "./allocate.ts";
 import { demoCommand } from "./demo.ts";
 import { evaluateCommand } from "./evaluate.ts";
+import { exportCommand } from "./export.ts";
 import { fillMaskCommand } from "./fill-mask.ts";
 import { finetuneCommand } from "./finetune.ts";
 import { infoCommand } from "./info.ts";
@@ -23,6 +24,7 @@ export const commands: readonly CommandDefinition[] = [
   fillMaskCommand,
   patchCommand,
   unpatchCommand,
+  exportCommand,
   sensitivityCommand,
   mergeCommand,
   allocateCommand,
