@@ -1,13 +1,17 @@
-// `npm run bench -- cpu`: how fast we are, beside others and beside what the machine can do. See options.ts. `-- webgpu`: webgpu/main.ts. `-- kept`: kept-bytes.ts. `-- soak`: soak.ts. `-- size`: size.ts. `-- tokenizers`: tokenizers.ts.
+// `npm run bench -- cpu`: how fast we are, beside others and beside what the machine can do. See ../options.ts. Bundles to two files.
 import { fork } from "node:child_process";
+import { copyFileSync, mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Peak } from "@tessera/tensor";
-import { describeMachine, machineLine, measurePeak } from "./machine.ts";
-import { parseOptions, usage, UsageError, type BenchOptions } from "./options.ts";
-import { loadWarning, peakLines, writeJson, writeTables, type Report } from "./report.ts";
-import { installRivals } from "./rivals/install-rivals.ts";
-import type { SectionJob, SectionMessage } from "./section-job.ts";
-import { textOf } from "./table.ts";
+import { bundleFile } from "../bundle-file.ts";
+import { describeMachine, machineLine, measurePeak } from "../machine.ts";
+import { hasRivals, parseOptions, pinsCores, usage, UsageError, type BenchOptions } from "../options.ts";
+import { loadWarning, peakLines, readJson, writeJson, writeTables, type Report } from "../report.ts";
+import { installRivals } from "../rivals/install-rivals.ts";
+import type { SectionJob, SectionMessage } from "../section-job.ts";
+import { textOf } from "../table.ts";
+import { wholeCores } from "../whole-cores.ts";
 
 type Done = Extract<SectionMessage, { kind: "done" }>;
 
@@ -16,9 +20,20 @@ const showProgress = (text: string): void => {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 };
 
+const sectionProgram = fileURLToPath(
+  new URL(import.meta.url.endsWith(".ts") ? "../section-process.ts" : "section-process.mjs", import.meta.url),
+);
+
 const runSection = (job: SectionJob): Promise<Done> =>
   new Promise((done, failed) => {
-    const child = fork(fileURLToPath(new URL("section-process.ts", import.meta.url)), { serialization: "advanced" });
+    // A whole process is pinned, so that all its threads are, and those of what it starts.
+    const pinned = pinsCores(job.section)
+      ? {
+          execPath: "taskset",
+          execArgv: ["-c", wholeCores(job.threads).join(","), process.execPath, ...process.execArgv],
+        }
+      : {};
+    const child = fork(sectionProgram, { serialization: "advanced", ...pinned });
     let answer: Done | null = null;
     child.on("message", (message: SectionMessage) => {
       if (message.kind === "done") answer = message;
@@ -45,8 +60,7 @@ const bench = async (options: BenchOptions): Promise<void> => {
   console.log(`${machineLine(machine)}\n`);
   const warning = loadWarning(machine);
   if (warning) console.log(`${warning}\n`);
-  const needsRivals = options.only.some((section) => !["sparse", "break-even", "profile"].includes(section));
-  const rivals = options.rivals && needsRivals && (await installRivals());
+  const rivals = options.rivals && options.only.some(hasRivals) && (await installRivals());
 
   const peaks: Peak[] = [];
   for (const threads of options.threads) {
@@ -81,6 +95,7 @@ const bench = async (options: BenchOptions): Promise<void> => {
           threads: peak.threads,
           quick: options.quick,
           rivals,
+          python: options.python,
           peak,
         });
         showProgress("");
@@ -100,21 +115,35 @@ const bench = async (options: BenchOptions): Promise<void> => {
   if (failed) process.exitCode = 1;
 };
 
+/** Tables that were measured on another machine. */
+const show = (file: string, write: boolean): void => {
+  const report = readJson(file);
+  if (write && report.command.includes("--quick"))
+    throw new UsageError(`bench: --write keeps what a whole run measured; ${file} was made with --quick`);
+  for (const { tables } of report.sections) for (const table of tables) console.log(textOf(table));
+  if (write) console.log(`written: ${writeTables(report).join(", ")}`);
+};
+
+/** Writes this program so that it runs with `node` alone: itself, the process of a section, and PyTorch's companion. */
+const writeBundle = async (folder: string): Promise<void> => {
+  mkdirSync(folder, { recursive: true });
+  const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+  const checkout = here("../../");
+  for (const [entry, name] of [
+    ["main.ts", "bench-cpu.mjs"],
+    ["../section-process.ts", "section-process.mjs"],
+  ] as const)
+    await bundleFile({ entry: here(entry), checkout, outfile: join(folder, name) });
+  copyFileSync(here("pytorch_steps.py"), join(folder, "pytorch_steps.py"));
+  console.log(`node bench-cpu.mjs cpu --only pytorch --python python3 --json pytorch.json   in ${folder}`);
+};
+
 try {
-  const args = process.argv.slice(2);
-  // Programs of their own.
-  if (args[0] === "versions") await import("./versions/main.ts");
-  else if (args[0] === "kept") await import("./kept-bytes.ts");
-  else if (args[0] === "soak") await import("./soak.ts");
-  else if (args[0] === "size") await import("./size.ts");
-  else if (args[0] === "tokenizers") await import("./tokenizers.ts");
-  else if (args[0] === "pairs") await import("./pairs.ts");
-  else if (args.includes("webgpu")) await import("./webgpu/main.ts");
-  else {
-    const options = parseOptions(args);
-    if (options) await bench(options);
-    else console.log(usage);
-  }
+  const options = parseOptions(process.argv.slice(2));
+  if (!options) console.log(usage);
+  else if (options.from !== null) show(options.from, options.write);
+  else if (options.bundle !== null) await writeBundle(resolve(options.bundle));
+  else await bench(options);
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
   console.error(`${error.message}\n\n${usage}`);
