@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { UsageError } from "./options.ts";
 
@@ -11,20 +12,26 @@ export const cpusIn = (text: string): number[] =>
       return Array.from({ length: (last ?? first) - first + 1 }, (_, i) => first + i);
     });
 
+/** What `taskset` says of this process: some kernels keep no list in /proc. */
+const allowedCpus = (): number[] => {
+  try {
+    const text = execFileSync("taskset", ["-pc", `${process.pid}`], { encoding: "utf8" });
+    return cpusIn(text.slice(text.lastIndexOf(":") + 1));
+  } catch (error) {
+    throw new UsageError(
+      `bench: threads are pinned to cores by taskset (util-linux), which failed: ${(error as Error).message}`,
+    );
+  }
+};
+
 /**
  * One logical CPU of each of so many cores, among those that this process may use: nobody shares a core with its own sibling thread.
- * Linux alone says which they are.
  *
- * @throws UsageError where there are fewer cores, or the system does not say
+ * @throws UsageError where there are fewer cores, or no taskset
  */
 export const wholeCores = (count: number): number[] => {
-  const allowed = /^Cpus_allowed_list:\s*(\S+)/m.exec(
-    existsSync("/proc/self/status") ? readFileSync("/proc/self/status", "utf8") : "",
-  );
-  if (!allowed)
-    throw new UsageError("bench: threads are pinned to cores by Linux alone; leave the section pytorch out");
   const firstOfCore = new Map<string, number>();
-  for (const cpu of cpusIn(allowed[1]!)) {
+  for (const cpu of allowedCpus()) {
     const file = `/sys/devices/system/cpu/cpu${cpu}/topology/thread_siblings_list`;
     const core = existsSync(file) ? readFileSync(file, "utf8") : `${cpu}`;
     if (!firstOfCore.has(core)) firstOfCore.set(core, cpu);
