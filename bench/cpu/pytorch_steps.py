@@ -7,6 +7,7 @@ The first line of standard input is a job (see pytorch-peer.ts). Prints one JSON
 
 import json
 import math
+import re
 import sys
 import time
 
@@ -185,8 +186,8 @@ def compiler():
 
 def blas():
     """Which library does the products: PyTorch without one is several times slower."""
-    settings = torch.__config__.show().replace("\n", ",").split(",")
-    return next((one.split("=")[1] for one in settings if one.strip().startswith("BLAS_INFO=")), "unknown")
+    found = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())
+    return found[1] if found else "unknown"
 
 
 def capability():
