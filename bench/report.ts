@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Peak } from "@tessera/tensor";
 import { machineLine, type Machine } from "./machine.ts";
@@ -20,8 +20,6 @@ export interface Report {
   }[];
 }
 
-const generated = fileURLToPath(new URL("../docs/generated/", import.meta.url));
-
 const titles: Readonly<Record<SectionName, string>> = {
   dense: "Dense products on the cpu",
   sparse: "Block-sparse products on the cpu",
@@ -29,6 +27,7 @@ const titles: Readonly<Record<SectionName, string>> = {
   memory: "Memory-bound ops on the cpu",
   steps: "Training steps on the cpu",
   profile: "Profiles of training steps on the cpu",
+  pytorch: "Training steps on the cpu, beside PyTorch",
 };
 
 /** What the machine can do, in a line for each number of threads. */
@@ -50,8 +49,11 @@ export const loadWarning = ({ load, threads }: Machine): string | null =>
 export const writeJson = (file: string, report: Report): void =>
   writeFileSync(file, `${JSON.stringify(report, null, 1)}\n`);
 
+export const readJson = (file: string): Report => JSON.parse(readFileSync(file, "utf8")) as Report;
+
 /** The sections' tables as docs/generated/cpu-*.md. Returns the paths. */
 export const writeTables = (report: Report): string[] => {
+  const generated = fileURLToPath(new URL("../docs/generated/", import.meta.url));
   mkdirSync(generated, { recursive: true });
   return [...new Set(report.sections.map(({ section }) => section))].map((section) => {
     const tables = report.sections.filter((one) => one.section === section).flatMap((one) => one.tables);

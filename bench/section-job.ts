@@ -8,6 +8,8 @@ export interface SectionJob {
   readonly threads: number;
   readonly quick: boolean;
   readonly rivals: boolean;
+  /** The Python that has PyTorch, for the section that asks for it. */
+  readonly python: string | null;
   readonly peak: Peak;
 }
 

@@ -1,4 +1,5 @@
 // One section on so many threads, in a process of its own: a library takes its number of threads when it is loaded.
+import { besidePytorch } from "./cpu/beside-pytorch.ts";
 import { breakEven } from "./cpu/break-even.ts";
 import { dense } from "./cpu/dense.ts";
 import { memoryBound } from "./cpu/memory-bound.ts";
@@ -7,23 +8,21 @@ import { sparse } from "./cpu/sparse.ts";
 import { trainingSteps } from "./cpu/training-steps.ts";
 import type { Peak } from "@tessera/tensor";
 import { measurePeak } from "./machine.ts";
-import type { SectionName } from "./options.ts";
+import { hasRivals, type SectionName } from "./options.ts";
 import { loadRivals } from "./rivals/load-rivals.ts";
 import type { SectionJob, SectionMessage } from "./section-job.ts";
 import { useThreads, type Setting } from "./setting.ts";
 import type { Table } from "./table.ts";
 import { paceOf } from "./timing.ts";
 
-/** Sections that compare with others, and sections that compare with ourselves. */
-const sections: Readonly<
-  Record<SectionName, { readonly hasRivals: boolean; readonly run: (setting: Setting) => Promise<Table[]> }>
-> = {
-  dense: { hasRivals: true, run: dense },
-  sparse: { hasRivals: false, run: sparse },
-  "break-even": { hasRivals: false, run: breakEven },
-  memory: { hasRivals: true, run: memoryBound },
-  steps: { hasRivals: true, run: trainingSteps },
-  profile: { hasRivals: false, run: profiles },
+const sections: Readonly<Record<SectionName, (setting: Setting) => Promise<Table[]>>> = {
+  dense,
+  sparse,
+  "break-even": breakEven,
+  memory: memoryBound,
+  steps: trainingSteps,
+  profile: profiles,
+  pytorch: besidePytorch,
 };
 
 const send = (message: SectionMessage): Promise<void> =>
@@ -35,13 +34,12 @@ const higherPeak = async (before: Peak): Promise<Peak> => {
   return { ...before, flops: Math.max(before.flops, flops) };
 };
 
-const runSection = async ({ section, threads, quick, rivals: wanted, peak }: SectionJob): Promise<void> => {
-  const { hasRivals, run } = sections[section];
+const runSection = async ({ section, threads, quick, rivals: wanted, python, peak }: SectionJob): Promise<void> => {
   const say = (text: string): void => void send({ kind: "progress", text });
-  const rivals = wanted && hasRivals ? await loadRivals(threads, say) : [];
+  const rivals = wanted && hasRivals(section) ? await loadRivals(threads, say) : [];
   await useThreads(threads);
-  const setting = { threads, quick, peak: await higherPeak(peak), pace: paceOf(quick), rivals, say };
-  const tables = await run(setting);
+  const setting = { threads, quick, peak: await higherPeak(peak), pace: paceOf(quick), rivals, python, say };
+  const tables = await sections[section](setting);
   await send({ kind: "done", tables, rivals: Object.fromEntries(rivals.map(({ name, version }) => [name, version])) });
 };
 

@@ -12,6 +12,8 @@ export interface Setting {
   readonly pace: Pace;
   /** None where they are not installed, or not asked for. */
   readonly rivals: readonly Rival[];
+  /** The Python that has PyTorch; `null` where no section asks for it. */
+  readonly python: string | null;
   /** Tells what is being measured. */
   readonly say: (text: string) => void;
 }

@@ -114,7 +114,7 @@ const limitOf = (parts: ReadonlyMap<string, number>, { plan }: RobertaTraining):
 };
 
 /** Loss and norm of the gradients of a first step, here and on the reference device, whose sums are float64. */
-const checkAgainstFloat64 = (sizes: RobertaSizes, density: number): void => {
+export const checkAgainstFloat64 = (sizes: RobertaSizes, density: number): void => {
   const [got, want] = [cpu, reference].map((device) => {
     setDefaultDevice(device);
     try {

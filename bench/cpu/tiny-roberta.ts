@@ -45,6 +45,10 @@ export const quickSizes: RobertaSizes = {
 /** As in the demo: feed-forward layers and attention's output, in every layer. */
 const PATCHED = /roberta\.encoder\.layer\.[0-9]+\.(attention\.output|intermediate|output)\.dense/;
 
+export const ADAMW = { lr: 1e-3, betas: [0.9, 0.98], weightDecay: 0.01 } as const;
+/** Norm that gradients are clipped to. */
+export const CLIP = 1;
+
 /** A masked-language-model training, one step at a time. */
 export interface RobertaTraining {
   readonly model: RobertaForMaskedLM;
@@ -91,7 +95,8 @@ export const tinyRoberta = (sizes: RobertaSizes, density: number): RobertaTraini
   const plan = patcher?.plan(model) ?? null;
   if (patcher && plan) patcher.patchModel(model, plan);
   model.train();
-  const optimizer = new AdamW(weightDecayGroups(model, { weightDecay: 0.01 }), { lr: 1e-3, betas: [0.9, 0.98] });
+  const { lr, betas, weightDecay } = ADAMW;
+  const optimizer = new AdamW(weightDecayGroups(model, { weightDecay }), { lr, betas: [...betas] });
   const lossAndGrads = valueAndGrad(model, (inputs: MaskedLMInputs) => model.forward(inputs).loss!);
   const source = batches(vocabulary, batch, tokens);
   const inputs = (): MaskedLMInputs => source.next().inputs;
@@ -100,7 +105,7 @@ export const tinyRoberta = (sizes: RobertaSizes, density: number): RobertaTraini
     return { loss: value, grads };
   };
   const update = (grads: Gradients): void => {
-    clipGradNorm(grads, 1);
+    clipGradNorm(grads, CLIP);
     optimizer.step(grads);
   };
   return {

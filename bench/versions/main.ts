@@ -1,9 +1,10 @@
 // `npm run bench -- versions --before DIR`: is this checkout as fast as another one, and are its results the same? See `usage`.
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { bundleFile } from "../bundle-file.ts";
 import { UsageError } from "../options.ts";
 import { digits, makeTable, textOf, type Column } from "../table.ts";
 import { compare, type Comparison } from "./compare.ts";
@@ -25,42 +26,11 @@ Times this checkout beside another one, built or not, in turns: one process each
   --bundle DIR      write the jobs and this program there, and run nothing
   --json FILE       write all numbers there`;
 
-const packages = ["tensor", "autograd", "nn", "sparse", "models"];
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Bundles a file of this checkout's bench with the packages of any checkout. */
-const bundle = async (entry: string, checkout: string, outfile: string): Promise<string> => {
-  // Only where something is bundled: this program also runs without npm.
-  const { build } = await import("esbuild");
-  const source = (name: string): string => join(checkout, "packages", name, "src/index.ts");
-  for (const name of packages)
-    if (!existsSync(source(name))) throw new UsageError(`bench: ${checkout} is no checkout, it has no ${source(name)}`);
-  if (!existsSync(join(checkout, "packages/tensor/src/generated/kernels.ts")))
-    throw new UsageError(`bench: ${checkout} has no kernels; build it there, npm ci && npm run build`);
-  await build({
-    entryPoints: [fileURLToPath(new URL(entry, import.meta.url))],
-    outfile,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20",
-    conditions: ["@tessera/source"],
-    external: ["webgpu", "esbuild"],
-    plugins: [
-      {
-        name: "packages-of-a-checkout",
-        setup: (bundler) =>
-          bundler.onResolve({ filter: /^@tessera\// }, ({ path, kind, pluginData }) =>
-            pluginData === "there"
-              ? undefined
-              : bundler.resolve(path, { kind, resolveDir: join(checkout, "bench"), pluginData: "there" }),
-          ),
-      },
-    ],
-    logLevel: "error",
-  });
-  return outfile;
-};
+/** Bundles a file beside this one with the packages of any checkout. */
+const bundle = (entry: string, checkout: string, outfile: string): Promise<string> =>
+  bundleFile({ entry: fileURLToPath(new URL(entry, import.meta.url)), checkout, outfile });
 
 const numberOf = (name: string, text: string, isRight: (n: number) => boolean): number => {
   const n = Number(text);

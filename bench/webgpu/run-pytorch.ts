@@ -1,7 +1,6 @@
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { PytorchProcess } from "../pytorch-process.ts";
 import { PytorchFigures, type PytorchFigure, type PytorchInfo } from "./pytorch-figures.ts";
 import type { PytorchJob } from "./pytorch-job.ts";
 
@@ -24,43 +23,29 @@ const none = new PytorchFigures(null, []);
  */
 export const runPytorch = async (
   job: PytorchJob,
-  { python, script, seconds }: PytorchPlace,
+  { python, script: named, seconds }: PytorchPlace,
   say: (text: string) => void,
 ): Promise<PytorchFigures> => {
-  const path = script ?? fileURLToPath(new URL("pytorch.py", import.meta.url));
-  if (!existsSync(path)) {
+  const script = named ?? fileURLToPath(new URL("pytorch.py", import.meta.url));
+  if (!existsSync(script)) {
     say(`PyTorch is left out: its companion script is not there; name it with --pytorch FILE`);
     return none;
   }
-  const child = spawn(python, ["-u", path], { stdio: ["pipe", "pipe", "pipe"] });
-  let errors = "";
-  child.stderr.on("data", (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-2000)));
-  // It may be gone before it has read everything.
-  child.stdin.on("error", () => {});
-  child.stdin.end(JSON.stringify(job));
-  const ended = new Promise<string>((done) => {
-    child.on("error", (error) => done(error.message));
-    child.on("close", (code, signal) =>
-      done(code === 0 ? "" : signal ? `stopped after ${seconds} s` : `exit ${code}: ${lastLine(errors)}`),
-    );
-  });
-  const timer = setTimeout(() => child.kill("SIGKILL"), 1000 * seconds);
+  const companion = new PytorchProcess({ python, script, seconds });
+  companion.send(job);
+  companion.endInput();
   let info: PytorchInfo | null = null;
   let absent: string | null = null;
   const figures: PytorchFigure[] = [];
-  for await (const text of createInterface({ input: child.stdout })) {
-    if (!text.startsWith("{")) continue;
-    const line = JSON.parse(text) as Line;
+  for await (const said of companion.lines()) {
+    const line = said as Line;
     if ("info" in line) ({ info } = line);
     else if ("absent" in line) ({ absent } = line);
     else if ("failed" in line) say(`PyTorch: ${line.failed}`);
     else figures.push(line);
   }
-  const problem = await ended;
-  clearTimeout(timer);
+  const problem = await companion.problem();
   if (absent !== null || problem !== "")
     say(`PyTorch is left out${figures.length > 0 ? " in part" : ""}: ${absent ?? problem}`);
   return new PytorchFigures(info, figures);
 };
-
-const lastLine = (text: string): string => text.trim().split("\n").at(-1) ?? "";
