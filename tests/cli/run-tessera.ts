@@ -1,15 +1,17 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll } from "vitest";
+import { bundled } from "../support/bundled.ts";
 
 /** The command line from its sources: no build between an edit and its test. */
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
-const cli = fileURLToPath(new URL("../../apps/cli/src/cli.ts", import.meta.url));
+const cli = await bundled(
+  fileURLToPath(new URL("../../apps/cli/src/cli.ts", import.meta.url)),
+  fileURLToPath(new URL("../../apps/cli", import.meta.url)),
+);
 
 export interface Ended {
   code: number | null;
@@ -31,13 +33,7 @@ export interface RunOptions {
 }
 
 /** What Node is given to run `tessera` with arguments. */
-export const tesseraArguments = (args: readonly string[]): string[] => [
-  "--conditions=@tessera/source",
-  "--import",
-  tsx,
-  cli,
-  ...args,
-];
+export const tesseraArguments = (args: readonly string[]): string[] => [cli, ...args];
 
 /** Starts `tessera` with arguments, without a terminal. */
 export const startTessera = (args: readonly string[], { cwd, env = {} }: RunOptions = {}): Running => {

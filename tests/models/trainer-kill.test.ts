@@ -4,11 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { bundled } from "../support/bundled.ts";
 import { uniforms } from "../support/generate.ts";
 import { STEPS } from "./tiny-model.ts";
 
-const script = fileURLToPath(new URL("train-in-child.ts", import.meta.url));
-const root = fileURLToPath(new URL("../..", import.meta.url));
+const script = await bundled(
+  fileURLToPath(new URL("train-in-child.ts", import.meta.url)),
+  fileURLToPath(new URL("..", import.meta.url)),
+);
 
 interface Life {
   readonly steps: readonly number[];
@@ -25,8 +28,7 @@ interface Death {
 
 /** Runs the training in a process, to its end or its death. */
 const live = async (folder: string, { after, moment = [] as never }: Death = {}): Promise<Life> => {
-  const args = ["--conditions=@tessera/source", "--import", "tsx", script, folder, ...moment.map(String)];
-  const child = spawn(process.execPath, args, { cwd: root });
+  const child = spawn(process.execPath, [script, folder, ...moment.map(String)]);
   let [output, errors] = ["", ""];
   let timer: NodeJS.Timeout | undefined;
   child.stderr.on("data", (chunk) => (errors += String(chunk)));

@@ -54,7 +54,7 @@ export const blockSparseLinearReference: ReferenceKernel<BlockSparseLinearSignat
   } = attrs;
   const blocks = blocksOf(index, attrs);
   const sums = new Float64Array(outputs);
-  for (let t = 0; t < tokensOf(x.layout); t++) {
+  for (let t = 0, tokens = tokensOf(x.layout); t < tokens; t++) {
     for (let o = 0; o < outputs; o++) sums[o] = bias ? bias.values[o]! : 0;
     for (const { start, row, col, height, width } of blocks)
       for (let i = 0; i < height; i++)
@@ -75,7 +75,7 @@ export const ddsReference: ReferenceKernel<DdsSignature> = ([dy, values, index],
   } = attrs;
   const blocks = blocksOf(index, attrs);
   const sums = new Float64Array(inputs);
-  for (let t = 0; t < tokensOf(dy.layout); t++) {
+  for (let t = 0, tokens = tokensOf(dy.layout); t < tokens; t++) {
     sums.fill(0);
     for (const { start, row, col, height, width } of blocks)
       for (let i = 0; i < height; i++)
@@ -92,12 +92,17 @@ export const sddReference: ReferenceKernel<SddSignature> = ([dy, x, index], [dVa
     blockSize,
   } = attrs;
   dValues.values.fill(0);
-  for (const { start, row, col, height, width } of blocksOf(index, attrs))
-    for (let i = 0; i < height; i++)
-      for (let j = 0; j < width; j++) {
-        let sum = 0;
-        for (let t = 0; t < tokensOf(x.layout); t++)
-          sum += dy.values[t * outputs + row + i]! * x.values[t * inputs + col + j]!;
-        dValues.values[start + i * blockSize + j] = sum;
+  const tokens = tokensOf(x.layout);
+  const sums = new Float64Array(blockSize * blockSize);
+  for (const { start, row, col, height, width } of blocksOf(index, attrs)) {
+    sums.fill(0);
+    // Token by token, along the rows of both: down a column each element lies in another line of the cache.
+    for (let t = 0; t < tokens; t++)
+      for (let i = 0; i < height; i++) {
+        const dyi = dy.values[t * outputs + row + i]!;
+        for (let j = 0; j < width; j++) sums[i * blockSize + j]! += dyi * x.values[t * inputs + col + j]!;
       }
+    for (let i = 0; i < height; i++)
+      for (let j = 0; j < width; j++) dValues.values[start + i * blockSize + j] = sums[i * blockSize + j]!;
+  }
 };

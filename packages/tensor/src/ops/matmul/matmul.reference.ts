@@ -40,7 +40,7 @@ const batchStarts = ({ layout }: Data, batch: readonly number[]): Int32Array => 
 /** pre[r, o] = Σ_k x[r, k] · W[o, k] + b[o], summed in float64, and y = f(pre). */
 export const linearReference: ReferenceKernel<LinearSignature> = ([x, weight, bias], [y, pre], { activation }) => {
   const [outputs, inputs] = weight.layout.shape as [number, number];
-  for (let r = 0; r < tokensOf(x.layout); r++)
+  for (let r = 0, tokens = tokensOf(x.layout); r < tokens; r++)
     for (let o = 0; o < outputs; o++) {
       let total = bias ? bias.values[o]! : 0;
       for (let k = 0; k < inputs; k++) total += x.values[r * inputs + k]! * weight.values[o * inputs + k]!;
