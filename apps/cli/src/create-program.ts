@@ -1,9 +1,9 @@
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { ArgumentError, DeviceError, openDevice, setDefaultDevice, setThreads, type Backend } from "@tessera/tensor";
 import { Command, type OptionValues } from "commander";
 import { lastingWords, readCommandLine } from "./run-folder/command-line.ts";
 import type { CommandDefinition, Context } from "./commands/command-definition.ts";
+import { packageInfo } from "./package-info.ts";
 import { Interrupted, UsageError } from "./terminal/command-error.ts";
 import { parseWholeNumber } from "./terminal/parse-argument.ts";
 import { listenForStop } from "./terminal/listen-for-stop.ts";
@@ -22,8 +22,6 @@ interface GlobalOptions {
 
 /** `auto` is a hardware GPU where there is one, else the cpu. */
 const DEVICES = ["cpu", "reference", "webgpu", "auto"] as const;
-
-const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
 
 const addGlobalOptions = (program: Command): Command =>
   program
@@ -189,7 +187,7 @@ export const createProgram = (
 ): Command => {
   const program = new Command("tessera")
     .description("Block-sparse deep learning: train, patch, fine-tune and look at small RoBERTas.")
-    .version(version, "--version", "print the version")
+    .version(packageInfo.version, "--version", "print the version")
     .helpOption("-h, --help", "print help")
     .helpCommand("help [command]", "print help for a command")
     .showSuggestionAfterError()

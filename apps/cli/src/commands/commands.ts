@@ -13,6 +13,7 @@ import { reportCommand } from "./report.ts";
 import { sensitivityCommand } from "./sensitivity.ts";
 import { compareCommand } from "./compare.ts";
 import { unpatchCommand } from "./unpatch.ts";
+import { workerCommand } from "./worker.ts";
 
 /** Every command, in the order of the help. */
 export const commands: readonly CommandDefinition[] = [
@@ -24,6 +25,7 @@ export const commands: readonly CommandDefinition[] = [
   patchCommand,
   unpatchCommand,
   sensitivityCommand,
+  workerCommand,
   mergeCommand,
   allocateCommand,
   reportCommand,

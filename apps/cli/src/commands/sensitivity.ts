@@ -11,10 +11,12 @@ import {
 import { InvalidArgumentError, Option } from "commander";
 import { lockFolder } from "../run-folder/folder-lock.ts";
 import { hashFile } from "../run-folder/hash-file.ts";
+import { parseRedisUrl } from "../queue/redis-url.ts";
+import { startCollecting, type CellRunners } from "../queue/start-collecting.ts";
 import { RowStore, ROWS_FILE } from "../sensitivity/row-store.ts";
 import { estimateSweep, runSweep } from "../sensitivity/run-sweep.ts";
 import { noteSweepSettings } from "../sensitivity/sweep-folder.ts";
-import { createSweepOptions, type SweepDescription } from "../sensitivity/sweep-options.ts";
+import { createSweepOptions, type SweepDescription, type SweepOptions } from "../sensitivity/sweep-options.ts";
 import { formatSweep } from "../sensitivity/sweep-table.ts";
 import { serveCells, startWorkers, threadsOfWorkers } from "../sensitivity/workers.ts";
 import { writeSweepReport } from "../sensitivity/write-sweep-report.ts";
@@ -30,7 +32,12 @@ import {
 import { readConfig, WEIGHTS_FILE } from "../training/model-folder.ts";
 import { patching } from "../training/recipes.ts";
 import type { CommandDefinition, Context } from "./command-definition.ts";
-import { createLabelledTextOptions, createModelArgument, type LabelledTextOptions } from "./shared-options.ts";
+import {
+  createLabelledTextOptions,
+  createModelArgument,
+  createPatienceOption,
+  type LabelledTextOptions,
+} from "./shared-options.ts";
 
 interface SensitivityCommandOptions extends LabelledTextOptions {
   text?: string;
@@ -48,6 +55,8 @@ interface SensitivityCommandOptions extends LabelledTextOptions {
   dryRun?: true;
   workers: number;
   shard?: { index: number; count: number };
+  queue?: string;
+  patience: number;
   serve?: true;
 }
 
@@ -97,12 +106,17 @@ export const sensitivityCommand: CommandDefinition<SensitivityCommandOptions> = 
     new Option("--shard <i/n>", "measure the i-th of n parts, in a folder of its own below --out; see merge").argParser(
       parseShard,
     ),
+    new Option("--queue <url>", "hand the cells to all machines that run tessera worker, through this Redis")
+      .argParser(parseRedisUrl)
+      .conflicts(["workers", "shard"]),
+    createPatienceOption(),
     new Option("--serve", "measure what a parent process asks for").hideHelp(),
   ],
   examples: [
     "sensitivity runs/demo/models/dense",
     "sensitivity runs/finetune --criterion magnitude,random --densities 0.5,0.25,0.1 --seeds 0,1 --times",
     "sensitivity runs/finetune --recovery-steps 50 --layers intermediate --workers 2 --dry-run",
+    "sensitivity runs/finetune --recovery-steps 50 --queue redis://192.168.1.2:6379",
   ],
 
   async run(context, options, folder) {
@@ -118,27 +132,33 @@ export const sensitivityCommand: CommandDefinition<SensitivityCommandOptions> = 
       const store = await RowStore.open(place, lock);
       await noteSweepSettings(place, settingsOf(sweep));
       const created = await createSweepOptions(sweep, stop);
-      const { workers } = options;
-      const pool =
-        workers > 1
-          ? startWorkers(workers, sweep, { threads: context.threads ?? threadsOfWorkers(workers), stop })
-          : undefined;
+      const pool = await startRunners(context, options, { sweep, created, store });
+      let isWhole = false;
       try {
-        const given = {
-          ...created,
-          store,
-          ...withExtras(options, created.subject),
-          ...(pool ? { runners: pool.runners } : {}),
-        };
-        const result = await runSweep(given, context.terminal, stop);
+        const given = { ...created, store, ...withExtras(options, created.subject), ...pool };
+        const result = await runSweep(given, context.terminal, stop, pool?.describe);
+        isWhole = true;
         await showResult(context, { ...result, place, isWhole: !shard });
       } finally {
-        pool?.end();
+        await pool?.end(isWhole);
       }
     } finally {
       lock.release();
     }
   },
+};
+
+/** Who measures the cells, if it is not this process. */
+const startRunners = async (
+  { terminal, stop, threads }: Context,
+  { workers, queue, patience }: SensitivityCommandOptions,
+  given: { sweep: SweepDescription; created: SweepOptions; store: RowStore },
+): Promise<(Partial<CellRunners> & Pick<CellRunners, "end" | "runners">) | undefined> => {
+  const { sweep, created, store } = given;
+  if (queue !== undefined)
+    return startCollecting({ queue, patience }, sweep, { options: created, store, terminal, stop });
+  if (workers === 1) return undefined;
+  return startWorkers(workers, sweep, { threads: threads ?? threadsOfWorkers(workers), stop });
 };
 
 const withExtras = (

@@ -105,3 +105,9 @@ export const createBlockSizeOption = (): Option =>
     .default(patching.blockSize);
 
 export const createFreshOption = (): Option => new Option("--fresh", "remove what is in --out, and start over");
+
+/** How long Redis may be away. */
+export const createPatienceOption = (): Option =>
+  new Option("--patience <seconds>", "wait so long for a Redis that was lost or is full, before giving up")
+    .argParser(parsePositiveNumber)
+    .default(60);

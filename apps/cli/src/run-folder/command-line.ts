@@ -21,8 +21,12 @@ export const readCommandLine = async (folder: string): Promise<string[] | undefi
   }
 };
 
-/** Writes words as a shell takes them. */
+/** A word without the password of an address in it. */
+const withoutPassword = (word: string): string => word.replace(/(\w+:\/\/[^\s:@/]*):[^\s@/]*@/, "$1:***@");
+
+/** Writes words as a shell takes them, for people: passwords are left out. */
 export const formatCommandLine = (words: readonly string[]): string =>
   ["tessera", ...words]
+    .map(withoutPassword)
     .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
     .join(" ");

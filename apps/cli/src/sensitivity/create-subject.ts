@@ -46,6 +46,8 @@ export interface SubjectOptions {
   limit?: number;
   /** Whether a criterion looks at batches of the texts to learn from. */
   needsTraining?: boolean;
+  /** What files are called, where that is not their path. */
+  shown?: Readonly<Record<string, string>>;
 }
 
 /** The model of a sweep: how to load, train, evaluate and time it. */
@@ -103,7 +105,8 @@ interface SubjectSupervision {
   stop: AbortSignal;
 }
 
-const describeFile = async (file: string): Promise<string> => `${file} (${(await hashFile(file)).slice(0, 8)})`;
+const describeFile = async (file: string, { shown = {} }: SubjectOptions): Promise<string> =>
+  `${shown[file] ?? file} (${(await hashFile(file)).slice(0, 8)})`;
 
 /** Makes the subject of a sweep from a saved model of either kind. */
 export const createSubject = async (
@@ -139,7 +142,7 @@ const readTexts = async ({ model, notes }: LoadedModel<RobertaForSequenceClassif
   }
   const classes = Object.values(model.config.id2label);
   if (recoverySteps === 0 && !needsTraining)
-    return { train: [], test: await readTestFile(test, classes), data: await describeFile(test) };
+    return { train: [], test: await readTestFile(test, classes), data: await describeFile(test, options) };
   if (train === undefined)
     throw new UsageError(
       `--train: expected texts to ${recoverySteps > 0 ? "recover on" : "judge blocks by"}, got none; pass them, or ${recoverySteps > 0 ? "leave out --recovery-steps" : "choose another --criterion"}`,
@@ -150,7 +153,7 @@ const readTexts = async ({ model, notes }: LoadedModel<RobertaForSequenceClassif
   });
   return {
     ...files,
-    data: `${await describeFile(test)}, with ${formatCount(files.train.length)} texts of ${await describeFile(train)} to learn from`,
+    data: `${await describeFile(test, options)}, with ${formatCount(files.train.length)} texts of ${await describeFile(train, options)} to learn from`,
   };
 };
 
@@ -223,7 +226,7 @@ const createMaskedLMSubject = async (
       collator: createCollator(tokenizer, maskProbability),
       seed: 0,
     });
-  const from = text === undefined ? "WordNet's glosses" : await describeFile(text);
+  const from = text === undefined ? "WordNet's glosses" : await describeFile(text, options);
   const others = recoverySteps > 0 || needsTraining ? ", with others to learn from" : "";
   const subject: Subject<RobertaForMaskedLM, unknown> = {
     data: `${formatCount(corpus.heldOut.count)} blocks of ${from}${others}`,
