@@ -14,6 +14,7 @@ const COMMANDS = [
   "patch",
   "unpatch",
   "sensitivity",
+  "worker",
   "merge",
   "allocate",
   "report",
