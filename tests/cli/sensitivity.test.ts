@@ -145,6 +145,43 @@ describe("allocate", { timeout: 60_000 }, () => {
     expect(out).toMatch(/dense .*\nexpected .*\nmeasured /);
   });
 
+  test("writes patterns that finetune takes, at once or with a schedule, and that its resumption needs no word of", async () => {
+    const { path: file } = await json<Found>(...args(), "--parameters", "85%");
+    const { patterns } = JSON.parse(readFileSync(file, "utf8")) as {
+      patterns: { layers: string[]; density: number; blockSize: number }[];
+    };
+    const wanted = new Map(patterns.flatMap(({ layers, density }) => layers.map((name) => [name, density] as const)));
+    for (const [out, ...more] of [["at-once"], ["slowly", "--sparsity-schedule", "linear", "--sparsity-every", "2"]]) {
+      const run = ["--out", path(out!)];
+      const texts = ["--train", path("texts.tsv"), "--test", path("texts.tsv"), "--steps", "20"];
+      const found = await json<{ loss: number }>(
+        "finetune",
+        path("fine"),
+        ...texts,
+        "--patterns",
+        file,
+        ...more,
+        ...run,
+      );
+      const { layouts } = await json<{ layouts: { name: string; density: number; blockSize: number }[] }>(
+        ...["info", path(out!)],
+      );
+      expect(layouts.map(({ name }) => name).toSorted()).toEqual([...wanted.keys()].toSorted());
+      for (const { name, density } of layouts) expect(Math.abs(density - wanted.get(name)!)).toBeLessThan(0.04);
+      expect(readFileSync(path(out!, "README.md"), "utf8")).toContain("blocks by magnitude");
+      expect((await json<{ loss: number }>("finetune", "--resume", ...run)).loss).toBe(found.loss);
+    }
+    writeFileSync(file, JSON.stringify({ patterns: [{ ...patterns[0], density: 0.75 }] }));
+    expect(await failure("finetune", "--resume", "--out", path("at-once"))).toContain("expected --patterns");
+    writeFileSync(file, "{}");
+    expect(await failure("finetune", path("fine"), "--patterns", file, "--out", path("never"))).toContain(
+      "patterns: expected patterns to be an array of at least one",
+    );
+    expect(
+      await failure("finetune", path("fine"), "--patterns", file, "--sparse", "density=0.5", "--out", path("never")),
+    ).toContain("cannot be used with option");
+  });
+
   test("evolution is at least as good as what it begins with", async () => {
     const start = await json<Found>(...args(), "--parameters", "80%", "--measure");
     const evolved = await json<Found & { loss: number }>(
@@ -167,6 +204,43 @@ describe("allocate", { timeout: 60_000 }, () => {
     );
     expect(await failure(...args(), "--step-time", "80%")).toContain("expected rows with step times");
   });
+});
+
+test("patch judges blocks by what texts say of them", { timeout: 60_000 }, async () => {
+  const patch = (out: string, ...more: string[]): string[] => [
+    ...["patch", path("fine"), "--density", "0.5", "--block-size", "4", "--out", path(out), ...more],
+  ];
+  const kept = (out: string): Buffer => readFileSync(path(out, "model.safetensors"));
+  await json(...patch("by-magnitude"));
+  await json(...patch("by-fisher", "--criterion", "fisher", "--train", path("texts.tsv"), "--criterion-batches", "2"));
+  await json(...patch("by-fisher2", "--criterion", "fisher", "--train", path("texts.tsv"), "--criterion-batches", "2"));
+  expect(kept("by-fisher").equals(kept("by-fisher2"))).toBe(true);
+  expect(kept("by-fisher").equals(kept("by-magnitude"))).toBe(false);
+  expect(readFileSync(path("by-fisher", "README.md"), "utf8")).toContain("blocks by fisher");
+  // A masked language model has texts without labels.
+  const text = ["--criterion", "activationWeighted", "--text", path("texts.txt")];
+  await json("patch", path("pre"), "--density", "0.5", "--block-size", "4", ...text, "--out", path("by-activations"));
+  expect(await failure(...patch("never", "--criterion", "taylor"))).toContain(
+    "--train: expected texts that taylor judges blocks by, got none",
+  );
+  expect(await failure(...patch("never", "--criterion", "taylor", "--text", path("texts.txt")))).toContain(
+    "--text: expected --train for a classifier",
+  );
+  expect(await failure(...patch("never", "--train", path("texts.tsv")))).toContain(
+    "--train: expected a --criterion that looks at texts beside it",
+  );
+});
+
+test("a sweep goes on by --resume and its folder alone", { timeout: 60_000 }, async () => {
+  const { rows } = await json<{ rows: Row[] }>(
+    ...sweep("--layers", "0.intermediate", "--densities", "0.5,0.25", "--seeds", "3", "--out", path("resumed")),
+  );
+  const lines = readFileSync(path("resumed", "rows.jsonl"), "utf8").trim().split("\n");
+  writeFileSync(path("resumed", "rows.jsonl"), `${lines.slice(0, 2).join("\n")}\n`);
+  expect((await json<{ rows: Row[] }>("sensitivity", "--resume", "--out", path("resumed"))).rows).toEqual(rows);
+  expect(await failure("sensitivity", "--resume", "--out", path("nowhere"))).toContain(
+    "sensitivity: expected the folder of a model, got none",
+  );
 });
 
 describe("what is wrong is said by name", { timeout: 60_000 }, () => {

@@ -66,7 +66,7 @@ const createContext = async (
   if (writes === "nothing" && options.out !== undefined) {
     throw new UsageError(`--out: expected a command that writes, got ${name}; leave it out`);
   }
-  if ((writes === "nothing" || writes === "anew each time") && resume) {
+  if (!goesOn(definition) && resume) {
     throw new UsageError(`--resume: expected a command that can go on, got ${name}; leave it out`);
   }
   if (threads !== undefined) useThreads(threads);
@@ -84,6 +84,9 @@ const createContext = async (
     ...(threads === undefined ? {} : { threads }),
   };
 };
+
+/** Whether a command can go on where it was. */
+const goesOn = ({ writes }: CommandDefinition): boolean => writes !== "nothing" && writes !== "anew each time";
 
 /** What a stopped command says about how to resume it. */
 const resumeHints: Readonly<Record<CommandDefinition["writes"], string>> = {
@@ -160,8 +163,9 @@ const addCommand = (
       const stop = outputFailed ? AbortSignal.any([signal, outputFailed]) : signal;
       let said: Said = { options: command.optsWithGlobals(), args: argumentsOf(given) };
       const { resume } = said.options as GlobalOptions;
-      const goesOn = resume && writes === "afresh, or on with --resume";
-      const begun = goesOn ? await readCommandLine(outOf(definition, said.options as GlobalOptions)) : undefined;
+      // What a run or a sweep was begun with is in its folder.
+      const folder = outOf(definition, said.options as GlobalOptions);
+      const begun = resume && goesOn(definition) ? await readCommandLine(folder, definition.name) : undefined;
       if (begun) said = completeBy(command, said, parseWords(definition, begun));
       const lasting = begun ?? lastingWords(words);
       const context = await createContext(definition, said.options as GlobalOptions, lasting, stop);

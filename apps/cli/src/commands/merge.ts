@@ -21,7 +21,8 @@ export const mergeCommand: CommandDefinition = {
     const folders = given.flat();
     const parts = await findParts(folders);
     const rows = await mergeRows(parts);
-    const settings = await readSweepSettings(parts[0]!);
+    // Of several command lines none is that of the whole.
+    const { commandLine: _, ...settings } = await readSweepSettings(parts[0]!);
     const lock = await lockFolder(out);
     try {
       await noteSweepSettings(out, settings);

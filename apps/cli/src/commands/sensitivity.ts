@@ -20,7 +20,7 @@ import { createSweepOptions, type SweepDescription, type SweepOptions } from "..
 import { formatSweep } from "../sensitivity/sweep-table.ts";
 import { serveCells, startWorkers, threadsOfWorkers } from "../sensitivity/workers.ts";
 import { writeSweepReport } from "../sensitivity/write-sweep-report.ts";
-import { CommandError } from "../terminal/command-error.ts";
+import { CommandError, UsageError } from "../terminal/command-error.ts";
 import { formatCount, formatDuration } from "../terminal/format.ts";
 import {
   parseChoices,
@@ -34,7 +34,7 @@ import { patching } from "../training/recipes.ts";
 import type { CommandDefinition, Context } from "./command-definition.ts";
 import {
   createLabelledTextOptions,
-  createModelArgument,
+  createKnownModelArgument,
   createPatienceOption,
   type LabelledTextOptions,
 } from "./shared-options.ts";
@@ -70,7 +70,7 @@ export const sensitivityCommand: CommandDefinition<SensitivityCommandOptions> = 
   name: "sensitivity",
   summary: "which layers can be sparse: linear layers at every density, by criterion and seed",
   writes: "always on",
-  arguments: [createModelArgument()],
+  arguments: [createKnownModelArgument()],
   options: [
     new Option("--densities <list>", "shares of the blocks to keep, with commas between")
       .argParser(parseShares)
@@ -117,10 +117,12 @@ export const sensitivityCommand: CommandDefinition<SensitivityCommandOptions> = 
     "sensitivity runs/finetune --criterion magnitude,random --densities 0.5,0.25,0.1 --seeds 0,1 --times",
     "sensitivity runs/finetune --recovery-steps 50 --layers intermediate --workers 2 --dry-run",
     "sensitivity runs/finetune --recovery-steps 50 --queue redis://192.168.1.2:6379",
+    "sensitivity --resume --out runs/sensitivity",
   ],
 
   async run(context, options, folder) {
     if (options.serve) return serveCells(context.stop);
+    if (folder === undefined) throw new UsageError("sensitivity: expected the folder of a model, got none; see --help");
     await readConfig(folder);
     const { out, stop } = context;
     const { shard, dryRun = false } = options;
@@ -130,7 +132,7 @@ export const sensitivityCommand: CommandDefinition<SensitivityCommandOptions> = 
     try {
       const sweep = await describeSweep(context, options, folder);
       const store = await RowStore.open(place, lock);
-      await noteSweepSettings(place, settingsOf(sweep));
+      await noteSweepSettings(place, { ...settingsOf(sweep), commandLine: withoutQueue(context.words) });
       const created = await createSweepOptions(sweep, stop);
       const pool = await startRunners(context, options, { sweep, created, store });
       let isWhole = false;
@@ -147,6 +149,10 @@ export const sensitivityCommand: CommandDefinition<SensitivityCommandOptions> = 
     }
   },
 };
+
+/** The words that say what a sweep is, and not through which Redis it is measured: a password is not kept. */
+const withoutQueue = (words: readonly string[]): string[] =>
+  words.filter((word, i) => !/^--queue(=|$)/.test(word) && words[i - 1] !== "--queue");
 
 /** Who measures the cells, if it is not this process. */
 const startRunners = async (

@@ -94,10 +94,7 @@ export const createPatchOptions = (): Option[] => [
 ];
 
 export const createCriterionOption = (): Option =>
-  new Option("--criterion <name>", "which blocks stay")
-    // The others need statistics of batches, which no command gathers yet.
-    .choices(Object.keys(criteria).filter((name) => criteria[name as CriterionName].needs.length === 0))
-    .default("magnitude");
+  new Option("--criterion <name>", "which blocks stay").choices(Object.keys(criteria)).default("magnitude");
 
 export const createBlockSizeOption = (): Option =>
   new Option("--block-size <n>", "rows and columns of a block: 4, 8, … 64")

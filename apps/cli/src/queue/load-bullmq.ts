@@ -1,10 +1,12 @@
+import type * as bullmqModule from "bullmq";
+import type * as ioredisModule from "ioredis";
 import { packageInfo } from "../package-info.ts";
 import { QueueError } from "./queue-error.ts";
 
 /** BullMQ and the client that it uses: optional peers of this package. */
 export interface QueueLibraries {
-  readonly bullmq: typeof import("bullmq");
-  readonly ioredis: typeof import("ioredis");
+  readonly bullmq: typeof bullmqModule;
+  readonly ioredis: typeof ioredisModule;
 }
 
 const installCommand = `npm install ${["bullmq", "ioredis"].map((name) => `${name}@${packageInfo.peerDependencies[name]}`).join(" ")}`;

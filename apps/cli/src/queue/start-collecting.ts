@@ -1,6 +1,6 @@
 import { planSensitivity, type SensitivityStore } from "@tessera/sparse";
 import type { SweepDescription, SweepOptions } from "../sensitivity/sweep-options.ts";
-import { formatBytes, formatCount } from "../terminal/format.ts";
+import { formatBytes } from "../terminal/format.ts";
 import { startCommand } from "../terminal/start-command.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { CellCollector, type QueueState } from "./collect-cells.ts";

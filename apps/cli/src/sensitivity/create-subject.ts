@@ -46,6 +46,8 @@ export interface SubjectOptions {
   limit?: number;
   /** Whether a criterion looks at batches of the texts to learn from. */
   needsTraining?: boolean;
+  /** How many batches a criterion looks at; 16 unless given. */
+  criterionBatches?: number;
   /** What files are called, where that is not their path. */
   shown?: Readonly<Record<string, string>>;
 }
@@ -69,10 +71,13 @@ export type AnySubject = Subject<Module, unknown>;
 const CALIBRATION_BATCHES = 16;
 
 /** The first batches of an endless source. */
-const firstOf = <Inputs>(create: () => BatchSource<Inputs>) =>
+const firstOf = <Inputs>(
+  create: () => BatchSource<Inputs>,
+  { criterionBatches = CALIBRATION_BATCHES }: SubjectOptions,
+) =>
   function* (): Generator<Inputs> {
     const source = create();
-    for (let i = 0; i < CALIBRATION_BATCHES; i++) yield source.next().inputs;
+    for (let i = 0; i < criterionBatches; i++) yield source.next().inputs;
   };
 
 type LossModel<Inputs> = Module & { forward(inputs: Inputs): { readonly loss?: Tensor } };
@@ -188,7 +193,7 @@ const createClassifierSubject = async (
       finetuneClassifier(model, train, { ...quietly, title: "recovery", steps, lr, batchSize, seed }),
     evaluate: (model) =>
       scoreClassification(model, classificationEpoch({ examples: byLength, collator, batchSize: 64 })),
-    calibration: firstOf(batchesOf(train)),
+    calibration: firstOf(batchesOf(train), options),
     time: (model) => timedRuns(model, batchesOf(test), { lr, weightDecay }),
   };
   return subject;
@@ -244,7 +249,7 @@ const createMaskedLMSubject = async (
       }),
     evaluate: (one) =>
       scoreMaskedLM(one, maskedLMEpoch({ blocks: corpus.heldOut, collator: masking, batchSize: 32, seed })),
-    calibration: firstOf(batchesOf(corpus.train)),
+    calibration: firstOf(batchesOf(corpus.train), options),
     time: (one) => timedRuns(one, batchesOf(corpus.heldOut), { lr, weightDecay }),
   };
   return subject;
