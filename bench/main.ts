@@ -1,4 +1,4 @@
-// `npm run bench -- cpu`: how fast we are, beside others and beside what the machine can do. See options.ts. `-- webgpu`: webgpu/main.ts. `-- kept`: kept-bytes.ts. `-- soak`: soak.ts. `-- size`: size.ts. `-- tokenizers`: tokenizers.ts.
+// `npm run bench -- cpu`: how fast we are, beside others and beside what the machine can do. See options.ts. `-- webgpu`: webgpu/main.ts. `-- kept`: kept-bytes.ts. `-- soak`: soak.ts. `-- size`: size.ts. `-- tokenizers`: tokenizers.ts. `-- sweep`: sweep.ts.
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Peak } from "@tessera/tensor";
@@ -108,6 +108,7 @@ try {
   else if (args[0] === "soak") await import("./soak.ts");
   else if (args[0] === "size") await import("./size.ts");
   else if (args[0] === "tokenizers") await import("./tokenizers.ts");
+  else if (args[0] === "sweep") await import("./sweep.ts");
   else if (args[0] === "pairs") await import("./pairs.ts");
   else if (args.includes("webgpu")) await import("./webgpu/main.ts");
   else {

@@ -179,6 +179,13 @@ describe("with a Redis", { timeout: 120_000 }, () => {
     await server.ask((client) => client.config("SET", "maxmemory", "0"));
     const second = start(...args);
     await waitUntil(second, () => second.out().includes("No worker is connected"));
+    // An engine that rounds otherwise gives its cell back.
+    const unlike = ["worker", "--queue", server.url, "--out", path("unlike")];
+    const refused = await startTessera(unlike, { env: { TESSERA_WASM: "base" } }).ended;
+    expect(refused.err).toContain(
+      "expected fused multiply-adds as where the sweep was begun, got separate multiply-adds",
+    );
+    expect(refused.code).toBe(1);
     // This machine is another one now: neither model nor texts are where the sweep has them.
     renameSync(path("fine"), path("fine-away"));
     renameSync(path("texts.tsv"), path("texts-away.tsv"));

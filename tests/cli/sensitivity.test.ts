@@ -69,13 +69,17 @@ describe("one sweep", { timeout: 120_000 }, () => {
     expect(dry.seconds).toBeGreaterThan(0);
     expect(dry.notes[0]).toContain("magnitude does not draw");
     const { out } = await runHere(sweep(...plan, "--seeds", "0,1", "--out", path("whole")));
-    expect(out).toMatch(/leave-one-out, blocks of 4, random, one-shot\n.*0\.5/s);
+    expect(out).toMatch(/^dense: loss \d\.\d{4}, accuracy \d+\.\d %; ± is half/);
+    expect(out).toMatch(/Loss added: random\nlayer +0\.5 +0\.25\n0 attention/);
+    expect(out).toMatch(/Accuracy lost, points: magnitude\nlayer +0\.5 +0\.25\n/);
     expect(out).toMatch(/[+−]0\.\d{3} ±0\.\d{3}/);
   });
 
   test("in three shards and merged is the undisturbed one, to the byte", async () => {
     for (const i of [1, 2, 3])
       await json(...sweep(...plan, "--seeds", "0,1", "--shard", `${i}/3`, "--out", path("parts")));
+    const { out } = await runHere(sweep(...plan, "--seeds", "0,1", "--shard", "2/3", "--out", path("parts")));
+    expect(out).toMatch(/^dense: not measured here; below, the loss itself\n\nLoss: \w+\nlayer .*\n.* \d\.\d{4}/);
     await json("merge", path("parts"), "--out", path("merged"));
     expect(readFileSync(path("merged", "rows.jsonl"), "utf8")).toBe(readFileSync(path("whole", "rows.jsonl"), "utf8"));
     // What is merged is not measured again.
@@ -163,11 +167,10 @@ describe("allocate", { timeout: 60_000 }, () => {
         ...more,
         ...run,
       );
-      const { layouts } = await json<{ layouts: { name: string; density: number; blockSize: number }[] }>(
-        ...["info", path(out!)],
-      );
+      const { layouts } = await json<{ layouts: { name: string; blocks: number }[] }>(...["info", path(out!)]);
       expect(layouts.map(({ name }) => name).toSorted()).toEqual([...wanted.keys()].toSorted());
-      for (const { name, density } of layouts) expect(Math.abs(density - wanted.get(name)!)).toBeLessThan(0.04);
+      for (const { name, blocks } of layouts)
+        expect(Math.abs(blocks / (name.includes("attention") ? 16 : 64) - wanted.get(name)!)).toBeLessThan(0.04);
       expect(readFileSync(path(out!, "README.md"), "utf8")).toContain("blocks by magnitude");
       expect((await json<{ loss: number }>("finetune", "--resume", ...run)).loss).toBe(found.loss);
     }
@@ -246,12 +249,21 @@ test("a sweep goes on by --resume and its folder alone", { timeout: 60_000 }, as
 describe("what is wrong is said by name", { timeout: 60_000 }, () => {
   test.each([
     [["--densities", "0.5,0"], "Expected a number above 0 and at most 1"],
-    [["--criterion", "magnitud"], "got magnitud"],
-    [["--mode", "one"], "got one"],
+    [["--densities", "1.5"], "Expected a number above 0 and at most 1"],
+    [["--criterion", "magnitud"], "got magnitud; did you mean magnitude?"],
+    [["--mode", "one"], "got one; did you mean one-in?"],
     [["--shard", "3/2"], "Expected i/n with i from 1 to n"],
     [["--layers", "nothing"], "expected layers that can be patched"],
+    [["--layers", "intermediat.dense"], "did you mean"],
   ])("%j", async (more, message) => {
     expect(await failure(...sweep(...more, "--out", path("wrong")))).toContain(message);
+  });
+
+  test("a folder that cannot be written, and nothing is measured", async () => {
+    const { err } = await runHere(sweep("--out", path("texts.tsv", "sweep")));
+    expect(err).toMatch(
+      /texts\.tsv\/sweep: expected a folder that can be written, got ENOTDIR .*; name another --out\n$/,
+    );
   });
 
   test("rows of a version before, and a folder of another model", async () => {

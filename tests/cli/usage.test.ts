@@ -68,7 +68,11 @@ test.each([
   [["pretrain", "--sparse", "density=2"], "Expected a number above 0 and at most 1."],
   [["pretrain", "--sparse", "densty=0.5"], "Expected pattern=…,density=…,block=…,layout=…, each at most once."],
   [["pretrain", "--sparse", "layout=round"], "Expected layout=best|balanced|nOfM|banded|butterfly|localGlobal."],
-  [["pretrain", "--criterion", "best"], "Allowed choices are magnitude, magnitudeL1, random, taylor"],
+  [["pretrain", "--criterion", "tailor"], ", got tailor; did you mean taylor?"],
+  [["pretrain", "--sparsity-schedule", "cubik"], "Expected oneShot or linear or cubic, got cubik; did you mean cubic?"],
+  [["patch", "model", "--criterion", "magnitud"], ", got magnitud; did you mean magnitude?"],
+  [["pretrain", "--dynamic", "rig"], "did you mean rigl?"],
+  [["finetune", "--sparse", "density=0.5", "--patterns", "x"], "cannot be used with option"],
   [["pretrain", "--criterion", "taylor"], "--criterion: expected --sparse beside it, got none"],
   [["pretrain", "--dynamic", "movement"], "--dynamic movement: expected --sparse beside it, got none"],
   [

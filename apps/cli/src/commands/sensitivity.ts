@@ -17,12 +17,12 @@ import { RowStore, ROWS_FILE } from "../sensitivity/row-store.ts";
 import { estimateSweep, runSweep } from "../sensitivity/run-sweep.ts";
 import { noteSweepSettings } from "../sensitivity/sweep-folder.ts";
 import { createSweepOptions, type SweepDescription, type SweepOptions } from "../sensitivity/sweep-options.ts";
-import { formatSweep } from "../sensitivity/sweep-table.ts";
 import { serveCells, startWorkers, threadsOfWorkers } from "../sensitivity/workers.ts";
-import { writeSweepReport } from "../sensitivity/write-sweep-report.ts";
+import { readSweepLines, writeSweepReport } from "../sensitivity/write-sweep-report.ts";
 import { CommandError, UsageError } from "../terminal/command-error.ts";
 import { formatCount, formatDuration } from "../terminal/format.ts";
 import {
+  createChoiceOption,
   parseChoices,
   parsePattern,
   parseShares,
@@ -87,9 +87,10 @@ export const sensitivityCommand: CommandDefinition<SensitivityCommandOptions> = 
     new Option("--mode <list>", `which layers are sparse at once: ${sensitivityModes.join(", ")}`)
       .argParser(parseChoices<SensitivityMode>([...sensitivityModes]))
       .default(["leave-one-out"], "leave-one-out"),
-    new Option("--groups <how>", "each layer alone, or those that differ in numbers alone together")
-      .choices(["layer", "kind"])
-      .default("layer"),
+    createChoiceOption("--groups <how>", "each layer alone, or those that differ in numbers alone together", [
+      "layer",
+      "kind",
+    ]).default("layer"),
     new Option("--recovery-steps <n>", "steps of training after each patch").argParser(parseWholeNumber(0)).default(0),
     new Option("--layers <regex>", "only layers whose name has this in it")
       .argParser(parsePattern)
@@ -252,13 +253,13 @@ const showResult = async (
   }
   const failed = rows.filter(({ error }) => error !== undefined);
   const command = formatCommandLine(words);
-  const report = isWhole ? (await writeSweepReport(place, place, { command, left })).page : undefined;
+  const written = isWhole ? await writeSweepReport(place, place, { command, left }) : undefined;
+  const report = written?.page;
   terminal.printResult({ rows, left, notes, ...(report === undefined ? {} : { report }) }, [
-    ...formatSweep(rows),
+    ...(written?.lines ?? (await readSweepLines(place, { command, left }))),
     ...left.map(({ group, reason }) => `left dense: ${group}: ${reason}`),
     ...failed.map(({ cell, error }) => `failed: ${cell}: ${error}`),
     ...notes,
-    "",
     `Rows: ${join(place, ROWS_FILE)}`,
     report === undefined ? "One part: tessera merge puts all parts together" : `Report: ${report}`,
   ]);

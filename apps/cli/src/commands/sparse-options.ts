@@ -12,7 +12,13 @@ import {
 import { InvalidArgumentError, Option } from "commander";
 import type { RunSettings } from "../run-folder/run-state.ts";
 import { UsageError } from "../terminal/command-error.ts";
-import { parsePattern, parsePositiveNumber, parseShare, parseWholeNumber } from "../terminal/parse-argument.ts";
+import {
+  createChoiceOption,
+  parsePattern,
+  parsePositiveNumber,
+  parseShare,
+  parseWholeNumber,
+} from "../terminal/parse-argument.ts";
 import { WEIGHTS_FILE } from "../training/model-folder.ts";
 import { readPatterns } from "../training/read-patterns.ts";
 import { patching } from "../training/recipes.ts";
@@ -83,15 +89,16 @@ export const createSparseOptions = (): Option[] => [
     "--patterns <file>",
     "layers, densities and criteria that allocate wrote, in place of --sparse and --criterion",
   ).conflicts(["sparse", "criterion"]),
-  new Option("--criterion <name>", "which blocks stay (default: magnitude)").choices(Object.keys(criteria)),
+  createChoiceOption("--criterion <name>", "which blocks stay (default: magnitude)", Object.keys(criteria)),
   new Option(
     "--criterion-batches <n>",
     "batches that a criterion with gradients or activations looks at (default: 16)",
   ).argParser(parseWholeNumber(1)),
-  new Option(
+  createChoiceOption(
     "--sparsity-schedule <name>",
     "how the density falls while training; without it layers are sparse from the first step",
-  ).choices(Object.keys(densitySchedules)),
+    Object.keys(densitySchedules),
+  ),
   new Option("--sparsity-warmup <n>", "steps before the first change (default: a tenth of all)").argParser(
     parseWholeNumber(0),
   ),
@@ -102,11 +109,14 @@ export const createSparseOptions = (): Option[] => [
     "--sparsity-every <n>",
     "steps between changes of a schedule or of --dynamic (default: a thirtieth of all)",
   ).argParser(parseWholeNumber(1)),
-  new Option(
+  createChoiceOption(
     "--sparsity-scope <scope>",
     "whether blocks compete in their layer or across layers (default: layer)",
-  ).choices(["layer", "global"]),
-  new Option("--dynamic <name>", "move blocks while training: set, rigl, or by learned scores: movement").choices(
+    ["layer", "global"],
+  ),
+  createChoiceOption(
+    "--dynamic <name>",
+    "move blocks while training: set, rigl, or by learned scores: movement",
     dynamicNames,
   ),
   new Option("--distil <dir>", "folder of a model that teaches this one"),
@@ -118,7 +128,7 @@ export const createSparseOptions = (): Option[] => [
   new Option("--early-stopping <n>", "end after so many evaluations without a better one").argParser(
     parseWholeNumber(1),
   ),
-  new Option("--metric <name>", "what is best, for the two above (default: loss)").choices(["loss", "accuracy"]),
+  createChoiceOption("--metric <name>", "what is best, for the two above (default: loss)", ["loss", "accuracy"]),
 ];
 
 const escape = (name: string): RegExp => new RegExp(name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));

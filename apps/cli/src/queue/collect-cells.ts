@@ -15,6 +15,7 @@ import {
   type QueuedSweep,
 } from "./queued-sweep.ts";
 import { QUEUE_NAME, type RedisLink } from "./redis-link.ts";
+import { roundingOf } from "./rounding.ts";
 import { gatherInputs, readInput, type SweepInput } from "./sweep-inputs.ts";
 
 const POLL_MILLISECONDS = 250;
@@ -76,7 +77,7 @@ export class CellCollector {
   /** @throws {QueueError} if Redis has no room for the model and the texts */
   static async open(link: RedisLink, sweep: SweepDescription, options: CollectorOptions): Promise<CellCollector> {
     const inputs = await gatherInputs(sweep);
-    const queued = { version: packageInfo.version, sweep, inputs };
+    const queued = { version: packageInfo.version, rounding: await roundingOf(sweep.device), sweep, inputs };
     const { Queue } = link.libraries.bullmq;
     const queue = new Queue<CellJob>(QUEUE_NAME, link.connection);
     // The connection says so, too.

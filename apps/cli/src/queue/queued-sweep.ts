@@ -10,6 +10,8 @@ import type { SweepInput } from "./sweep-inputs.ts";
 export interface QueuedSweep {
   /** Of `@tessera/cli`: other versions may give other numbers. */
   readonly version: string;
+  /** Of the kernels: other ones give other last digits. */
+  readonly rounding: string;
   readonly sweep: SweepDescription;
   readonly inputs: readonly SweepInput[];
 }
@@ -20,6 +22,7 @@ const nameOf = (names: readonly string[]) => v.picklist(names, names.join(" or "
 
 const sweepSchema = object({
   version: text,
+  rounding: text,
   sweep: object({
     folder: text,
     checkpointHash: sha256,

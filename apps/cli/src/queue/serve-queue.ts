@@ -8,6 +8,7 @@ import { CellProcess } from "../sensitivity/workers.ts";
 import { CommandError } from "../terminal/command-error.ts";
 import { keyOfFile, keysOf, readCellJob, readQueuedSweep, type CellJob } from "./queued-sweep.ts";
 import { QUEUE_NAME, type RedisLink } from "./redis-link.ts";
+import { roundingOf } from "./rounding.ts";
 import { locateInput } from "./sweep-inputs.ts";
 
 /** A worker that says nothing for so long has died: its cell is given to another. */
@@ -206,10 +207,15 @@ export class QueueServer {
   private async read(id: string): Promise<SweepDescription> {
     const { client } = this.link;
     const written = await this.waitFor(() => client.get(keysOf(id).sweep), "the sweep of a cell");
-    const { version, sweep, inputs } = readQueuedSweep(written);
+    const { version, rounding, sweep, inputs } = readQueuedSweep(written);
     if (version !== packageInfo.version)
       throw new CommandError(
         `worker: expected @tessera/cli ${version} of the sweep, got ${packageInfo.version}; npm install @tessera/cli@${version}`,
+      );
+    const own = await roundingOf(sweep.device);
+    if (own !== rounding)
+      throw new CommandError(
+        `worker: expected ${rounding} as where the sweep was begun, got ${own}, which give other last digits; run it on such an engine (tessera info)`,
       );
     const shown: Record<string, string> = {};
     const paths: Record<string, string> = {};
