@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { findFreePort, needRedis, RedisServer } from "../support/redis-server.ts";
 import { runHere } from "./run-here.ts";
 import { startTessera, useTemporaryFolder, waitUntil, type Running } from "./run-tessera.ts";
@@ -105,10 +105,10 @@ describe("with a Redis", { timeout: 120_000 }, () => {
     // Where there is none, every test is skipped.
     server = await RedisServer.start().catch(() => undefined as never);
   });
-  afterAll(async () => {
-    for (const { child } of running) child.kill("SIGKILL");
-    await server?.remove();
+  afterEach(() => {
+    for (const { child } of running.splice(0)) child.kill("SIGKILL");
   });
+  afterAll(() => server?.remove());
 
   const start = (...args: string[]): Running => {
     const process = startTessera(args);
@@ -139,6 +139,10 @@ describe("with a Redis", { timeout: 120_000 }, () => {
     await server.kill();
     await sleep(500);
     await server.start();
+    // Full for a while: what is measured meanwhile waits.
+    await server.ask((client) => client.config("SET", "maxmemory", "1"));
+    await sleep(1500);
+    await server.ask((client) => client.config("SET", "maxmemory", "0"));
     await waitUntil(first, () => linesOf("queued").length >= 5);
     first.child.kill("SIGKILL");
     await first.ended;
@@ -149,7 +153,12 @@ describe("with a Redis", { timeout: 120_000 }, () => {
     expect(new Set(cells).size).toBe(cells.length);
     expect(linesOf("queued").toSorted()).toEqual(linesOf("whole").toSorted());
     // Nothing of the sweep stays in Redis.
-    expect((await keys()).filter((key) => /^tessera:(sweep|rows|file):|:cells:[0-9a-f]{16}-/.test(key))).toEqual([]);
+    await expect
+      .poll(async () => (await keys()).filter((key) => /^tessera:(sweep|rows|file):|:cells:[0-9a-f]{16}-/.test(key)), {
+        timeout: 40_000,
+        interval: 200,
+      })
+      .toEqual([]);
     other.child.kill("SIGTERM");
     const ended = await other.ended;
     expect(ended.code).toBe(130);

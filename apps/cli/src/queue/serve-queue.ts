@@ -122,7 +122,9 @@ class Lane {
     const { link } = this;
     const { sweep, cell } = readCellJob(job.data);
     const { rows } = keysOf(sweep);
-    if ((await link.run(() => link.client.hexists(rows, cell.cell))) === 0) {
+    const isMeasured = (await link.run(() => link.client.hexists(rows, cell.cell))) === 1;
+    // A sweep that has ended got the row of a worker that was taken for dead: nobody needs another.
+    if (!isMeasured && !(await this.server.hasEnded(sweep))) {
       const measures = await this.processFor(sweep);
       const begun = performance.now();
       let row: SensitivityRow;
@@ -132,9 +134,10 @@ class Lane {
         this.stop.throwIfAborted();
         return await this.settle(() => job.moveToFailed(error as Error, token, false));
       }
-      await link.run(() =>
-        link.client.multi().hset(rows, cell.cell, JSON.stringify(row)).expire(rows, KEEP_SECONDS).exec(),
-      );
+      if (!(await this.server.hasEnded(sweep))) {
+        await link.run(() => link.client.hset(rows, cell.cell, JSON.stringify(row)));
+        await link.run(() => link.client.expire(rows, KEEP_SECONDS));
+      }
       this.options.onRow(row, (performance.now() - begun) / 1000);
     }
     await this.settle(() => job.moveToCompleted(null, token, false));
@@ -151,8 +154,8 @@ class Lane {
   /** The process for a sweep. @throws {CommandError} if this machine cannot measure its cells */
   private async processFor(sweep: string): Promise<CellProcess> {
     if (this.process?.sweep === sweep) return this.process.measures;
-    this.process?.measures.kill();
     const description = await this.server.prepare(sweep);
+    this.process?.measures.kill();
     const measures = new CellProcess(description, this.options.threads, this.stop);
     this.process = { sweep, measures };
     await measures.open();
@@ -193,20 +196,27 @@ export class QueueServer {
     for (const end of ended) if (end.status === "rejected") throw end.reason;
   }
 
+  /** Whether a sweep has ended. One whose Redis has lost everything writes again within seconds. */
+  async hasEnded(sweep: string): Promise<boolean> {
+    const { client } = this.link;
+    return (await this.waitFor(async () => (await client.exists(keysOf(sweep).sweep)) || null)) === null;
+  }
+
   /** What a sweep is on this machine. */
   prepare(sweep: string): Promise<SweepDescription> {
     const known = this.prepared.get(sweep);
     if (known) return known;
     const prepared = this.read(sweep);
     this.prepared.set(sweep, prepared);
-    // Tried again with the next cell.
+    // Looked for again with the next cell.
     prepared.catch(() => this.prepared.delete(sweep));
     return prepared;
   }
 
   private async read(id: string): Promise<SweepDescription> {
     const { client } = this.link;
-    const written = await this.waitFor(() => client.get(keysOf(id).sweep), "the sweep of a cell");
+    const written = await this.waitFor(() => client.get(keysOf(id).sweep));
+    if (written === null) throw new CommandError("worker: expected the sweep of a cell in Redis, got nothing");
     const { version, rounding, sweep, inputs } = readQueuedSweep(written);
     if (version !== packageInfo.version)
       throw new CommandError(
@@ -220,25 +230,25 @@ export class QueueServer {
     const shown: Record<string, string> = {};
     const paths: Record<string, string> = {};
     for (const input of inputs) {
-      const path = await locateInput(input, join(this.options.cache, id, input.role), (file) =>
-        this.waitFor(() => client.getBuffer(keyOfFile(file.sha256)), `${file.name} of ${input.path}`),
-      );
+      const path = await locateInput(input, join(this.options.cache, id, input.role), async (file) => {
+        const found = await this.waitFor(() => client.getBuffer(keyOfFile(file.sha256)));
+        if (found) return found;
+        throw new CommandError(
+          `worker: expected ${file.name} of ${input.path} in Redis, got nothing; is tessera sensitivity running? give its command again`,
+        );
+      });
       paths[input.role === "model" ? "folder" : input.role] = path;
       shown[path] = input.path;
     }
     return { ...sweep, ...paths, shown };
   }
 
-  /** What a sweep has written into Redis, or writes again when Redis has lost it. */
-  private async waitFor<T>(read: () => Promise<T | null>, what: string): Promise<T> {
+  /** What a sweep has written into Redis, or writes again when Redis has lost it; null if it does not. */
+  private async waitFor<T>(read: () => Promise<T | null>): Promise<T | null> {
     const begun = performance.now();
     for (;;) {
       const found = await this.link.run(read);
-      if (found !== null) return found;
-      if (performance.now() - begun > WAIT_FOR_SWEEP_MILLISECONDS)
-        throw new CommandError(
-          `worker: expected ${what} in Redis, got nothing; is tessera sensitivity running? give its command again`,
-        );
+      if (found !== null || performance.now() - begun > WAIT_FOR_SWEEP_MILLISECONDS) return found;
       await new Promise((done) => setTimeout(done, 500));
     }
   }
