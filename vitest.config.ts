@@ -17,6 +17,7 @@ const browser = [process.env.TESSERA_CHROMIUM, "/usr/bin/chromium", chromium.exe
 const provide = {
   gpuRequired: process.env.TESSERA_REQUIRE_GPU === "1",
   browserRequired: process.env.TESSERA_REQUIRE_BROWSER === "1",
+  redisRequired: process.env.TESSERA_REQUIRE_REDIS === "1",
   browser: browser ?? null,
 };
 

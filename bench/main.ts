@@ -9,6 +9,7 @@ const programs: Readonly<Record<string, () => Promise<unknown>>> = {
   soak: () => import("./soak.ts"),
   size: () => import("./size.ts"),
   tokenizers: () => import("./tokenizers.ts"),
+  sweep: () => import("./sweep.ts"),
   pairs: () => import("./pairs.ts"),
 };
 

@@ -59,7 +59,8 @@ for (const name of [...arrow, ...apps]) {
   const folder = folderOf(name);
   const isApp = apps.includes(name);
   const manifest = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
-  const listed = Object.keys(manifest.dependencies ?? {});
+  // What is loaded when it is asked for is an optional peer.
+  const listed = Object.keys({ ...manifest.dependencies, ...(isApp ? manifest.peerDependencies : {}) });
   const used = new Set();
   for (const path of sources) {
     if (!path.startsWith(`${folder}/src/`) || path.endsWith(".as.ts")) continue;

@@ -69,13 +69,17 @@ describe("one sweep", { timeout: 120_000 }, () => {
     expect(dry.seconds).toBeGreaterThan(0);
     expect(dry.notes[0]).toContain("magnitude does not draw");
     const { out } = await runHere(sweep(...plan, "--seeds", "0,1", "--out", path("whole")));
-    expect(out).toMatch(/leave-one-out, blocks of 4, random, one-shot\n.*0\.5/s);
+    expect(out).toMatch(/^dense: loss \d\.\d{4}, accuracy \d+\.\d %; ± is half/);
+    expect(out).toMatch(/Loss added: random\nlayer +0\.5 +0\.25\n0 attention/);
+    expect(out).toMatch(/Accuracy lost, points: magnitude\nlayer +0\.5 +0\.25\n/);
     expect(out).toMatch(/[+−]0\.\d{3} ±0\.\d{3}/);
   });
 
   test("in three shards and merged is the undisturbed one, to the byte", async () => {
     for (const i of [1, 2, 3])
       await json(...sweep(...plan, "--seeds", "0,1", "--shard", `${i}/3`, "--out", path("parts")));
+    const { out } = await runHere(sweep(...plan, "--seeds", "0,1", "--shard", "2/3", "--out", path("parts")));
+    expect(out).toMatch(/^dense: not measured here; below, the loss itself\n\nLoss: \w+\nlayer .*\n.* \d\.\d{4}/);
     await json("merge", path("parts"), "--out", path("merged"));
     expect(readFileSync(path("merged", "rows.jsonl"), "utf8")).toBe(readFileSync(path("whole", "rows.jsonl"), "utf8"));
     // What is merged is not measured again.
@@ -145,6 +149,42 @@ describe("allocate", { timeout: 60_000 }, () => {
     expect(out).toMatch(/dense .*\nexpected .*\nmeasured /);
   });
 
+  test("writes patterns that finetune takes, at once or with a schedule, and that its resumption needs no word of", async () => {
+    const { path: file } = await json<Found>(...args(), "--parameters", "85%");
+    const { patterns } = JSON.parse(readFileSync(file, "utf8")) as {
+      patterns: { layers: string[]; density: number; blockSize: number }[];
+    };
+    const wanted = new Map(patterns.flatMap(({ layers, density }) => layers.map((name) => [name, density] as const)));
+    for (const [out, ...more] of [["at-once"], ["slowly", "--sparsity-schedule", "linear", "--sparsity-every", "2"]]) {
+      const run = ["--out", path(out!)];
+      const texts = ["--train", path("texts.tsv"), "--test", path("texts.tsv"), "--steps", "20"];
+      const found = await json<{ loss: number }>(
+        "finetune",
+        path("fine"),
+        ...texts,
+        "--patterns",
+        file,
+        ...more,
+        ...run,
+      );
+      const { layouts } = await json<{ layouts: { name: string; blocks: number }[] }>(...["info", path(out!)]);
+      expect(layouts.map(({ name }) => name).toSorted()).toEqual([...wanted.keys()].toSorted());
+      for (const { name, blocks } of layouts)
+        expect(Math.abs(blocks / (name.includes("attention") ? 16 : 64) - wanted.get(name)!)).toBeLessThan(0.04);
+      expect(readFileSync(path(out!, "README.md"), "utf8")).toContain("blocks by magnitude");
+      expect((await json<{ loss: number }>("finetune", "--resume", ...run)).loss).toBe(found.loss);
+    }
+    writeFileSync(file, JSON.stringify({ patterns: [{ ...patterns[0], density: 0.75 }] }));
+    expect(await failure("finetune", "--resume", "--out", path("at-once"))).toContain("expected --patterns");
+    writeFileSync(file, "{}");
+    expect(await failure("finetune", path("fine"), "--patterns", file, "--out", path("never"))).toContain(
+      "patterns: expected patterns to be an array of at least one",
+    );
+    expect(
+      await failure("finetune", path("fine"), "--patterns", file, "--sparse", "density=0.5", "--out", path("never")),
+    ).toContain("cannot be used with option");
+  });
+
   test("evolution is at least as good as what it begins with", async () => {
     const start = await json<Found>(...args(), "--parameters", "80%", "--measure");
     const evolved = await json<Found & { loss: number }>(
@@ -169,15 +209,61 @@ describe("allocate", { timeout: 60_000 }, () => {
   });
 });
 
+test("patch judges blocks by what texts say of them", { timeout: 60_000 }, async () => {
+  const patch = (out: string, ...more: string[]): string[] => [
+    ...["patch", path("fine"), "--density", "0.5", "--block-size", "4", "--out", path(out), ...more],
+  ];
+  const kept = (out: string): Buffer => readFileSync(path(out, "model.safetensors"));
+  await json(...patch("by-magnitude"));
+  await json(...patch("by-fisher", "--criterion", "fisher", "--train", path("texts.tsv"), "--criterion-batches", "2"));
+  await json(...patch("by-fisher2", "--criterion", "fisher", "--train", path("texts.tsv"), "--criterion-batches", "2"));
+  expect(kept("by-fisher").equals(kept("by-fisher2"))).toBe(true);
+  expect(kept("by-fisher").equals(kept("by-magnitude"))).toBe(false);
+  expect(readFileSync(path("by-fisher", "README.md"), "utf8")).toContain("blocks by fisher");
+  // A masked language model has texts without labels.
+  const text = ["--criterion", "activationWeighted", "--text", path("texts.txt")];
+  await json("patch", path("pre"), "--density", "0.5", "--block-size", "4", ...text, "--out", path("by-activations"));
+  expect(await failure(...patch("never", "--criterion", "taylor"))).toContain(
+    "--train: expected texts that taylor judges blocks by, got none",
+  );
+  expect(await failure(...patch("never", "--criterion", "taylor", "--text", path("texts.txt")))).toContain(
+    "--text: expected --train for a classifier",
+  );
+  expect(await failure(...patch("never", "--train", path("texts.tsv")))).toContain(
+    "--train: expected a --criterion that looks at texts beside it",
+  );
+});
+
+test("a sweep goes on by --resume and its folder alone", { timeout: 60_000 }, async () => {
+  const { rows } = await json<{ rows: Row[] }>(
+    ...sweep("--layers", "0.intermediate", "--densities", "0.5,0.25", "--seeds", "3", "--out", path("resumed")),
+  );
+  const lines = readFileSync(path("resumed", "rows.jsonl"), "utf8").trim().split("\n");
+  writeFileSync(path("resumed", "rows.jsonl"), `${lines.slice(0, 2).join("\n")}\n`);
+  expect((await json<{ rows: Row[] }>("sensitivity", "--resume", "--out", path("resumed"))).rows).toEqual(rows);
+  expect(await failure("sensitivity", "--resume", "--out", path("nowhere"))).toContain(
+    "sensitivity: expected the folder of a model, got none",
+  );
+});
+
 describe("what is wrong is said by name", { timeout: 60_000 }, () => {
   test.each([
     [["--densities", "0.5,0"], "Expected a number above 0 and at most 1"],
-    [["--criterion", "magnitud"], "got magnitud"],
-    [["--mode", "one"], "got one"],
+    [["--densities", "1.5"], "Expected a number above 0 and at most 1"],
+    [["--criterion", "magnitud"], "got magnitud; did you mean magnitude?"],
+    [["--mode", "one"], "got one; did you mean one-in?"],
     [["--shard", "3/2"], "Expected i/n with i from 1 to n"],
     [["--layers", "nothing"], "expected layers that can be patched"],
+    [["--layers", "intermediat.dense"], "did you mean"],
   ])("%j", async (more, message) => {
     expect(await failure(...sweep(...more, "--out", path("wrong")))).toContain(message);
+  });
+
+  test("a folder that cannot be written, and nothing is measured", async () => {
+    const { err } = await runHere(sweep("--out", path("texts.tsv", "sweep")));
+    expect(err).toMatch(
+      /texts\.tsv\/sweep: expected a folder that can be written, got ENOTDIR .*; name another --out\n$/,
+    );
   });
 
   test("rows of a version before, and a folder of another model", async () => {

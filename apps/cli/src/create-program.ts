@@ -1,9 +1,9 @@
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { ArgumentError, DeviceError, openDevice, setDefaultDevice, setThreads, type Backend } from "@tessera/tensor";
 import { Command, type OptionValues } from "commander";
 import { lastingWords, readCommandLine } from "./run-folder/command-line.ts";
 import type { CommandDefinition, Context } from "./commands/command-definition.ts";
+import { packageInfo } from "./package-info.ts";
 import { Interrupted, UsageError } from "./terminal/command-error.ts";
 import { parseWholeNumber } from "./terminal/parse-argument.ts";
 import { listenForStop } from "./terminal/listen-for-stop.ts";
@@ -22,8 +22,6 @@ interface GlobalOptions {
 
 /** `auto` is a hardware GPU where there is one, else the cpu. */
 const DEVICES = ["cpu", "reference", "webgpu", "auto"] as const;
-
-const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
 
 const addGlobalOptions = (program: Command): Command =>
   program
@@ -68,7 +66,7 @@ const createContext = async (
   if (writes === "nothing" && options.out !== undefined) {
     throw new UsageError(`--out: expected a command that writes, got ${name}; leave it out`);
   }
-  if ((writes === "nothing" || writes === "anew each time") && resume) {
+  if (!goesOn(definition) && resume) {
     throw new UsageError(`--resume: expected a command that can go on, got ${name}; leave it out`);
   }
   if (threads !== undefined) useThreads(threads);
@@ -86,6 +84,9 @@ const createContext = async (
     ...(threads === undefined ? {} : { threads }),
   };
 };
+
+/** Whether a command can go on where it was. */
+const goesOn = ({ writes }: CommandDefinition): boolean => writes !== "nothing" && writes !== "anew each time";
 
 /** What a stopped command says about how to resume it. */
 const resumeHints: Readonly<Record<CommandDefinition["writes"], string>> = {
@@ -162,8 +163,9 @@ const addCommand = (
       const stop = outputFailed ? AbortSignal.any([signal, outputFailed]) : signal;
       let said: Said = { options: command.optsWithGlobals(), args: argumentsOf(given) };
       const { resume } = said.options as GlobalOptions;
-      const goesOn = resume && writes === "afresh, or on with --resume";
-      const begun = goesOn ? await readCommandLine(outOf(definition, said.options as GlobalOptions)) : undefined;
+      // What a run or a sweep was begun with is in its folder.
+      const folder = outOf(definition, said.options as GlobalOptions);
+      const begun = resume && goesOn(definition) ? await readCommandLine(folder, definition.name) : undefined;
       if (begun) said = completeBy(command, said, parseWords(definition, begun));
       const lasting = begun ?? lastingWords(words);
       const context = await createContext(definition, said.options as GlobalOptions, lasting, stop);
@@ -189,7 +191,7 @@ export const createProgram = (
 ): Command => {
   const program = new Command("tessera")
     .description("Block-sparse deep learning: train, patch, fine-tune and look at small RoBERTas.")
-    .version(version, "--version", "print the version")
+    .version(packageInfo.version, "--version", "print the version")
     .helpOption("-h, --help", "print help")
     .helpCommand("help [command]", "print help for a command")
     .showSuggestionAfterError()

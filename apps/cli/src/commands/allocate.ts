@@ -23,7 +23,7 @@ import { readSweepSettings, type SweepSettings } from "../sensitivity/sweep-fold
 import { CommandError, Interrupted, UsageError } from "../terminal/command-error.ts";
 import { formatCount, formatPercent } from "../terminal/format.ts";
 import { formatTextTable } from "../terminal/format-text-table.ts";
-import { parseShare, parseWholeNumber } from "../terminal/parse-argument.ts";
+import { createChoiceOption, parseShare, parseWholeNumber } from "../terminal/parse-argument.ts";
 import { WEIGHTS_FILE } from "../training/model-folder.ts";
 import type { CommandDefinition, Context } from "./command-definition.ts";
 
@@ -64,9 +64,10 @@ export const allocateCommand: CommandDefinition<AllocateCommandOptions> = {
     new Option("--accuracy-drop <share>", "that may be lost at most: 0.01 is a point; parameters become few").argParser(
       parseShare,
     ),
-    new Option("--method <name>", "how densities are shared out")
-      .choices([...Object.keys(allocationMethods), "evolutionary"])
-      .default("dynamic"),
+    createChoiceOption("--method <name>", "how densities are shared out", [
+      ...Object.keys(allocationMethods),
+      "evolutionary",
+    ]).default("dynamic"),
     new Option("--criterion <name>", "whose rows, where the sweep has several"),
     new Option("--block-size <n>", "whose rows, where the sweep has several").argParser(parseWholeNumber(4)),
     new Option("--measure", "patch the model so, train it as the sweep did, and print what was expected beside it"),
@@ -216,7 +217,9 @@ const formatModels = ({ dense, expected }: Allocation, measured: WholeModel | un
         ? [
             {
               title: "step",
-              value: ([, { stepMs }]: [string, WholeModel]) => (stepMs === null ? "–" : `${stepMs.toFixed(2)} ms`),
+              // Savings of layers add up to a time below zero where what was measured is noise.
+              value: ([, { stepMs }]: [string, WholeModel]) =>
+                stepMs === null ? "–" : stepMs > 0 ? `${stepMs.toFixed(2)} ms` : "noise",
               numeric: true as const,
             },
           ]

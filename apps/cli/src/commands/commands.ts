@@ -14,6 +14,7 @@ import { reportCommand } from "./report.ts";
 import { sensitivityCommand } from "./sensitivity.ts";
 import { compareCommand } from "./compare.ts";
 import { unpatchCommand } from "./unpatch.ts";
+import { workerCommand } from "./worker.ts";
 
 /** Every command, in the order of the help. */
 export const commands: readonly CommandDefinition[] = [
@@ -26,6 +27,7 @@ export const commands: readonly CommandDefinition[] = [
   unpatchCommand,
   exportCommand,
   sensitivityCommand,
+  workerCommand,
   mergeCommand,
   allocateCommand,
   reportCommand,

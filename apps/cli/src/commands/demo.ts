@@ -34,7 +34,7 @@ export const demoCommand: CommandDefinition<DemoOptions> = {
   examples: ["demo", "demo --tokens 3000000 --seed 1 --out runs/longer"],
 
   async run(context, { optimizer, tokens = pretrainingRecipes[optimizer].tokens, finetuneSteps, fresh = false }) {
-    const { terminal, seed, device, out, stop } = context;
+    const { terminal, seed, device, out, stop, words } = context;
     const lock = await lockFolder(out);
     try {
       const begun = performance.now();
@@ -42,6 +42,7 @@ export const demoCommand: CommandDefinition<DemoOptions> = {
       const state = await RunState.open(out, { ...settings, recipe: hashRecipe(optimizer) }, demoPhases, {
         fresh,
         earlier: BEFORE_MUON,
+        commandLine: words,
         lock,
       });
       const { bold, dim } = terminal.color;

@@ -39,9 +39,11 @@ import { finetuning } from "../training/recipes.ts";
 import type { CommandDefinition, Context } from "./command-definition.ts";
 import {
   createSparseOptions,
+  inputsOf,
   readEvalSteps,
   readSelection,
   readSparseRecipe,
+  readTargets,
   readTeacherOptions,
   toSettings,
   type SparseOptions,
@@ -98,11 +100,13 @@ export const finetuneCommand: CommandDefinition<FinetuneCommandOptions> = {
     "finetune runs/patch --train mine.tsv --test test.tsv --out runs/mine",
     "finetune runs/pretrain --sparse density=0.25 --sparsity-schedule cubic --sparsity-scope global --distil runs/dense",
     "finetune runs/pretrain --sparse density=0.5 --dynamic rigl --eval-every 20 --keep-best",
+    "finetune runs/pretrain --patterns runs/allocate/patterns.json --sparsity-schedule cubic",
     "finetune --resume --out runs/mine",
   ],
 
-  async run(context, options, folder) {
+  async run(context, given, folder) {
     const { seed, device } = context;
+    const options = await readTargets(given);
     const { steps, lr, batchSize, scratch = false, fresh = false, validation } = options;
     if (folder === undefined) throw new UsageError("finetune: expected the folder of a model, got none; see --help");
     const config = await readConfig(folder);
@@ -132,7 +136,7 @@ export const finetuneCommand: CommandDefinition<FinetuneCommandOptions> = {
       ...(options.train === undefined ? {} : { "--train": options.train }),
       ...(options.test === undefined ? {} : { "--test": options.test }),
       ...(validation === undefined ? {} : { "--validation": validation }),
-      ...(options.distil === undefined ? {} : { distil: join(options.distil, WEIGHTS_FILE) }),
+      ...inputsOf(options),
     };
     await withRunFolder(context, { settings, phases: finetunePhases, inputs }, fresh, async (run) => {
       const { terminal, out } = context;

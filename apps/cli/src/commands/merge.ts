@@ -5,7 +5,6 @@ import { lockFolder } from "../run-folder/folder-lock.ts";
 import { findParts, mergeRows } from "../sensitivity/merge-rows.ts";
 import { RowStore, ROWS_FILE } from "../sensitivity/row-store.ts";
 import { noteSweepSettings, readSweepSettings } from "../sensitivity/sweep-folder.ts";
-import { formatSweep } from "../sensitivity/sweep-table.ts";
 import { writeSweepReport } from "../sensitivity/write-sweep-report.ts";
 import { formatCount } from "../terminal/format.ts";
 import type { CommandDefinition } from "./command-definition.ts";
@@ -21,17 +20,17 @@ export const mergeCommand: CommandDefinition = {
     const folders = given.flat();
     const parts = await findParts(folders);
     const rows = await mergeRows(parts);
-    const settings = await readSweepSettings(parts[0]!);
+    // Of several command lines none is that of the whole.
+    const { commandLine: _, ...settings } = await readSweepSettings(parts[0]!);
     const lock = await lockFolder(out);
     try {
       await noteSweepSettings(out, settings);
       const store = await RowStore.open(out, lock);
       const known = new Map(store.rows().map((row) => [row.cell, JSON.stringify(row)]));
       for (const row of rows) if (known.get(row.cell) !== JSON.stringify(row)) await store.add(row);
-      const { page: report } = await writeSweepReport(out, out, { command: formatCommandLine(words) });
+      const { page: report, lines } = await writeSweepReport(out, out, { command: formatCommandLine(words) });
       terminal.printResult({ rows, parts, report }, [
-        ...formatSweep(rows),
-        "",
+        ...lines,
         `${formatCount(rows.length)} rows of ${parts.length} folders: ${join(out, ROWS_FILE)}`,
         `Report: ${report}`,
       ]);

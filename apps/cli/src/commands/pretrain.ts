@@ -3,7 +3,6 @@ import { loadTokenizer, type MaskedLMInputs } from "@tessera/models";
 import type { RobertaForMaskedLM } from "@tessera/models/roberta";
 import type { ByteLevelBpeTokenizer } from "@tessera/models/tokenizers";
 import { Option } from "commander";
-import { join } from "node:path";
 import * as v from "valibot";
 import { createGlossSource, type LabelSource } from "../data/classification-data.ts";
 import { readGlossCorpus, readTextCorpus } from "../data/corpus.ts";
@@ -17,7 +16,7 @@ import { keepBlocksBefore } from "../run-report/read-blocks.ts";
 import { createExtras } from "../training/create-extras.ts";
 import { loadMaskedLMTeacher } from "../training/load-teacher.ts";
 import { describeRecipe } from "../training/make-sparse.ts";
-import { saveModel, WEIGHTS_FILE } from "../training/model-folder.ts";
+import { saveModel } from "../training/model-folder.ts";
 import { readMosaics } from "../training/patch-model.ts";
 import {
   countSteps,
@@ -40,9 +39,11 @@ import { saveTokenizer, trainTokenizer } from "../training/train-tokenizer.ts";
 import type { CommandDefinition, Context } from "./command-definition.ts";
 import {
   createSparseOptions,
+  inputsOf,
   readEvalSteps,
   readSelection,
   readSparseRecipe,
+  readTargets,
   readTeacherOptions,
   toSettings,
   type SparseOptions,
@@ -147,8 +148,9 @@ export const pretrainCommand: CommandDefinition<PretrainCommandOptions> = {
     "pretrain --resume",
   ],
 
-  async run(context, given) {
+  async run(context, said) {
     const { seed, device, out } = context;
+    const given = await readTargets(said);
     const { text, classes, vocab, fresh = false, optimizer, lr, muonLr, tokens, distil } = given;
     if (optimizer !== "muon" && muonLr !== undefined)
       throw new UsageError(`--muon-lr: expected --optimizer muon, got ${optimizer}; leave one of them out`);
@@ -164,7 +166,7 @@ export const pretrainCommand: CommandDefinition<PretrainCommandOptions> = {
     readSparseRecipe(given, steps, seed);
     const inputs = {
       ...(text === undefined ? {} : { "--text": text }),
-      ...(distil === undefined ? {} : { distil: join(distil, WEIGHTS_FILE) }),
+      ...inputsOf(given),
     };
     const description = { settings, phases: pretrainPhases, inputs, earlier: BEFORE_MUON };
     await withRunFolder(context, description, fresh, async (run) => {

@@ -11,16 +11,18 @@ import {
 import { InvalidArgumentError, Option } from "commander";
 import { lockFolder } from "../run-folder/folder-lock.ts";
 import { hashFile } from "../run-folder/hash-file.ts";
+import { parseRedisUrl } from "../queue/redis-url.ts";
+import { startCollecting, type CellRunners } from "../queue/start-collecting.ts";
 import { RowStore, ROWS_FILE } from "../sensitivity/row-store.ts";
 import { estimateSweep, runSweep } from "../sensitivity/run-sweep.ts";
 import { noteSweepSettings } from "../sensitivity/sweep-folder.ts";
-import { createSweepOptions, type SweepDescription } from "../sensitivity/sweep-options.ts";
-import { formatSweep } from "../sensitivity/sweep-table.ts";
+import { createSweepOptions, type SweepDescription, type SweepOptions } from "../sensitivity/sweep-options.ts";
 import { serveCells, startWorkers, threadsOfWorkers } from "../sensitivity/workers.ts";
-import { writeSweepReport } from "../sensitivity/write-sweep-report.ts";
-import { CommandError } from "../terminal/command-error.ts";
+import { readSweepLines, writeSweepReport } from "../sensitivity/write-sweep-report.ts";
+import { CommandError, UsageError } from "../terminal/command-error.ts";
 import { formatCount, formatDuration } from "../terminal/format.ts";
 import {
+  createChoiceOption,
   parseChoices,
   parsePattern,
   parseShares,
@@ -30,7 +32,12 @@ import {
 import { readConfig, WEIGHTS_FILE } from "../training/model-folder.ts";
 import { patching } from "../training/recipes.ts";
 import type { CommandDefinition, Context } from "./command-definition.ts";
-import { createLabelledTextOptions, createModelArgument, type LabelledTextOptions } from "./shared-options.ts";
+import {
+  createLabelledTextOptions,
+  createKnownModelArgument,
+  createPatienceOption,
+  type LabelledTextOptions,
+} from "./shared-options.ts";
 
 interface SensitivityCommandOptions extends LabelledTextOptions {
   text?: string;
@@ -48,6 +55,8 @@ interface SensitivityCommandOptions extends LabelledTextOptions {
   dryRun?: true;
   workers: number;
   shard?: { index: number; count: number };
+  queue?: string;
+  patience: number;
   serve?: true;
 }
 
@@ -61,7 +70,7 @@ export const sensitivityCommand: CommandDefinition<SensitivityCommandOptions> = 
   name: "sensitivity",
   summary: "which layers can be sparse: linear layers at every density, by criterion and seed",
   writes: "always on",
-  arguments: [createModelArgument()],
+  arguments: [createKnownModelArgument()],
   options: [
     new Option("--densities <list>", "shares of the blocks to keep, with commas between")
       .argParser(parseShares)
@@ -78,9 +87,10 @@ export const sensitivityCommand: CommandDefinition<SensitivityCommandOptions> = 
     new Option("--mode <list>", `which layers are sparse at once: ${sensitivityModes.join(", ")}`)
       .argParser(parseChoices<SensitivityMode>([...sensitivityModes]))
       .default(["leave-one-out"], "leave-one-out"),
-    new Option("--groups <how>", "each layer alone, or those that differ in numbers alone together")
-      .choices(["layer", "kind"])
-      .default("layer"),
+    createChoiceOption("--groups <how>", "each layer alone, or those that differ in numbers alone together", [
+      "layer",
+      "kind",
+    ]).default("layer"),
     new Option("--recovery-steps <n>", "steps of training after each patch").argParser(parseWholeNumber(0)).default(0),
     new Option("--layers <regex>", "only layers whose name has this in it")
       .argParser(parsePattern)
@@ -97,16 +107,23 @@ export const sensitivityCommand: CommandDefinition<SensitivityCommandOptions> = 
     new Option("--shard <i/n>", "measure the i-th of n parts, in a folder of its own below --out; see merge").argParser(
       parseShard,
     ),
+    new Option("--queue <url>", "hand the cells to all machines that run tessera worker, through this Redis")
+      .argParser(parseRedisUrl)
+      .conflicts(["workers", "shard"]),
+    createPatienceOption(),
     new Option("--serve", "measure what a parent process asks for").hideHelp(),
   ],
   examples: [
     "sensitivity runs/demo/models/dense",
     "sensitivity runs/finetune --criterion magnitude,random --densities 0.5,0.25,0.1 --seeds 0,1 --times",
     "sensitivity runs/finetune --recovery-steps 50 --layers intermediate --workers 2 --dry-run",
+    "sensitivity runs/finetune --recovery-steps 50 --queue redis://192.168.1.2:6379",
+    "sensitivity --resume --out runs/sensitivity",
   ],
 
   async run(context, options, folder) {
     if (options.serve) return serveCells(context.stop);
+    if (folder === undefined) throw new UsageError("sensitivity: expected the folder of a model, got none; see --help");
     await readConfig(folder);
     const { out, stop } = context;
     const { shard, dryRun = false } = options;
@@ -116,29 +133,39 @@ export const sensitivityCommand: CommandDefinition<SensitivityCommandOptions> = 
     try {
       const sweep = await describeSweep(context, options, folder);
       const store = await RowStore.open(place, lock);
-      await noteSweepSettings(place, settingsOf(sweep));
+      await noteSweepSettings(place, { ...settingsOf(sweep), commandLine: withoutQueue(context.words) });
       const created = await createSweepOptions(sweep, stop);
-      const { workers } = options;
-      const pool =
-        workers > 1
-          ? startWorkers(workers, sweep, { threads: context.threads ?? threadsOfWorkers(workers), stop })
-          : undefined;
+      const pool = await startRunners(context, options, { sweep, created, store });
+      let isWhole = false;
       try {
-        const given = {
-          ...created,
-          store,
-          ...withExtras(options, created.subject),
-          ...(pool ? { runners: pool.runners } : {}),
-        };
-        const result = await runSweep(given, context.terminal, stop);
+        const given = { ...created, store, ...withExtras(options, created.subject), ...pool };
+        const result = await runSweep(given, context.terminal, stop, pool?.describe);
+        isWhole = true;
         await showResult(context, { ...result, place, isWhole: !shard });
       } finally {
-        pool?.end();
+        await pool?.end(isWhole);
       }
     } finally {
       lock.release();
     }
   },
+};
+
+/** The words that say what a sweep is, and not through which Redis it is measured: a password is not kept. */
+const withoutQueue = (words: readonly string[]): string[] =>
+  words.filter((word, i) => !/^--queue(=|$)/.test(word) && words[i - 1] !== "--queue");
+
+/** Who measures the cells, if it is not this process. */
+const startRunners = async (
+  { terminal, stop, threads }: Context,
+  { workers, queue, patience }: SensitivityCommandOptions,
+  given: { sweep: SweepDescription; created: SweepOptions; store: RowStore },
+): Promise<(Partial<CellRunners> & Pick<CellRunners, "end" | "runners">) | undefined> => {
+  const { sweep, created, store } = given;
+  if (queue !== undefined)
+    return startCollecting({ queue, patience }, sweep, { options: created, store, terminal, stop });
+  if (workers === 1) return undefined;
+  return startWorkers(workers, sweep, { threads: threads ?? threadsOfWorkers(workers), stop });
 };
 
 const withExtras = (
@@ -226,13 +253,13 @@ const showResult = async (
   }
   const failed = rows.filter(({ error }) => error !== undefined);
   const command = formatCommandLine(words);
-  const report = isWhole ? (await writeSweepReport(place, place, { command, left })).page : undefined;
+  const written = isWhole ? await writeSweepReport(place, place, { command, left }) : undefined;
+  const report = written?.page;
   terminal.printResult({ rows, left, notes, ...(report === undefined ? {} : { report }) }, [
-    ...formatSweep(rows),
+    ...(written?.lines ?? (await readSweepLines(place, { command, left }))),
     ...left.map(({ group, reason }) => `left dense: ${group}: ${reason}`),
     ...failed.map(({ cell, error }) => `failed: ${cell}: ${error}`),
     ...notes,
-    "",
     `Rows: ${join(place, ROWS_FILE)}`,
     report === undefined ? "One part: tessera merge puts all parts together" : `Report: ${report}`,
   ]);

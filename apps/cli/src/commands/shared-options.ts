@@ -1,6 +1,7 @@
 import { criteria, type CriterionName } from "@tessera/sparse";
 import { Argument, Option } from "commander";
 import {
+  createChoiceOption,
   parseNames,
   parsePattern,
   parsePositiveNumber,
@@ -17,12 +18,11 @@ export const createCountOption = (flags: string, text: string, value: number, mi
 export const BEFORE_MUON = { optimizer: "adamw" } as const;
 
 export const createOptimizerOption = (): Option =>
-  new Option(
+  createChoiceOption(
     "--optimizer <name>",
     "Muon for the layers' matrices and AdamW for the rest, or AdamW alone, with its recipe",
-  )
-    .choices(Object.keys(pretrainingRecipes))
-    .default("muon" satisfies OptimizerName);
+    Object.keys(pretrainingRecipes),
+  ).default("muon" satisfies OptimizerName);
 
 export const createTokensOption = (text: string): Option => {
   const { muon, adamw } = pretrainingRecipes;
@@ -94,10 +94,7 @@ export const createPatchOptions = (): Option[] => [
 ];
 
 export const createCriterionOption = (): Option =>
-  new Option("--criterion <name>", "which blocks stay")
-    // The others need statistics of batches, which no command gathers yet.
-    .choices(Object.keys(criteria).filter((name) => criteria[name as CriterionName].needs.length === 0))
-    .default("magnitude");
+  createChoiceOption("--criterion <name>", "which blocks stay", Object.keys(criteria)).default("magnitude");
 
 export const createBlockSizeOption = (): Option =>
   new Option("--block-size <n>", "rows and columns of a block: 4, 8, … 64")
@@ -105,3 +102,9 @@ export const createBlockSizeOption = (): Option =>
     .default(patching.blockSize);
 
 export const createFreshOption = (): Option => new Option("--fresh", "remove what is in --out, and start over");
+
+/** How long Redis may be away. */
+export const createPatienceOption = (): Option =>
+  new Option("--patience <seconds>", "wait so long for a Redis that was lost or is full, before giving up")
+    .argParser(parsePositiveNumber)
+    .default(60);

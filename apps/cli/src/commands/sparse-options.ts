@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import {
   criteria,
   densitySchedules,
@@ -11,7 +12,15 @@ import {
 import { InvalidArgumentError, Option } from "commander";
 import type { RunSettings } from "../run-folder/run-state.ts";
 import { UsageError } from "../terminal/command-error.ts";
-import { parsePattern, parsePositiveNumber, parseShare, parseWholeNumber } from "../terminal/parse-argument.ts";
+import {
+  createChoiceOption,
+  parsePattern,
+  parsePositiveNumber,
+  parseShare,
+  parseWholeNumber,
+} from "../terminal/parse-argument.ts";
+import { WEIGHTS_FILE } from "../training/model-folder.ts";
+import { readPatterns } from "../training/read-patterns.ts";
 import { patching } from "../training/recipes.ts";
 import type { Selection } from "../training/create-extras.ts";
 import type { SparseRecipe, SparseTarget } from "../training/make-sparse.ts";
@@ -19,6 +28,8 @@ import type { SparseRecipe, SparseTarget } from "../training/make-sparse.ts";
 /** How a training makes its model sparse, and what else goes on beside its steps. */
 export interface SparseOptions {
   sparse?: SparseTarget[];
+  /** A file that `allocate` wrote. */
+  patterns?: string;
   criterion?: CriterionName;
   criterionBatches?: number;
   sparsitySchedule?: DensityScheduleName;
@@ -74,15 +85,20 @@ export const createSparseOptions = (): Option[] => [
     "--sparse <target>",
     `layers to make sparse: pattern=<regex>,density=<d>,block=<n>,layout=<name>, what is left out as in \`patch\`; may be repeated`,
   ).argParser((text: string, before: SparseTarget[] | undefined) => [...(before ?? []), parseSparseTarget(text)]),
-  new Option("--criterion <name>", "which blocks stay (default: magnitude)").choices(Object.keys(criteria)),
+  new Option(
+    "--patterns <file>",
+    "layers, densities and criteria that allocate wrote, in place of --sparse and --criterion",
+  ).conflicts(["sparse", "criterion"]),
+  createChoiceOption("--criterion <name>", "which blocks stay (default: magnitude)", Object.keys(criteria)),
   new Option(
     "--criterion-batches <n>",
     "batches that a criterion with gradients or activations looks at (default: 16)",
   ).argParser(parseWholeNumber(1)),
-  new Option(
+  createChoiceOption(
     "--sparsity-schedule <name>",
     "how the density falls while training; without it layers are sparse from the first step",
-  ).choices(Object.keys(densitySchedules)),
+    Object.keys(densitySchedules),
+  ),
   new Option("--sparsity-warmup <n>", "steps before the first change (default: a tenth of all)").argParser(
     parseWholeNumber(0),
   ),
@@ -93,11 +109,14 @@ export const createSparseOptions = (): Option[] => [
     "--sparsity-every <n>",
     "steps between changes of a schedule or of --dynamic (default: a thirtieth of all)",
   ).argParser(parseWholeNumber(1)),
-  new Option(
+  createChoiceOption(
     "--sparsity-scope <scope>",
     "whether blocks compete in their layer or across layers (default: layer)",
-  ).choices(["layer", "global"]),
-  new Option("--dynamic <name>", "move blocks while training: set, rigl, or by learned scores: movement").choices(
+    ["layer", "global"],
+  ),
+  createChoiceOption(
+    "--dynamic <name>",
+    "move blocks while training: set, rigl, or by learned scores: movement",
     dynamicNames,
   ),
   new Option("--distil <dir>", "folder of a model that teaches this one"),
@@ -109,8 +128,27 @@ export const createSparseOptions = (): Option[] => [
   new Option("--early-stopping <n>", "end after so many evaluations without a better one").argParser(
     parseWholeNumber(1),
   ),
-  new Option("--metric <name>", "what is best, for the two above (default: loss)").choices(["loss", "accuracy"]),
+  createChoiceOption("--metric <name>", "what is best, for the two above (default: loss)", ["loss", "accuracy"]),
 ];
+
+const escape = (name: string): RegExp => new RegExp(name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
+
+/**
+ * The options with the layers of `--patterns` as if they had been said one by one.
+ *
+ * @throws {CommandError} if the file describes no patterns
+ */
+export const readTargets = async <Options extends SparseOptions>(options: Options): Promise<Options> => {
+  if (options.patterns === undefined) return options;
+  const { patterns } = await readPatterns(options.patterns);
+  return { ...options, sparse: patterns.map(({ layers, ...target }) => ({ ...target, patterns: layers.map(escape) })) };
+};
+
+/** Files that the options name, as inputs of a run. */
+export const inputsOf = ({ patterns, distil }: SparseOptions): Record<string, string> => ({
+  ...(patterns === undefined ? {} : { "--patterns": patterns }),
+  ...(distil === undefined ? {} : { distil: join(distil, WEIGHTS_FILE) }),
+});
 
 /** Refuses options that mean nothing without another one. */
 const checkTogether = (options: SparseOptions): void => {
@@ -121,7 +159,7 @@ const checkTogether = (options: SparseOptions): void => {
   const { sparse, sparsitySchedule, dynamic, distil } = options;
   needs("criterion", options.criterion, "sparse", sparse);
   needs("sparsity-schedule", sparsitySchedule, "sparse", sparse);
-  needs("criterion-batches", options.criterionBatches, "criterion", options.criterion);
+  needs("criterion-batches", options.criterionBatches, "criterion", options.criterion ?? options.patterns);
   const gradual = sparsitySchedule ?? (dynamic === "movement" ? dynamic : undefined);
   needs("sparsity-warmup", options.sparsityWarmup, "sparsity-schedule", gradual);
   needs("sparsity-recovery", options.sparsityRecovery, "sparsity-schedule", gradual);
@@ -191,8 +229,8 @@ const formatTarget = ({ patterns, density, blockSize, layout }: SparseTarget): s
 };
 
 /** The options that were given, as settings of a run: what is not given is no setting, as in runs of versions without the options. */
-export const toSettings = ({ sparse, ...options }: SparseOptions): RunSettings => ({
-  ...(sparse ? { sparse: sparse.map(formatTarget).join(" ") } : {}),
+export const toSettings = ({ sparse, patterns, ...options }: SparseOptions): RunSettings => ({
+  ...(patterns !== undefined ? { patterns } : sparse ? { sparse: sparse.map(formatTarget).join(" ") } : {}),
   ...Object.fromEntries(
     SETTINGS.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]] as const])),
   ),

@@ -46,6 +46,10 @@ export interface SubjectOptions {
   limit?: number;
   /** Whether a criterion looks at batches of the texts to learn from. */
   needsTraining?: boolean;
+  /** How many batches a criterion looks at; 16 unless given. */
+  criterionBatches?: number;
+  /** What files are called, where that is not their path. */
+  shown?: Readonly<Record<string, string>>;
 }
 
 /** The model of a sweep: how to load, train, evaluate and time it. */
@@ -67,10 +71,13 @@ export type AnySubject = Subject<Module, unknown>;
 const CALIBRATION_BATCHES = 16;
 
 /** The first batches of an endless source. */
-const firstOf = <Inputs>(create: () => BatchSource<Inputs>) =>
+const firstOf = <Inputs>(
+  create: () => BatchSource<Inputs>,
+  { criterionBatches = CALIBRATION_BATCHES }: SubjectOptions,
+) =>
   function* (): Generator<Inputs> {
     const source = create();
-    for (let i = 0; i < CALIBRATION_BATCHES; i++) yield source.next().inputs;
+    for (let i = 0; i < criterionBatches; i++) yield source.next().inputs;
   };
 
 type LossModel<Inputs> = Module & { forward(inputs: Inputs): { readonly loss?: Tensor } };
@@ -103,7 +110,8 @@ interface SubjectSupervision {
   stop: AbortSignal;
 }
 
-const describeFile = async (file: string): Promise<string> => `${file} (${(await hashFile(file)).slice(0, 8)})`;
+const describeFile = async (file: string, { shown = {} }: SubjectOptions): Promise<string> =>
+  `${shown[file] ?? file} (${(await hashFile(file)).slice(0, 8)})`;
 
 /** Makes the subject of a sweep from a saved model of either kind. */
 export const createSubject = async (
@@ -139,7 +147,7 @@ const readTexts = async ({ model, notes }: LoadedModel<RobertaForSequenceClassif
   }
   const classes = Object.values(model.config.id2label);
   if (recoverySteps === 0 && !needsTraining)
-    return { train: [], test: await readTestFile(test, classes), data: await describeFile(test) };
+    return { train: [], test: await readTestFile(test, classes), data: await describeFile(test, options) };
   if (train === undefined)
     throw new UsageError(
       `--train: expected texts to ${recoverySteps > 0 ? "recover on" : "judge blocks by"}, got none; pass them, or ${recoverySteps > 0 ? "leave out --recovery-steps" : "choose another --criterion"}`,
@@ -150,7 +158,7 @@ const readTexts = async ({ model, notes }: LoadedModel<RobertaForSequenceClassif
   });
   return {
     ...files,
-    data: `${await describeFile(test)}, with ${formatCount(files.train.length)} texts of ${await describeFile(train)} to learn from`,
+    data: `${await describeFile(test, options)}, with ${formatCount(files.train.length)} texts of ${await describeFile(train, options)} to learn from`,
   };
 };
 
@@ -185,7 +193,7 @@ const createClassifierSubject = async (
       finetuneClassifier(model, train, { ...quietly, title: "recovery", steps, lr, batchSize, seed }),
     evaluate: (model) =>
       scoreClassification(model, classificationEpoch({ examples: byLength, collator, batchSize: 64 })),
-    calibration: firstOf(batchesOf(train)),
+    calibration: firstOf(batchesOf(train), options),
     time: (model) => timedRuns(model, batchesOf(test), { lr, weightDecay }),
   };
   return subject;
@@ -223,7 +231,7 @@ const createMaskedLMSubject = async (
       collator: createCollator(tokenizer, maskProbability),
       seed: 0,
     });
-  const from = text === undefined ? "WordNet's glosses" : await describeFile(text);
+  const from = text === undefined ? "WordNet's glosses" : await describeFile(text, options);
   const others = recoverySteps > 0 || needsTraining ? ", with others to learn from" : "";
   const subject: Subject<RobertaForMaskedLM, unknown> = {
     data: `${formatCount(corpus.heldOut.count)} blocks of ${from}${others}`,
@@ -241,7 +249,7 @@ const createMaskedLMSubject = async (
       }),
     evaluate: (one) =>
       scoreMaskedLM(one, maskedLMEpoch({ blocks: corpus.heldOut, collator: masking, batchSize: 32, seed })),
-    calibration: firstOf(batchesOf(corpus.train)),
+    calibration: firstOf(batchesOf(corpus.train), options),
     time: (one) => timedRuns(one, batchesOf(corpus.heldOut), { lr, weightDecay }),
   };
   return subject;

@@ -1,13 +1,6 @@
 import type { Module } from "@tessera/nn";
-import {
-  collect,
-  criteria,
-  patchByPatterns,
-  type Allocation,
-  type CriterionName,
-  type Evaluation,
-  type WholeModel,
-} from "@tessera/sparse";
+import { patchByPatterns, type Allocation, type Evaluation, type WholeModel } from "@tessera/sparse";
+import { collectFor } from "../training/collect-for.ts";
 import { checkLoss } from "../training/check-finite.ts";
 import type { AnySubject } from "./create-subject.ts";
 
@@ -51,15 +44,8 @@ const loadAllocated = async (subject: AnySubject, allocation: Pick<Allocation, "
   const model = await subject.load();
   try {
     if (allocation.patterns.length === 0) return model;
-    const { blockSize } = allocation.patterns[0]!;
-    const names = [...new Set(allocation.patterns.map(({ criterion }) => criterion))];
-    const needing = names.filter((name: CriterionName) => criteria[name].needs.length > 0);
-    const statistics =
-      needing.length === 0
-        ? undefined
-        : await collect(model as Module & { forward(inputs: unknown): unknown }, subject.calibration(), needing, {
-            blockSize,
-          });
+    const forwarding = model as Module & { forward(inputs: unknown): unknown };
+    const statistics = await collectFor(forwarding, allocation.patterns, () => subject.calibration());
     await patchByPatterns(model, allocation, statistics);
     return model;
   } catch (error) {

@@ -50,7 +50,18 @@ const earlierSchema = object({ layer: text, realised: share, cell: v.optional(v.
 
 const ADVICE = "remove the line, and its cell is measured again";
 
-const parseRow = (line: string, path: string, number_: number): SensitivityRow => {
+/** Reads a row. @throws {CommandError} if it is none */
+export const parseRow = (written: string, place: string, advice: string): SensitivityRow => {
+  readCheckedJson(rowSchema, written, { place, what: "a measured row", advice });
+  // As it was written, key by key: a row that is merged is the same text.
+  const row = JSON.parse(written) as SensitivityRow;
+  if (row.error === undefined && row.loss === undefined)
+    throw new CommandError(`${place}: loss: expected a value, got nothing; ${advice}`);
+  return row;
+};
+
+/** Reads a row of this version or another. @throws {CommandError} if it is none, or of a version before */
+const parseLine = (line: string, path: string, number_: number): SensitivityRow => {
   const place = `${path}, line ${number_}`;
   const value = readCheckedJson(v.looseObject({}, "an object"), line, {
     place,
@@ -61,13 +72,7 @@ const parseRow = (line: string, path: string, number_: number): SensitivityRow =
     throw new CommandError(
       `${place}: expected a row of this version, got one of a version that measured no spread, parameters or bytes; name another --out, or remove ${path} to measure its cells anew`,
     );
-  const advice = { place, what: "a measured row", advice: ADVICE };
-  readCheckedJson(rowSchema, line, advice);
-  // As it was written, key by key: a row that is merged is the same text.
-  const row = JSON.parse(line) as SensitivityRow;
-  if (row.error === undefined && row.loss === undefined)
-    throw new CommandError(`${place}: loss: expected a value, got nothing; ${ADVICE}`);
-  return row;
+  return parseRow(line, place, ADVICE);
 };
 
 /** The measured rows of a sweep, kept in `rows.jsonl` of a folder: one JSON object a line, appended as it is measured. The last line of a cell counts. */
@@ -91,7 +96,7 @@ export class RowStore implements SensitivityStore {
     const file = join(path, ROWS_FILE);
     const rows = decodeUtf8(whole, file)
       .split("\n")
-      .flatMap((line, i) => (line === "" ? [] : [parseRow(line, file, i + 1)]));
+      .flatMap((line, i) => (line === "" ? [] : [parseLine(line, file, i + 1)]));
     if (lock && whole.length < written.length) await folder.write(new Map([[ROWS_FILE, whole]]));
     return new RowStore(folder, new Map(rows.map((row) => [row.cell, row])), lock);
   }

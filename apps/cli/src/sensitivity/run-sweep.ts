@@ -21,6 +21,8 @@ export const runSweep = async (
   options: SweepOptions,
   terminal: Terminal,
   stop: AbortSignal,
+  /** What else the line of progress says. */
+  describe: () => string = () => "",
 ): Promise<SensitivityResult> => {
   const bars = new Map<string, ReturnType<Terminal["startProgress"]>>();
   let state = "";
@@ -32,7 +34,10 @@ export const runSweep = async (
         let bar = bars.get(phase);
         if (!bar) bars.set(phase, (bar = terminal.startProgress(phase, total)));
         const left = secondsLeft === null ? "" : `  ${formatDuration(secondsLeft)} left`;
-        bar.update(done, `${done}/${total}${failed === 0 ? "" : `, ${failed} failed`}${left}  ${row.group}`);
+        bar.update(
+          done,
+          `${done}/${total}${failed === 0 ? "" : `, ${failed} failed`}${left}  ${describe() || row.group}`,
+        );
       },
     });
   } catch (error) {

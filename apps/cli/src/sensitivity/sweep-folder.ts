@@ -2,13 +2,14 @@ import { join } from "node:path";
 import { openFolder } from "@tessera/models";
 import { decodeUtf8 } from "@tessera/tensor/files";
 import * as v from "valibot";
+import { SWEEP_FILE } from "../run-folder/command-line.ts";
 import { readCheckedJson, shapes } from "../run-folder/read-checked-json.ts";
 import { writeFileAtomic } from "../run-folder/write-file-atomic.ts";
 import { CommandError } from "../terminal/command-error.ts";
 
-const FILE = "sweep.json";
+const FILE = SWEEP_FILE;
 
-const { count, object, sha256, text } = shapes;
+const { count, list, object, sha256, text } = shapes;
 
 const schema = object({
   model: text,
@@ -21,6 +22,7 @@ const schema = object({
   text: v.optional(text),
   labelsPerClass: v.optional(count),
   limit: v.optional(count),
+  commandLine: v.optional(list(text)),
 });
 
 /** Which model a folder of rows is of, and on which texts: what `allocate` needs to measure what it expects. */
@@ -35,6 +37,8 @@ export interface SweepSettings {
   readonly text?: string;
   readonly labelsPerClass?: number;
   readonly limit?: number;
+  /** The words that began it, or went on with it last. Older versions wrote none. */
+  readonly commandLine?: readonly string[];
 }
 
 /** The settings of a folder of rows. @throws {CommandError} if there are none, or something else */

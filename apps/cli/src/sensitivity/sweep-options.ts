@@ -23,6 +23,8 @@ export interface SweepDescription {
   readonly text?: string;
   readonly labelsPerClass?: number;
   readonly limit?: number;
+  /** What rows call paths of this machine, where the sweep is another one's. */
+  readonly shown?: Readonly<Record<string, string>>;
 }
 
 export type SweepOptions = SensitivityOptions<Module, unknown>;
@@ -32,13 +34,13 @@ export const createSweepOptions = async (
   sweep: SweepDescription,
   stop: AbortSignal,
 ): Promise<SweepOptions & { readonly subject: AnySubject }> => {
-  const { folder, seed, device, recoverySteps, checkpointHash, layers, criterion } = sweep;
+  const { folder, seed, device, recoverySteps, checkpointHash, layers, criterion, shown = {} } = sweep;
   const needsTraining = criterion.some((name) => criteria[name].needs.length > 0);
   const subject = await createSubject(folder, { ...sweep, needsTraining }, { seed, stop });
   return {
     subject,
     model: () => subject.load(),
-    name: basename(folder),
+    name: basename(shown[folder] ?? folder),
     checkpointHash,
     ...(layers.source === "(?:)" ? {} : { layers: new RegExp(`.*(?:${layers.source}).*`, layers.flags) }),
     groups: sweep.groups,

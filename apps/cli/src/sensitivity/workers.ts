@@ -15,7 +15,8 @@ const MAX_DEATHS = 2;
 /** Threads of each of some workers, so that all together leave the machine usable. */
 export const threadsOfWorkers = (workers: number): number => Math.max(1, Math.floor(availableParallelism() / workers));
 
-class Worker {
+/** A process that measures the cells of a sweep. If it dies at one, another process takes its place. */
+export class CellProcess {
   private child: ChildProcess | null = null;
 
   constructor(
@@ -24,15 +25,15 @@ class Worker {
     private readonly stop: AbortSignal,
   ) {}
 
-  /** Measures a cell in the worker's process, and in a new one if that dies. */
+  /** Measures a cell in the process, and in a new one if that dies. @throws {CommandError} if they die at it, or cannot start */
   async run(cell: SensitivityCell): Promise<SensitivityRow> {
     let end = "";
     for (let deaths = 0; deaths < MAX_DEATHS; deaths++) {
       this.stop.throwIfAborted();
-      const child = (this.child ??= await this.start());
-      const answer = await this.ask(child, { cell });
+      await this.open();
+      const answer = await this.ask(this.child!, { cell });
       if ("row" in answer) return answer.row;
-      this.child = null;
+      this.kill();
       this.stop.throwIfAborted();
       if ("fatal" in answer) end = answer.fatal;
     }
@@ -41,22 +42,33 @@ class Worker {
     );
   }
 
+  /** Lets the process go, which has no cell. */
   end(): void {
     this.child?.disconnect();
     this.child = null;
   }
 
-  private async start(): Promise<ChildProcess> {
+  /** Ends the process at once, whatever it does. */
+  kill(): void {
+    this.child?.kill("SIGKILL");
+    this.child = null;
+  }
+
+  /** Starts the process, unless it runs. @throws {CommandError} if it cannot load the sweep */
+  async open(): Promise<void> {
+    if (this.child) return;
+    this.stop.throwIfAborted();
     const { folder, device, seed } = this.sweep;
     const args = ["sensitivity", folder, "--serve", "--quiet", "--device", device, "--seed", String(seed)];
-    const child = fork(process.argv[1]!, [...args, "--threads", String(this.threads)], {
+    this.child = fork(process.argv[1]!, [...args, "--threads", String(this.threads)], {
       execArgv: process.execArgv,
       serialization: "advanced",
       // Its errors are answers. What it prints besides is for nobody.
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
-    const answer = await this.ask(child, { sweep: this.sweep });
-    if ("ready" in answer) return child;
+    const answer = await this.ask(this.child, { sweep: this.sweep });
+    if ("ready" in answer) return;
+    this.kill();
     this.stop.throwIfAborted();
     throw new CommandError(
       `sensitivity: expected a worker to start; ${"fatal" in answer ? answer.fatal : "it did not"}`,
@@ -87,12 +99,13 @@ export const startWorkers = (
   count: number,
   sweep: SweepDescription,
   { threads, stop }: { threads: number; stop: AbortSignal },
-): { runners: ((cell: SensitivityCell) => Promise<SensitivityRow>)[]; end: () => void } => {
-  const workers = Array.from({ length: count }, () => new Worker(sweep, threads, stop));
+): { runners: ((cell: SensitivityCell) => Promise<SensitivityRow>)[]; end: () => Promise<void> } => {
+  const workers = Array.from({ length: count }, () => new CellProcess(sweep, threads, stop));
   return {
     runners: workers.map((worker) => (cell) => worker.run(cell)),
     end: () => {
       for (const worker of workers) worker.end();
+      return Promise.resolve();
     },
   };
 };

@@ -4,7 +4,6 @@ import { html, type Markup } from "../report/markup.ts";
 import { renderFacts } from "../report/render-facts.ts";
 import { renderPage, renderTiles } from "../report/render-page.ts";
 import { renderTable } from "../report/render-table.ts";
-import { formatTextTable } from "../terminal/format-text-table.ts";
 import {
   densitiesOf,
   drawAdditivity,
@@ -13,10 +12,10 @@ import {
   drawHeatMaps,
   drawLayerCurves,
   formatMeasure,
-  variantsOf,
   type Figure,
 } from "./sweep-figures.ts";
 import { baselineOf, groupCells, isDense, measures, type MeasureName, type SweepCell } from "./sweep-cells.ts";
+import { formatSweepLines } from "./sweep-lines.ts";
 import type { SweepRow } from "./sweep-row.ts";
 
 /** A report in every form. */
@@ -225,7 +224,7 @@ export const createSweepReport = (
     markdown: toMarkdown(cells, names, facts),
     figures: [...maps.flatMap(({ figures }) => figures), ...comparison, ...curves, ...fronts, ...additivity],
     csv: toCsv(rows),
-    lines: toLines(cells, names),
+    lines: formatSweepLines(rows, cells, names),
   };
 };
 
@@ -247,32 +246,3 @@ const toMarkdown = (
   );
   return `# Which layers tolerate sparsity?\n\n${facts.map(([name, value]) => `- ${name}: ${value}\n`).join("")}\n${INTERVALS}\n\n${table}`;
 };
-
-/** For each variant and measure a table with a row for each layer and a column for each density. */
-const toLines = (cells: readonly SweepCell[], names: readonly MeasureName[]): string[] =>
-  variantsOf(cells).flatMap((variant) =>
-    names.flatMap((name) => {
-      const own = cells.filter((cell) => cell.variant === variant);
-      const show = (layer: string, density: number): string => {
-        const cell = own.find((each) => each.layer === layer && each.density === density);
-        if (!cell) return "";
-        const found = cell.values[name];
-        if (!found) return cell.errors.length > 0 ? "failed" : "–";
-        const half = (found.high - found.low) / 2;
-        return `${formatMeasure(name, found.mean)}${half > 0 ? ` ±${formatMeasure(name, half).replace("+", "")}` : ""}`;
-      };
-      const columns = densitiesOf(own).map((density) => ({
-        title: String(density),
-        value: (layer: string) => show(layer, density),
-        numeric: true,
-      }));
-      return [
-        `${measures[name].title}${variant === "" ? "" : `: ${variant}`}`,
-        ...formatTextTable(
-          [{ title: "layer", value: (layer: string) => layer }, ...columns],
-          [...new Set(own.map(({ layer }) => layer))],
-        ),
-        "",
-      ];
-    }),
-  );

@@ -1,4 +1,5 @@
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
+import { nearestName } from "./nearest-name.ts";
 
 const parseNumber = (text: string): number => (text.trim() === "" ? NaN : Number(text));
 
@@ -41,8 +42,18 @@ export const parseChoices =
     const list = parseNames(text);
     const unknown = list.find((name) => !names.includes(name));
     if (unknown === undefined) return list as Name[];
-    throw new InvalidArgumentError(`Expected ${names.join(" or ")}, got ${unknown}.`);
+    throw unknownName(unknown, names);
   };
+
+const unknownName = (name: string, names: readonly string[]): InvalidArgumentError =>
+  new InvalidArgumentError(`Expected ${names.join(" or ")}, got ${name}; did you mean ${nearestName(name, names)}?`);
+
+/** An option that takes one of some names, which the help lists. */
+export const createChoiceOption = (flags: string, text: string, names: readonly string[]): Option =>
+  new Option(flags, text).choices(names).argParser((name: string) => {
+    if (names.includes(name)) return name;
+    throw unknownName(name, names);
+  });
 
 /** Parses distinct names, separated by commas. */
 export const parseNames = (text: string): string[] => {

@@ -47,6 +47,7 @@ export class Terminal {
   constructor(
     { json = false, quiet = false }: TerminalOptions = {},
     private readonly out: NodeJS.WriteStream = process.stdout,
+    private readonly errors: NodeJS.WriteStream = process.stderr,
   ) {
     this.json = json;
     this.narrates = !json && !quiet;
@@ -56,6 +57,11 @@ export class Terminal {
   /** Prints a line of narration. */
   printLine(text = ""): void {
     if (this.narrates) this.out.write(`${text}\n`);
+  }
+
+  /** Says what goes wrong and is waited for: on standard error, whatever the output is for. */
+  warn(text: string): void {
+    this.errors.write(`tessera: ${text}\n`);
   }
 
   /** Prints the result of the command: `value` as JSON with `--json`, else `lines`. */

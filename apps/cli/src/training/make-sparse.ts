@@ -1,8 +1,6 @@
 import type { Module, TrainingCallback } from "@tessera/nn";
 import {
   BlockSparseModelPatcher,
-  collect,
-  criteria,
   gradualPruning,
   movementPruning,
   sparseTrainings,
@@ -10,8 +8,8 @@ import {
   type DensityScheduleName,
   type LayoutName,
   type SparseTrainingName,
-  type Statistics,
 } from "@tessera/sparse";
+import { collectFor, type JudgedLayers } from "./collect-for.ts";
 import { planOnHost } from "./patch-model.ts";
 
 /** Layers that become sparse, and how sparse. */
@@ -20,6 +18,9 @@ export interface SparseTarget {
   density: number;
   blockSize: number;
   layout: LayoutName;
+  /** Those of the recipe, unless a file of patterns has its own. */
+  criterion?: CriterionName;
+  seed?: number;
 }
 
 /** How a model becomes sparse before or while it trains. */
@@ -56,25 +57,25 @@ export const makeSparse = async <Batch>(
   batches: () => Iterable<Batch>,
   signal?: AbortSignal,
 ): Promise<TrainingCallback[]> => {
-  const { targets, criterion, schedule, dynamic, every, seed } = recipe;
+  const { targets, schedule, dynamic, every, seed } = recipe;
   if (targets.length > 0) {
-    const statistics = schedule ? new Map<number, Statistics>() : await collectFor(model, recipe, batches, signal);
+    const statistics = schedule ? undefined : await collectFor(model, judgedLayersOf(recipe), batches, signal);
     const patcher = new BlockSparseModelPatcher();
-    for (const { patterns, density, blockSize, layout } of targets)
+    for (const { patterns, density, blockSize, layout, criterion = recipe.criterion, ...own } of targets)
       for (const pattern of patterns)
         patcher.addPattern(
           pattern,
           // A schedule begins with every block.
           schedule
             ? { density: 1, blockSize }
-            : { density, blockSize, layout, criterion, seed, statistics: statistics.get(blockSize) },
+            : { density, blockSize, layout, criterion, seed: own.seed ?? seed, statistics },
         );
     patcher.patchModel(model, await planOnHost(model, patcher));
   }
   if (schedule)
-    return targets.map(({ patterns, density }, i) => {
+    return targets.map(({ patterns, density, criterion = recipe.criterion, ...own }, i) => {
       const name = `${dynamic === "movement" ? "movementPruning" : "gradualPruning"}${i === 0 ? "" : i + 1}`;
-      const options = { ...schedule, density, every, seed, name, layers: patterns };
+      const options = { ...schedule, density, every, seed: own.seed ?? seed, name, layers: patterns };
       return dynamic === "movement"
         ? movementPruning(options)
         : gradualPruning<Batch>({ ...options, criterion, batches });
@@ -82,27 +83,18 @@ export const makeSparse = async <Batch>(
   return dynamic === undefined || dynamic === "movement" ? [] : [sparseTrainings[dynamic]({ every, seed })];
 };
 
-/** The sums that the criterion needs, for each block size. */
-const collectFor = async <Batch>(
-  model: Module & { forward(batch: Batch): unknown },
-  { targets, criterion }: SparseRecipe,
-  batches: () => Iterable<Batch>,
-  signal?: AbortSignal,
-): Promise<Map<number, Statistics>> => {
-  const found = new Map<number, Statistics>();
-  if (criteria[criterion].needs.length === 0) return found;
-  for (const { blockSize } of targets) {
-    if (found.has(blockSize)) continue;
-    const layers = targets.filter((other) => other.blockSize === blockSize).flatMap(({ patterns }) => patterns);
-    found.set(blockSize, await collect(model, batches(), criterion, { layers, blockSize, signal }));
-  }
-  return found;
-};
+const judgedLayersOf = ({ targets, criterion }: SparseRecipe): JudgedLayers[] =>
+  targets.map(({ patterns, blockSize, ...own }) => ({
+    layers: patterns,
+    blockSize,
+    criterion: own.criterion ?? criterion,
+  }));
 
 /** Says in words what a recipe does. */
-export const describeRecipe = ({ targets, criterion, schedule, dynamic }: SparseRecipe): string | undefined => {
+export const describeRecipe = ({ targets, schedule, dynamic, ...recipe }: SparseRecipe): string | undefined => {
   if (targets.length === 0) return dynamic && `moved by ${dynamic}`;
   const how = schedule ? `${schedule.schedule} schedule, ${schedule.scope} competition` : "from the first step";
-  const by = dynamic === "movement" ? "learned scores (movement)" : criterion;
+  const names = new Set(targets.map(({ criterion = recipe.criterion }) => criterion));
+  const by = dynamic === "movement" ? "learned scores (movement)" : [...names].join(", ");
   return `blocks by ${by}, ${how}${dynamic && dynamic !== "movement" ? `, moved by ${dynamic}` : ""}`;
 };

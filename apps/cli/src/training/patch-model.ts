@@ -1,5 +1,11 @@
 import type { Module } from "@tessera/nn";
-import { BlockSparseLinear, BlockSparseModelPatcher, type CriterionName, type PatchPlan } from "@tessera/sparse";
+import {
+  BlockSparseLinear,
+  BlockSparseModelPatcher,
+  type CriterionName,
+  type PatchPlan,
+  type Statistics,
+} from "@tessera/sparse";
 import type { BlockMosaicData } from "../report/render-block-mosaic.ts";
 
 export interface PatchSettings {
@@ -8,6 +14,8 @@ export interface PatchSettings {
   blockSize: number;
   criterion?: CriterionName;
   seed?: number;
+  /** For a criterion that looks at batches. */
+  statistics?: Statistics | undefined;
 }
 
 /** Makes a patcher for some patterns of one density. */
