@@ -20,6 +20,12 @@ const pagesIn = (folder) =>
         }))
     : [];
 
+/** What the search reads of a page: of the API names and what they do, without the headings of every parameter and return value. */
+const renderForSearch = (source, env, md) => {
+  const words = env.relativePath.startsWith("api/") ? source.replace(/^#{4,} .*$/gm, "") : source;
+  return md.render(words, env);
+};
+
 const rows = (table) => Object.entries(table).map(([link, text]) => ({ text, link }));
 
 export default defineConfig({
@@ -40,7 +46,7 @@ export default defineConfig({
     build: { chunkSizeWarningLimit: 4000 },
   },
   themeConfig: {
-    search: { provider: "local" },
+    search: { provider: "local", options: { _render: renderForSearch } },
     outline: [2, 3],
     docFooter: { prev: "Before", next: "Next" },
     nav: rows({

@@ -18,6 +18,12 @@ const inScript = (text) =>
     .replaceAll(`\`${base}`, "`${globalThis.__tesseraBase}")
     .replaceAll(`\\"${base}`, '\\""+globalThis.__tesseraBase+"');
 
+/** The index of the search: one literal of JSON in single quotes or backticks, with addresses as keys and values. */
+const inIndex = (text) =>
+  /^[^{]*`/.test(text)
+    ? text.replaceAll(`"${base}`, '"${globalThis.__tesseraBase}')
+    : text.replaceAll(`"${base}`, `"'+globalThis.__tesseraBase+'`);
+
 /** In a style: all of them lie in assets/, and so does what they name. */
 const inStyle = (text) => text.replaceAll(`${base}assets/`, "./");
 
@@ -38,13 +44,15 @@ const inPage = (text, path) => {
 const left = [];
 for (const entry of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
   const path = entry.replaceAll("\\", "/");
-  const change = path.endsWith(".html")
-    ? inPage
-    : path.endsWith(".js")
-      ? inScript
-      : path.endsWith(".css")
-        ? inStyle
-        : undefined;
+  const change = path.includes("@localSearchIndex")
+    ? inIndex
+    : path.endsWith(".html")
+      ? inPage
+      : path.endsWith(".js")
+        ? inScript
+        : path.endsWith(".css")
+          ? inStyle
+          : undefined;
   if (!change) continue;
   const text = change(readFileSync(join(dist, path), "utf8"), path);
   if (text.includes(base))

@@ -13,6 +13,14 @@ const workspaces: { readonly [name: string]: string } = {
   "@tessera/cli": "apps/cli",
 };
 
+/** Programs that packages bring. */
+const programs = new Set(
+  ["packages/tensor", "apps/cli"].flatMap((folder) => {
+    const manifest = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")) as { bin: object };
+    return Object.keys(manifest.bin);
+  }),
+);
+
 /** What `tessera <command> --help` prints. */
 const helpOf = async (command: string): Promise<string> => {
   let help = "";
@@ -40,9 +48,9 @@ const checkCommand = async (line: string): Promise<void> => {
   for (const command of line.split("&&").map((part) => part.trim())) {
     const [program, first, second] = command.split(/\s+/);
     if (program === "git" || program === "cd") continue;
-    const [, ofTessera] = /^(?:npx tessera|npm run tessera --) (.*)$/.exec(command) ?? [];
+    const [, ofTessera] = /^(?:npx tessera|npx @tessera\/cli|npm run tessera --) (.*)$/.exec(command) ?? [];
     if (ofTessera !== undefined) await checkTessera(ofTessera.split(/\s+/));
-    if (program === "npx" && first === "tessera") continue;
+    if (program === "npx" && (ofTessera !== undefined || programs.has(first!))) continue;
     expect(program, command).toBe("npm");
     if (first === "ci" || first === "install") continue;
     const script = first === "run" ? second : first;
@@ -60,7 +68,9 @@ describe.each(pages)("%s", (path) => {
   });
 
   it("names commands of tessera that exist, between its blocks too", async () => {
-    for (const [, line] of readPage(path).matchAll(/`(?:npx tessera|npm run tessera --) ([a-z][^`]*)`/g))
+    for (const [, line] of readPage(path).matchAll(
+      /`(?:npx tessera|npx @tessera\/cli|npm run tessera --) ([a-z][^`]*)`/g,
+    ))
       await checkTessera(line!.split(/\s+/));
   });
 });

@@ -48,7 +48,7 @@ const wordsOf = (text: string): string => text.replace(/^```[\s\S]*?^```$/gm, ""
 
 /** Where links and pictures of a page lead, without those to other sites. */
 export const linksOf = (text: string): string[] =>
-  [...wordsOf(text).matchAll(/\]\(([^()\s]+)\)|^link: (\S+)$/gm)]
+  [...wordsOf(text).matchAll(/\]\(([^()\s]+)\)|^\s+link: (\S+)$/gm)]
     .map((match) => match[1] ?? match[2]!)
     .filter((link) => !/^[a-z]+:/.test(link));
 
