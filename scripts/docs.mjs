@@ -8,6 +8,10 @@ const docs = fileURLToPath(new URL("../docs/", import.meta.url));
 const modules = join(docs, "node_modules");
 const [command = "build", ...args] = process.argv.slice(2);
 
+if (!["dev", "build"].includes(command)) {
+  console.error(`docs: expected dev or build, got ${command}`);
+  process.exit(2);
+}
 if (!existsSync(join(modules, "vitepress"))) {
   console.error(
     "docs: the site's packages are not installed; `npm ci --prefix docs` installs them, by a lock of their own (150 MB)",

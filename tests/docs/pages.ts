@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Not written by hand, or not ours. */
-const skipped = /^(node_modules|generated|api|dist|\..*)$/;
+/** Not written by hand, not ours, or tested where it lands (`tessera new`). */
+const skipped = /^(node_modules|generated|api|dist|template|\..*)$/;
 
 /** Paths of the files below `folder` whose names match, relative to the root, with forward slashes. */
 const filesBelow = (folder: string, name: RegExp): string[] =>

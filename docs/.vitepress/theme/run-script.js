@@ -16,7 +16,7 @@ const AsyncFunction = (async () => {}).constructor;
 /** Runs an example, and gives each line that it logs to `print`. */
 export const runScript = async (script, print) => {
   const log = (...values) => print(values.map(show).join(" "));
-  await new AsyncFunction("load", "console", script)(load, { ...console, log });
+  await new AsyncFunction("load", "console", script)(load, { ...globalThis.console, log });
 };
 
 /** As Node prints it, nearly: text as it is, numbers of arrays in brackets, objects as JSON. */
