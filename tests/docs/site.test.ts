@@ -58,7 +58,7 @@ it.skipIf(chromium === null || !existsSync(built))(
     page.on("pageerror", (error) => failed.push(String(error)));
 
     await page.goto(`${site.url}guide/gradients.html`);
-    await page.waitForSelector(".run-block button");
+    await page.waitForSelector(".run-block button:enabled");
     await page.click(".run-block button");
     await page.waitForFunction(() => document.querySelector(".run-output.done")?.textContent === "14 [2, 4, 6]");
 
