@@ -58,9 +58,11 @@ it.skipIf(chromium === null || !existsSync(built))(
     page.on("pageerror", (error) => failed.push(String(error)));
 
     await page.goto(`${site.url}guide/gradients.html`);
-    await page.waitForSelector(".run-block button:enabled");
-    await page.click(".run-block button");
-    await page.waitForFunction(() => document.querySelector(".run-output.done")?.textContent === "14 [2, 4, 6]");
+    await page.waitForSelector(".run-block > button:enabled");
+    await page.click(".run-block > button");
+    await page.waitForFunction(
+      () => document.querySelector(".run-output.done")?.textContent === "14 [2, 4, 6]\n[12] [12]",
+    );
 
     await page.click(".VPNavBarSearch button");
     await page.waitForSelector(".search-input");
