@@ -39,6 +39,7 @@ export default defineConfig(
     "**/runs/",
     "**/generated/",
     "**/.turbo/",
+    "**/.vitepress/cache/",
     "goldens/",
     "**/*.as.ts",
   ]),
