@@ -1,4 +1,4 @@
-// What no other tool checks: file sizes, file names, and that each package.json lists exactly the packages that are imported and has what is
+// What no other tool checks: file sizes, file names, scripts without a shell, and that each package.json lists exactly the packages that are imported and has what is
 // published with it.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join, sep } from "node:path";
@@ -87,6 +87,23 @@ for (const name of [...arrow, ...apps]) {
     for (const field of ["description", "keywords", "license", "files", "engines", "exports", "publishConfig"])
       if (manifest[field] === undefined)
         problems.push(`${folder}/package.json has no ${field}, which a published package needs`);
+}
+
+// Scripts are run by whatever shell a system has: a program and its words, and nothing that a shell must read.
+for (const folder of [
+  "",
+  ...["packages", "apps"].flatMap((each) => readdirSync(join(root, each)).map((name) => `${each}/${name}/`)),
+  "tests/",
+  "bench/",
+]) {
+  const file = `${folder}package.json`;
+  if (!existsSync(join(root, file))) continue;
+  const { scripts = {} } = JSON.parse(readFileSync(join(root, file), "utf8"));
+  for (const [name, script] of Object.entries(scripts))
+    if (/[&|;<>$`'*]|^(cd|rm|cp|mv|mkdir|cat|sh|bash|env) /.test(script))
+      problems.push(
+        `${file}: the script ${name} needs a shell; write a program in scripts/, chain scripts by chain.mjs`,
+      );
 }
 
 for (const warning of warnings) console.log(`warning: ${warning}`);

@@ -224,4 +224,31 @@ describe("the command line of @tessera/cli, installed", { timeout: 120_000 }, ()
     expect(info.output).toContain("roberta.encoder.layer.0.intermediate.dense.weight");
     expect(info.code).toBe(0);
   });
+
+  test("writes a new project whose two commands work: install and train", async () => {
+    expect(await tessera("new", "../my-run")).toMatchObject({ code: 0 });
+    const started = join(temp, "my-run");
+    const manifest = readManifest(join(started, "package.json")) as Manifest & {
+      devDependencies: Record<string, string>;
+    };
+    // What is on the registry for its users are tarballs and links here: no network.
+    const own = closure("models").map((each): [string, string] => [`@tessera/${each}`, `file:${tarballOf(each)}`]);
+    const tools = Object.keys(manifest.devDependencies).map((each): [string, string] => [
+      each,
+      `file:${join(root, "node_modules", each)}`,
+    ]);
+    expect(own.map(([each]) => each)).toEqual(expect.arrayContaining(Object.keys(manifest.dependencies!)));
+    manifest.dependencies = Object.fromEntries([...own, ...tools]);
+    writeFileSync(join(started, "package.json"), JSON.stringify({ ...manifest, devDependencies: {} }));
+    await npm(["install", "--offline", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"], started);
+
+    const output = await npm(["run", "train"], started);
+    const losses = [...output.matchAll(/: loss ([\d.]+)/g)].map(([, loss]) => Number(loss));
+    expect(losses.length).toBe(15);
+    expect(losses.at(-1)).toBeLessThan(losses[0]! / 2);
+    expect(output).toContain("finished at step 300");
+    expect(readdirSync(join(started, "runs/model"))).toContain("model.safetensors");
+    // What is finished begins no second time.
+    expect(await npm(["run", "train"], started)).not.toContain("loss 6");
+  });
 });

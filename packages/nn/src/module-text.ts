@@ -1,9 +1,10 @@
+import { classNameOf } from "./class-name.ts";
 import { childrenOf } from "./module-tree.ts";
 import type { Module } from "./module.ts";
 
 /** A module and what is in it, in torch's form. Equal neighbours in a list are printed once, with their count. */
 export const showModule = (module: Module): string => {
-  const name = module.constructor.name;
+  const name = classNameOf(module);
   const extra = module.extraRepr();
   const lines = grouped(
     childrenOf(module).map(([key, child]) => ({ first: key, last: key, count: 1, text: showModule(child) })),

@@ -1,4 +1,5 @@
 import { ArgumentError, Parameter, Tensor } from "@tessera/tensor";
+import { classNameOf } from "./class-name.ts";
 import type { Module } from "./module.ts";
 
 /** Which tensors are buffers, and whether they belong in a checkpoint. A tensor in another property is not registered. */
@@ -47,7 +48,7 @@ export const moduleAt = (root: Module, path: string): Module => {
     const children = new Map(childrenOf(module));
     const child = children.get(name);
     if (!child) {
-      const here = passed.length > 0 ? `"${passed.join(".")}"` : module.constructor.name;
+      const here = passed.length > 0 ? `"${passed.join(".")}"` : classNameOf(module);
       const there = [...children.keys()].join(", ") || "none at all";
       throw new ArgumentError(
         `getSubmodule: expected a module at "${path}", ${here} has none called "${name}"; it has ${there}`,

@@ -7,6 +7,7 @@ import { fillMaskCommand } from "./fill-mask.ts";
 import { finetuneCommand } from "./finetune.ts";
 import { infoCommand } from "./info.ts";
 import { mergeCommand } from "./merge.ts";
+import { newCommand } from "./new.ts";
 import { patchCommand } from "./patch.ts";
 import { pretrainCommand } from "./pretrain.ts";
 import { profileCommand } from "./profile.ts";
@@ -19,6 +20,7 @@ import { workerCommand } from "./worker.ts";
 /** Every command, in the order of the help. */
 export const commands: readonly CommandDefinition[] = [
   demoCommand,
+  newCommand,
   pretrainCommand,
   finetuneCommand,
   evaluateCommand,

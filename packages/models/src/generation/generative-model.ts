@@ -24,7 +24,8 @@ interface WithLogits {
 
 /** Tokens that mean something, where a configuration has them. */
 interface SpecialTokens {
-  readonly config?: { readonly eosTokenId?: number | readonly number[] | null };
+  // `object &`: a configuration without that option is one too, which an object type of optional members alone would refuse.
+  readonly config?: object & { readonly eosTokenId?: number | readonly number[] | null };
 }
 
 /**

@@ -1,4 +1,5 @@
 import { ArgumentError } from "@tessera/tensor";
+import { classNameOf } from "../class-name.ts";
 import { Module } from "../module.ts";
 
 /** Modules held under their numbers, which are their keys: the third one's weight is `2.weight`. */
@@ -20,9 +21,7 @@ export abstract class ModuleSequence<M extends Module> extends Module implements
     const { length } = this;
     const module = this[index < 0 ? index + length : index];
     if (!module)
-      throw new ArgumentError(
-        `${this.constructor.name}: expected an index from ${-length} to ${length - 1}, got ${index}`,
-      );
+      throw new ArgumentError(`${classNameOf(this)}: expected an index from ${-length} to ${length - 1}, got ${index}`);
     return module;
   }
 

@@ -1,4 +1,5 @@
 import { adamStep, ArgumentError, type Parameter, type StepState } from "@tessera/tensor";
+import { classNameOf } from "../class-name.ts";
 import { Optimizer, type Update } from "./optimizer.ts";
 import type { StateSpecs } from "./optimizer-state.ts";
 import type { GroupOptions, NamedParameters, ParameterGroup } from "./parameter-groups.ts";
@@ -23,10 +24,10 @@ export abstract class AdamFamily extends Optimizer<AdamOptions> {
     for (const { lr, betas, eps, weightDecay } of this.groups) {
       if (!(lr >= 0 && eps >= 0 && weightDecay >= 0))
         throw new ArgumentError(
-          `${this.constructor.name}: expected lr, eps and weightDecay of 0 or more, got ${lr}, ${eps} and ${weightDecay}`,
+          `${classNameOf(this)}: expected lr, eps and weightDecay of 0 or more, got ${lr}, ${eps} and ${weightDecay}`,
         );
       if (betas.length !== 2 || !betas.every((beta) => beta >= 0 && beta < 1))
-        throw new ArgumentError(`${this.constructor.name}: expected two betas from 0 up to 1, got ${betas.join(", ")}`);
+        throw new ArgumentError(`${classNameOf(this)}: expected two betas from 0 up to 1, got ${betas.join(", ")}`);
     }
   }
 

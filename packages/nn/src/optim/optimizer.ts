@@ -13,6 +13,7 @@ import {
   type Tensor,
 } from "@tessera/tensor";
 import { sameShape, showShape, type Storage, type TensorSpec } from "@tessera/tensor/extend";
+import { classNameOf } from "../class-name.ts";
 import { finiteScale, normOf } from "./clip-grad-norm.ts";
 import {
   counter,
@@ -116,12 +117,7 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }> {
    * @throws StateDictError that lists every missing, unexpected and mismatched key.
    */
   loadStateDict(state: LoadableOptimizerState<O>): void {
-    const { states, skipped } = readState(
-      this.constructor.name,
-      this.groups,
-      (...args) => this.stateSpecs(...args),
-      state,
-    );
+    const { states, skipped } = readState(classNameOf(this), this.groups, (...args) => this.stateSpecs(...args), state);
     this.#disposeState();
     for (const [parameter, tensors] of states) this.#states.set(parameter, tensors);
     this.#skipped = skipped;
@@ -143,7 +139,7 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }> {
     next: Parameter | readonly [name: string, parameter: Parameter],
     map: (state: ParameterState) => ParameterState | null = (state) => state,
   ): void {
-    const op = `${this.constructor.name}.replace`;
+    const op = `${classNameOf(this)}.replace`;
     const group = this.groups.find(({ params }) => [...params.values()].includes(old));
     if (!group)
       throw new ArgumentError(
@@ -222,7 +218,7 @@ export abstract class Optimizer<O extends { lr: number } = { lr: number }> {
     const lists = Object.entries({ missing, unexpected, misshapen }).filter(([, names]) => names.length > 0);
     if (lists.length > 0)
       throw new ArgumentError(
-        `${this.constructor.name}.step: expected the gradients of its trainable parameters, ${lists.map(([kind, names]) => `${kind}: ${names.join(", ")}`).join("; ")}; replace() parameters that the model has changed`,
+        `${classNameOf(this)}.step: expected the gradients of its trainable parameters, ${lists.map(([kind, names]) => `${kind}: ${names.join(", ")}`).join("; ")}; replace() parameters that the model has changed`,
       );
   }
 
