@@ -158,6 +158,12 @@ export const composedElementwiseSamples = {
   ceil: steps,
   trunc: steps,
   round: [...steps.slice(0, 1).map(() => ({ args: [uniform(0.6, 0.9, 9)] as const })), ...steps.slice(1)],
+  frac: [
+    { args: [offCorners(4, 9)] as const },
+    { args: [normal(0, 3)] as const, note: "no elements" },
+    { ...edges, within: { each: 1e-6 } },
+    needsFloat,
+  ],
   isnan: truths,
   isinf: truths,
   isfinite: truths,

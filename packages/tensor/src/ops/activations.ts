@@ -8,6 +8,7 @@ import {
   add,
   clamp,
   div,
+  eq,
   expm1,
   ge,
   gt,
@@ -141,7 +142,7 @@ export const hardSigmoid = (x: Tensor): Tensor =>
   activation("hardSigmoid", x, () => div(add(clampOpen(x, -3, 3), 3), 6));
 
 /**
- * x · hardSigmoid x: 0 up to −3, x from 3 on. Shape: any → same.
+ * x · hardSigmoid x: 0 up to −3, but NaN at −∞, x from 3 on. Shape: any → same.
  * {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html torch.nn.functional.hardswish}
  *
  * @throws DTypeError unless x is float32.
@@ -151,7 +152,9 @@ export const hardSigmoid = (x: Tensor): Tensor =>
 export const hardSwish = (x: Tensor): Tensor =>
   activation("hardSwish", x, () => {
     const c = clamp(x, -3, 3);
-    return where(ge(x, 3), x, maskedFill(div(mul(c, add(c, 3)), 6), le(x, -3), 0));
+    const low = maskedFill(div(mul(c, add(c, 3)), 6), le(x, -3), 0);
+    // −∞ · 0
+    return where(ge(x, 3), x, maskedFill(low, eq(x, -Infinity), NaN));
   });
 
 /**
