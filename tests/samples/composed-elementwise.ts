@@ -147,6 +147,7 @@ export const composedElementwiseSamples = {
     { args: [offCorners(3, 9), 1, 20] as const },
     { args: [values([NaN, 1, 2]), 1, 5] as const, note: "NaN stays", noGradient: "a corner" },
     { args: [ints(0, 9, 9), 4, -1] as const, note: "int32" },
+    { args: [bools(0.5, 9), 0, 1] as const, throws: /^threshold: expected float32 or int32, got bool/ },
   ],
   logSigmoid: activations,
   mish: activations,

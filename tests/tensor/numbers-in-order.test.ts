@@ -61,8 +61,8 @@ it("every order of four is equally likely", async () => {
 it("says what cannot be", () => {
   expect(() => linspace(0, 1, 2.5)).toThrow("linspace: steps is a whole number from 0 up, got 2.5");
   expect(() => linspace(0, tensor(1) as unknown as number, 2)).toThrow("linspace: numbers expected, got");
-  expect(() => logspace(0, 20, 3, { dtype: "int32" })).toThrow(
-    "logspace: a whole number expected beside int32, got 100000000000000000000",
+  expect(() => logspace(0, 12, 3, { dtype: "int32" })).toThrow(
+    "logspace: a whole number expected beside int32, got 1000000000000",
   );
   expect(() => eye(2, -1)).toThrow("eye: sizes are whole numbers from 0 up, got [2, -1]");
 });

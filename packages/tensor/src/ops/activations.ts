@@ -1,4 +1,4 @@
-import { ArgumentError, ShapeError } from "../error.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../error.ts";
 import { namedScope } from "../named-scope.ts";
 import { normalizeDim, showShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -210,7 +210,10 @@ export const tanhshrink = (x: Tensor): Tensor => activation("tanhshrink", x, () 
  * await threshold(tensor([1, 3]), 2, 20).data(); // [20, 3]
  */
 export const threshold = (x: Tensor, limit: number, value: number): Tensor =>
-  namedScope("threshold", () => maskedFill(x, le(x, limit), value));
+  namedScope("threshold", () => {
+    if (x.dtype === "bool") throw new DTypeError("threshold: expected float32 or int32, got bool; cast it first");
+    return maskedFill(x, le(x, limit), value);
+  });
 
 /** ln sigmoid x = −softplus(−x). Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.logsigmoid.html torch.nn.functional.logsigmoid} */
 export const logSigmoid = (x: Tensor): Tensor => activation("logSigmoid", x, () => neg(softplus(neg(x))));

@@ -45,7 +45,7 @@ const parameterNames = (count: number): string[] => Array.from({ length: count }
  * tail. `kinds` has a letter for each operand: v for a vec4 each, s for one element.
  */
 const flatKernel = variants(
-  ({ label, expression, types, out, kinds, parameters, faults }: Choices & { readonly kinds: string }) => {
+  ({ label, expression, types, out, kinds, parameters }: Choices & { readonly kinds: string }) => {
     const list = types.split(" ");
     const names = NAMES.slice(0, list.length);
     const vector = (i: number): boolean => kinds[i] === "v";
@@ -64,7 +64,6 @@ const flatKernel = variants(
           operands: operandBuffers(list.map((type, i) => (vector(i) ? `vec4<${type}>` : type))),
           out: write(`vec4<${out}>`),
         },
-        faults,
       },
       (k) => /* wgsl */ `
 ${mathFor(expression)}
@@ -143,7 +142,6 @@ export const elementwiseStep = ({
     parameters: parameters.length,
     faults: fault !== undefined,
   };
-  const judged = fault ? { fault } : {};
   const bind = { operands: operands.map(({ slot }) => slot), out: out.slot };
   const kinds = operands.map((operand) =>
     operand.strides.every((stride, d) => stride === 0 || shape[d] === 1)
@@ -152,17 +150,18 @@ export const elementwiseStep = ({
         ? "v"
         : "-",
   );
-  if (!kinds.includes("-")) {
+  // The lanes beyond the end of a last vec4 hold anything, which is no fault.
+  if (!fault && !kinds.includes("-")) {
     const count = Math.ceil(numel(shape) / 4);
     const starts = operands.map(({ offset }, i) => (kinds[i] === "v" ? offset / 4 : offset));
     const flat = flatKernel({ ...choices, kinds: kinds.join("") });
-    return flat({ ...bind, count, starts, parameters }, { workgroups: Math.ceil(count / WORKGROUP), ...judged });
+    return flat({ ...bind, count, starts, parameters }, { workgroups: Math.ceil(count / WORKGROUP) });
   }
   const named = Object.fromEntries(operands.map((operand, i) => [NAMES[i]!, operand])) as { [N in Name]: Operand };
   const walk: WebgpuWalk<Name> = walkOf(shape, named);
   return walkKernel({ ...choices, rank: walk.rank })(
     { ...bind, walk, parameters },
-    { workgroups: Math.ceil(walk.total / WORKGROUP), ...judged },
+    { workgroups: Math.ceil(walk.total / WORKGROUP), ...(fault ? { fault } : {}) },
   );
 };
 
