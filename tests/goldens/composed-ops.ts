@@ -52,7 +52,13 @@ const affineOf = ([, first, second]: readonly Tensor[], { scale, bias }: Attrs) 
 /** Indices from the end as those from the start. */
 const counted = (index: Tensor, size: number): Tensor => t.where(t.lt(index, 0), t.add(index, size), index);
 
-export const composedOps: { readonly [name: string]: { readonly call: Composed; readonly kind: "exact" | "spread" | "summed" | "each" } } = {
+/** A row: how it is called, and how close it must come. */
+export interface ComposedOp {
+  readonly call: Composed;
+  readonly kind: "exact" | "spread" | "summed" | "each";
+}
+
+export const composedOps: { readonly [name: string]: ComposedOp } = {
   // ---- logic, and tensors of nothing
   logical_and: { kind: "exact", call: ([a, b]) => t.logicalAnd(a!, b!) },
   logical_or: { kind: "exact", call: ([a, b]) => t.logicalOr(a!, b!) },
@@ -60,7 +66,6 @@ export const composedOps: { readonly [name: string]: { readonly call: Composed; 
   xor: { kind: "exact", call: ([a, b]) => t.ne(a!, b!) },
   cast: { kind: "exact", call: ([x], { dtype }) => t.cast(x!, dtypeOf(dtype)) },
   full: { kind: "exact", call: (_, { shape, value, dtype }) => t.full(list(shape), number(value), { dtype: dtypeOf(dtype) }) },
-  eye: { kind: "exact", call: (_, { n, dtype }) => t.eye(number(n), { dtype: dtypeOf(dtype) }) },
   arange: { kind: "exact", call: (_, { start, end, step, dtype }) => t.arange(number(start), number(end), { step: number(step), dtype: dtypeOf(dtype) }) },
   zeros_like: { kind: "exact", call: ([x]) => t.zerosLike(x!) },
   ones_like: { kind: "exact", call: ([x]) => t.onesLike(x!) },
@@ -109,7 +114,6 @@ export const composedOps: { readonly [name: string]: { readonly call: Composed; 
   // ---- choices and truth
   argmin: { kind: "exact", call: ([x], { dim, keepdim }) => t.argmin(x!, number(fallback(dim, -1)), { keepdim: keepdim === true }) },
   prod: { kind: "summed", call: ([x], attrs) => t.prod(x!, over(attrs)) },
-  cumprod: { kind: "summed", call: ([x], { dim }) => t.cumprod(x!, number(dim)) },
   max: { kind: "exact", call: ([x], { dim, keepdim }) => t.max(x!, { dim: number(dim), keepdim: keepdim === true }) },
   min: { kind: "exact", call: ([x], { dim, keepdim }) => t.min(x!, { dim: number(dim), keepdim: keepdim === true }) },
   any: { kind: "exact", call: ([x], attrs) => t.any(x!, over(attrs)) },

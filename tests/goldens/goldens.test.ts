@@ -41,6 +41,13 @@ describe.each([oracle, ...devices].map((device) => [device.name, device] as cons
       expect(await outcome(checkOps(ourGoldens.folder("edges"), device, every))).toEqual({ count: Math.ceil(289 / every), failed: {}, missing: [] });
     }));
 
+  it.runIf(!inPage)("every further op and gradient agrees", () =>
+    withoutLeaks(async () => {
+      setDefaultDevice(device);
+      const { failed, missing } = await outcome(checkOps(ourGoldens.folder("breadth"), device));
+      expect({ failed, missing }).toEqual({ failed: {}, missing: [] });
+    }));
+
   it("every optimiser follows its trace", () =>
     withoutLeaks(async () => {
       setDefaultDevice(device);

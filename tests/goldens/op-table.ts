@@ -3,6 +3,7 @@ import { BlockLayout, BlockSparseMatrix, blockSparseLinear } from "@tessera/spar
 import * as t from "@tessera/tensor";
 import type { Tensor } from "@tessera/tensor";
 import type { Tolerance } from "../support/sample.ts";
+import { arithmeticOps } from "./arithmetic-ops.ts";
 import { composedOps } from "./composed-ops.ts";
 
 /** How one of torch's ops is called here, and how close it must come. */
@@ -89,7 +90,6 @@ export const goldenOps: { readonly [torchName: string]: GoldenOp } = {
   amin: reduce(t.amin),
   logsumexp: reduce(t.logsumexp),
   argmax: exact(([x], { dim, keepdim }) => t.argmax(x!, number(dim), { keepdim: keepdim === true })),
-  cumsum: summed(([x], { dim }) => t.cumsum(x!, number(dim))),
   norm: summed(([x], attrs) => t.vectorNorm(x!, options(attrs, { ...reduction, p: "p" }))),
   softmax: summed(([x], { dim }) => t.softmax(x!, number(dim))),
   log_softmax: summed(([x], { dim }) => t.logSoftmax(x!, number(dim))),
@@ -137,5 +137,5 @@ export const goldenOps: { readonly [torchName: string]: GoldenOp } = {
   embedding: spread(([index, weight], attrs) => t.embedding(index!, weight!, options(attrs, { padding_idx: "paddingIdx" }))),
   one_hot: exact(([index], { num_classes }) => t.oneHot(index!, number(num_classes))),
   // ---- what other libraries' suites name
-  ...Object.fromEntries(Object.entries(composedOps).map(([name, { call, kind }]) => [name, { exact, spread, summed, each }[kind](call)])),
+  ...Object.fromEntries(Object.entries({ ...composedOps, ...arithmeticOps }).map(([name, { call, kind }]) => [name, { exact, spread, summed, each }[kind](call)])),
 };

@@ -1,8 +1,10 @@
 import type { ReduceOptions, VarOptions } from "@tessera/tensor";
 import type { composed } from "@tessera/tensor/families";
-import { bools, distinct, ints, normal, normalOf, values } from "../support/generate.ts";
+import { bools, distinct, ints, normal, normalOf, seeded, values } from "../support/generate.ts";
 import type { SampleTable } from "../support/sample.ts";
+import { composedArithmeticSamples } from "./composed-arithmetic.ts";
 import { composedElementwiseSamples } from "./composed-elementwise.ts";
+import { runs } from "./reduce.ts";
 
 const truths = [
   { args: [bools(0.3, 4, 5), { dim: 1 }] as const },
@@ -24,6 +26,7 @@ const choices = [
 
 export const composedSamples = {
   ...composedElementwiseSamples,
+  ...composedArithmeticSamples,
   max: choices,
   min: choices,
   prod: [
@@ -45,6 +48,7 @@ export const composedSamples = {
     { args: [bools(0.8, 9), 0], note: "bool" },
     { args: [normal(2, 0), 1], note: "nothing" },
     { args: [normal(), 0], note: "0-d" },
+    ...runs,
     { args: [normal(3), 1], throws: /^cumprod: dim 1 is outside/ },
   ],
   all: truths,
@@ -55,6 +59,10 @@ export const composedSamples = {
     { args: [values([3, NaN, 1, NaN]), 0], note: "NaN first" },
     { args: [values([5, -2147483648, 2147483647, -2147483648], [4], "int32")], note: "the ends of int32, equal ones" },
     { args: [normal(2, 0)], throws: /^argmin: expected at least one element to choose from/ },
+  ],
+  randperm: [
+    ...[5, 0, 1, 3000].map((n) => ({ args: [n, { generator: seeded(n + 7) }] as const, within: "equal" as const })),
+    { args: [-1] as const, throws: /^randperm: n is a whole number from 0 up, got -1$/ },
   ],
   bmm: [
     { args: [normal(3, 2, 4), normal(3, 4, 5)] },

@@ -1,6 +1,7 @@
 import type * as family from "@tessera/tensor/ops/elementwise";
 import { aboveWhole, bools, ints, normal, normalOf, offCorners, uniform, values } from "../support/generate.ts";
 import { each, type SampleTable } from "../support/sample.ts";
+import { bitPairs, divisions } from "./composed-arithmetic.ts";
 
 const EXTREME = [-1e4, -100, -20, -5, -1e-6, 0, 1e-6, 5, 20, 100, 1e4];
 const extreme = { args: [values(EXTREME)] as const, note: "extreme values", noGradient: "too steep for differences" };
@@ -26,6 +27,17 @@ const needsFloat = {
   args: [ints(0, 5, 3)] as const,
   throws: /: expected float32, got int32; cast\(x, "float32"\) first\?/,
 };
+const needsNumbers = { args: [bools(0.5, 3)] as const, throws: /: expected float32, got bool/ };
+const wholeOne = { args: [values([-2147483648, -3, 0, 3, 2147483647], [5], "int32")] as const, note: "int32" };
+const largeInts = {
+  args: [
+    values([2147483647, -2147483648, 123456789, -987654321], [4], "int32"),
+    values([2147483647, -2147483647, 987654321, 123456787], [4], "int32"),
+  ] as const,
+  note: "int32 beyond 2^53",
+};
+const twoBools = { args: [bools(0.5, 4, 5), bools(0.5, 5)] as const, note: "bool" };
+const boolAndNumber = { args: [bools(0.5, 3), 1] as const, throws: /: expected float32 or int32, got bool/ };
 
 /** What every function of two float tensors is tried on. */
 const pairs = [
@@ -129,16 +141,16 @@ export const elementwiseSamples = {
   abs: [...cornered, { args: [ints(-5, 5, 7)], note: "int32" }],
   tanh: [...smooth, extreme, special, needsFloat],
   sigmoid: [...smooth, extreme, special, needsFloat],
-  relu: [...cornered, special, needsFloat],
+  relu: [...cornered, special, wholeOne, needsNumbers],
   erf: [...smooth, extreme, special, needsFloat],
   sin: [...smooth, needsFloat, { args: [values([1e3, -1e4, 12345.678])], note: "far from zero", noGradient: "steep" }],
   cos: [...smooth, needsFloat],
-  square: [...smooth, needsFloat],
+  square: [...smooth, wholeOne, needsNumbers],
   reciprocal: [...positive, needsFloat],
   silu: [...smooth, extreme, needsFloat],
   softplus: [...smooth, extreme, special, needsFloat],
   sign: [...cornered, { args: [ints(-2, 3, 9)], note: "int32" }, special],
-  floor: [...cornered, special, needsFloat],
+  floor: [...cornered, special, wholeOne, needsNumbers],
   gelu: [
     ...smooth,
     extreme,
@@ -156,7 +168,12 @@ export const elementwiseSamples = {
     { args: [offCorners(3, 5).transposed, 0] },
     { args: [values([NaN, 5]), 0, 1], noGradient: "NaN" },
     { args: [values([-3, 0, 2, NaN]), 0.5, -0.5], note: "max wins where min > max", noGradient: "flat" },
-    needsFloat,
+    { args: [ints(-9, 9, 40), -3, 5], note: "int32" },
+    { args: [ints(-9, 9, 40), -Infinity, 5], note: "int32, one limit" },
+    { args: [ints(-9, 9, 4, 5).transposed, 3, -3], note: "int32, max wins" },
+    { args: [ints(-9, 9, 4)], note: "int32, no limits" },
+    { args: [ints(-9, 9, 4), 0.5], throws: /^clamp: a whole number expected beside int32, got 0.5/ },
+    needsNumbers,
   ],
   logicalNot: [{ args: [bools(0.5, 4, 5)] }, { args: [normal(2)], throws: /logicalNot: expected bool, got float32/ }],
   cast: [
@@ -178,10 +195,18 @@ export const elementwiseSamples = {
     wholes,
     unlike,
     misfit,
+    twoBools,
+    boolAndNumber,
     { args: [ints(0, 9, 3), 0.5], throws: /add: a whole number expected beside int32, got 0.5/ },
   ],
-  sub: [...pairs, wholes, unlike, misfit],
-  mul: [...pairs, wholes, unlike, misfit],
+  sub: [
+    ...pairs,
+    wholes,
+    { args: [bools(0.5, 3), bools(0.5, 3)], throws: /sub: expected float32 or int32, got bool/ },
+    unlike,
+    misfit,
+  ],
+  mul: [...pairs, wholes, largeInts, twoBools, boolAndNumber, unlike, misfit],
   div: [
     ...pairs.map(({ args: [x, y], ...rest }) => ({
       ...rest,
@@ -192,11 +217,15 @@ export const elementwiseSamples = {
   maximum: [
     ...apart,
     wholes,
+    twoBools,
+    boolAndNumber,
     { args: [values([NaN, 1, 2]), values([1, NaN, 2])], note: "NaN and ties", noGradient: "ties" },
   ],
   minimum: [
     ...apart,
     wholes,
+    twoBools,
+    boolAndNumber,
     { args: [values([NaN, 1, 2]), values([1, NaN, 2])], note: "NaN and ties", noGradient: "ties" },
   ],
   pow: [
@@ -228,12 +257,14 @@ export const elementwiseSamples = {
     unlike,
     misfit,
   ],
+  fmod: divisions,
+  bitwiseAnd: bitPairs,
   eq: [...comparisons, { args: [bools(0.5, 9), bools(0.5, 9)], note: "bool" }],
   ne: [...comparisons, { args: [bools(0.5, 9), bools(0.5, 9)], note: "bool" }],
-  lt: comparisons,
-  le: comparisons,
-  gt: comparisons,
-  ge: comparisons,
+  lt: [...comparisons, twoBools, { args: [bools(0.5, 9), 0.5], note: "bool and a number" }],
+  le: [...comparisons, twoBools, { args: [bools(0.5, 9), 0.5], note: "bool and a number" }],
+  gt: [...comparisons, twoBools, { args: [bools(0.5, 9), 0.5], note: "bool and a number" }],
+  ge: [...comparisons, twoBools, { args: [bools(0.5, 9), 0.5], note: "bool and a number" }],
   logicalAnd: truths,
   logicalOr: truths,
   where: [

@@ -61,6 +61,17 @@ const extremes = options.map((sample) => {
     : sample;
 });
 
+/** How running sums and products go. */
+export const runs = [
+  { args: [normal(3, 4, 5), { dim: 1, exclusive: true }] as const, note: "exclusive" },
+  { args: [normal(3, 4, 5), { dim: 0, reverse: true }] as const, note: "reverse" },
+  { args: [normal(3, 4), { dim: -1, exclusive: true, reverse: true }] as const, note: "exclusive, reverse" },
+  { args: [ints(-5, 5, 7), { dim: 0, exclusive: true }] as const, note: "exclusive, int32" },
+  { args: [normal(), { dim: 0, exclusive: true }] as const, note: "exclusive, 0-d" },
+  { args: [normal(3, 0), { dim: 1, exclusive: true }] as const, note: "exclusive, nothing" },
+  { args: [normal(3, 1), { dim: 1, exclusive: true, reverse: true }] as const, note: "exclusive, of one" },
+];
+
 export const reduceTolerance = sums;
 export const reduceSamples = {
   sum: [
@@ -73,6 +84,7 @@ export const reduceSamples = {
   ],
   amax: [
     ...extremes,
+    { args: [bools(0.3, 4, 5), 1], note: "bool" },
     noElements,
     { args: [values([1, NaN, 3, 3])], note: "NaN wins", noGradient: "NaN" },
     { args: [normal(2, 0, 3), { dim: 2 }], note: "no rows" },
@@ -80,6 +92,7 @@ export const reduceSamples = {
   ],
   amin: [
     ...extremes,
+    { args: [bools(0.7, 4, 5), { dim: 0, keepdim: true }], note: "bool" },
     noElements,
     { args: [values([1, NaN, 3, 3])], note: "NaN wins", noGradient: "NaN" },
     ...refused("amin"),
@@ -110,13 +123,15 @@ export const reduceSamples = {
     { args: [normal(2, 129), -1] },
     { args: [normal(6, 5).transposed, 0], note: "transposed view" },
     { args: [ints(-5, 5, 7), 0], note: "int32" },
+    { args: [bools(0.5, 3, 7), 1], note: "bool counts" },
     { args: [normal(0, 3), 0], note: "no elements" },
     { args: [normal(3, 4, 5), { dim: -2 }], note: "options" },
+    ...runs,
     { args: [normal(3), {} as { dim: number }], throws: /^cumsum: expected a dim, got none; say along which one/ },
     { args: [normal(3), undefined as unknown as number], throws: /^cumsum: expected a dim, got none/ },
     {
       args: [normal(3), { axis: 0 } as unknown as { dim: number }],
-      throws: /^cumsum: expected options among dim, got "axis"; it is called "dim" here$/,
+      throws: /^cumsum: expected options among dim, exclusive, reverse, got "axis"; it is called "dim" here$/,
     },
     { args: [normal(3), { dim: true as unknown as number }], throws: /^cumsum: dim is a number, got true$/ },
   ],

@@ -15,7 +15,7 @@ import {
 } from "./host-data.ts";
 import { run } from "./op.ts";
 import { fillOp } from "./ops/move/move.ts";
-import { checkShape, type Shape } from "./shape.ts";
+import { checkCount, checkShape, type Shape } from "./shape.ts";
 import { Tensor } from "./tensor.ts";
 
 /** Numbers or booleans in nested arrays of one shape. */
@@ -176,11 +176,70 @@ export const arange = (
   return Tensor.fromHost(values, [count], type, resolveDevice(device), "arange");
 };
 
-/** The n × n identity matrix. {@link https://docs.pytorch.org/docs/stable/generated/torch.eye.html torch.eye} */
-export const eye = (n: number, { dtype = "float32", device }: CreateOptions = {}): Tensor => {
-  checkShape("eye", [n]);
+/**
+ * `steps` numbers from `start` to `end`, both included, at equal distances; one step is the start. Exact at both ends. To int32 they round
+ * towards zero.
+ *
+ * {@link https://docs.pytorch.org/docs/stable/generated/torch.linspace.html torch.linspace}
+ *
+ * @throws ArgumentError when `steps` is no whole number from 0 on, or an end is no number, DTypeError when `dtype` is int32 and cannot hold an end.
+ * @example
+ * await linspace(0, 1, 5).data(); // [0, 0.25, 0.5, 0.75, 1]
+ */
+export const linspace = (start: number, end: number, steps: number, options: CreateOptions = {}): Tensor =>
+  spaced("linspace", { start, end, steps }, (value) => value, options);
+
+/**
+ * `steps` powers of `base`, 10 unless said otherwise, whose exponents are `linspace(start, end, steps)`.
+ *
+ * {@link https://docs.pytorch.org/docs/stable/generated/torch.logspace.html torch.logspace}
+ *
+ * @throws ArgumentError when `steps` is no whole number from 0 on, or an end is no number, DTypeError when `dtype` is int32 and cannot hold a power.
+ * @example
+ * await logspace(0, 2, 3).data(); // [1, 10, 100]
+ */
+export const logspace = (
+  start: number,
+  end: number,
+  steps: number,
+  { base = 10, ...options }: CreateOptions & { base?: number | undefined } = {},
+): Tensor => spaced("logspace", { start, end, steps }, (value) => base ** value, options);
+
+const spaced = (
+  op: string,
+  { start, end, steps }: { readonly start: number; readonly end: number; readonly steps: number },
+  f: (value: number) => number,
+  { dtype = "float32", device }: CreateOptions,
+): Tensor => {
+  for (const value of [start, end])
+    if (typeof value !== "number") throw new ArgumentError(`${op}: numbers expected, got ${describe(value)}`);
+  checkCount(op, "steps", steps);
+  checkDTypeName(op, dtype);
+  const step = (end - start) / (steps - 1);
+  const values = hostRoom(op, dtype, steps);
+  for (let i = 0; i < steps; i++) {
+    // From the nearer end, so that both are exact.
+    const value = f(steps === 1 || i < steps / 2 ? start + (i === 0 ? 0 : i * step) : end - (steps - 1 - i) * step);
+    values[i] = storedNumber(op, dtype === "int32" ? Math.trunc(value) : value, dtype);
+  }
+  return Tensor.fromHost(values, [steps], dtype, resolveDevice(device), op);
+};
+
+/**
+ * The n × m matrix with ones on its diagonal and zeros elsewhere; m is n unless said otherwise.
+ *
+ * {@link https://docs.pytorch.org/docs/stable/generated/torch.eye.html torch.eye}
+ *
+ * @throws ShapeError when a size is no whole number from 0 on, OutOfMemoryError when there are too many.
+ * @example
+ * eye(2, 3).shape; // [2, 3]
+ * eye(2, { dtype: "int32" });
+ */
+export const eye = (n: number, m: number | CreateOptions = n, options: CreateOptions = {}): Tensor => {
+  const [columns, { dtype = "float32", device }] = typeof m === "object" ? [n, m] : [m, options];
+  checkShape("eye", [n, columns]);
   checkDTypeName("eye", dtype);
-  const values = hostRoom("eye", dtype, n * n);
-  for (let i = 0; i < n; i++) values[i * n + i] = 1;
-  return Tensor.fromHost(values, [n, n], dtype, resolveDevice(device), "eye");
+  const values = hostRoom("eye", dtype, n * columns);
+  for (let i = 0; i < Math.min(n, columns); i++) values[i * columns + i] = 1;
+  return Tensor.fromHost(values, [n, columns], dtype, resolveDevice(device), "eye");
 };

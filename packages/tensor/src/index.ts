@@ -24,6 +24,8 @@ export {
   arange,
   eye,
   full,
+  linspace,
+  logspace,
   ones,
   onesLike,
   tensor,

@@ -137,6 +137,12 @@ export const elementwiseVjps: VjpTable<typeof family> = {
       return [needs[0] ? mul(slope, across) : null, needs[1] ? neg(mul(slope, up)) : null];
     },
   }),
+  // z = x − q y with a whole q, which is flat.
+  fmod: rule({
+    reads: ({ inputs: [x, y], outputs: [z], needs }) => (needs[1] ? { x, y, z } : { x: null, y: null, z: null }),
+    vjp: ([dz], { x, y, z }) => [dz, x && y && z && neg(mul(dz, div(sub(x, z), y)))],
+  }),
+  bitwiseAnd: notDifferentiable,
   eq: notDifferentiable,
   ne: notDifferentiable,
   lt: notDifferentiable,

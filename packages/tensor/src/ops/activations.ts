@@ -1,4 +1,4 @@
-import { ArgumentError, ShapeError } from "../error.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../error.ts";
 import { namedScope } from "../named-scope.ts";
 import { normalizeDim, showShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
@@ -8,6 +8,7 @@ import {
   add,
   clamp,
   div,
+  eq,
   expm1,
   ge,
   gt,
@@ -141,7 +142,7 @@ export const hardSigmoid = (x: Tensor): Tensor =>
   activation("hardSigmoid", x, () => div(add(clampOpen(x, -3, 3), 3), 6));
 
 /**
- * x · hardSigmoid x: 0 up to −3, x from 3 on. Shape: any → same.
+ * x · hardSigmoid x: 0 up to −3, but NaN at −∞, x from 3 on. Shape: any → same.
  * {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html torch.nn.functional.hardswish}
  *
  * @throws DTypeError unless x is float32.
@@ -151,7 +152,9 @@ export const hardSigmoid = (x: Tensor): Tensor =>
 export const hardSwish = (x: Tensor): Tensor =>
   activation("hardSwish", x, () => {
     const c = clamp(x, -3, 3);
-    return where(ge(x, 3), x, maskedFill(div(mul(c, add(c, 3)), 6), le(x, -3), 0));
+    const low = maskedFill(div(mul(c, add(c, 3)), 6), le(x, -3), 0);
+    // −∞ · 0
+    return where(ge(x, 3), x, maskedFill(low, eq(x, -Infinity), NaN));
   });
 
 /**
@@ -207,7 +210,10 @@ export const tanhshrink = (x: Tensor): Tensor => activation("tanhshrink", x, () 
  * await threshold(tensor([1, 3]), 2, 20).data(); // [20, 3]
  */
 export const threshold = (x: Tensor, limit: number, value: number): Tensor =>
-  namedScope("threshold", () => maskedFill(x, le(x, limit), value));
+  namedScope("threshold", () => {
+    if (x.dtype === "bool") throw new DTypeError("threshold: expected float32 or int32, got bool; cast it first");
+    return maskedFill(x, le(x, limit), value);
+  });
 
 /** ln sigmoid x = −softplus(−x). Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.logsigmoid.html torch.nn.functional.logsigmoid} */
 export const logSigmoid = (x: Tensor): Tensor => activation("logSigmoid", x, () => neg(softplus(neg(x))));

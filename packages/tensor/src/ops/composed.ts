@@ -1,8 +1,10 @@
 /** Ops made of other ops, one file each: they have no kernels, and their gradients follow from those of their parts. */
 export * from "./activations.ts";
 export * from "./argmin.ts";
+export * from "./bits.ts";
 export * from "./combinations.ts";
 export * from "./diagonal.ts";
+export * from "./division.ts";
 export * from "./einsum.ts";
 export * from "./extremes.ts";
 export * from "./flip.ts";
@@ -10,12 +12,14 @@ export * from "./logsumexp.ts";
 export * from "./mean.ts";
 export * from "./prod.ts";
 export * from "./products.ts";
+export * from "./randperm.ts";
 export * from "./roll.ts";
 export * from "./rounding.ts";
 export * from "./truth.ts";
 export * from "./stack.ts";
 export * from "./tile.ts";
 export * from "./triangle.ts";
+export * from "./trigonometry.ts";
 export * from "./unbind.ts";
 export * from "./variance.ts";
 export * from "./vector-norm.ts";

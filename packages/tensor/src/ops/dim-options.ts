@@ -34,6 +34,7 @@ const someNumber: Kind = { says: "a number", is: isNumber };
 
 /** The options of each kind of function. */
 export const ALONG_DIM: Kinds = { dim };
+export const RUNNING: Kinds = { dim, exclusive: flag, reverse: flag };
 export const CHOICE: Kinds = { dim, keepdim: flag };
 export const REDUCTION: Kinds = { dim: dims, keepdim: flag };
 export const VARIANCE: Kinds = { ...REDUCTION, correction: someNumber };

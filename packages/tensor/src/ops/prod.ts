@@ -1,11 +1,11 @@
 import { ones } from "../create.ts";
-import { ArgumentError } from "../error.ts";
 import { namedScope } from "../named-scope.ts";
-import { normalizeDim, normalizeDims, type Dims } from "../shape.ts";
+import { normalizeDims, type Dims } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { ALONG_DIM, readOptions, REDUCTION, type DimOptions, type ReduceOptions } from "./dim-options.ts";
+import { readOptions, REDUCTION, type ReduceOptions } from "./dim-options.ts";
 import { cast, mul } from "./elementwise/elementwise.ts";
 import { cat, clone, narrow, permute, reshape } from "./move/move.ts";
+import { runningOptions, shifted, type RunningOptions } from "./running.ts";
 
 const counted = (x: Tensor): Tensor => (x.dtype === "bool" ? cast(x, "int32") : x);
 
@@ -43,21 +43,22 @@ export const prod = (x: Tensor, options: Dims | ReduceOptions = {}): Tensor =>
  *
  * Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.cumprod.html torch.cumprod}
  *
- * @param dim the dim alone, or `{ dim }`
+ * @param dim the dim alone, or `{ dim, exclusive, reverse }`
  * @throws ShapeError when the dim is outside, ArgumentError when an option is unknown or no such thing.
  * @example
  * await cumprod(tensor([1, 2, 3]), 0).data(); // [1, 2, 6]
  */
-export const cumprod = (x: Tensor, dim: number | { dim: number }): Tensor =>
+export const cumprod = (x: Tensor, dim: number | RunningOptions): Tensor =>
   namedScope("cumprod", () => {
-    const { dim: given } = readOptions<DimOptions>("cumprod", dim, ALONG_DIM);
-    if (given === undefined)
-      throw new ArgumentError("cumprod: expected a dim, got none; say along which one, as { dim: 0 }");
-    const at = normalizeDim("cumprod", given, x.shape);
+    const { at, exclusive, reverse } = runningOptions("cumprod", x, dim);
     const n = x.shape[at] ?? 1;
-    let y = clone(counted(x));
+    let y = exclusive ? shifted(counted(x), at, reverse, 1) : clone(counted(x));
     // Each round doubles how many elements before it an element has taken in (Hillis and Steele, 1986).
-    for (let step = 1; step < n; step *= 2)
-      y = cat([narrow(y, at, 0, step), mul(narrow(y, at, step, n - step), narrow(y, at, 0, n - step))], at);
+    for (let step = 1; step < n; step *= 2) {
+      const [from, to] = reverse ? [step, 0] : [0, step];
+      const products = mul(narrow(y, at, to, n - step), narrow(y, at, from, n - step));
+      const done = narrow(y, at, reverse ? n - step : 0, step);
+      y = cat(reverse ? [products, done] : [done, products], at);
+    }
     return y;
   });

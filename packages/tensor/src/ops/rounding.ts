@@ -16,7 +16,7 @@ import {
   sub,
   where,
 } from "./elementwise/elementwise.ts";
-import { clone } from "./move/move.ts";
+import { clone, stopGradient } from "./move/move.ts";
 
 /** f of a float32 tensor; int32 is whole already. */
 const whole = (op: string, x: Tensor, f: () => Tensor): Tensor =>
@@ -41,6 +41,20 @@ export const ceil = (x: Tensor): Tensor => whole("ceil", x, () => ceiling(x));
 
 /** The nearest whole number towards 0; int32 stays. Its gradient is 0. {@link https://docs.pytorch.org/docs/stable/generated/torch.trunc.html torch.trunc} */
 export const trunc = (x: Tensor): Tensor => whole("trunc", x, () => where(lt(x, 0), ceiling(x), floor(x)));
+
+/**
+ * What x has beyond the whole number towards 0, with the sign of x; NaN at ±∞. Its gradient is 1. Shape: any → same.
+ * {@link https://docs.pytorch.org/docs/stable/generated/torch.frac.html torch.frac}
+ *
+ * @throws DTypeError unless x is float32.
+ * @example
+ * await frac(tensor([1.25, -1.25])).data(); // [0.25, -0.25]
+ */
+export const frac = (x: Tensor): Tensor =>
+  namedScope("frac", () => {
+    checkFloat("frac", x);
+    return sub(x, stopGradient(where(lt(x, 0), ceiling(x), floor(x))));
+  });
 
 /**
  * The nearest whole number, the even one of two; int32 stays. Its gradient is 0. Shape: any → same.

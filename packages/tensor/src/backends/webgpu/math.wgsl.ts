@@ -86,6 +86,28 @@ fn toInt(x: f32) -> i32 {
   let low = select(i32(x), i32(-2147483648), x <= -2147483648.0);
   return select(select(low, 2147483647, x >= 2147483648.0), 0, isNan(x));
 }`,
+  /** The rest of x / y with the sign of x, exactly: mantissas of 24 bits, divided eight bits of the quotient at a time. */
+  fmodOf: /* wgsl */ `
+fn fmodOf(x: f32, y: f32) -> f32 {
+  let a = bitcast<u32>(x) & 0x7fffffffu;
+  let b = bitcast<u32>(y) & 0x7fffffffu;
+  if (b == 0u || b > 0x7f800000u || a >= 0x7f800000u) { return nan(); }
+  if (a < b) { return x; }
+  let low = max(b >> 23u, 1u);
+  var more = max(a >> 23u, 1u) - low;
+  let divisor = select((b & 0x7fffffu) | 0x800000u, b, b < 0x800000u);
+  var rest = select((a & 0x7fffffu) | 0x800000u, a, a < 0x800000u) % divisor;
+  while (more > 0u) {
+    let bits = min(more, 8u);
+    rest = (rest << bits) % divisor;
+    more -= bits;
+  }
+  // As far to the left as the exponent of y allows.
+  let up = min(countLeadingZeros(rest | 1u) - 8u, low - 1u);
+  let mantissa = rest << up;
+  let size = select(mantissa, (mantissa & 0x7fffffu) | ((low - up) << 23u), mantissa >= 0x800000u);
+  return fromBits((bitcast<u32>(x) & 0x80000000u) | size);
+}`,
   softplusOf: /* wgsl */ `
 fn softplusOf(x: f32) -> f32 {
   let e = expOf(-abs(x));

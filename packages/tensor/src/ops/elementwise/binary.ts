@@ -1,11 +1,15 @@
-import { hostArray, type DType } from "../../dtype.ts";
-import { isInt32, MAX_INT32, storedNumber } from "../../host-data.ts";
+import type { DType } from "../../dtype.ts";
+import { OverflowError } from "../../error.ts";
+import { isInt32, MAX_INT32 } from "../../host-data.ts";
+import { namedScope } from "../../named-scope.ts";
 import { run } from "../../op.ts";
-import { Tensor } from "../../tensor.ts";
+import type { Tensor } from "../../tensor.ts";
 import { kernels } from "../../generated/kernels.ts";
+import { apply, operand } from "./apply.ts";
 import type { BinaryKernel } from "./elementwise.cpu.ts";
 import { binary, choice } from "./rows.ts";
 import { power } from "./special.ts";
+import { cast } from "./unary.ts";
 
 const f32 = (kernel: BinaryKernel) => ({ float32: kernel });
 /** NaN wins; WGSL leaves open which operand it takes. */
@@ -25,6 +29,7 @@ export const subOp = binary("sub", {
 export const mulOp = binary("mul", {
   wgsl: "x * y",
   reference: (x, y) => x * y,
+  referenceInt32: Math.imul,
   cpu: { float32: kernels.mulF32, int32: kernels.mulI32 },
 });
 export const divOp = binary("div", { wgsl: "x / y", reference: (x, y) => x / y, cpu: f32(kernels.divF32) });
@@ -42,6 +47,17 @@ export const powOp = binary("pow", {
   wgsl: "powOf(x, y)",
   reference: (x, y) => power(x, y),
   cpu: f32(kernels.powF32),
+});
+export const fmodOp = binary("fmod", {
+  // −1 divides every number, also the one whose quotient int32 does not hold.
+  wgsl: (dtype) =>
+    dtype === "float32" ? "fmodOf(x, y)" : "if (y == 0) { report(y); return 0; } return x % select(y, 1, y == -1);",
+  reference: (x, y) => x % y,
+  cpu: { float32: kernels.fmodF32, int32: kernels.fmodI32 },
+  fault: () =>
+    new OverflowError(
+      "fmod: divisors that are not 0 expected for int32, got 0; mask it, as in maskedFill(y, eq(y, 0), 1)",
+    ),
 });
 export const atan2Op = binary("atan2", {
   // x is the first operand, the height, and y the second. As in elementwise.as.ts: WGSL's own atan2 is 4096 units in the last place off.
@@ -110,40 +126,32 @@ export const logicalOrOp = binary("logicalOr", {
   reference: (x, y) => x | y,
   cpu: { bool: kernels.orBool },
 });
+export const bitwiseAndOp = binary("bitwiseAnd", {
+  wgsl: "x & y",
+  reference: (x, y) => x & y,
+  cpu: { int32: kernels.andI32, bool: kernels.andBool },
+});
 export const whereOp = choice("where", {
   float32: kernels.whereF32,
   int32: kernels.whereI32,
   bool: kernels.whereBool,
 });
 
-/** A number beside a tensor becomes a 0-d tensor of its dtype and device. */
-const operand = (op: string, value: Tensor | number, like: Tensor): Tensor => {
-  if (value instanceof Tensor) return value;
-  const { dtype, device } = like;
-  const one = hostArray(dtype, 1);
-  one[0] = storedNumber(op, value, dtype);
-  return Tensor.fromHost(one, [], dtype, device, op);
-};
-
-/** Runs a binary op and frees the 0-d tensor that stood for a number. */
-const apply = (op: typeof addOp, x: Tensor, y: Tensor | number): Tensor => {
-  const right = operand(op.name, y, x);
-  const z = run(op, [x, right])[0];
-  if (right !== y) right.dispose();
-  return z;
-};
+/** Runs a binary op, or on two bool tensors what logic has for it. */
+const applyOr = (op: typeof addOp, ofBools: typeof addOp, x: Tensor, y: Tensor | number): Tensor =>
+  x.dtype === "bool" && typeof y !== "number" && y.dtype === "bool" ? run(ofBools, [x, y])[0] : apply(op, x, y);
 
 /**
  * Runs a comparison. With a number that the dtype of x does not hold, the answer is what mathematics says: 5 < 3·10⁹, and nothing of
  * int32 equals ½.
  */
 const compare = (op: typeof eqOp, x: Tensor, y: Tensor | number): Tensor => {
-  if (typeof y !== "number" || x.dtype === "float32" || (x.dtype === "int32" && isInt32(y))) return apply(op, x, y);
   const isEquality = op === eqOp || op === neOp;
-  if (x.dtype === "bool") {
-    if (!isEquality || y === 0 || y === 1) return apply(op, x, y);
-    return always(x, op === neOp);
-  }
+  if (x.dtype === "bool" && !isEquality && (typeof y === "number" || y.dtype === "bool"))
+    // False comes before true.
+    return namedScope(op.name, () => compare(op, cast(x, "int32"), typeof y === "number" ? y : cast(y, "int32")));
+  if (typeof y !== "number" || x.dtype === "float32" || (x.dtype === "int32" && isInt32(y))) return apply(op, x, y);
+  if (x.dtype === "bool") return y === 0 || y === 1 ? apply(op, x, y) : always(x, op === neOp);
   if (Number.isNaN(y) || (isEquality && !isInt32(y))) return always(x, op === neOp);
   // x < y as x < ⌈y⌉, and x > y as x > ⌊y⌋; likewise with equality.
   const limit = op === ltOp || op === geOp ? Math.ceil(y) : Math.floor(y);
@@ -155,7 +163,8 @@ const compare = (op: typeof eqOp, x: Tensor, y: Tensor | number): Tensor => {
 const always = (x: Tensor, answer: boolean): Tensor => run(answer ? eqOp : neOp, [x, x])[0];
 
 /**
- * x + y, after broadcasting. Beside int32 a number must be one that int32 holds; sums of elements wrap around.
+ * x + y, after broadcasting. Beside int32 a number must be one that int32 holds; sums of elements wrap around. Of two
+ * bool tensors, whether one holds.
  *
  * Shape: any two that broadcast → their common shape. {@link https://docs.pytorch.org/docs/stable/generated/torch.add.html torch.add}
  *
@@ -163,17 +172,17 @@ const always = (x: Tensor, answer: boolean): Tensor => run(answer ? eqOp : neOp,
  * @example
  * await add(tensor([1, 2]), 10).data(); // [11, 12]
  */
-export const add = (x: Tensor, y: Tensor | number): Tensor => apply(addOp, x, y);
+export const add = (x: Tensor, y: Tensor | number): Tensor => applyOr(addOp, logicalOrOp, x, y);
 /** x − y, after broadcasting. {@link https://docs.pytorch.org/docs/stable/generated/torch.sub.html torch.sub} */
 export const sub = (x: Tensor, y: Tensor | number): Tensor => apply(subOp, x, y);
-/** x · y element by element, after broadcasting. {@link https://docs.pytorch.org/docs/stable/generated/torch.mul.html torch.mul} */
-export const mul = (x: Tensor, y: Tensor | number): Tensor => apply(mulOp, x, y);
+/** x · y element by element, after broadcasting; of two bool tensors, whether both hold. {@link https://docs.pytorch.org/docs/stable/generated/torch.mul.html torch.mul} */
+export const mul = (x: Tensor, y: Tensor | number): Tensor => applyOr(mulOp, logicalAndOp, x, y);
 /** x / y, after broadcasting; float32 only. {@link https://docs.pytorch.org/docs/stable/generated/torch.div.html torch.div} */
 export const div = (x: Tensor, y: Tensor | number): Tensor => apply(divOp, x, y);
-/** The larger of x and y; NaN wins, and equal elements share the gradient. {@link https://docs.pytorch.org/docs/stable/generated/torch.maximum.html torch.maximum} */
-export const maximum = (x: Tensor, y: Tensor | number): Tensor => apply(maximumOp, x, y);
-/** The smaller of x and y; NaN wins, and equal elements share the gradient. {@link https://docs.pytorch.org/docs/stable/generated/torch.minimum.html torch.minimum} */
-export const minimum = (x: Tensor, y: Tensor | number): Tensor => apply(minimumOp, x, y);
+/** The larger of x and y, true for bool; NaN wins, and equal elements share the gradient. {@link https://docs.pytorch.org/docs/stable/generated/torch.maximum.html torch.maximum} */
+export const maximum = (x: Tensor, y: Tensor | number): Tensor => applyOr(maximumOp, logicalOrOp, x, y);
+/** The smaller of x and y, false for bool; NaN wins, and equal elements share the gradient. {@link https://docs.pytorch.org/docs/stable/generated/torch.minimum.html torch.minimum} */
+export const minimum = (x: Tensor, y: Tensor | number): Tensor => applyOr(minimumOp, logicalAndOp, x, y);
 /** x to the power y; NaN for a negative x and a fractional y. {@link https://docs.pytorch.org/docs/stable/generated/torch.pow.html torch.pow} */
 export const pow = (x: Tensor, y: Tensor | number): Tensor => apply(powOp, x, y);
 /**
@@ -199,6 +208,20 @@ export const le = (x: Tensor, y: Tensor | number): Tensor => compare(leOp, x, y)
 export const gt = (x: Tensor, y: Tensor | number): Tensor => compare(gtOp, x, y);
 /** Whether x ≥ y, as bool. Not differentiable. {@link https://docs.pytorch.org/docs/stable/generated/torch.ge.html torch.ge} */
 export const ge = (x: Tensor, y: Tensor | number): Tensor => compare(geOp, x, y);
+/**
+ * The rest of x / y rounded towards zero, with the sign of x: exact, however large the quotient. NaN for y = 0 and x = ±∞; for int32 a 0 in y is an
+ * error. The gradient to y is that quotient, negative.
+ *
+ * Shape: any two that broadcast → their common shape. float32 or int32.
+ * {@link https://docs.pytorch.org/docs/stable/generated/torch.fmod.html torch.fmod}
+ *
+ * @throws OverflowError when y holds a 0 and is int32, ShapeError when the shapes do not broadcast, DTypeError when the dtypes differ.
+ * @example
+ * await fmod(tensor([7, -7]), 3).data(); // [1, -1]
+ */
+export const fmod = (x: Tensor, y: Tensor | number): Tensor => apply(fmodOp, x, y);
+/** The bits that both x and y have, on int32; on bool, whether both hold. {@link https://docs.pytorch.org/docs/stable/generated/torch.bitwise_and.html torch.bitwise_and} */
+export const bitwiseAnd = (x: Tensor, y: Tensor | number): Tensor => apply(bitwiseAndOp, x, y);
 /** x and y, on bool tensors. {@link https://docs.pytorch.org/docs/stable/generated/torch.logical_and.html torch.logical_and} */
 export const logicalAnd = (x: Tensor, y: Tensor): Tensor => run(logicalAndOp, [x, y])[0];
 /** x or y, on bool tensors. {@link https://docs.pytorch.org/docs/stable/generated/torch.logical_or.html torch.logical_or} */

@@ -1,5 +1,6 @@
 /** Functions of four lanes that only elementwise.as.ts uses; what several families share is in assembly/math.as.ts. */
 import { constant, madd, nmadd } from "../../assembly/simd.as";
+import { fault } from "../../assembly/fault.as";
 import { log4, pow4, sigmoid4 } from "../../assembly/math.as";
 
 const ONE: usize = memory.data<f32>([1]);
@@ -97,6 +98,14 @@ const ATAN2: usize = memory.data<f32>([
   const behind = f32x4.sub(constant(ATAN2, 10), f32x4.sub(angle, constant(ATAN2, 11)));
   angle = v128.bitselect(behind, angle, i32x4.lt_s(x, zero));
   return v128.or(angle, v128.and(y, i32x4.splat(0x80000000)));
+}
+
+/** The exact rest of x / y; of whole numbers by 0 a fault. WebAssembly gives 0 for -2^31 % -1. */
+// @ts-ignore: decorator
+@inline export function rest<T>(x: T, y: T): T {
+  if (!isInteger<T>() || y != 0) return x % y;
+  fault(y as i32);
+  return y;
 }
 
 // The largest float32, and the smallest normal one, as bits.

@@ -5,6 +5,7 @@
 import {
   CHUNK, INNER, TOTAL, innerStride, read, read4, rowOffset, splat, write, write4,
 } from "../../assembly/map.as";
+import { rest } from "./elementwise-math.as";
 import { apply1, apply2, apply3 } from "./elementwise.as";
 
 // @ts-ignore: decorator
@@ -103,6 +104,20 @@ import { apply1, apply2, apply3 } from "./elementwise.as";
       z += <usize>lanes * sizeof<Z>();
       n -= lanes;
     }
+  }
+}
+
+/** z = x % y one by one: the exact rest takes a loop over bits, and of a lane beyond the end 0 would be no fault. */
+// @ts-ignore: decorator
+@inline export function rests<T>(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  const inner = load<i32>(words + INNER), chunk = load<i32>(words + CHUNK);
+  const stepX = innerStride(words, 0), stepY = innerStride(words, 1);
+  const end = min(task * chunk + chunk, load<i32>(words + TOTAL));
+  for (let i = task * chunk; i < end; i++) {
+    const row = i / inner, column = i % inner;
+    const a = load<T>(x + (rowOffset(words, row, 0) + column * stepX) * sizeof<T>());
+    const b = load<T>(y + (rowOffset(words, row, 1) + column * stepY) * sizeof<T>());
+    store<T>(z + <usize>i * sizeof<T>(), rest<T>(a, b));
   }
 }
 

@@ -11,7 +11,7 @@ import {
   cos4, erf4, exp4, gelu4, geluSlope4, geluTanh4, geluTanhSlope4, log4, pow4, sigmoid4, silu4, sin4, softplus4, tanh4,
 } from "../../assembly/math.as";
 import { atan24, divBackward4, expm14, log1p4, powBackward4, sign4, siluSlope4 } from "./elementwise-math.as";
-import { binary, ternary, unary } from "./elementwise-walk.as";
+import { binary, rests, ternary, unary } from "./elementwise-walk.as";
 
 // The ops, as types: the compiler then leaves out all other rows before it inlines one.
 class Neg {} class Exp {} class Log {} class Sqrt {} class Rsqrt {} class Abs {} class Tanh {} class Sigmoid {}
@@ -24,7 +24,7 @@ class MaximumI {} class MinimumI {} class EqI {} class NeI {} class LtI {} class
 class And {} class Or {} class TanhBackward {} class SigmoidBackward {} class GeluBackward {}
 class GeluTanhBackward {} class ReluBackward {} class AbsBackward {} class SiluBackward {} class Where {}
 class WhereBool {} class DivBackward {} class PowBackward {} class MaximumBackward {} class MinimumBackward {}
-class Log1p {} class Expm1 {} class Atan2 {}
+class Log1p {} class Expm1 {} class Atan2 {} class AndI {}
 
 // @ts-ignore: decorator
 @inline function is<A, B>(): bool {
@@ -82,6 +82,7 @@ const ONE: usize = memory.data<f32>([1]);
   if (is<F, Minimum>()) return f32x4.min(x, y);
   if (is<F, Pow>()) return pow4(x, y);
   if (is<F, Atan2>()) return atan24(x, y);
+  if (is<F, AndI>()) return v128.and(x, y);
   if (is<F, Eq>()) return f32x4.eq(x, y);
   if (is<F, Ne>()) return f32x4.ne(x, y);
   if (is<F, Lt>()) return f32x4.lt(x, y);
@@ -198,6 +199,15 @@ export function pow_f32(task: i32, x: usize, y: usize, z: usize, words: usize): 
 }
 export function atan2_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
   binary<Atan2, f32, f32>(0, task, x, y, z, words);
+}
+export function fmod_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  rests<f32>(task, x, y, z, words);
+}
+export function fmod_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  rests<i32>(task, x, y, z, words);
+}
+export function and_i32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
+  binary<AndI, i32, i32>(0, task, x, y, z, words);
 }
 export function eq_f32(task: i32, x: usize, y: usize, z: usize, words: usize): void {
   binary<Eq, f32, u8>(0, task, x, y, z, words);

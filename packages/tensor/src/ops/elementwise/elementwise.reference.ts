@@ -1,4 +1,5 @@
-import type { Data, ReferenceKernel } from "../../op.ts";
+import { faultError } from "../../backends/fault-error.ts";
+import type { Data, FaultReport, ReferenceKernel } from "../../op.ts";
 import { broadcastStrides, contiguousStrides, type Shape } from "../../shape.ts";
 import { forEachElement } from "../move/copy.reference.ts";
 import type { BinarySignature, TernarySignature, UnarySignature, WhereSignature } from "./rows.ts";
@@ -12,12 +13,23 @@ export const unaryReference =
     for (let i = 0; i < y.values.length; i++) y.values[i] = f(x.values[i]!, attrs);
   };
 
-/** z[i] = f(x[i], y[i]), both broadcast to the shape of z. */
+/** z[i] = f(x[i], y[i]), both broadcast to the shape of z. `fault`: what is said of a y[i] with which int32 has no result. */
 export const binaryReference =
-  <A extends object>(f: (x: number, y: number, attrs: A) => number): ReferenceKernel<BinarySignature<A>> =>
+  <A extends object>(
+    f: (x: number, y: number, attrs: A) => number,
+    ofInts: typeof f,
+    fault?: FaultReport,
+  ): ReferenceKernel<BinarySignature<A>> =>
   ([x, y], [z], attrs) => {
     const at = broadcastIndex(z.layout.shape, [x, y]);
-    for (let i = 0; i < z.values.length; i++) z.values[i] = f(x.values[at[0]![i]!]!, y.values[at[1]![i]!]!, attrs);
+    const isInt = x.layout.dtype === "int32";
+    const judged = isInt ? fault : undefined;
+    const call = isInt ? ofInts : f;
+    for (let i = 0; i < z.values.length; i++) {
+      const value = call(x.values[at[0]![i]!]!, y.values[at[1]![i]!]!, attrs);
+      if (judged && Number.isNaN(value)) throw faultError(judged(y.values[at[1]![i]!]!));
+      z.values[i] = value;
+    }
   };
 
 /** out[i] = f(x[i], y[i], z[i]), all three broadcast to the shape of the output. */

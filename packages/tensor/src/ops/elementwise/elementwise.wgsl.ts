@@ -5,7 +5,7 @@ import { wgslType } from "../../backends/webgpu/snippets.wgsl.ts";
 import { variants } from "../../backends/webgpu/variants.ts";
 import { walkOf, walkTo, walkWords, type WebgpuWalk } from "../../backends/webgpu/walk.wgsl.ts";
 import { floats, namedBuffers, wholeNumbers } from "../../backends/webgpu/word-groups.ts";
-import type { Attrs, Planner, Signature, Slot, WebgpuStep } from "../../op.ts";
+import type { Attrs, FaultReport, Planner, Signature, Slot, WebgpuStep } from "../../op.ts";
 import { broadcastStrides, isContiguous, numel, type Layout, type Shape } from "../../shape.ts";
 import { input, output, type ScalarRef } from "../../slots.ts";
 
@@ -29,6 +29,8 @@ interface Choices {
   readonly types: string;
   readonly out: string;
   readonly parameters: number;
+  /** Whether the expression may `report` a value. */
+  readonly faults: boolean;
 }
 
 /** A row says an expression, or the body of a function where it needs a name in between. */
@@ -79,7 +81,7 @@ ${k.main} {
 
 /** The same for any strides: an invocation computes one element. */
 const walkKernel = variants(
-  ({ label, expression, types, out, rank, parameters }: Choices & { readonly rank: number }) => {
+  ({ label, expression, types, out, rank, parameters, faults }: Choices & { readonly rank: number }) => {
     const list = types.split(" ");
     const names = NAMES.slice(0, list.length);
     return kernel(
@@ -88,6 +90,7 @@ const walkKernel = variants(
         workgroup: WORKGROUP,
         words: { walk: walkWords<Name>(rank, names), parameters: floats(parameterNames(parameters)) },
         bind: { operands: operandBuffers(list), out: write(out) },
+        faults,
       },
       (k) => /* wgsl */ `
 ${mathFor(expression)}
@@ -116,6 +119,8 @@ interface Elementwise {
   readonly operands: readonly Operand[];
   readonly out: { readonly slot: Slot; readonly dtype: DType };
   readonly parameters?: readonly (number | ScalarRef)[];
+  /** What to say of a value that the expression reports. */
+  readonly fault?: FaultReport | undefined;
 }
 
 /** The step that computes an expression over `shape` into a contiguous result. */
@@ -126,9 +131,17 @@ export const elementwiseStep = ({
   operands,
   out,
   parameters = [],
+  fault,
 }: Elementwise): WebgpuStep => {
   const types = operands.map(({ dtype }) => wgslType[dtype]).join(" ");
-  const choices = { label, expression, types, out: wgslType[out.dtype], parameters: parameters.length };
+  const choices = {
+    label,
+    expression,
+    types,
+    out: wgslType[out.dtype],
+    parameters: parameters.length,
+    faults: fault !== undefined,
+  };
   const bind = { operands: operands.map(({ slot }) => slot), out: out.slot };
   const kinds = operands.map((operand) =>
     operand.strides.every((stride, d) => stride === 0 || shape[d] === 1)
@@ -137,7 +150,8 @@ export const elementwiseStep = ({
         ? "v"
         : "-",
   );
-  if (!kinds.includes("-")) {
+  // The lanes beyond the end of a last vec4 hold anything, which is no fault.
+  if (!fault && !kinds.includes("-")) {
     const count = Math.ceil(numel(shape) / 4);
     const starts = operands.map(({ offset }, i) => (kinds[i] === "v" ? offset / 4 : offset));
     const flat = flatKernel({ ...choices, kinds: kinds.join("") });
@@ -147,7 +161,7 @@ export const elementwiseStep = ({
   const walk: WebgpuWalk<Name> = walkOf(shape, named);
   return walkKernel({ ...choices, rank: walk.rank })(
     { ...bind, walk, parameters },
-    { workgroups: Math.ceil(walk.total / WORKGROUP) },
+    { workgroups: Math.ceil(walk.total / WORKGROUP), ...(fault ? { fault } : {}) },
   );
 };
 
@@ -156,6 +170,7 @@ export const elementwiseWgsl = <S extends Signature>(
   label: string,
   expression: (inputs: readonly Layout[], attrs: Attrs<S>) => string,
   parameters: (attrs: Attrs<S>) => readonly number[] = () => [],
+  fault: (inputs: readonly Layout[]) => FaultReport | undefined = () => undefined,
 ): Planner<S, WebgpuStep> => ({
   strided: "all",
   plan: ({ inputs, outputs, attrs }) => {
@@ -174,6 +189,7 @@ export const elementwiseWgsl = <S extends Signature>(
       operands,
       out: { slot: output(0), dtype },
       parameters: parameters(attrs),
+      fault: fault(layouts),
     });
     return { steps: [step] };
   },

@@ -1,6 +1,6 @@
 import type { DType } from "../../dtype.ts";
 import { DTypeError } from "../../error.ts";
-import { defineOp, type Op, type Signature } from "../../op.ts";
+import { defineOp, type FaultReport, type Op, type Signature } from "../../op.ts";
 import { broadcastShapes, type Layout } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { input, output } from "../../slots.ts";
@@ -59,6 +59,10 @@ interface BinaryRow<A extends object> {
   readonly wgsl: Expression<A>;
   readonly cpu: Kernels<BinaryKernel> | ((attrs: A) => Kernels<BinaryKernel>);
   readonly out?: DType;
+  /** The same for int32, where float64 does not hold every result. */
+  readonly referenceInt32?: (x: number, y: number) => number;
+  /** What is said of a y with which int32 has no result: the kernels of int32 report it, and `reference` gives NaN. */
+  readonly fault?: FaultReport;
 }
 
 const expressionOf = <A extends object>(wgsl: Expression<A>, inputs: readonly Layout[], attrs: A): string =>
@@ -91,6 +95,8 @@ export const unary = <A extends object = None>(name: string, row: UnaryRow<A>): 
 /** An op z = f(x, y) on every pair of elements, after broadcasting. */
 export const binary = <A extends object = None>(name: string, row: BinaryRow<A>): Op<BinarySignature<A>> => {
   const kernels = (attrs: A): Kernels<BinaryKernel> => (typeof row.cpu === "function" ? row.cpu(attrs) : row.cpu);
+  const { fault } = row;
+  const judged = (x: Layout) => (fault && x.dtype === "int32" ? { fault } : {});
   return defineOp<BinarySignature<A>>({
     name,
     family: "elementwise",
@@ -100,11 +106,16 @@ export const binary = <A extends object = None>(name: string, row: BinaryRow<A>)
       return [{ shape: broadcastShapes(name, x.shape, y.shape), dtype: row.out ?? x.dtype }];
     },
     kernels: {
-      reference: binaryReference<A>(row.reference),
-      cpu: elementwiseCpu<BinarySignature<A>>(({ inputs, attrs, words, launch }) =>
-        kernels(attrs)[inputs[0]!.dtype]!({ x: input(0), y: input(1), z: output(0), words }, launch),
+      reference: binaryReference<A>(row.reference, row.referenceInt32 ?? row.reference, fault),
+      cpu: elementwiseCpu<BinarySignature<A>>(({ inputs: [x], attrs, words, launch }) =>
+        kernels(attrs)[x!.dtype]!({ x: input(0), y: input(1), z: output(0), words }, { ...launch, ...judged(x!) }),
       ),
-      webgpu: elementwiseWgsl<BinarySignature<A>>(name, (inputs, attrs) => expressionOf(row.wgsl, inputs, attrs)),
+      webgpu: elementwiseWgsl<BinarySignature<A>>(
+        name,
+        (inputs, attrs) => expressionOf(row.wgsl, inputs, attrs),
+        () => [],
+        ([x]) => judged(x!).fault,
+      ),
     },
   });
 };

@@ -1,10 +1,12 @@
 import type { DType } from "../../dtype.ts";
 import { checkDTypeName, MAX_INT32, MIN_INT32 } from "../../host-data.ts";
-import { run } from "../../op.ts";
+import { namedScope } from "../../named-scope.ts";
+import { copyOp, run } from "../../op.ts";
 import type { Tensor } from "../../tensor.ts";
 import { erf as erfReference } from "./special.ts";
 import { wgslType } from "../../backends/webgpu/snippets.wgsl.ts";
 import { kernels } from "../../generated/kernels.ts";
+import { maximum, minimum, mul } from "./binary.ts";
 import type { UnaryKernel } from "./elementwise.cpu.ts";
 import { unary } from "./rows.ts";
 
@@ -160,16 +162,16 @@ export const abs = (x: Tensor): Tensor => run(absOp, [x])[0];
 export const tanh = (x: Tensor): Tensor => run(tanhOp, [x])[0];
 /** The logistic function, 1/(1 + e⁻ˣ). Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.sigmoid.html torch.sigmoid} */
 export const sigmoid = (x: Tensor): Tensor => run(sigmoidOp, [x])[0];
-/** The rectifier, max(x, 0). Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.relu.html torch.relu} */
-export const relu = (x: Tensor): Tensor => run(reluOp, [x])[0];
+/** The rectifier, max(x, 0). Shape: any → same; float32 or int32. {@link https://docs.pytorch.org/docs/stable/generated/torch.relu.html torch.relu} */
+export const relu = (x: Tensor): Tensor => (x.dtype === "int32" ? maximum(x, 0) : run(reluOp, [x])[0]);
 /** The error function, 2/√π ∫₀ˣ e^(−t²) dt. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/special.html#torch.special.erf torch.erf} */
 export const erf = (x: Tensor): Tensor => run(erfOp, [x])[0];
 /** The sine of an angle in radians. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.sin.html torch.sin} */
 export const sin = (x: Tensor): Tensor => run(sinOp, [x])[0];
 /** The cosine of an angle in radians. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.cos.html torch.cos} */
 export const cos = (x: Tensor): Tensor => run(cosOp, [x])[0];
-/** The square, x². Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.square.html torch.square} */
-export const square = (x: Tensor): Tensor => run(squareOp, [x])[0];
+/** The square, x². Shape: any → same; float32 or int32, which wraps around. {@link https://docs.pytorch.org/docs/stable/generated/torch.square.html torch.square} */
+export const square = (x: Tensor): Tensor => (x.dtype === "int32" ? mul(x, x) : run(squareOp, [x])[0]);
 /** The reciprocal, 1/x. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.reciprocal.html torch.reciprocal} */
 export const reciprocal = (x: Tensor): Tensor => run(reciprocalOp, [x])[0];
 /** The swish, x·sigmoid(x). Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.silu.html torch.silu} */
@@ -178,8 +180,8 @@ export const silu = (x: Tensor): Tensor => run(siluOp, [x])[0];
 export const softplus = (x: Tensor): Tensor => run(softplusOp, [x])[0];
 /** −1, 0 or 1 (0 for NaN), with gradient zero. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.sign.html torch.sign} */
 export const sign = (x: Tensor): Tensor => run(signOp, [x])[0];
-/** The largest whole number ≤ x, with gradient zero. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.floor.html torch.floor} */
-export const floor = (x: Tensor): Tensor => run(floorOp, [x])[0];
+/** The largest whole number ≤ x, with gradient zero; int32 stays. Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.floor.html torch.floor} */
+export const floor = (x: Tensor): Tensor => run(x.dtype === "int32" ? copyOp : floorOp, [x])[0];
 
 /**
  * The Gaussian error linear unit, x·Φ(x) = x/2·(1 + erf(x/√2)); with `approximate: "tanh"`,
@@ -199,13 +201,22 @@ export const gelu = (
 
 /**
  * Every element limited to [min, max]: min(max(x, min), max), so that max wins where min > max. Its gradient is 1 inside and 0 outside.
+ * Beside int32 a limit must be one that int32 holds, or ±∞.
  *
- * Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.clamp.html torch.clamp}
+ * Shape: any → same; float32 or int32. {@link https://docs.pytorch.org/docs/stable/generated/torch.clamp.html torch.clamp}
  *
  * @example
  * await clamp(tensor([-2, 0.5, 3]), -1, 1).data(); // [-1, 0.5, 1]
  */
-export const clamp = (x: Tensor, min = -Infinity, max = Infinity): Tensor => run(clampOp, [x], { min, max })[0];
+export const clamp = (x: Tensor, min = -Infinity, max = Infinity): Tensor =>
+  x.dtype === "int32" ? clampInts(x, min, max) : run(clampOp, [x], { min, max })[0];
+
+const clampInts = (x: Tensor, min: number, max: number): Tensor =>
+  namedScope("clamp", () => {
+    const above = min === -Infinity ? x : maximum(x, min);
+    const inside = max === Infinity ? above : minimum(above, max);
+    return inside === x ? run(copyOp, [x])[0] : inside;
+  });
 
 /** True where x is false. Shape: any bool → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.logical_not.html torch.logical_not} */
 export const logicalNot = (x: Tensor): Tensor => run(logicalNotOp, [x])[0];

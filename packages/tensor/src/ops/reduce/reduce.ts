@@ -1,10 +1,10 @@
 import type { DType } from "../../dtype.ts";
-import { ArgumentError, DTypeError, ShapeError } from "../../error.ts";
+import { DTypeError, ShapeError } from "../../error.ts";
+import { namedScope } from "../../named-scope.ts";
 import { defineOp, run, type Signature } from "../../op.ts";
 import { normalizeDim, normalizeDims, showShape, type Dims, type Shape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import {
-  ALONG_DIM,
   CHOICE,
   readOptions,
   REDUCTION,
@@ -12,13 +12,15 @@ import {
   type DimOptions,
   type ReduceOptions,
 } from "../dim-options.ts";
+import { runningOptions, shifted, type RunningOptions } from "../running.ts";
+import { cast } from "../elementwise/elementwise.ts";
 import { amaxCpu, aminCpu, argmaxCpu, cumsumCpu, sumCpu } from "./reduce.cpu.ts";
 import { amaxWgsl, aminWgsl, sumWgsl } from "./reduce.wgsl.ts";
 import { argmaxWgsl } from "./argmax.wgsl.ts";
 import { cumsumWgsl } from "./cumsum.wgsl.ts";
 import { amaxReference, aminReference, argmaxReference, cumsumReference, sumReference } from "./reduce.reference.ts";
 
-export type { ArgmaxOptions, DimOptions, ReduceOptions };
+export type { ArgmaxOptions, DimOptions, ReduceOptions, RunningOptions };
 
 /** `dims` are sorted and counted from the front. */
 export interface ReduceAttrs {
@@ -117,13 +119,18 @@ const attrsOf = (op: string, x: Tensor, given: Dims | ReduceOptions): ReduceAttr
 export const sum = (x: Tensor, options: Dims | ReduceOptions = {}): Tensor =>
   run(sumOp, [x], attrsOf("sum", x, options))[0];
 
+/** Of bool, false comes before true. */
+const runExtreme = (op: typeof amaxOp, x: Tensor, options: Dims | ReduceOptions): Tensor => {
+  const attrs = attrsOf(op.name, x, options);
+  if (x.dtype !== "bool") return run(op, [x], attrs)[0];
+  return namedScope(op.name, () => cast(run(op, [cast(x, "int32")], attrs)[0], "bool"));
+};
+
 /** The largest element over some dims; NaN wins, and equal elements share the gradient. Shapes and options as `sum`. {@link https://docs.pytorch.org/docs/stable/generated/torch.amax.html torch.amax} */
-export const amax = (x: Tensor, options: Dims | ReduceOptions = {}): Tensor =>
-  run(amaxOp, [x], attrsOf("amax", x, options))[0];
+export const amax = (x: Tensor, options: Dims | ReduceOptions = {}): Tensor => runExtreme(amaxOp, x, options);
 
 /** The smallest element over some dims; NaN wins, and equal elements share the gradient. Shapes and options as `sum`. {@link https://docs.pytorch.org/docs/stable/generated/torch.amin.html torch.amin} */
-export const amin = (x: Tensor, options: Dims | ReduceOptions = {}): Tensor =>
-  run(aminOp, [x], attrsOf("amin", x, options))[0];
+export const amin = (x: Tensor, options: Dims | ReduceOptions = {}): Tensor => runExtreme(aminOp, x, options);
 
 /**
  * Where the largest element is along a dim, as int32: the first of equal ones. Not differentiable.
@@ -150,17 +157,21 @@ export const argmax = (
 };
 
 /**
- * Running sums along a dim: y_j = Σ_{k ≤ j} x_k.
+ * Running sums along a dim: y_j = Σ_{k ≤ j} x_k. bool counts as int32.
  *
  * Shape: any → same. {@link https://docs.pytorch.org/docs/stable/generated/torch.cumsum.html torch.cumsum}
  *
- * @param dim the dim alone, or `{ dim }`
+ * @param dim the dim alone, or `{ dim, exclusive, reverse }`
  * @throws ShapeError when the dim is outside, ArgumentError when an option is unknown or no such thing.
  * @example
  * await cumsum(tensor([1, 2, 3]), { dim: 0 }).data(); // [1, 3, 6]
+ * await cumsum(tensor([1, 2, 3]), { dim: 0, exclusive: true, reverse: true }).data(); // [5, 3, 0]
  */
-export const cumsum = (x: Tensor, dim: number | { dim: number }): Tensor => {
-  const { dim: at } = readOptions<DimOptions>("cumsum", dim, ALONG_DIM);
-  if (at === undefined) throw new ArgumentError("cumsum: expected a dim, got none; say along which one, as { dim: 0 }");
-  return run(cumsumOp, [x], { dim: normalizeDim("cumsum", at, x.shape), reverse: false })[0];
+export const cumsum = (x: Tensor, dim: number | RunningOptions): Tensor => {
+  const { at, exclusive, reverse } = runningOptions("cumsum", x, dim);
+  if (!exclusive && x.dtype !== "bool") return run(cumsumOp, [x], { dim: at, reverse })[0];
+  return namedScope("cumsum", () => {
+    const counted = x.dtype === "bool" ? cast(x, "int32") : x;
+    return run(cumsumOp, [exclusive ? shifted(counted, at, reverse, 0) : counted], { dim: at, reverse })[0];
+  });
 };
