@@ -88,34 +88,86 @@ export function overlap_add_f32(
   return min(size, (n - start + dilation - 1) / dilation);
 }
 
+/** Whether a larger value, or another NaN, takes the place of the best one so far. */
+// @ts-ignore: decorator
+@inline function wins(v: v128, best: v128): v128 {
+  return v128.or(f32x4.gt(v, best), f32x4.ne(v, v));
+}
+
+/** Elements 0, s, 2s and 3s on for a stride of 1 or 2; reads none behind the last. */
+// @ts-ignore: decorator
+@inline function loadStrided(at: usize, twice: bool): v128 {
+  if (!twice) return v128.load(at);
+  return v128.shuffle<f32>(v128.load(at), v128.load(at, 12), 0, 2, 5, 7);
+}
+
+/** The places of four windows side by side that lie within their plane's columns. */
+// @ts-ignore: decorator
+@inline function fourWindows(
+  twice: bool, plane: usize, to: usize, first: i32, firstRow: i32, endRow: i32, kw: i32, down: i32, across: i32,
+): void {
+  let place = i32x4.add(i32x4.splat(first), twice ? i32x4(0, 2, 4, 6) : i32x4(0, 1, 2, 3));
+  const steps = i32x4.splat(across);
+  let best = loadStrided(plane + (<usize>first << 2), twice);
+  let line = place;
+  for (let i = firstRow; i < endRow; i++) {
+    let at = plane + (<usize>(first + (i - firstRow) * down) << 2);
+    let now = line;
+    for (let j = 0; j < kw; j++) {
+      const v = loadStrided(at, twice);
+      const taken = wins(v, best);
+      best = v128.bitselect(v, best, taken);
+      place = v128.bitselect(now, place, taken);
+      now = i32x4.add(now, steps);
+      at += <usize>across << 2;
+    }
+    line = i32x4.add(line, i32x4.splat(down));
+  }
+  v128.store(to, place);
+}
+
 /** x [planes, height, width] to y [planes, down, across]; `total` rows of y in all. */
 export function max_pool_indices_f32(
   task: i32, x: usize, y: usize, height: i32, width: i32, down: i32, across: i32, kh: i32, kw: i32, sh: i32, sw: i32,
   ph: i32, pw: i32, dh: i32, dw: i32, total: i32, perTask: i32,
 ): void {
   const end = min((task + 1) * perTask, total);
+  const reach = 3 * sw + (kw - 1) * dw;
   for (let row = task * perTask; row < end; row++) {
     const plane = x + (<usize>(row / down) * <usize>(height * width) << 2);
     const top = row % down * sh - ph;
     const firstRow = firstInside(top, dh), endRow = endInside(top, dh, kh, height);
+    const start = (top + firstRow * dh) * width;
     let to = y + (<usize>row * <usize>across << 2);
-    for (let c = 0; c < across; c++) {
+    for (let c = 0; c < across; ) {
+      // The last four may be made in part for a second time.
+      if (c + 4 > across && across >= 4 && pw == 0) {
+        to -= <usize>(c + 4 - across) << 2;
+        c = across - 4;
+      }
       const left = c * sw - pw;
+      if (sw <= 2 && left >= 0 && left + reach < width && c + 4 <= across) {
+        if (sw == 2) fourWindows(true, plane, to, start + left, firstRow, endRow, kw, dh * width, dw);
+        else fourWindows(false, plane, to, start + left, firstRow, endRow, kw, dh * width, dw);
+        c += 4;
+        to += 16;
+        continue;
+      }
       const firstColumn = firstInside(left, dw), endColumn = endInside(left, dw, kw, width);
-      let place = (top + firstRow * dh) * width + left + firstColumn * dw;
+      let place = start + left + firstColumn * dw;
       let best = load<f32>(plane + (<usize>place << 2));
       for (let i = firstRow; i < endRow; i++) {
         let at = (top + i * dh) * width + left + firstColumn * dw;
         for (let j = firstColumn; j < endColumn; j++) {
           const value = load<f32>(plane + (<usize>at << 2));
-          if (value > best || value != value) {
-            best = value;
-            place = at;
-          }
+          const taken = value > best || value != value;
+          best = select<f32>(value, best, taken);
+          place = select<i32>(at, place, taken);
           at += dw;
         }
       }
       store<i32>(to, place);
+      c++;
       to += 4;
     }
   }
