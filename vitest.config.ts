@@ -102,6 +102,7 @@ export default defineConfig({
           hookTimeout: 120_000,
           include: [
             "tests/ops/{conformance,loss,threads,update,variant}.test.ts",
+            "tests/nn/conformance.test.ts",
             "tests/sparse/**/*.test.ts",
             "tests/optim/**/*.test.ts",
           ],

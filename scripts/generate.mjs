@@ -7,7 +7,7 @@ import "./generate-tables.mjs";
 const root = fileURLToPath(new URL("..", import.meta.url));
 execFileSync(
   process.execPath,
-  ["packages/tensor/bin/tessera-wasm.mjs", "packages/tensor", "packages/sparse", "apps/examples"],
+  ["packages/tensor/bin/tessera-wasm.mjs", "packages/tensor", "packages/nn", "packages/sparse", "apps/examples"],
   {
     cwd: root,
     stdio: "inherit",

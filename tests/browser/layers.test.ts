@@ -1,4 +1,6 @@
 // Layers, losses and block-sparse layers, their training too, here in a browser.
+import "../nn/conformance.test.ts";
+import "../nn/conv-layers.test.ts";
 import "../nn/layers.test.ts";
 import "../nn/losses.test.ts";
 import "../nn/multi-head-attention.test.ts";

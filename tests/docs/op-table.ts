@@ -1,12 +1,14 @@
 import { notDifferentiable, onceDifferentiable } from "@tessera/autograd";
 import { ruleOf } from "@tessera/autograd/internal/define-vjps";
 import type { Op, Signature } from "@tessera/tensor/extend";
+import * as nnComposed from "@tessera/nn/internal/ops/composed";
+import { families as nnFamilies } from "@tessera/nn/families";
 // Teaches autograd the gradients.
 import "@tessera/sparse";
 import { families as sparseFamilies } from "@tessera/sparse/families";
 import { composed, families } from "@tessera/tensor/families";
 import { notMethods } from "@tessera/tensor/internal/not-methods";
-import { samples, sparseSamples } from "../samples/all.ts";
+import { nnSamples, samples, sparseSamples } from "../samples/all.ts";
 import type { SampleTables } from "../support/sample.ts";
 
 interface Family {
@@ -27,7 +29,11 @@ const familiesOf = <F extends { readonly [name: string]: object }>(
     samples: samples[name]!,
   }));
 
-const all = [...familiesOf(families, samples), ...familiesOf(sparseFamilies, sparseSamples, " (sparse)")];
+const all = [
+  ...familiesOf(families, samples),
+  ...familiesOf(nnFamilies, nnSamples, " (nn)"),
+  ...familiesOf(sparseFamilies, sparseSamples, " (sparse)"),
+];
 
 const isOp = (value: unknown): value is Op<Signature> =>
   typeof value === "object" && value !== null && "infer" in value && "kernels" in value;
@@ -101,11 +107,15 @@ export const opTable = (): string => {
     "- **gradient**: of any order, once (its gradient has none), or – where there is none. An op made only for another's gradient may have none.",
     "- **sampled**: calls of the function of that name are compared with the reference on every device. Ops of other names than their",
     "  functions are sampled by those (`adam` by `adamStep`), and fused backwards by the gradients of what they belong to.",
-    "- **Functions** are exported by `@tessera/tensor`, and methods of a tensor too but for those named.",
+    "- **Functions** are exported by `@tessera/tensor`, and methods of a tensor too but for those named. Those of families of nn and sparse are",
+    "  exported by these packages, or by their `./ops/*`.",
     ...tables.flatMap((table) => ["", `## ${table.title}`, ...table.functions, "", ...tableOf(table.rows)]),
     "",
     "## composed",
     ...functionsOf(composed),
+    "",
+    "## composed (nn)",
+    ...functionsOf(nnComposed),
     "",
   ].join("\n");
 };

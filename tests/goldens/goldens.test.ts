@@ -33,6 +33,12 @@ describe.each([oracle, ...devices].map((device) => [device.name, device] as cons
       expect(await outcome(checkOps(ourGoldens, device))).toEqual({ count: 273, failed: {}, missing: [] });
     }));
 
+  it("every convolution, pool and norm over channels agrees", () =>
+    withoutLeaks(async () => {
+      setDefaultDevice(device);
+      expect(await outcome(checkOps(ourGoldens.folder("windows"), device))).toEqual({ count: 47, failed: {}, missing: [] });
+    }));
+
   // All in Node. One of the two pages takes the same kernels: a sixth of the cases on webgpu, whose shaders take a minute there for all.
   const every = inPage && device === gpu ? 6 : 1;
   it.runIf(!inPage || crossOriginIsolated)("every op and gradient agrees at the edges, but for the differences that are meant", () =>

@@ -4,6 +4,7 @@ import * as t from "@tessera/tensor";
 import type { Tensor } from "@tessera/tensor";
 import type { Tolerance } from "../support/sample.ts";
 import { arithmeticOps } from "./arithmetic-ops.ts";
+import { channelOps } from "./channel-ops.ts";
 import { composedOps } from "./composed-ops.ts";
 
 /** How one of torch's ops is called here, and how close it must come. */
@@ -136,6 +137,8 @@ export const goldenOps: { readonly [torchName: string]: GoldenOp } = {
   scatter_add: summed(([x, index, source], { dim }) => t.scatterAdd(x!, number(dim), index!, source!)),
   embedding: spread(([index, weight], attrs) => t.embedding(index!, weight!, options(attrs, { padding_idx: "paddingIdx" }))),
   one_hot: exact(([index], { num_classes }) => t.oneHot(index!, number(num_classes))),
+  // ---- convolutions, pools, windows, norms over channels
+  ...Object.fromEntries(Object.entries(channelOps).map(([name, call]) => [name, summed(call)])),
   // ---- what other libraries' suites name
   ...Object.fromEntries(Object.entries({ ...composedOps, ...arithmeticOps }).map(([name, { call, kind }]) => [name, { exact, spread, summed, each }[kind](call)])),
 };

@@ -6,11 +6,14 @@
 import { createHash } from "node:crypto";
 import { vjp } from "@tessera/autograd";
 import { BlockLayout, BlockSparseMatrix, blockSparseLinear } from "@tessera/sparse";
+import { families as nnFamilies } from "@tessera/nn/families";
+import * as nnComposed from "@tessera/nn/internal/ops/composed";
 import { families as sparseFamilies } from "@tessera/sparse/families";
 import { cpu, Generator, linear, matmul, randn, scope, setThreads, type Tensor } from "@tessera/tensor";
 import { composed, families } from "@tessera/tensor/families";
-import { samples, sparseSamples } from "../samples/all.ts";
+import { nnSamples, samples, sparseSamples } from "../samples/all.ts";
 import { composedSamples } from "../samples/composed.ts";
+import { nnComposedSamples } from "../samples/nn-composed.ts";
 import { evaluate, seedOf, type AnyFunction, type AnySample } from "./evaluate-sample.ts";
 
 const results: Record<string, string> = {};
@@ -85,9 +88,10 @@ for (const count of threads) {
     scope(() => matmul(randn([200, 200]), randn([200, 200])));
     await new Promise((done) => setTimeout(done, 5));
   }
-  for (const [family, functions] of Object.entries({ ...families, ...sparseFamilies }))
-    await ofSamples(family, functions, { ...samples, ...sparseSamples }[family as keyof typeof samples]);
+  for (const [family, functions] of Object.entries({ ...families, ...nnFamilies, ...sparseFamilies }))
+    await ofSamples(family, functions, { ...samples, ...nnSamples, ...sparseSamples }[family as keyof typeof samples]);
   await ofSamples("composed", composed, composedSamples);
+  await ofSamples("nn composed", nnComposed, nnComposedSamples);
   products();
   sparseProducts();
   all[count] = { ...results };

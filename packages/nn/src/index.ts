@@ -2,9 +2,12 @@ export * as functional from "./functional.ts";
 export * as init from "./init.ts";
 export * from "./layers/activations.ts";
 export { attend, type AttendOptions } from "./layers/attend.ts";
+export { BatchNorm1d, BatchNorm2d, type BatchNormLayerOptions } from "./layers/batch-norm.ts";
+export { Conv1d, Conv2d, type Conv1dOptions, type Conv2dOptions } from "./layers/conv.ts";
 export { Dropout } from "./layers/dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./layers/embedding.ts";
 export { GLU, SwiGLU, type SwiGLUOptions } from "./layers/glu.ts";
+export { GroupNorm, type GroupNormLayerOptions } from "./layers/group-norm.ts";
 export { Identity } from "./layers/identity.ts";
 export { KeyValueCache } from "./layers/key-value-cache.ts";
 export { LayerNorm, type LayerNormOptions } from "./layers/layer-norm.ts";
@@ -15,6 +18,7 @@ export {
   type AttentionInputs,
   type MultiHeadAttentionOptions,
 } from "./layers/multi-head-attention.ts";
+export { AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d } from "./layers/pool.ts";
 export { RMSNorm, type RMSNormOptions } from "./layers/rms-norm.ts";
 export {
   rotate,
@@ -32,6 +36,20 @@ export { klDiv, KLDivLoss, type KLDivOptions } from "./losses/kl-div.ts";
 export { mseLoss, MSELoss } from "./losses/mse-loss.ts";
 export { softCrossEntropy } from "./losses/soft-cross-entropy.ts";
 export { Module, type ForwardHook, type ForwardPreHook } from "./module.ts";
+export { batchNorm, type BatchNormOptions } from "./ops/batch-norm/batch-norm.ts";
+export { conv1d, conv2d, type ConvOptions, type Padding } from "./ops/conv.ts";
+export { groupNorm, type GroupNormOptions } from "./ops/group-norm.ts";
+export {
+  avgPool1d,
+  avgPool2d,
+  maxPool1d,
+  maxPool2d,
+  type AvgPoolOptions,
+  type MaxPoolOptions,
+  type PoolOptions,
+} from "./ops/pool.ts";
+export type { Size2d } from "./ops/sizes.ts";
+export { fold, unfold, type UnfoldOptions } from "./ops/unfold.ts";
 export { Adafactor, type AdafactorOptions } from "./optim/adafactor.ts";
 export { Adam } from "./optim/adam.ts";
 export type { AdamOptions } from "./optim/adam-family.ts";
