@@ -14,9 +14,10 @@ import {
   ViTForImageClassification,
   type PreTrainedModel,
 } from "@tessera/models";
-import { exportModel } from "@tessera/models/onnx";
+import { exportModel, exportOnnx } from "@tessera/models/onnx";
+import { avgPool2d, BatchNorm2d, Conv2d, Linear, maxPool2d, ModuleList, type Module } from "@tessera/nn";
 import { BlockSparseModelPatcher } from "@tessera/sparse";
-import { Generator, randn, scope, tensor, type Tensor } from "@tessera/tensor";
+import { flatten, Generator, randn, relu, scope, tensor, type Tensor } from "@tessera/tensor";
 import { expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
 import { runOnnx, withOnnxRuntime } from "./runtime.ts";
@@ -122,4 +123,40 @@ withOnnxRuntime("models exported to ONNX, run by ONNX Runtime", () => {
         model.dispose();
       }),
   );
+
+  it("a CNN with batch norms and pools has our numbers, for any batch", () =>
+    withoutLeaks(async () => {
+      const generator = new Generator(4);
+      const [first, norm] = [new Conv2d(3, 8, 3, { padding: 1, generator }), new BatchNorm2d(8)];
+      const [second, last] = [
+        new Conv2d(8, 8, 3, { groups: 2, stride: 2, generator }),
+        new Linear(96, 5, { generator }),
+      ];
+      const layers = new ModuleList<Module>([first, norm, second, last]);
+      const forward = (x: Tensor): Tensor => {
+        const pooled = maxPool2d(relu(norm.forward(first.forward(x))), 3, { stride: 2, padding: 1, ceilMode: true });
+        return last.forward(flatten(avgPool2d(second.forward(pooled), 2, { stride: 1, padding: 1 }), 1));
+      };
+      const image = (batch: number, seed: number): Tensor =>
+        randn([batch, 3, 12, 10], { generator: new Generator(seed) });
+      // A step in training moves the running statistics from 0 and 1.
+      scope((): void => void forward(image(4, 1)));
+      layers.eval();
+      const bytes = await exportOnnx(layers, {
+        sizes: ["batch"],
+        inputs: ({ batch }) => ({ x: image(batch!, 2) }),
+        forward: ({ x }) => ({ y: forward(x!) }),
+      });
+      const { x, mine } = scope(() => {
+        const given = image(6, 3);
+        return { x: given, mine: forward(given) };
+      });
+      const { y } = await runOnnx(bytes, { x });
+      expect(y!.dims).toEqual([6, 5]);
+      const wanted = await mine.data();
+      expect(Math.max(...Array.from(wanted, (v, i) => Math.abs(v - Number(y!.data[i]))))).toBeLessThan(1e-4);
+      x.dispose();
+      mine.dispose();
+      layers.dispose();
+    }));
 });

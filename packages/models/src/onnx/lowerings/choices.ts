@@ -29,6 +29,7 @@ const argmax: Lowering<AttrsOf<typeof reduce.argmaxOp>> = (call, graph) => {
 
 const cumsum: Lowering<AttrsOf<typeof reduce.cumsumOp>> = (call, graph) => {
   const { dim, reverse } = call.attrs;
+  if (rankOf(call) === 0) return given(call);
   return graph.node("CumSum", [given(call), graph.scalar(dim, "int64")], { reverse: { int: Number(reverse) } });
 };
 

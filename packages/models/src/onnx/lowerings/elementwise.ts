@@ -86,6 +86,8 @@ export const elementwise = {
   maximum: same("Max"),
   minimum: same("Min"),
   pow: same("Pow"),
+  fmod: (call, graph) => graph.node("Mod", call.inputs, { fmod: { int: 1 } }),
+  bitwiseAnd: (call, graph) => graph.node(call.inputSpecs[0]!.dtype === "bool" ? "And" : "BitwiseAnd", call.inputs),
   eq: same("Equal"),
   ne: (call, graph) => graph.node("Not", [graph.node("Equal", call.inputs)]),
   lt: same("Less"),

@@ -1,11 +1,12 @@
 import type { Lowering } from "../lowering.ts";
+import { channels } from "./channels.ts";
 import { choices } from "./choices.ts";
 import { elementwise } from "./elementwise.ts";
 import { layers } from "./layers.ts";
 import { moves } from "./moves.ts";
 
 /** How each op is said in ONNX, by its name. Backward passes, updates, losses and random numbers are not there. */
-const lowerings = { ...elementwise, ...moves, ...choices, ...layers };
+const lowerings = { ...elementwise, ...moves, ...choices, ...layers, ...channels };
 
 /** The names of the ops that `exportOnnx` has a form for. */
 export const onnxOps: readonly string[] = Object.keys(lowerings);

@@ -9,7 +9,7 @@ import { apply, operand } from "./apply.ts";
 import type { BinaryKernel } from "./elementwise.cpu.ts";
 import { binary, choice } from "./rows.ts";
 import { power } from "./special.ts";
-import { cast } from "./unary.ts";
+import { cast } from "./cast.ts";
 
 const f32 = (kernel: BinaryKernel) => ({ float32: kernel });
 /** NaN wins; WGSL leaves open which operand it takes. */
