@@ -69,6 +69,11 @@ const inBrowser = (name: string, headers: Record<string, string>): TestProjectCo
   },
 });
 
+/** Files that take the GPU away or count what opening it does: each has a process, and a device, of its own. */
+const ALONE = ["device", "faults", "out-of-memory", "reading", "training-after-loss"].map(
+  (name) => `tests/webgpu/${name}.test.ts`,
+);
+
 export default defineConfig({
   resolve: { conditions: nodeConditions },
   ssr: { resolve: { conditions: nodeConditions } },
@@ -82,12 +87,26 @@ export default defineConfig({
         test: {
           name: "node",
           environment: "node",
+          // Files share a process: modules are loaded, and shaders compiled by the software GPU, once for all of them.
+          isolate: false,
+          setupFiles: ["tests/support/shared-process.ts"],
           provide: { gpuSamples: "all" },
           // A machine that is busy is slow, not wrong: this only ends what hangs.
           testTimeout: 120_000,
           hookTimeout: 120_000,
           include: ["packages/*/src/**/*.test.ts", "apps/*/src/**/*.test.ts", "tests/**/*.test.ts"],
-          exclude: ["tests/browser/**"],
+          exclude: ["tests/browser/**", ...ALONE],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "node, alone",
+          environment: "node",
+          provide: { gpuSamples: "all" },
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          include: ALONE,
         },
       },
       {
@@ -96,6 +115,8 @@ export default defineConfig({
           // As on engines without relaxed SIMD. Only the kernels of `cpu` differ: all else has been tested above.
           name: "node, separate multiply-adds",
           environment: "node",
+          isolate: false,
+          setupFiles: ["tests/support/shared-process.ts"],
           env: { TESSERA_WASM: "base" },
           provide: { gpuSamples: "none" },
           testTimeout: 120_000,

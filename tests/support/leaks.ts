@@ -8,7 +8,7 @@ export const withoutLeaks = async (body: () => void | Promise<void>): Promise<vo
   expect(counts(), "tensors, storages and bytes left behind").toEqual(before);
 };
 
-const counts = (): { [device: string]: readonly number[] } =>
+export const counts = (): { [device: string]: readonly number[] } =>
   Object.fromEntries(
     Object.entries(memory())
       .map(([name, m]) => [name, [m.tensors, m.storages, m.bytes]] as const)

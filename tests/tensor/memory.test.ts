@@ -102,9 +102,10 @@ describe("a tensor's life", () => {
 
   it("of a view keeps the storage alive", () =>
     withoutLeaks(() => {
+      const before = memory()["cpu"]?.storages ?? 0;
       const x = arange(6);
       const view = slice(x, 0, { start: 2, step: 2 });
-      expect(memory()["cpu"]!.storages).toBe(1);
+      expect(memory()["cpu"]!.storages - before).toBe(1);
       x.dispose();
       expect([...view.dataSync()]).toEqual([2, 4]);
       view.dispose();
@@ -161,7 +162,7 @@ describe("devices", () => {
           'add: tensors on one device expected, got cpu and reference; move one with await x.to("cpu")',
         );
         expect(() => tensor([1], undefined, { device: "tpu" })).toThrow(
-          'device: "tpu" is not open, these are: cpu, reference; open it first with await openDevice("tpu")',
+          /^device: "tpu" is not open, these are: cpu, reference(, webgpu)?; open it first with await openDevice\("tpu"\)$/,
         );
         expect(() => add(a, b)).toThrow(DeviceError);
       });
