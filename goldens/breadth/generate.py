@@ -108,6 +108,50 @@ op("round", torch.round, [floats(0.5, 1.5, 2.5, -0.5, -1.5, -0.3, 8388609, 1e30)
 op("hardswish", F.hardswish, [floats(-INF, INF, NAN, -4, -3, 0, 1, 3, 4)], diff=False)
 op("nan_to_num", torch.nan_to_num, [floats(NAN, INF, -INF, 1)], wide=False, diff=False)
 
+# ---- moves
+M = torch.randn(3, 4, 5)
+for offset, a, b in ((0, 0, 1), (1, 1, 2), (-2, 2, 0)): op("diagonal", lambda x: torch.diagonal(x, offset, a, b), [M], {"offset": offset, "dim1": a, "dim2": b})
+op("diag", lambda x: torch.diag(x, 1), [torch.randn(4)], {"diagonal": 1}); op("diag", lambda x: torch.diag(x, -1), [torch.randn(4, 5)], {"diagonal": -1})
+op("unbind", lambda x: torch.unbind(x, 1), [M], {"dim": 1})
+op("unflatten", lambda x: x.unflatten(1, (2, 2)), [M], {"dim": 1, "sizes": [2, 2]})
+op("broadcast_to", lambda x: torch.broadcast_to(x, (2, 3, 4)), [torch.randn(3, 1)], {"shape": [2, 3, 4]})
+op("repeat_interleave", lambda x: x.repeat_interleave(3, 1), [M], {"repeats": 3, "dim": 1}); op("repeat_interleave", lambda x: x.repeat_interleave(2), [M], {"repeats": 2})
+op("repeat_interleave", lambda x, r: x.repeat_interleave(r.long(), 0), [M, ints(2, 0, 3)], {"dim": 0})
+for indexing in ("ij", "xy"): op("meshgrid", lambda *xs: torch.meshgrid(*xs, indexing=indexing), [torch.randn(2), torch.randn(3), torch.randn(4)], {"indexing": indexing})
+op("pad", lambda x: F.pad(x, (3, 2), mode="reflect"), [M], {"pad": [3, 2], "mode": "reflect"})
+op("pad", lambda x: F.pad(x, (5, 2), mode="replicate"), [M], {"pad": [5, 2], "mode": "replicate"})
+op("pad", lambda x: F.pad(x, (4, 3), mode="circular"), [M], {"pad": [4, 3], "mode": "circular"})
+op("pad", lambda x: F.pad(x[None], (1, 2, 3, 1), mode="reflect")[0], [M], {"pad": [1, 2, 3, 1], "mode": "reflect"})
+for equation, shapes in (("ii->i", [(3, 3)]), ("ii", [(3, 3)]), ("...ij,...jk->...ik", [(2, 1, 3, 4), (5, 4, 2)]), ("b...,...b", [(2, 3), (3, 2)]), ("biji,jk->bik", [(2, 3, 4, 3), (4, 5)]), ("...ij->ij", [(2, 3, 4)])):
+    op("einsum", lambda *xs: torch.einsum(equation, *xs), [torch.randn(s) for s in shapes], {"equation": equation})
+
+# ---- indices: different places where torch leaves open which element stays
+PLACES = torch.stack([torch.randperm(4)[:3] for _ in range(5)], 1)
+op("scatter", lambda x, i, s: x.scatter(0, i, s), [torch.randn(4, 5), PLACES, torch.randn(3, 5)], {"dim": 0}); op("scatter", lambda x, i: x.scatter(0, i, 7.0), [torch.randn(4, 5), PLACES], {"dim": 0, "value": 7})
+MANY = torch.randint(0, 4, (3, 9))
+for reduce in ("sum", "prod", "mean", "amax", "amin"):
+    for own in (True, False):
+        op("scatter_reduce", lambda x, i, s: x.scatter_reduce(1, i, s, reduce, include_self=own), [torch.randn(3, 5), MANY, torch.randn(3, 9)], {"dim": 1, "reduce": reduce, "include_self": own})
+ND = torch.tensor([[0, 1], [2, 3], [0, 1]])
+op("gather_nd", lambda x, i: x[i[:, 0], i[:, 1]], [M, ND])
+op("scatter_nd", lambda i, u: torch.zeros(3, 4, 5, dtype=u.dtype).index_put((i[:, 0], i[:, 1]), u, accumulate=True), [ND, torch.randn(3, 5)], {"shape": [3, 4, 5]})
+op("scatter_nd", lambda x, i, u: x.index_put((i[:2, 0], i[:2, 1]), u), [M, ND[:2], torch.randn(2, 5)])
+EDGES = torch.sort(torch.randn(3, 6), 1)[0]
+for right in (False, True): op("searchsorted", lambda s, v: torch.searchsorted(s, v, right=right), [EDGES, torch.cat([torch.randn(3, 4), EDGES[:, 2:4]], 1)], {"right": right}, diff=False)
+op("searchsorted", lambda s, v: torch.searchsorted(s, v), [floats(1, 2, 2, 5), floats(0, 2, 9, NAN, -INF, INF).reshape(2, 3)], diff=False)
+op("bincount", lambda x: torch.bincount(x, minlength=9), [ints(3, 1, 3, 0, 5)], {"minlength": 9}); op("bincount", lambda x, w: torch.bincount(x, w), [ints(3, 1, 3), floats(0.5, 2, 4)], diff=False)
+op("nonzero", torch.nonzero, [torch.randint(0, 2, (3, 4)).int()]); op("masked_select", torch.masked_select, [torch.randn(3, 4), torch.rand(3, 4) > 0.5], diff=False)
+
+# ---- cross-entropy with weights, and of probabilities
+LOGITS, CLASSES, WEIGHT, SOFT = torch.randn(6, 5), torch.tensor([0, 4, -100, 2, 2, 1]), torch.rand(5) + 0.2, torch.softmax(torch.randn(6, 5), 1)
+for reduction in ("mean", "sum", "none"):
+    for smoothing in (0.0, 0.2):
+        attrs = {"reduction": reduction, "label_smoothing": smoothing, "ignore_index": -100}
+        op("cross_entropy", lambda x, t, w: F.cross_entropy(x, t, w.detach(), reduction=reduction, label_smoothing=smoothing), [LOGITS, CLASSES, WEIGHT], attrs)
+        op("cross_entropy", lambda x, t: F.cross_entropy(x, t, reduction=reduction, label_smoothing=smoothing), [LOGITS, SOFT], attrs)
+        op("cross_entropy", lambda x, t, w: F.cross_entropy(x, t, w.detach(), reduction=reduction, label_smoothing=smoothing), [LOGITS, SOFT, WEIGHT], attrs)
+op("cross_entropy", lambda x, t, w: F.cross_entropy(x, t, w.detach()), [torch.randn(2, 5, 3), torch.randint(0, 5, (2, 3)), WEIGHT], {"reduction": "mean", "label_smoothing": 0.0, "ignore_index": -100})
+
 os.makedirs(OUT, exist_ok=True)
 KINDS = {torch.float32: "F32", torch.int32: "I32", torch.uint8: "U8"}
 header, parts, at = {"__metadata__": {"torch": torch.__version__}}, [], 0

@@ -42,6 +42,9 @@ export const programOps: readonly ProgramOp[] = [
       "softplus",
       "sin",
       "cos",
+      "atan",
+      "sinh",
+      "asinh",
     ] as const
   ).map((name) => unary(name, "each", t[name])),
   one(
@@ -215,6 +218,33 @@ export const programOps: readonly ProgramOp[] = [
       if (shape[dim] === 0) return null;
       const index = choices.below(2) === 0 ? choices.below(shape[dim]!) : -1;
       return { attrs: { dim, index }, shape: without(shape, [dim], false) };
+    },
+  ),
+  moved(
+    "diagonal",
+    ([x], { offset, dims }) => t.diagonal(x!, num(offset), list(dims)[0], list(dims)[1]),
+    (shape, { choices }) => {
+      if (shape.length < 2) return null;
+      const dims = choices.pick([
+        [0, 1],
+        [1, 0],
+        [0, -1],
+      ]);
+      const offset = choices.below(3) - 1;
+      const [row, column] = dims.map((dim) => positive(dim, shape.length)) as [number, number];
+      const length = Math.min(shape[row]! + Math.min(offset, 0), shape[column]! - Math.max(offset, 0));
+      if (length < 0) return null;
+      return { attrs: { offset, dims }, shape: [...without(shape, [row, column], false), length] };
+    },
+  ),
+  moved(
+    "unbind",
+    ([x], { dim, index }) => t.unbind(x!, num(dim))[num(index)]!,
+    (shape, { choices }) => {
+      if (shape.length === 0) return null;
+      const dim = choices.below(shape.length);
+      if (shape[dim] === 0) return null;
+      return { attrs: { dim, index: choices.below(shape[dim]!) }, shape: without(shape, [dim], false) };
     },
   ),
   moved(

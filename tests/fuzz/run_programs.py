@@ -21,7 +21,7 @@ DTYPES = {"float32": torch.float32, "int32": torch.int32, "bool": torch.bool}
 MAX_TERM = 1e15
 EQUAL = set(
     "neg abs relu sign floor clamp maximum minimum eq ne lt le gt ge logicalAnd logicalOr logicalNot cast where maskedFill amax amin argmax "
-    "reshape permute expand unsqueeze squeeze slice select flip roll tile pad tril triu cat stack indexSelect gather".split()
+    "reshape permute expand unsqueeze squeeze slice select diagonal unbind flip roll tile pad tril triu cat stack indexSelect gather".split()
 )
 SUMMED = set("sum mean variance std logsumexp vectorNorm cumsum softmax logSoftmax matmul linear layerNorm rmsNorm attention crossEntropy".split())
 
@@ -96,6 +96,9 @@ OPS = {
     "softplus": lambda a, x: F.softplus(x),
     "sin": lambda a, x: torch.sin(x),
     "cos": lambda a, x: torch.cos(x),
+    "atan": lambda a, x: torch.atan(x),
+    "sinh": lambda a, x: torch.sinh(x),
+    "asinh": lambda a, x: torch.asinh(x),
     "gelu": lambda a, x: F.gelu(x, approximate=a["approximate"]),
     "clamp": lambda a, x: torch.clamp(x, a["min"], a["max"]),
     "add": lambda a, x, y: x + y,
@@ -136,6 +139,8 @@ OPS = {
     "squeeze": lambda a, x: x.squeeze(),
     "slice": lambda a, x: x[(slice(None),) * a["dim"] + (slice(a["start"], None, a["step"]),)],
     "select": lambda a, x: x.select(a["dim"], a["index"]),
+    "diagonal": lambda a, x: torch.diagonal(x, a["offset"], *a["dims"]),
+    "unbind": lambda a, x: torch.unbind(x, a["dim"])[a["index"]],
     "flip": lambda a, x: torch.flip(x, a["dims"]),
     "roll": lambda a, x: torch.roll(x, a["shifts"], a["dim"]),
     "tile": lambda a, x: x.repeat(a["repeats"]),

@@ -4,7 +4,12 @@ import type { DType, Tensor } from "@tessera/tensor";
 /** Attributes as a suite spells them. */
 type Attrs = { readonly [name: string]: unknown };
 /** What other libraries' suites call an op, by what composes it here. */
-type Composed = (inputs: readonly Tensor[], attrs: Attrs) => Tensor | Tensor[];
+type Composed = (
+  inputs: readonly Tensor[],
+  attrs: Attrs,
+  /** The inputs as they lie in the file. */
+  stored: readonly ArrayLike<number>[],
+) => Tensor | Tensor[];
 
 const list = (value: unknown): number[] => value as number[];
 /** JSON has no infinities: they are spelled. */

@@ -5,6 +5,7 @@ import type { Tensor } from "@tessera/tensor";
 import type { Tolerance } from "../support/sample.ts";
 import { arithmeticOps } from "./arithmetic-ops.ts";
 import { channelOps } from "./channel-ops.ts";
+import { indexOps } from "./index-ops.ts";
 import { composedOps } from "./composed-ops.ts";
 
 /** How one of torch's ops is called here, and how close it must come. */
@@ -112,7 +113,7 @@ export const goldenOps: { readonly [torchName: string]: GoldenOp } = {
   // ---- norms and losses
   layer_norm: summed(([x, weight, bias], { normalized_shape, eps }) => t.layerNorm(x!, list(normalized_shape), { weight: weight!, bias: bias!, eps: number(eps) })),
   rms_norm: summed(([x, weight], { normalized_shape, eps }) => t.rmsNorm(x!, list(normalized_shape), { weight: weight!, eps: number(eps) })),
-  cross_entropy: summed(([logits, target], attrs) => t.crossEntropy(logits!, target!, options(attrs, lossOptions))),
+  cross_entropy: summed(([logits, target, weight], attrs) => t.crossEntropy(logits!, target!, { ...options(attrs, lossOptions), weight: weight ?? null })),
   mse_loss: summed(([x, y], attrs) => mseLoss(x!, y!, options(attrs, lossOptions))),
   bce_with_logits: summed(([x, y], attrs) => bceWithLogits(x!, y!, options(attrs, lossOptions))),
   // ---- moves
@@ -125,7 +126,7 @@ export const goldenOps: { readonly [torchName: string]: GoldenOp } = {
   narrow: exact(([x], { dim, start, length }) => t.narrow(x!, number(dim), number(start), number(length))),
   chunk: exact(([x], { chunks, dim }) => t.chunk(x!, number(chunks), number(dim))),
   tile: spread(([x], { repeats }) => t.tile(x!, list(repeats))),
-  pad: exact(([x], { pad }) => t.pad(x!, list(pad))),
+  pad: spread(([x], { pad, mode, value }) => t.pad(x!, list(pad), { mode: (mode ?? "constant") as t.PadMode, value: number(value ?? 0) })),
   roll: exact(([x], { shifts, dim }) => t.roll(x!, number(shifts), number(dim ?? 1))),
   tril: exact(([x], { diagonal }) => t.tril(x!, number(diagonal))),
   triu: exact(([x], { diagonal }) => t.triu(x!, number(diagonal))),
@@ -140,5 +141,5 @@ export const goldenOps: { readonly [torchName: string]: GoldenOp } = {
   // ---- convolutions, pools, windows, norms over channels
   ...Object.fromEntries(Object.entries(channelOps).map(([name, call]) => [name, summed(call)])),
   // ---- what other libraries' suites name
-  ...Object.fromEntries(Object.entries({ ...composedOps, ...arithmeticOps }).map(([name, { call, kind }]) => [name, { exact, spread, summed, each }[kind](call)])),
+  ...Object.fromEntries(Object.entries({ ...composedOps, ...arithmeticOps, ...indexOps }).map(([name, { call, kind }]) => [name, { exact, spread, summed, each }[kind](call)])),
 };

@@ -2,6 +2,7 @@ import type { ReduceOptions, VarOptions } from "@tessera/tensor";
 import type { composed } from "@tessera/tensor/families";
 import { bools, distinct, ints, normal, normalOf, seeded, values } from "../support/generate.ts";
 import type { SampleTable } from "../support/sample.ts";
+import { composedArrangeSamples } from "./composed-arrange.ts";
 import { composedArithmeticSamples } from "./composed-arithmetic.ts";
 import { composedElementwiseSamples } from "./composed-elementwise.ts";
 import { runs } from "./reduce.ts";
@@ -27,6 +28,7 @@ const choices = [
 export const composedSamples = {
   ...composedElementwiseSamples,
   ...composedArithmeticSamples,
+  ...composedArrangeSamples,
   max: choices,
   min: choices,
   prod: [
@@ -92,7 +94,16 @@ export const composedSamples = {
     { args: ["ab,cb", normal(2, 3), normal(4, 3)], note: "without an arrow" },
     { args: ["ij,k->", normal(2, 3), normal(4)], note: "everything summed" },
     { args: ["ij,jk->ik", normal(2, 3), normal(4, 5)], throws: /einsum: "j" is 3 and 4; sizes of one letter agree/ },
-    { args: ["ii->i", normal(2, 2)], throws: /einsum: "ii" repeats a letter/ },
+    { args: ["ii->i", normal(3, 3)], note: "a diagonal" },
+    { args: ["ii", normal(3, 3)], note: "the trace" },
+    { args: ["biji,jk->bik", normal(2, 3, 4, 3), normal(4, 5)], note: "a diagonal in a product" },
+    { args: ["...ij,...jk->...ik", normal(2, 1, 3, 4), normal(5, 4, 2)], note: "an ellipsis that broadcasts" },
+    { args: ["b...,...b", normal(2, 3), normal(3, 2)], note: "an ellipsis, without an arrow" },
+    { args: ["...i->...", normal(2, 3, 4)], note: "an ellipsis, one operand" },
+    { args: ["i...->...i", normal(4)], note: "an ellipsis of nothing" },
+    { args: ["...ij->ij", normal(2, 3, 4)], note: "an ellipsis that is summed" },
+    { args: ["ij...", normal(2)], throws: /^einsum: "ij\.\.\." names 2 dims, operand 0 is \[2\]$/ },
+    { args: ["ij->i->j", normal(2, 2)], throws: /^einsum: expected letters as in/ },
     { args: ["ij->k", normal(2, 2)], throws: /einsum: output letter "k" is in no operand/ },
     { args: ["ij,jk->ik", normal(2, 2)], throws: /einsum: "ij,jk->ik" names 2 operands, 1 came/ },
     { args: ["i.j", normal(2, 2)], throws: /einsum: expected letters as in/ },

@@ -1,5 +1,5 @@
 import type * as family from "@tessera/tensor/ops/loss";
-import { ints, normal, normalOf, values } from "../support/generate.ts";
+import { ints, normal, normalOf, uniform, values } from "../support/generate.ts";
 import { sums, type SampleTable } from "../support/sample.ts";
 
 const list = (...data: number[]) => values(data, [data.length], "int32");
@@ -48,6 +48,27 @@ export const lossSamples = {
     {
       args: [normal(2, 5), ints(0, 5, 3)],
       throws: /crossEntropy: expected logits \[n, classes, …\] and a target \[n, …\], got \[2, 5\] and \[3\]/,
+    },
+    { args: [normal(8, 7), some, { weight: uniform(0.2, 2, 7) }], note: "weights" },
+    { args: [normal(8, 7), some, { weight: uniform(0.2, 2, 7), labelSmoothing: 0.2 }], note: "weights, smoothing" },
+    {
+      args: [normal(2, 5, 3), ints(0, 5, 2, 3), { weight: uniform(0.2, 2, 5), reduction: "none" }],
+      note: "weights, a dim more",
+    },
+    { args: [normal(8, 7), some, { weight: uniform(0.2, 2, 7), reduction: "sum" }], note: "weights, their sum" },
+    { args: [normal(4, 5), uniform(0, 1, 4, 5)], note: "probabilities" },
+    {
+      args: [
+        normal(2, 5, 3),
+        uniform(0, 1, 2, 5, 3),
+        { weight: uniform(0.2, 2, 5), labelSmoothing: 0.2, reduction: "none" },
+      ],
+      note: "probabilities, weights, smoothing",
+    },
+    { args: [normal(5), uniform(0, 1, 5), { reduction: "sum" }], note: "probabilities of one row" },
+    {
+      args: [normal(2, 5), ints(0, 5, 2), { weight: normal(4) }],
+      throws: /^crossEntropy: a weight for each class of \[2, 5\] expected, got \[4\]; the classes are dim 1$/,
     },
     { args: [normal(2, 5), normal(2)], throws: /crossEntropy: the target is int32 class numbers, got float32/ },
     { args: [ints(0, 3, 2, 5), ints(0, 5, 2)], throws: /crossEntropy: the logits are float32, got int32/ },

@@ -30,11 +30,6 @@ export const moveSamples = {
     { args: [ints(0, 9, 8), 0, 3, 0], note: "nothing" },
     { args: [normal(2, 3), 1, 2, 2], throws: /narrow: start 2 and length 2 do not lie in dim 1 of \[2, 3\]/ },
   ],
-  slice: [
-    { args: [normal(2, 3, 9), 2, { start: 1, end: -1, step: 3 }] },
-    { args: [normal(5, 4).transposed, 0, { step: 2 }] },
-    { args: [normal(5), 0, { step: 0 }], throws: /slice: step is a whole number from 1 up, got 0/ },
-  ],
   select: [
     { args: [normal(2, 3, 4), 1, -1] },
     { args: [normal(3), 0, 3], throws: /select: index 3 is outside dim 0 of \[3\]/ },
@@ -67,13 +62,6 @@ export const moveSamples = {
       throws: /cat: shapes may differ at dim 1 only, got \[2, 3\] and \[3, 3\]/,
     },
     { args: [[], 0], throws: /cat: expected at least one tensor, got none/ },
-  ],
-  pad: [
-    { args: [normal(2, 3, 4), [1, 2, 0, 1]] },
-    { args: [normal(3, 5), [-1, 2], 7], note: "cuts and fills" },
-    { args: [ints(0, 9, 3), [2, 0], 5], note: "int32" },
-    { args: [bools(0.5, 3, 3).transposed, [1, 1, 1, 1], 1], note: "bool" },
-    { args: [normal(3), [1]], throws: /pad: expected up to 1 pairs of whole numbers for shape \[3\], got \[1\]/ },
   ],
   clone: [
     { args: [normal(3, 4)] },

@@ -44,7 +44,14 @@ export const exact = { forward: "equal", gradient: "equal" } as const satisfies 
 /** A row of samples for each public function of a module. */
 export type SampleTable<M> = {
   readonly [
-    K in keyof M as K extends `${string}Op` ? never : M[K] extends (...args: never[]) => unknown ? K : never
+    K in keyof M as K extends `${string}Op`
+      ? never
+      : M[K] extends (...args: never[]) => infer R
+        ? // What answers later has tests of its own.
+          R extends Promise<unknown>
+          ? never
+          : K
+        : never
   ]: readonly Sample<M[K]>[];
 };
 

@@ -2,7 +2,8 @@ import { ShapeError } from "../error.ts";
 import { namedScope } from "../named-scope.ts";
 import { normalizeDim, showShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { narrow, permute, reshape, slice } from "./move/move.ts";
+import { narrow, permute, reshape } from "./move/move.ts";
+import { slice } from "./slice.ts";
 
 /**
  * The elements whose place along `dim2` is `offset` more than along `dim1`, in a last dim. A copy where PyTorch gives a view.

@@ -2,8 +2,9 @@ import { ArgumentError, ShapeError } from "../error.ts";
 import { namedScope } from "../named-scope.ts";
 import { showShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { diagonal } from "./diagonal.ts";
 import { matmul } from "./matmul/matmul.ts";
-import { permute, reshape } from "./move/move.ts";
+import { expand, permute, reshape } from "./move/move.ts";
 import { sum } from "./reduce/reduce.ts";
 
 /** A tensor with a letter for each dim. */
@@ -16,12 +17,16 @@ interface Named {
  * Sums of products by Einstein's convention: letters name dims, and those missing from the output are summed over. Operands are
  * multiplied pairwise from left to right, each pair as one batched matrix product.
  *
- * Shape: as the letters say. A letter may not occur twice in one operand, and there is no ellipsis.
+ * A letter twice in one operand takes its diagonal; "..." stands for all other dims, which broadcast from the last one on.
+ *
+ * Shape: as the letters say.
  * {@link https://docs.pytorch.org/docs/stable/generated/torch.einsum.html torch.einsum}
  *
  * @throws ArgumentError when the equation cannot be read, ShapeError when sizes differ.
  * @example
  * einsum("bhqd,bhkd->bhqk", q, k); // attention scores
+ * einsum("ii->i", a); // the diagonal
+ * einsum("...ij,jk->...ik", x, w); // whatever dims come first
  */
 export const einsum = (equation: string, ...operands: readonly Tensor[]): Tensor =>
   namedScope("einsum", () => {
@@ -44,40 +49,80 @@ export const einsum = (equation: string, ...operands: readonly Tensor[]): Tensor
     );
   });
 
+/** Letters for the dims that "..." stands for, the last one first: none that an equation can have. */
+const ELLIPSIS = Array.from({ length: 26 }, (_, i) => String.fromCharCode(0x3b1 + i));
+
+/** The letters of a term, with those of its ellipsis spelt out for `dims` dims in all. */
+const spell = (term: string, dims: number, describe: () => string): string => {
+  const count = term.includes("...") ? dims - term.length + 3 : 0;
+  const letters = term.replace("...", () => ELLIPSIS.slice(0, Math.max(count, 0)).reverse().join(""));
+  if (letters.length !== dims || count < 0 || count > ELLIPSIS.length) throw new ShapeError(describe());
+  return letters;
+};
+
+/** x with a letter once for each dim: of a letter that occurs twice the diagonal, in a last dim. */
+const withoutRepeats = ({ x, letters }: Named): Named => {
+  const twice = [...letters].findIndex((letter, d) => letters.indexOf(letter) !== d);
+  if (twice === -1) return { x, letters };
+  const letter = letters[twice]!;
+  const once = letters.indexOf(letter);
+  const rest = [...letters].filter((_, d) => d !== once && d !== twice).join("");
+  return withoutRepeats({ x: diagonal(x, 0, once, twice), letters: rest + letter });
+};
+
 const parse = (equation: string, operands: readonly Tensor[]): { inputs: Named[]; output: string } => {
-  const [, from, to] = /^\s*([a-zA-Z,\s]*?)\s*(?:->\s*([a-zA-Z]*)\s*)?$/.exec(equation) ?? [];
-  if (from === undefined) throw new ArgumentError(`einsum: expected letters as in "ij,jk->ik", got "${equation}"`);
-  const terms = from.replace(/\s/g, "").split(",");
+  const term = /^[a-zA-Z]*(\.\.\.)?[a-zA-Z]*$/;
+  const [from, to, ...more] = equation.replace(/\s/g, "").split("->") as [string, ...string[]];
+  const terms = from.split(",");
+  if (more.length > 0 || ![...terms, to ?? ""].every((one) => term.test(one)))
+    throw new ArgumentError(`einsum: expected letters as in "ij,jk->ik", got "${equation}"`);
   if (terms.length !== operands.length || operands.length === 0)
     throw new ArgumentError(`einsum: "${equation}" names ${terms.length} operands, ${operands.length} came`);
   const sizes = new Map<string, number>();
-  const inputs = terms.map((letters, i) => {
+  const inputs = terms.map((one, i) => {
     const x = operands[i]!;
-    if (letters.length !== x.ndim)
-      throw new ShapeError(`einsum: "${letters}" names ${letters.length} dims, operand ${i} is ${showShape(x.shape)}`);
-    if (new Set(letters).size !== letters.length)
-      throw new ArgumentError(`einsum: "${letters}" repeats a letter; take the diagonal first`);
+    const letters = spell(
+      one,
+      x.ndim,
+      () => `einsum: "${one}" names ${one.replace("...", "").length} dims, operand ${i} is ${showShape(x.shape)}`,
+    );
     for (const [d, letter] of [...letters].entries()) {
-      const seen = sizes.get(letter) ?? x.shape[d]!;
-      if (seen !== x.shape[d])
-        throw new ShapeError(`einsum: "${letter}" is ${seen} and ${x.shape[d]}; sizes of one letter agree`);
-      sizes.set(letter, seen);
+      const size = x.shape[d]!;
+      const seen = sizes.get(letter) ?? size;
+      const stretches = ELLIPSIS.includes(letter) && (seen === 1 || size === 1);
+      if (seen !== size && !stretches)
+        throw new ShapeError(`einsum: "${letter}" is ${seen} and ${size}; sizes of one letter agree`);
+      sizes.set(letter, seen === 1 ? size : seen);
     }
     return { x, letters };
   });
-  // Without "->": the letters that occur once, in alphabetical order.
-  const all = terms.join("");
+  // All sizes are known: what an ellipsis stands for stretches to them.
+  const spelt = inputs.map(({ x, letters }) =>
+    withoutRepeats({
+      x: expand(
+        x,
+        [...letters].map((one) => sizes.get(one)!),
+      ),
+      letters,
+    }),
+  );
+  // Without "->": what ellipses stand for, then the letters that occur once, in alphabetical order.
+  const all = inputs.map(({ letters }) => letters).join("");
+  const ellipsis = ELLIPSIS.filter((letter) => sizes.has(letter))
+    .reverse()
+    .join("");
   const output =
-    to ??
-    [...new Set(all)]
-      .filter((letter) => all.indexOf(letter) === all.lastIndexOf(letter))
-      .sort()
-      .join("");
+    to?.replace("...", () => ellipsis) ??
+    ellipsis +
+      [...new Set(all)]
+        .filter((letter) => !ELLIPSIS.includes(letter) && all.indexOf(letter) === all.lastIndexOf(letter))
+        .sort()
+        .join("");
   for (const letter of output)
     if (!sizes.has(letter)) throw new ArgumentError(`einsum: output letter "${letter}" is in no operand`);
   if (new Set(output).size !== output.length)
     throw new ArgumentError(`einsum: the output "${output}" repeats a letter`);
-  return { inputs, output };
+  return { inputs: spelt, output };
 };
 
 /** Sums over the letters that neither the output nor a later operand has. */

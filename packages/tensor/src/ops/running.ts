@@ -2,7 +2,8 @@ import { ArgumentError } from "../error.ts";
 import { normalizeDim } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { readOptions, RUNNING, type DimOptions } from "./dim-options.ts";
-import { narrow, pad, reshape, unsqueeze } from "./move/move.ts";
+import { narrow, reshape, unsqueeze } from "./move/move.ts";
+import { pad } from "./pad.ts";
 
 /** How `cumsum` and `cumprod` are called. */
 export interface RunningOptions extends DimOptions {

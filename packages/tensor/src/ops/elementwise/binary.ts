@@ -6,10 +6,10 @@ import { run } from "../../op.ts";
 import type { Tensor } from "../../tensor.ts";
 import { kernels } from "../../generated/kernels.ts";
 import { apply, operand } from "./apply.ts";
+import { cast } from "./cast.ts";
 import type { BinaryKernel } from "./elementwise.cpu.ts";
 import { binary, choice } from "./rows.ts";
 import { power } from "./special.ts";
-import { cast } from "./cast.ts";
 
 const f32 = (kernel: BinaryKernel) => ({ float32: kernel });
 /** NaN wins; WGSL leaves open which operand it takes. */

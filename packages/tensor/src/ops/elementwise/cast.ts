@@ -1,9 +1,9 @@
 import type { DType } from "../../dtype.ts";
-import { wgslType } from "../../backends/webgpu/snippets.wgsl.ts";
-import { kernels } from "../../generated/kernels.ts";
 import { checkDTypeName, MAX_INT32, MIN_INT32 } from "../../host-data.ts";
 import { run } from "../../op.ts";
 import type { Tensor } from "../../tensor.ts";
+import { wgslType } from "../../backends/webgpu/snippets.wgsl.ts";
+import { kernels } from "../../generated/kernels.ts";
 import type { UnaryKernel } from "./elementwise.cpu.ts";
 import { unary } from "./rows.ts";
 

@@ -3,9 +3,11 @@ import { defineOp, run } from "../../op.ts";
 import { namedScope } from "../../named-scope.ts";
 import { sameShape, showShape, type TensorSpec } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
-import { cast, div, ne } from "../elementwise/elementwise.ts";
+import { add, cast, div, eq, maskedFill, mul, ne, neg } from "../elementwise/elementwise.ts";
+import { indexSelect } from "../index/index.ts";
 import { permute, reshape } from "../move/move.ts";
 import { sum } from "../reduce/reduce.ts";
+import { logSoftmax } from "../softmax/softmax.ts";
 import { crossEntropyBackwardCpu, crossEntropyCpu } from "./loss.cpu.ts";
 import { crossEntropyBackwardWgsl, crossEntropyWgsl } from "./loss.wgsl.ts";
 import { crossEntropyBackwardReference, crossEntropyReference } from "./loss.reference.ts";
@@ -69,13 +71,16 @@ export interface CrossEntropyOptions {
   labelSmoothing?: number | undefined;
   /** The mean over the targets that count (NaN when none does), their sum, or each for itself. */
   reduction?: "mean" | "sum" | "none" | undefined;
+  /** How much each class counts, `[C]`. The mean is over the weights of the targets. */
+  weight?: Tensor | null | undefined;
 }
 
 /**
  * The cross-entropy of logits with class numbers, −ln softmax(logits)_target, in nats: its mean over the targets that count
- * unless `reduction` says otherwise. With smoothing ε, (1 − ε) of that plus ε times its mean over all classes.
+ * unless `reduction` says otherwise. With smoothing ε, (1 − ε) of that plus ε times its mean over all classes. A float32 target of the
+ * logits' shape holds probabilities: −Σ p ln softmax(logits), and its mean is over all rows.
  *
- * Shape: logits `[N, C]`, `[N, C, d₁, …]` or `[C]`, target int32 of the same without C → [] or, for "none", as target.
+ * Shape: logits `[N, C]`, `[N, C, d₁, …]` or `[C]`, target int32 of the same without C, or float32 of the same → [] or, for "none", as logits without C.
  * {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html torch.nn.functional.cross_entropy};
  * smoothing: {@link https://arxiv.org/abs/1512.00567 Szegedy et al. 2015}
  *
@@ -87,23 +92,54 @@ export interface CrossEntropyOptions {
 export const crossEntropy = (
   logits: Tensor,
   target: Tensor,
-  { ignoreIndex = -100, labelSmoothing = 0, reduction = "mean" }: CrossEntropyOptions = {},
+  { ignoreIndex = -100, labelSmoothing = 0, reduction = "mean", weight = null }: CrossEntropyOptions = {},
 ): Tensor => {
   if (!Number.isInteger(ignoreIndex))
     throw new ArgumentError(`crossEntropy: ignoreIndex is a whole number, got ${ignoreIndex}`);
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
     throw new ArgumentError(`crossEntropy: labelSmoothing is from 0 to 1, got ${labelSmoothing}`);
   return namedScope("crossEntropy", () => {
+    const classes = logits.ndim === 1 ? 0 : 1;
+    if (weight && !sameShape(weight.shape, [logits.shape[classes] ?? 0]))
+      throw new ShapeError(
+        `crossEntropy: a weight for each class of ${showShape(logits.shape)} expected, got ${showShape(weight.shape)}; the classes are dim ${classes}`,
+      );
+    if (target.dtype === "float32" && sameShape(target.shape, logits.shape)) {
+      const each = soft(logits, target, { classes, labelSmoothing, weight });
+      return reduction === "none" ? each : reduction === "sum" ? sum(each) : div(sum(each), each.numel());
+    }
     const rows = asRows(logits, target);
-    const losses = run(crossEntropyOp, [rows, target.ndim === 1 ? target : reshape(target, [-1])], {
-      ignoreIndex,
-      labelSmoothing,
-    })[0];
+    const numbers = target.ndim === 1 ? target : reshape(target, [-1]);
+    const attrs = { ignoreIndex, labelSmoothing: weight ? 0 : labelSmoothing };
+    let losses = run(crossEntropyOp, [rows, numbers], attrs)[0];
+    // The op has thrown for what is no class.
+    const shown = weight && indexSelect(weight, 0, maskedFill(numbers, eq(numbers, ignoreIndex), 0));
+    const weights = shown && maskedFill(shown, eq(numbers, ignoreIndex), 0);
+    if (weights) losses = mul(losses, weights);
+    if (weight && labelSmoothing > 0) {
+      const spread = neg(sum(mul(logSoftmax(rows, 1), weight), { dim: 1 }));
+      const counted = maskedFill(spread, eq(numbers, ignoreIndex), 0);
+      losses = add(mul(losses, 1 - labelSmoothing), mul(counted, labelSmoothing / rows.shape[1]!));
+    }
     if (reduction === "none") return reshape(losses, target.shape);
     const total = sum(losses);
+    if (reduction === "sum") return total;
     // Counted on the device, so that no step waits for the number.
-    return reduction === "sum" ? total : div(total, cast(sum(ne(target, ignoreIndex)), "float32"));
+    return div(total, weights ? sum(weights) : cast(sum(ne(target, ignoreIndex)), "float32"));
   });
+};
+
+/** −Σ_c w_c p_c ln softmax(logits)_c, of probabilities that smoothing moves towards 1 / C. */
+const soft = (
+  logits: Tensor,
+  target: Tensor,
+  { classes, labelSmoothing, weight }: { classes: number; labelSmoothing: number; weight: Tensor | null },
+): Tensor => {
+  const { shape } = logits;
+  const smooth = labelSmoothing > 0 ? add(mul(target, 1 - labelSmoothing), labelSmoothing / shape[classes]!) : target;
+  const products = mul(logSoftmax(logits, classes), smooth);
+  const weighed = weight ? mul(products, reshape(weight, [-1, ...shape.slice(classes + 1).map(() => 1)])) : products;
+  return neg(sum(weighed, { dim: classes }));
 };
 
 /** The logits with the classes last, as [N, C]. */

@@ -1,7 +1,6 @@
 import type { Backend } from "../../backend.ts";
 import type { DType } from "../../dtype.ts";
-import { ArgumentError, ShapeError } from "../../error.ts";
-import { storedNumber } from "../../host-data.ts";
+import { ShapeError } from "../../error.ts";
 import { copyOp, defineOp, run } from "../../op.ts";
 import { checkSameDType } from "../elementwise/rows.ts";
 import {
@@ -214,31 +213,6 @@ export const narrow = (x: Tensor, dim: number, start: number, length: number): T
   return run(sliceOp, [x], { dim: at, start: from, length, step: 1 })[0];
 };
 
-/** Where a slice starts and ends (−1 is the last element; out of range is cut, as in Python), and its step. */
-export interface SliceRange {
-  start?: number | undefined;
-  end?: number | undefined;
-  step?: number | undefined;
-}
-
-/**
- * Every `step`-th element of a dim from `start` up to `end`, as a view: x[:, start:end:step] in Python.
- *
- * @throws ArgumentError when the step is not a whole number above 0.
- * @example
- * await slice(arange(6), 0, { start: 1, step: 2 }).data(); // [1, 3, 5]
- */
-export const slice = (x: Tensor, dim: number, { start = 0, end, step = 1 }: SliceRange = {}): Tensor => {
-  const at = normalizeDim("slice", dim, x.shape);
-  checkCount("slice", "step", step, 1);
-  const size = x.shape[at];
-  if (size === undefined) throw new ShapeError("slice: a 0-d tensor has no dim to slice");
-  const clip = (value: number) => Math.min(Math.max(value < 0 ? value + size : value, 0), size);
-  const from = clip(start);
-  const length = Math.max(Math.ceil((clip(end ?? size) - from) / step), 0);
-  return run(sliceOp, [x], { dim: at, start: from, length, step })[0];
-};
-
 /** One index of a dim, which goes away, as a view. {@link https://docs.pytorch.org/docs/stable/generated/torch.select.html torch.select} */
 export const select = (x: Tensor, dim: number, index: number): Tensor => {
   const at = normalizeDim("select", dim, x.shape);
@@ -297,36 +271,6 @@ export const cat = (tensors: readonly Tensor[], dim = 0): Tensor => {
   const at = normalizeDim("cat", dim, tensors[0]?.shape ?? []);
   if (tensors[0]?.ndim === 0) throw new ShapeError("cat: 0-d tensors have no dim to join; stack them");
   return run(catOp, [...tensors], { dim: at })[0];
-};
-
-/**
- * `value` put around: `pad` lists before and after for the last dim first, as torch does. Negative padding cuts.
- *
- * {@link https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html torch.nn.functional.pad}
- *
- * @throws ShapeError when more is cut than there is, DTypeError when `x` is int32, which cannot hold the value.
- */
-export const pad = (x: Tensor, padding: readonly number[], value = 0): Tensor => {
-  if (padding.length % 2 !== 0 || padding.length / 2 > x.ndim || !padding.every(Number.isInteger))
-    throw new ArgumentError(
-      `pad: expected up to ${x.ndim} pairs of whole numbers for shape ${showShape(x.shape)}, got ${showShape(padding)}`,
-    );
-  const fill = storedNumber("pad", value, x.dtype);
-  const before = x.shape.map((_, d) => padding[2 * (x.ndim - 1 - d)] ?? 0);
-  const after = x.shape.map((_, d) => padding[2 * (x.ndim - 1 - d) + 1] ?? 0);
-  return namedScope("pad", () => {
-    let cut = x;
-    for (const [d, size] of x.shape.entries()) {
-      const start = Math.max(-before[d]!, 0);
-      const end = size - Math.max(-after[d]!, 0);
-      if (end < start)
-        throw new ShapeError(`pad: ${showShape(padding)} cuts more of dim ${d} than ${showShape(x.shape)} has`);
-      if (start > 0 || end < size) cut = narrow(cut, d, start, end - start);
-    }
-    const starts = before.map((n) => Math.max(n, 0));
-    const shape = cut.shape.map((size, d) => size + starts[d]! + Math.max(after[d]!, 0));
-    return run(placeOp, [cut], { shape, starts, steps: shape.map(() => 1), value: fill })[0];
-  });
 };
 
 /** A row-major copy, even when `x` is contiguous. {@link https://docs.pytorch.org/docs/stable/generated/torch.clone.html torch.clone} */
