@@ -19,7 +19,7 @@ Does the next cells of some studies, or of all: ${studyNames.join(", ")}. What i
 
   --folder DIR    where rows and models are kept (runs/studies)
   --workers N     processes on the cpu, each of one thread (all but one of the machine's)
-  --gpu N         processes on webgpu beside them (2 where there is an adapter that is no software)
+  --gpu N         processes on webgpu beside them, where there is a GPU (2)
   --minutes M     when to stop (9)
   --times         then takes step and forward times, alone
   --dry-run       lists what is to do, and for how long
@@ -101,10 +101,10 @@ const run = async (names: readonly StudyName[]): Promise<void> => {
   // The tokenizer is learned once, before others ask for it.
   const lab = await Lab.open(folder, scale, stop.signal);
   forgetLost(lab, jobs, rows);
-  const counts = {
-    cpu: whole("workers", values.workers),
-    webgpu: values.gpu === undefined ? ((await hasGpu()) ? 2 : 0) : whole("gpu", values.gpu),
-  };
+  const gpu = await hasGpu();
+  if (!gpu && values.gpu !== undefined && values.gpu !== "0") print("no GPU was found: everything runs on the cpu");
+  const asked = values.gpu === undefined ? 2 : whole("gpu", values.gpu);
+  const counts = { cpu: whole("workers", values.workers), webgpu: gpu ? asked : 0 };
   const runners = (["webgpu", "cpu"] as const).flatMap((device) =>
     Array.from(
       { length: counts[device] },

@@ -30,6 +30,7 @@ export const work = async ({ jobs, rows, runners, deadline, signal, report }: Wo
   const todo = jobs.filter(({ name }) => !rows.get(name));
   const devices = new Set(runners.map(({ device }) => device));
   const running = new Map<Job, Runner>();
+  const tried = new Set<string>();
   /** How long jobs take on a device, for each second that they were expected to. */
   const pace = new Map<Device, { expected: number; taken: number }>();
   let done = jobs.length - todo.length;
@@ -70,15 +71,10 @@ export const work = async ({ jobs, rows, runners, deadline, signal, report }: Wo
         rows.add(row);
         report(row, ++done, jobs.length - done);
       }
-      // A GPU may be lost, or lack something: the row says so, and the cpu measures the cell.
-      if (
-        row.error !== undefined &&
-        !stopped &&
-        runner.device !== "cpu" &&
-        devices.has("cpu") &&
-        !("checkpoint" in job)
-      ) {
-        todo.unshift({ ...job, prefers: "cpu" });
+      // A GPU may be lost, or lack something: the row says so, and the job is tried once more, a cell on the cpu.
+      if (row.error !== undefined && !stopped && runner.device !== "cpu" && !tried.has(job.name)) {
+        tried.add(job.name);
+        todo.unshift("checkpoint" in job || !devices.has("cpu") ? job : { ...job, prefers: "cpu" });
         done--;
       }
       if (row.error === undefined && !("checkpoint" in job)) {
