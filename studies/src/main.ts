@@ -23,8 +23,6 @@ Does the next cells of some studies, or of all: ${studyNames.join(", ")}. What i
   --minutes M     when to stop (9)
   --times         then takes step and forward times, alone
   --dry-run       lists what is to do, and for how long
-  --summary       writes docs/studies from the rows
-  --out DIR       where to
   --tiny          everything tiny, to see that it runs
 `;
 
@@ -37,8 +35,6 @@ const { values, positionals } = parseArgs({
     minutes: { type: "string", default: "9" },
     times: { type: "boolean", default: false },
     "dry-run": { type: "boolean", default: false },
-    summary: { type: "boolean", default: false },
-    out: { type: "string", default: "docs/studies" },
     tiny: { type: "boolean", default: false },
     serve: { type: "string" },
     help: { type: "boolean", default: false },
@@ -90,11 +86,6 @@ const run = async (names: readonly StudyName[]): Promise<void> => {
     return serve(JSON.parse(values.serve) as WorkerStart, scale, jobsOf(studyNames, scale));
   const rows = new Rows(rowsFile);
   if (values["dry-run"]) return list(jobs, rows);
-  if (values.summary) {
-    const { writeSummary } = await import("./summary/write-summary.ts");
-    for (const path of await writeSummary(names, scale, rows, resolve(values.out))) print(path);
-    return;
-  }
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort());
   process.once("SIGTERM", () => stop.abort());

@@ -24,7 +24,9 @@ export interface Scale {
   readonly texts?: number;
   readonly perClass: number;
   readonly heldOut?: number;
+  /** Batches that a criterion looks at. */
   readonly calibration: number;
+  readonly blockSizes: readonly number[];
 }
 
 export const full: Scale = {
@@ -45,6 +47,7 @@ export const full: Scale = {
   otherSeeds: 3,
   perClass: 2500,
   calibration: 16,
+  blockSizes: [8, 16, 32, 64],
 };
 
 export const tiny: Scale = {
@@ -67,4 +70,5 @@ export const tiny: Scale = {
   perClass: 20,
   heldOut: 8,
   calibration: 2,
+  blockSizes: [8, 16, 32],
 };

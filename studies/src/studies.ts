@@ -197,18 +197,16 @@ const training: StudyOf = (p) => ({
   ],
 });
 
-const blocks: StudyOf = (p, { hidden }) => ({
+const blocks: StudyOf = (p, { blockSizes }) => ({
   title: "Block size",
   question: "What do larger blocks cost, and what do they gain?",
   cells: [0.5, 0.25].flatMap((density) =>
-    [8, 16, 32, 64]
-      .filter((size) => size <= hidden)
-      .flatMap((blockSize) =>
-        p.others.flatMap((seed) => [
-          ...p.pair("maskedLM", seed, { density, blockSize }, { steps: 0 }),
-          ...p.pair(p.few, seed, { density, blockSize }),
-        ]),
-      ),
+    blockSizes.flatMap((blockSize) =>
+      p.others.flatMap((seed) => [
+        ...p.pair("maskedLM", seed, { density, blockSize }, { steps: 0 }),
+        ...p.pair(p.few, seed, { density, blockSize }),
+      ]),
+    ),
   ),
 });
 

@@ -27,7 +27,7 @@ export const nameTiming = (checkpoint: string, sparse?: Sparsity): string =>
   `time/${checkpoint}/${sparse ? nameSparsity({ ...sparse, by: "magnitude", when: "before" }) : "dense"}`;
 
 /** Models of each distinct shape: which blocks a layer has changes little, how many it has and how large they are much. */
-export const timingsOf = ({ narrow, depths }: Scale): Timing[] => {
+export const timingsOf = ({ narrow, depths, blockSizes }: Scale): Timing[] => {
   const timing = (layers: LayerSet, density: number, blockSize: number): Timing => {
     const sparse: Sparsity = { layers, density, blockSize, by: "magnitude", when: "before" };
     return { name: nameTiming(DENSE, sparse), checkpoint: DENSE, sparse };
@@ -38,7 +38,7 @@ export const timingsOf = ({ narrow, depths }: Scale): Timing[] => {
     ...(["article", "all"] as const).flatMap((layers) =>
       [0.75, ...SCRATCH_DENSITIES].map((density) => timing(layers, density, BLOCK)),
     ),
-    ...[16, 32, 64].flatMap((blockSize) => [0.5, 0.25].map((density) => timing("article", density, blockSize))),
+    ...blockSizes.slice(1).flatMap((blockSize) => [0.5, 0.25].map((density) => timing("article", density, blockSize))),
   ];
 };
 
