@@ -9,6 +9,7 @@ import { forgetLost } from "./products.ts";
 import { Rows } from "./rows.ts";
 import { full, tiny } from "./scale.ts";
 import { studyNames, type StudyName } from "./studies.ts";
+import { writeSummary } from "./summary/pages.ts";
 import { timeModels } from "./time-models.ts";
 import { work } from "./work.ts";
 import { serve, Worker, type WorkerStart } from "./workers.ts";
@@ -22,6 +23,8 @@ Does the next cells of some studies, or of all: ${studyNames.join(", ")}. What i
   --gpu N         processes on webgpu beside them, where there is a GPU (2)
   --minutes M     when to stop (9)
   --times         then takes step and forward times, alone
+  --summary       does nothing more: writes rows, tables and pictures of what is there
+  --pages DIR     where the summary is written, beside the prose of its pages (docs/studies)
   --dry-run       lists what is to do, and for how long
   --tiny          everything tiny, to see that it runs
 `;
@@ -34,6 +37,8 @@ const { values, positionals } = parseArgs({
     gpu: { type: "string" },
     minutes: { type: "string", default: "9" },
     times: { type: "boolean", default: false },
+    summary: { type: "boolean", default: false },
+    pages: { type: "string", default: "docs/studies" },
     "dry-run": { type: "boolean", default: false },
     tiny: { type: "boolean", default: false },
     serve: { type: "string" },
@@ -86,6 +91,11 @@ const run = async (names: readonly StudyName[]): Promise<void> => {
     return serve(JSON.parse(values.serve) as WorkerStart, scale, jobsOf(studyNames, scale));
   const rows = new Rows(rowsFile);
   if (values["dry-run"]) return list(jobs, rows);
+  if (values.summary) {
+    for (const name of names)
+      for (const file of await writeSummary(name, rows, scale, resolve(values.pages))) print(file);
+    return;
+  }
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort());
   process.once("SIGTERM", () => stop.abort());
