@@ -1,5 +1,5 @@
 import { estimate, type Estimate } from "@tessera/cli/internal/sweep-report/statistics";
-import { denseOf, nameCell, nameSparsity, type Cell, type Task } from "../cell.ts";
+import { denseOf, nameCell, type Cell, type Task } from "../cell.ts";
 import type { Row } from "../measured.ts";
 import type { Rows } from "../rows.ts";
 import { PRETRAINING_SEEDS } from "../checkpoints.ts";
@@ -41,8 +41,7 @@ export const referenceOf = (cell: Cell): Cell | undefined => {
 };
 
 /** Points of accuracy of a classification, nats of loss of a masked language model: more is better of the one, less of the other. */
-export const scoreOf = (task: Task, { accuracy, loss }: Row): number =>
-  task === "maskedLM" ? loss! : 100 * accuracy!;
+export const scoreOf = (task: Task, { accuracy, loss }: Row): number => (task === "maskedLM" ? loss! : 100 * accuracy!);
 
 export const digitsOf = (task: Task): number => (task === "maskedLM" ? 3 : 2);
 
@@ -75,17 +74,32 @@ const FAMILIES: Readonly<Record<string, string>> = {
   "main-static": "sparse before a further pre-training",
   "main-gradual": "gradually sparse in a further pre-training",
   "main-taught": "gradually sparse in a further pre-training, with a teacher",
-  demo: "dense",
+  demo: "2 layers, briefly pre-trained: dense",
 };
+
+const SHAPES: readonly (readonly [RegExp, string])[] = [
+  [/^deep(\d+)$/, "dense of $1 layers"],
+  [/^wide(\d+)$/, "dense, $1 wide"],
+  [/^scratch([\d.]+)-\d+$/, "pre-trained at $1 from scratch"],
+  [/^(muon|adamw)Dense-\d+$/, "$1 from scratch, dense"],
+  [/^(muon|adamw)([\d.]+)-\d+$/, "$1 from scratch, $2"],
+];
+
+const nameModel = (family: string): string =>
+  FAMILIES[family] ?? SHAPES.reduce((name, [shape, words]) => name.replace(shape, words), family);
 
 /** What a group is, for a table of a task. */
 export const labelOf = ({ model, sparse, taught, steps }: Cell): string => {
   const family = familyOf(model);
-  if (!sparse) return FAMILIES[family] ?? family.replace(/^deep(\d+)$/, "dense of $1 layers").replace(/^wide(\d+)$/, "dense, $1 wide");
+  if (!sparse) return nameModel(family);
   const { layers, density, blockSize, by, when, scope, dynamic, shared } = sparse;
   const time = steps === 0 ? "one-shot" : dynamic === "set" ? "SET" : dynamic === "rigl" ? "RigL" : WHEN[when];
   return [
-    FAMILIES[family] ? "" : family.replace(/^deep(\d+)$/, "$1 layers:"),
+    family === "main"
+      ? ""
+      : nameModel(family)
+          .replace(/^dense of (\d+) layers$/, "$1 layers:")
+          .replace(/: dense$/, ":"),
     typeof layers === "string" ? (layers === "all" ? "all linear," : "") : `${shortLayer(layers.layer)},`,
     `${density}${blockSize === 8 ? "" : ` in blocks of ${blockSize}`},`,
     dynamic === "movement" ? "movement" : (CRITERIA[by] ?? by),
@@ -101,6 +115,3 @@ export const labelOf = ({ model, sparse, taught, steps }: Cell): string => {
 
 /** `roberta.encoder.layer.0.attention.self.query` is `0 attention.self.query`. */
 export const shortLayer = (name: string): string => name.replace(/^roberta\.encoder\.layer\./, "").replace(".", " ");
-
-/** `all`, or the layer of a sparse cell. */
-export const nameOfSparsity = (cell: Cell): string => (cell.sparse ? nameSparsity(cell.sparse) : "dense");

@@ -97,7 +97,12 @@ export const meansOf = (costs: readonly Cost[]): { layer: string; density: numbe
     );
 
 /** By kind of layer, and by depth: the mean over the layers and seeds. */
-const groupTable = (costs: readonly Cost[], head: string, nameOf: (layer: string) => string, digits: number): string => {
+const groupTable = (
+  costs: readonly Cost[],
+  head: string,
+  nameOf: (layer: string) => string,
+  digits: number,
+): string => {
   const single = costs.filter(({ layer }) => layer !== "all");
   const densities = distinct(single.map(({ density }) => density));
   const names = distinct(single.map(({ layer }) => nameOf(layer)));

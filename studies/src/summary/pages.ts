@@ -9,21 +9,43 @@ import { studyOf, type StudyName } from "../studies.ts";
 import { writeCells, writeTimes } from "./csv.ts";
 import { layerTables } from "./layers.ts";
 import { layerPictures, seedsPicture, timePicture, type Picture } from "./pictures.ts";
-import { missingOf, taskTables, timesTable } from "./tables.ts";
+import { comparisonTable, missingOf, taskTables, timesTable, type Comparison } from "./tables.ts";
 
 /** What a summary writes stands between these; the rest of a page is its author's. */
 const [BEGIN, END] = ["<!-- measured: begin -->", "<!-- measured: end -->"];
 
-const picturesOf = (name: StudyName, cells: readonly Cell[], rows: Rows, { labels }: Scale): Picture[] => {
-  const [few, many] = labels;
+/** What stands beside another than dense. */
+const COMPARISONS: Partial<Record<StudyName, readonly Comparison[]>> = {
+  headline: [
+    { of: "0.5, magnitude, before the training", beside: "0.5, random, before the training" },
+    ...[
+      "sparse before a further pre-training",
+      "gradually sparse in a further pre-training",
+      "gradually sparse in a further pre-training, with a teacher",
+    ].map((of) => ({ of, beside: "dense, pre-trained further" })),
+    ...["magnitude, before the training", "magnitude, gradual", "fisher, gradual, global"].map((name) => ({
+      of: `0.5, ${name}, with a teacher`,
+      beside: `0.5, ${name}`,
+    })),
+  ],
+  c: [0.5, 0.25].map((density) => ({
+    of: `2 layers, briefly pre-trained: ${density}, magnitude, one-shot`,
+    beside: `2 layers, briefly pre-trained: ${density}, random, one-shot`,
+  })),
+};
+
+const picturesOf = (name: StudyName, cells: readonly Cell[], rows: Rows, scale: Scale): Picture[] => {
+  const [few, many] = scale.labels;
   if (name === "headline") return [few, many].map((count) => seedsPicture(cells, rows, `glosses6x${count}`));
   if (name === "b") return layerPictures(cells, rows);
-  const time = name === "g" ? timePicture(cells, rows, `glosses6x${few}`) : undefined;
+  // Models of the same size that were made sparse with more care are there, too.
+  const careful = studyOf("headline", scale).cells.filter(({ sparse }) => sparse && sparse.when !== "before");
+  const time = name === "g" ? timePicture([...cells, ...careful], rows, `glosses6x${few}`) : undefined;
   return time ? [time] : [];
 };
 
 const TIMES_NOTE =
-  "Milliseconds of a batch of 16 glosses, one thread, each model in turns with the dense one in one process. The speed of the machine differs between lines, so ratios are what compares.";
+  "Milliseconds of a batch of 32 glosses, one thread, each model in turns with the dense one in one process. The speed of the machine differs between lines, so ratios are what compares.";
 
 const measuredPart = (name: StudyName, cells: readonly Cell[], rows: Rows, pictures: readonly Picture[]): string => {
   const times = rows.all().filter(({ job }) => job.startsWith("time/"));
@@ -32,6 +54,7 @@ const measuredPart = (name: StudyName, cells: readonly Cell[], rows: Rows, pictu
     BEGIN,
     ...pictures.map(({ file, caption }) => `![${caption}](pictures/${file}.svg)`),
     name === "b" ? layerTables(cells, rows) : taskTables(cells, rows),
+    ...(COMPARISONS[name] ? [`### Beside each other\n\n${comparisonTable(COMPARISONS[name], cells, rows)}`] : []),
     ...(hasTimes ? [`### Times\n\n${TIMES_NOTE}\n\n${timesTable(times)}`] : []),
     "### What is there",
     missingOf(cells, rows),

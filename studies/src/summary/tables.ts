@@ -2,7 +2,7 @@ import { estimate, type Estimate } from "@tessera/cli/internal/sweep-report/stat
 import type { Cell, Task } from "../cell.ts";
 import type { Row } from "../measured.ts";
 import type { Rows } from "../rows.ts";
-import { differencesOf, digitsOf, groupCells, labelOf, meanScore, type Group } from "./found.ts";
+import { differencesOf, digitsOf, groupCells, labelOf, meanScore, scoreOf, type Group } from "./found.ts";
 
 /** A table in Markdown; columns after the first are numbers. */
 export const table = (head: readonly string[], body: readonly (readonly string[])[]): string => {
@@ -59,10 +59,47 @@ export const taskTables = (cells: readonly Cell[], rows: Rows): string => {
     .join("\n\n");
 };
 
+/** Two groups that are compared with each other rather than with dense. */
+export interface Comparison {
+  readonly of: string;
+  readonly beside: string;
+}
+
+/** Paired differences of groups to others than dense, each of a task's, by their labels. */
+export const comparisonTable = (comparisons: readonly Comparison[], cells: readonly Cell[], rows: Rows): string => {
+  const groups = groupCells(cells, rows).filter(({ found }) => found.length > 0);
+  const body = comparisons.flatMap(({ of, beside }) =>
+    groups
+      .filter(({ first }) => labelOf(first) === of)
+      .flatMap((group) => {
+        const { task } = group.first;
+        const other = groups.find(({ first }) => first.task === task && labelOf(first) === beside);
+        const differences = group.found.flatMap(({ cell, row }) => {
+          const pair = other?.found.find(({ cell: { seed } }) => seed === cell.seed);
+          return pair ? [scoreOf(task, row) - scoreOf(task, pair.row)] : [];
+        });
+        if (differences.length === 0) return [];
+        const digits = digitsOf(task);
+        return [
+          [
+            `${of} − ${beside}`,
+            titleOf(task, group.first.steps),
+            withInterval(estimate(differences), digits),
+            differences.map((value) => signed(value, digits)).join(", "),
+          ],
+        ];
+      }),
+  );
+  return table(["", "", "difference [95 %]", "of each seed"], body);
+};
+
 /** What a study asks for and has no row of. */
 export const missingOf = (cells: readonly Cell[], rows: Rows): string => {
   const groups = groupCells(cells, rows);
-  const [planned, found] = [groups.reduce((sum, each) => sum + each.planned, 0), groups.reduce((sum, each) => sum + each.found.length, 0)];
+  const [planned, found] = [
+    groups.reduce((sum, each) => sum + each.planned, 0),
+    groups.reduce((sum, each) => sum + each.found.length, 0),
+  ];
   if (planned === found) return `All ${planned} cells are there.`;
   const lacking = groups.filter((each) => each.found.length < each.planned);
   const list = lacking.map(({ first, found: has, planned: all }) => {
