@@ -23,6 +23,10 @@ const COMPARISONS: Partial<Record<StudyName, readonly Comparison[]>> = {
       "gradually sparse in a further pre-training",
       "gradually sparse in a further pre-training, with a teacher",
     ].map((of) => ({ of, beside: "dense, pre-trained further" })),
+    {
+      of: "gradually sparse in a further pre-training, with a teacher",
+      beside: "gradually sparse in a further pre-training",
+    },
     ...["magnitude, before the training", "magnitude, gradual", "fisher, gradual, global"].map((name) => ({
       of: `0.5, ${name}, with a teacher`,
       beside: `0.5, ${name}`,
