@@ -21,6 +21,18 @@ export interface Picture {
   readonly figure: Markup;
 }
 
+/** Labels are cut at 40 characters. */
+const SHORTER: readonly (readonly [RegExp, string])[] = [
+  [/^0\.5, /, ""],
+  [/activation-weighted \(Wanda\)/, "Wanda"],
+  [/^(.*) before a further pre-training/, "further pre-training: $1"],
+  [/^(.*) in a further pre-training/, "further pre-training: $1"],
+  [/gradually sparse/, "gradual"],
+  [/ the training/, ""],
+  [/, nothing recovers/, ""],
+  [/with a teacher/, "teacher"],
+];
+
 /** Differences to dense of every seed: methods by seeds, with their mean. */
 export const seedsPicture = (cells: readonly Cell[], rows: Rows, task: GlossTask): Picture => {
   const groups = groupCells(
@@ -30,7 +42,7 @@ export const seedsPicture = (cells: readonly Cell[], rows: Rows, task: GlossTask
   const caption = `Points of accuracy beside dense of each seed, ${task.split("x")[1]} labels a class`;
   const figure = renderDivergingHeatMap(
     groups.flatMap((group) => {
-      const row = labelOf(group.first);
+      const row = SHORTER.reduce((label, [long, short]) => label.replace(long, short), labelOf(group.first));
       const differences = differencesOf(group, rows);
       return [
         ...differences.map((value, i) => ({ row, column: String(group.found[i]!.cell.seed), value })),
