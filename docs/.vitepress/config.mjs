@@ -121,7 +121,7 @@ export default defineConfig({
             "/benchmarks.md": "Benchmarks",
             "/generated/peers.md": "Tessera and others",
             "/generated/size.md": "Sizes of bundles",
-            "/studies.md": "Studies",
+            "/studies/index.md": "Studies",
             "/reliability.md": "Reliability",
             "/limits.md": "Limits",
           }),
