@@ -1,4 +1,5 @@
-// `sideEffects` of a package lists exactly the files that do something when they are imported: a bundler drops the others where nothing of them is used.
+// `sideEffects` of a package lists exactly the files that must stay in a bundle that uses nothing of them: those that act when they are imported, but
+// for rules that a file gives to ops of its own, which go where the ops go.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -30,8 +31,24 @@ const sourcesOf = (folder: string): string[] =>
     .map((file) => `./src/${file.replaceAll("\\", "/")}`)
     .filter((file) => file.endsWith(".ts") && !/\.(test|as)\.ts$/.test(file));
 
-/** Whether a file acts: a statement that is none of a declaration, an import or an export. */
-const acts = (source: ts.SourceFile): boolean => source.statements.some((statement) => !isDeclaration(statement));
+/** Whether a file acts for others: by a statement that is no declaration, import or export, and no rule for ops of its own. */
+const acts = (source: ts.SourceFile): boolean =>
+  source.statements.some((statement) => !isDeclaration(statement) && !isRuleOfOwnOps(statement, source));
+
+/** `defineVjps({ aOp, bOp }, …)` of ops that this very file declares. */
+const isRuleOfOwnOps = (statement: ts.Statement, source: ts.SourceFile): boolean => {
+  if (!ts.isExpressionStatement(statement) || !ts.isCallExpression(statement.expression)) return false;
+  const { expression, arguments: args } = statement.expression;
+  const [ops] = args;
+  if (!ts.isIdentifier(expression) || expression.text !== "defineVjps") return false;
+  if (ops === undefined || !ts.isObjectLiteralExpression(ops)) return false;
+  const own = new Set(
+    source.statements
+      .filter(ts.isVariableStatement)
+      .flatMap(({ declarationList }) => declarationList.declarations.map(({ name }) => name.getText(source))),
+  );
+  return ops.properties.every((each) => ts.isShorthandPropertyAssignment(each) && own.has(each.name.text));
+};
 const isDeclaration = (statement: ts.Statement): boolean =>
   ts.isImportDeclaration(statement) ||
   ts.isExportDeclaration(statement) ||
