@@ -81,6 +81,29 @@ onEveryDevice(() => {
   it("pow gives nothing where nothing comes from above, however large its power", () =>
     withoutLeaks(async () => {
       close(await pulled((x) => t.pow(x, 85), [85, 3], [0, 0]), [0, 0]);
+      // Beyond float64 too.
+      const powers = [3e9, -3e9, Infinity, -Infinity];
+      for (const y of powers) close(await pulled((x) => t.pow(x, y), [3e9, 1e-9, -3e9], [0, 0, 0]), [0, 0, 0]);
+      close(await pulled((x) => t.pow(x, 3e9), [3e9, 1e-9], [1, 1]), [Infinity, 0]);
+    }));
+
+  it("hardSwish, hardSigmoid and hardTanh have their limits far out, where a product makes NaN in PyTorch", () =>
+    withoutLeaks(async () => {
+      const far = [-Infinity, -3e38, 3e38, Infinity];
+      const values = async (f: (x: t.Tensor) => t.Tensor): Promise<number[]> => {
+        const y = t.scope(() => f(t.tensor(far)));
+        const read = [...(await y.data())];
+        y.dispose();
+        return read;
+      };
+      for (const [f, limits, slopes] of [
+        [t.hardSwish, [0, 0, Math.fround(3e38), Infinity], [0, 0, 1, 1]],
+        [t.hardSigmoid, [0, 0, 1, 1], [0, 0, 0, 0]],
+        [(x: t.Tensor) => t.hardTanh(x), [-1, -1, 1, 1], [0, 0, 0, 0]],
+      ] as const) {
+        expect(await values(f)).toEqual(limits);
+        close(await pulled(f, far, [1, 1, 1, 1]), [...slopes]);
+      }
     }));
 
   it("NaN passes a gradient through relu, maximum and minimum, and none through clamp", () =>

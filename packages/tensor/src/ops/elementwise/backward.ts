@@ -67,9 +67,15 @@ const powerBelow = (x: number, y: number): number => {
   const p = power(x, Math.fround(y - 1));
   return x < 0 && Math.abs(y) >= 2 ** 24 && Number.isFinite(y) ? -Math.abs(p) : p;
 };
+/** dz · y · x^(y − 1). A power of a finite x is finite, also beyond float64: nothing from above gives nothing. */
+const powSlope = (dz: number, x: number, y: number): number => {
+  const p = powerBelow(x, y);
+  const outside = (p === 0 || Math.abs(p) === Infinity) && x !== 0 && Number.isFinite(x);
+  return dz === 0 && outside ? 0 : dz * y * p;
+};
 export const powBackwardOp = ternary("powBackward", {
   wgsl: "powSlope(x, y, z)",
-  reference: (dz, x, y) => (y === 0 ? 0 : dz * y * powerBelow(x, y)),
+  reference: (dz, x, y) => (y === 0 ? 0 : powSlope(dz, x, y)),
   cpu: kernels.powBackwardF32,
 });
 
