@@ -239,7 +239,7 @@ export const programOps: readonly ProgramOp[] = [
   ),
   moved(
     "unbind",
-    ([x], { dim, index }) => t.unbind(x!, num(dim))[num(index)]!,
+    ([x], { dim, index }) => t.scope(() => t.unbind(x!, num(dim))[num(index)]!),
     (shape, { choices }) => {
       if (shape.length === 0) return null;
       const dim = choices.below(shape.length);

@@ -123,6 +123,7 @@ export const composedArrangeSamples = {
     ...scatters.map(({ args: [x, dim, index, source], ...rest }) => ({
       ...rest,
       args: [x, dim, index, source, { reduce: "amax" }] as const,
+      noGradient: "two elements may be nearly equal",
     })),
     {
       args: [normal(3), 0, list(0), normal(1), { reduce: "median" as "sum" }] as const,
