@@ -136,7 +136,7 @@ export const cnnStep = async ({ threads, quick, pace, say }: Setting): Promise<T
   for (const [i, loss] of fused!.entries())
     checkClose(`CNN: loss ${i + 1} with either norm`, loss, composed![i]!, LOSS_TOLERANCE);
   const timings = await race(
-    trainings.map(([name, { step }]) => ({ name, run: step })),
+    trainings.map(([name, one]) => ({ name, run: () => one.step() })),
     pace,
   );
   for (const [, one] of trainings) one.dispose();

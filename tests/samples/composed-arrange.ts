@@ -1,4 +1,4 @@
-import { bools, distinct, ints, normal, seeded, uniform, values } from "../support/generate.ts";
+import { bools, ints, normal, seeded, uniform, values } from "../support/generate.ts";
 
 const list = (...numbers: number[]) => values(numbers, [numbers.length], "int32");
 

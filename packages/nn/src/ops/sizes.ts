@@ -7,10 +7,10 @@ export type Size2d = number | readonly [rows: number, columns: number];
 
 /** Both numbers of a size. @throws ArgumentError unless they are whole numbers from `min` up. */
 export const pairOf = (op: string, name: string, size: Size2d, min: number): Pair => {
-  const pair = typeof size === "number" ? ([size, size] as const) : size;
+  const pair: readonly number[] = typeof size === "number" ? [size, size] : size;
   if (pair.length !== 2) throw new ArgumentError(`${op}: ${name} is a number or two of them, got ${pair.length}`);
   for (const value of pair) checkCount(op, name, value, min);
-  return pair;
+  return pair as Pair;
 };
 
 /** A size along one dim, as that of a plane with one row; what rows need is `rows`. */
