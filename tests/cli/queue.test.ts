@@ -121,7 +121,7 @@ describe("with a Redis", { timeout: 120_000 }, () => {
   const activeCells = (): Promise<number> => server.ask((client) => client.llen("tessera:cells:active"));
 
   test("two workers, one killed at a cell, Redis killed, and the sweep killed: the table of an undisturbed sweep", async () => {
-    const seeds = ["--seeds", "0,1", "--recovery-steps", "60"];
+    const seeds = ["--seeds", "0,1", "--recovery-steps", "200"];
     await succeed(...sweep("whole", ...seeds));
     const args = sweep("queued", ...seeds, "--queue", server.url);
     const first = start(...args);
@@ -131,11 +131,13 @@ describe("with a Redis", { timeout: 120_000 }, () => {
     for (;;) {
       killed.child.kill("SIGSTOP");
       if ((await activeCells()) === 2) break;
+      expect(first.child.exitCode, "the sweep goes on until a worker is killed at a cell").toBeNull();
       killed.child.kill("SIGCONT");
       await sleep(20);
     }
     killed.child.kill("SIGKILL");
     await waitUntil(first, () => linesOf("queued").length >= 3);
+    expect(linesOf("queued").length, "cells are left when Redis is killed").toBeLessThan(10);
     await server.kill();
     await sleep(500);
     await server.start();
@@ -144,6 +146,7 @@ describe("with a Redis", { timeout: 120_000 }, () => {
     await sleep(1500);
     await server.ask((client) => client.config("SET", "maxmemory", "0"));
     await waitUntil(first, () => linesOf("queued").length >= 5);
+    expect(first.child.exitCode, "cells are left when the sweep is killed").toBeNull();
     first.child.kill("SIGKILL");
     await first.ended;
     const { code, err } = await start(...args).ended;
