@@ -49,8 +49,8 @@ export type GlossTask = `glosses${6 | 10}x${number}`;
 
 /** What is measured in one go. Plain data; equal cells are measured once, whichever studies have them. */
 export interface Cell {
-  /** The checkpoint; of naive Bayes none. */
-  readonly model: string | "naive Bayes";
+  /** The checkpoint; `naive Bayes` has none. */
+  readonly model: string;
   readonly task: Task;
   readonly sparse?: Sparsity;
   /** Of training; 0 is none. */

@@ -40,19 +40,26 @@ const cached = <Key, Value>(make: (key: Key) => Value): ((key: Key) => Value) =>
   };
 };
 
+/** Glosses to make tasks of, and the texts of pre-trainings, in which no test text is. */
+interface Corpus {
+  readonly glosses: readonly WordNetGloss[];
+  readonly texts: readonly string[];
+}
+
 /** What all cells work with: texts, tokens, and folders of models. */
 export class Lab {
   private readonly split: (classes: 6 | 10) => LabData;
+  private readonly texts: readonly string[];
   private packed: PackedCorpus | undefined;
 
   private constructor(
     readonly folder: string,
     readonly scale: Scale,
-    private readonly glosses: readonly WordNetGloss[],
+    { glosses, texts }: Corpus,
     readonly tokenizer: ByteLevelBpeTokenizer,
-    private readonly texts: readonly string[],
     readonly supervision: Supervision,
   ) {
+    this.texts = texts;
     this.split = cached((classes) => splitOf(glosses, classes, scale));
   }
 
@@ -64,7 +71,7 @@ export class Lab {
     const words = join(folder, "tokenizer");
     if (!existsSync(join(words, "tokenizer.json")))
       await saveTokenizer(await trainTokenizer(texts, scale.vocabSize, supervision), words);
-    return new Lab(folder, scale, glosses, await loadTokenizer(words), texts, supervision);
+    return new Lab(folder, scale, { glosses, texts }, await loadTokenizer(words), supervision);
   }
 
   /** Blocks of tokens to learn from, and others to test on. */
