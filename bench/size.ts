@@ -35,7 +35,7 @@ interface Row {
 
 /** Texts of WebAssembly in a checkout's packages. */
 const wasmTexts = (checkout: string): string[] =>
-  ["tensor", "sparse"].flatMap((name) => {
+  ["tensor", "nn", "sparse"].flatMap((name) => {
     const text = readFileSync(join(checkout, `packages/${name}/src/generated/kernels.ts`), "utf8");
     return Array.from(text.matchAll(/^const \w+Wasm =\n {2}"([^"]+)";$/gm), ([, module]) => module!);
   });
