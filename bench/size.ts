@@ -35,8 +35,11 @@ interface Row {
 
 /** Texts of WebAssembly in a checkout's packages. */
 const wasmTexts = (checkout: string): string[] =>
-  ["tensor", "sparse"].flatMap((name) => {
-    const text = readFileSync(join(checkout, `packages/${name}/src/generated/kernels.ts`), "utf8");
+  ["tensor", "nn", "sparse"].flatMap((name) => {
+    const path = join(checkout, `packages/${name}/src/generated/kernels.ts`);
+    // Not every package had kernels in every version.
+    if (!existsSync(path)) return [];
+    const text = readFileSync(path, "utf8");
     return Array.from(text.matchAll(/^const \w+Wasm =\n {2}"([^"]+)";$/gm), ([, module]) => module!);
   });
 

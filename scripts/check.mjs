@@ -30,6 +30,7 @@ const checks = {
     "apps/*/src/**/*.{ts,tsx}",
   ],
   structure: ["scripts/check-structure.mjs"],
+  sizes: ["scripts/check-sizes.mjs"],
 };
 
 const run = (args) =>
@@ -61,7 +62,8 @@ const worker = async () => {
   for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
     const { ok, output, seconds } = await run(checks[name]);
     console.log(`${ok ? "ok    " : "FAILED"} ${name.padEnd(10)} ${seconds.toFixed(1)} s`);
-    if (output !== "" && (!ok || name === "structure")) console.log(output.replace(/^/gm, "       "));
+    if (output !== "" && (!ok || name === "structure" || name === "sizes"))
+      console.log(output.replace(/^/gm, "       "));
     if (!ok) failed.push(name);
   }
 };

@@ -5,10 +5,9 @@ import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { findAssemblyScript } from "./assembly-script.mjs";
 import { compileInThread, variants } from "./compile-variant.mjs";
-import { difference } from "./difference.mjs";
+import { compress } from "./compress.mjs";
 import { generateKernels } from "./generate-kernels.mjs";
 import { KernelBuildError } from "./kernel-build-error.mjs";
-import { pack } from "./packed-text.mjs";
 import { readExports } from "./read-exports.mjs";
 
 const bin = fileURLToPath(new URL(".", import.meta.url));
@@ -80,10 +79,10 @@ const compileAll = async ({ folder, slot, compiler }) => {
   const relaxed = Object.fromEntries(modules).relaxedWasm;
   return modules.map(([variant, wasm]) => {
     const isWhole = wasm === relaxed;
-    const content = isWhole ? wasm : difference(relaxed, wasm);
-    const what = `${wasm.length} bytes of WebAssembly${isWhole ? "" : `, as ${content.length} that make it of relaxedWasm`}`;
+    const content = isWhole ? compress(wasm) : compress(wasm, relaxed);
+    const what = `${wasm.length} bytes of WebAssembly, as ${content.length}${isWhole ? "" : " that make it of relaxedWasm"}`;
     console.log(`${basename(folder)}: ${variant}, ${what}`);
-    return { variant, what, text: pack(content) };
+    return { variant, what, text: Buffer.from(content).toString("base64") };
   });
 };
 

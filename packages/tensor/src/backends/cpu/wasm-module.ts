@@ -1,6 +1,6 @@
 import { DeviceError } from "../../error.ts";
 import type { WasmModule } from "../../op.ts";
-import { applyDifference, unpack } from "./unpack-wasm.ts";
+import { decompress } from "./decompress.ts";
 import { ELSEWHERE, type WasmBuild } from "./wasm-build.ts";
 
 /** The builds of a module, as `tessera-wasm` writes them: the relaxed one, and what the others have in its place. */
@@ -21,6 +21,8 @@ export interface WasmModuleOptions {
   readonly slot?: number;
 }
 
+const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+
 /**
  * Kernels compiled from AssemblyScript. `tessera-wasm` writes the call into src/generated/kernels.ts, beside a builder for each kernel.
  *
@@ -35,9 +37,9 @@ export const wasmModule = (
 ): WasmModule => ({
   text: typeof builds === "string" ? builds : builds.relaxed,
   bytes: (build) => {
-    if (typeof builds === "string") return Uint8Array.from(atob(builds), (char) => char.charCodeAt(0));
-    const relaxed = unpack(builds.relaxed);
-    return build === "relaxed" ? relaxed : applyDifference(relaxed, unpack(builds[build]));
+    if (typeof builds === "string") return fromBase64(builds);
+    const relaxed = decompress(fromBase64(builds.relaxed));
+    return build === "relaxed" ? relaxed : decompress(fromBase64(builds[build]), relaxed);
   },
   ...{ name, slot: slot ?? null },
 });

@@ -1,1 +1,0 @@
-export function pack(bytes: Uint8Array): string;
