@@ -49,7 +49,7 @@ export type GlossTask = `glosses${6 | 10}x${number}`;
 
 /** What is measured in one go. Plain data; equal cells are measured once, whichever studies have them. */
 export interface Cell {
-  /** The checkpoint; `naive Bayes` has none. */
+  /** The checkpoint, or "naive Bayes", which has none. */
   readonly model: string;
   readonly task: Task;
   readonly sparse?: Sparsity;

@@ -40,7 +40,7 @@ const cached = <Key, Value>(make: (key: Key) => Value): ((key: Key) => Value) =>
   };
 };
 
-/** Glosses to make tasks of, and the texts of pre-trainings, in which no test text is. */
+/** WordNet's glosses, and the texts to learn English from. */
 interface Corpus {
   readonly glosses: readonly WordNetGloss[];
   readonly texts: readonly string[];
@@ -49,14 +49,12 @@ interface Corpus {
 /** What all cells work with: texts, tokens, and folders of models. */
 export class Lab {
   private readonly split: (classes: 6 | 10) => LabData;
-  private readonly texts: readonly string[];
   private packed: PackedCorpus | undefined;
   private readonly texts: readonly string[];
 
   private constructor(
     readonly folder: string,
     readonly scale: Scale,
-    { glosses, texts }: Corpus,
     readonly tokenizer: ByteLevelBpeTokenizer,
     readonly supervision: Supervision,
     { glosses, texts }: Corpus,
@@ -73,7 +71,7 @@ export class Lab {
     const words = join(folder, "tokenizer");
     if (!existsSync(join(words, "tokenizer.json")))
       await saveTokenizer(await trainTokenizer(texts, scale.vocabSize, supervision), words);
-    return new Lab(folder, scale, { glosses, texts }, await loadTokenizer(words), supervision);
+    return new Lab(folder, scale, await loadTokenizer(words), supervision, { glosses, texts });
   }
 
   /** Blocks of tokens to learn from, and others to test on. */

@@ -21,7 +21,7 @@ export interface WasmModuleOptions {
   readonly slot?: number;
 }
 
-const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+const fromBase64 = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
 
 /**
  * Kernels compiled from AssemblyScript. `tessera-wasm` writes the call into src/generated/kernels.ts, beside a builder for each kernel.
