@@ -71,8 +71,8 @@ onEveryDevice((device) => {
       using lines = make(2, 2, 3, 9);
       await same(wide, (x) => conv2d(x, wide.weight, wide.bias, { groups: 2, stride: 2, padding: [1, 0] }), images);
       await same(narrow, (x) => conv1d(x, narrow.weight, null, { padding: "same" }), lines);
-      expect(`${wide}`).toBe("Conv2d(4, 6, kernelSize=[3, 2], stride=2, padding=[1, 0], groups=2, bias=true)");
-      expect(`${narrow}`).toBe('Conv1d(3, 5, kernelSize=4, padding="same", groups=1, bias=false)');
+      expect(String(wide)).toBe("Conv2d(4, 6, kernelSize=[3, 2], stride=2, padding=[1, 0], groups=2, bias=true)");
+      expect(String(narrow)).toBe('Conv1d(3, 5, kernelSize=4, padding="same", groups=1, bias=false)');
     });
 
     it("refuse groups that do not divide their channels, and inputs of other channels", () => {
@@ -102,8 +102,8 @@ onEveryDevice((device) => {
       using norm = new GroupNorm(2, 4, { device });
       norm.weight!.assign(scope(() => make(5, 4)));
       await same(norm, (x) => groupNorm(x, 2, { weight: norm.weight, bias: norm.bias }), images);
-      expect(`${new MaxPool2d(3, options)}`).toBe("MaxPool2d(kernelSize=3, stride=2, padding=1, ceilMode=true)");
-      expect(`${norm}`).toBe("GroupNorm(2, 4, eps=0.00001, affine=true)");
+      expect(String(new MaxPool2d(3, options))).toBe("MaxPool2d(kernelSize=3, stride=2, padding=1, ceilMode=true)");
+      expect(String(norm)).toBe("GroupNorm(2, 4, eps=0.00001, affine=true)");
       expect(() => new GroupNorm(3, 4)).toThrow(ArgumentError);
     });
   });
@@ -123,8 +123,8 @@ onEveryDevice((device) => {
       withoutLeaks(async () => {
         using layer = shape.length === 4 ? new BatchNorm2d(5, { device }) : new BatchNorm1d(5, { device });
         const inputs = scope(() => [make(1, ...shape), make(2, 5), make(3, 5)]);
-        const called = withParameters(layer, ["weight", "bias"], (x) => layer.forward(x!));
-        await sameAsPlain(called, (x, weight, bias) => plain(x!, weight!, bias!), inputs);
+        const called = withParameters(layer, ["weight", "bias"], (x) => layer.forward(x));
+        await sameAsPlain(called, (x, weight, bias) => plain(x, weight, bias), inputs);
         dispose(inputs);
       }),
     );
@@ -196,7 +196,7 @@ onEveryDevice((device) => {
         const [trained, evaluated] = [layer.forward(x), layer.eval().forward(x)];
         await close(evaluated, trained, 0);
         dispose([trained, evaluated]);
-        expect(`${layer}`).toBe("BatchNorm1d(4, eps=0.00001, momentum=0.1, affine=false, trackRunningStats=false)");
+        expect(String(layer)).toBe("BatchNorm1d(4, eps=0.00001, momentum=0.1, affine=false, trackRunningStats=false)");
       }));
 
     it("let a gradient read the statistics that it ran with, though a later batch changes them", () =>
