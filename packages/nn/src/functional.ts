@@ -19,6 +19,7 @@ export {
   softplus,
   tanh,
 } from "@tessera/tensor";
+export { huberLoss, l1Loss, smoothL1Loss } from "./losses/absolute-losses.ts";
 export { bceWithLogits } from "./losses/bce-with-logits-loss.ts";
 export { distillationLoss } from "./losses/distillation-loss.ts";
 export { klDiv } from "./losses/kl-div.ts";

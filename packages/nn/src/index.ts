@@ -6,6 +6,7 @@ export { BatchNorm1d, BatchNorm2d, type BatchNormLayerOptions } from "./layers/b
 export { Conv1d, Conv2d, type Conv1dOptions, type Conv2dOptions } from "./layers/conv.ts";
 export { Dropout } from "./layers/dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./layers/embedding.ts";
+export { Flatten, Unflatten } from "./layers/flatten.ts";
 export { GLU, SwiGLU, type SwiGLUOptions } from "./layers/glu.ts";
 export { GroupNorm, type GroupNormLayerOptions } from "./layers/group-norm.ts";
 export { Identity } from "./layers/identity.ts";
@@ -29,6 +30,17 @@ export {
   type Rotation,
 } from "./layers/rotary-embedding.ts";
 export { Sequential, type TensorModule } from "./layers/sequential.ts";
+export {
+  huberLoss,
+  HuberLoss,
+  l1Loss,
+  L1Loss,
+  smoothL1Loss,
+  SmoothL1Loss,
+  type HuberLossOptions,
+  type L1LossOptions,
+  type SmoothL1LossOptions,
+} from "./losses/absolute-losses.ts";
 export { bceWithLogits, BCEWithLogitsLoss } from "./losses/bce-with-logits-loss.ts";
 export { CrossEntropyLoss, type CrossEntropyLossOptions } from "./losses/cross-entropy-loss.ts";
 export { distillationLoss, type DistillationOptions, type DistilledOutput } from "./losses/distillation-loss.ts";
