@@ -122,7 +122,7 @@ onEveryDevice((device) => {
     expect(shapeOf(new Unflatten(-1, [3, 1]).forward(x))).toEqual([2, 6, 2, 3, 1]);
     expect(() => new Unflatten(1, [4, 2]).forward(x)).toThrow(ShapeError);
     expect(() => new Unflatten(1, [])).toThrow(ShapeError);
-    expect(`${new Unflatten(1, [2, 3])} ${new Flatten()}`).toBe(
+    expect([new Unflatten(1, [2, 3]), new Flatten()].join(" ")).toBe(
       "Unflatten(dim=1, sizes=[2, 3]) Flatten(startDim=1, endDim=-1)",
     );
   });
