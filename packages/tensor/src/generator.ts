@@ -1,4 +1,5 @@
 import { ArgumentError } from "./error.ts";
+import { describe } from "./host-data.ts";
 
 /** Where a stream of random numbers stands: small enough to write into a checkpoint. */
 export interface GeneratorState {
@@ -55,6 +56,13 @@ export class Generator {
     return this;
   }
 }
+
+/** The scalars of one random op. @throws ArgumentError unless `generator` is one. */
+export const drawFrom = (op: string, generator: Generator): ReturnType<Generator["draw"]> => {
+  if (typeof (generator as Partial<Generator> | null)?.draw !== "function")
+    throw new ArgumentError(`${op}: a Generator expected, got ${describe(generator)}; new Generator(seed) makes one`);
+  return generator.draw();
+};
 
 /** The generator that random ops use when they are given none. It starts at seed 0. */
 export const defaultGenerator = new Generator();

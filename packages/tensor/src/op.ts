@@ -2,7 +2,8 @@ import { defaultDevice, type Backend } from "./backend.ts";
 import type { WasmBuild } from "./backends/cpu/wasm-build.ts";
 import type { DeviceProfile } from "./device-profile.ts";
 import type { TypedArray } from "./dtype.ts";
-import { DeviceError, ShapeError, type TesseraError } from "./error.ts";
+import { ArgumentError, DeviceError, ShapeError, type TesseraError } from "./error.ts";
+import { describe } from "./host-data.ts";
 import { copyCpu } from "./ops/move/copy.cpu.ts";
 import { copyWgsl } from "./ops/move/copy.wgsl.ts";
 import { copyReference } from "./ops/move/copy.reference.ts";
@@ -315,7 +316,10 @@ const readScalars = (scalars: { readonly [name: string]: Scalar }): { readonly [
 const commonDevice = (op: string, inputs: readonly (Tensor | null)[], attrs: object): Backend => {
   let first: Tensor | null = null;
   for (const input of inputs) {
-    if (!input) continue;
+    if (input === null) continue;
+    // The types say so; JavaScript does not.
+    if ((input as Partial<Tensor> | undefined)?.device === undefined)
+      throw new ArgumentError(`${op}: a tensor expected, got ${describe(input)}; make one with tensor(…)`);
     if (!first) first = input;
     else if (input.device !== first.device)
       throw new DeviceError(

@@ -1,5 +1,6 @@
 import { bytesPerElement, type DType } from "./dtype.ts";
 import { ArgumentError, ShapeError } from "./error.ts";
+import { describe } from "./host-data.ts";
 
 export type Shape = readonly number[];
 
@@ -15,7 +16,8 @@ export interface Layout extends TensorSpec {
   readonly offset: number;
 }
 
-export const showShape = (shape: Shape): string => `[${shape.join(", ")}]`;
+/** "[2, 3]"; of what is no list, what it is. */
+export const showShape = (shape: Shape): string => (Array.isArray(shape) ? `[${shape.join(", ")}]` : describe(shape));
 
 /** Number of elements; 1 for a 0-d tensor. */
 export const numel = (shape: Shape): number => {
@@ -117,15 +119,28 @@ export const reshapedStrides = (view: Pick<Layout, "shape" | "strides">, shape: 
   return strides;
 };
 
+/** @throws ArgumentError unless it is a list, which the types say and JavaScript does not. */
+export const checkList = (op: string, what: string, list: unknown): void => {
+  if (!Array.isArray(list))
+    throw new ArgumentError(`${op}: a list of ${what} expected, got ${describe(list)}; write it as in [2, 3]`);
+};
+
+/** @throws ArgumentError where what should be a tensor has no shape. */
+const checkHasShape = (op: string, shape: unknown): void => {
+  if (!Array.isArray(shape))
+    throw new ArgumentError(`${op}: a tensor expected, got something without a shape; make one with tensor(…)`);
+};
+
 /**
  * A dim counted from the front. Negative dims count from the back; a 0-d tensor has dims −1 and 0, like torch's.
  *
  * @throws ShapeError when it is outside.
  */
 export const normalizeDim = (op: string, dim: number, shape: Shape, extra = 0): number => {
+  checkHasShape(op, shape);
   const rank = Math.max(shape.length + extra, 1);
   if (!Number.isInteger(dim) || dim < -rank || dim >= rank)
-    throw new ShapeError(`${op}: dim ${dim} is outside [${-rank}, ${rank}) for shape ${showShape(shape)}`);
+    throw new ShapeError(`${op}: dim ${String(dim)} is outside [${-rank}, ${rank}) for shape ${showShape(shape)}`);
   return dim < 0 ? dim + rank : dim;
 };
 
@@ -134,6 +149,8 @@ export type Dims = number | readonly number[] | null;
 
 /** Dims from the front, sorted, without repeats; all of them for `null` and, as in torch, for an empty list. */
 export const normalizeDims = (op: string, dims: Dims, shape: Shape): number[] => {
+  checkHasShape(op, shape);
+  if (typeof dims !== "number" && dims !== null) checkList(op, "dims", dims);
   if (dims === null || (typeof dims !== "number" && dims.length === 0)) return shape.map((_, d) => d);
   const list = (typeof dims === "number" ? [dims] : dims).map((dim) => normalizeDim(op, dim, shape));
   list.sort((a, b) => a - b);
@@ -151,6 +168,8 @@ export const normalizeDims = (op: string, dims: Dims, shape: Shape): number[] =>
  * @throws ShapeError when the counts cannot agree.
  */
 export const resolveReshape = (op: string, from: Shape, to: Shape): number[] => {
+  checkHasShape(op, from);
+  checkList(op, "sizes", to);
   const total = numel(from);
   const known = to.reduce((n, size) => (size === -1 ? n : n * size), 1);
   const holes = to.filter((size) => size === -1).length;

@@ -1,6 +1,6 @@
 import { arange } from "../create.ts";
 import { namedScope } from "../named-scope.ts";
-import { normalizeDims } from "../shape.ts";
+import { checkList, normalizeDims } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { indexSelect } from "./index/index.ts";
 import { contiguous } from "./move/move.ts";
@@ -16,6 +16,7 @@ import { contiguous } from "./move/move.ts";
  */
 export const flip = (x: Tensor, dims: readonly number[]): Tensor =>
   namedScope("flip", () => {
+    checkList("flip", "dims", dims);
     let y = x;
     if (dims.length > 0)
       for (const d of normalizeDims("flip", dims, x.shape))

@@ -3,7 +3,7 @@ import { ArgumentError, ShapeError } from "../error.ts";
 import { storedNumber } from "../host-data.ts";
 import { namedScope } from "../named-scope.ts";
 import { run } from "../op.ts";
-import { showShape } from "../shape.ts";
+import { checkList, showShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { indexSelect } from "./index/index.ts";
 import { clone, narrow, placeOp } from "./move/move.ts";
@@ -44,6 +44,7 @@ const reach: { readonly [M in keyof typeof reached]: (n: number) => number } = {
  * await pad(tensor([1, 2, 3]), [2, 1], { mode: "reflect" }).data(); // [3, 2, 1, 2, 3, 2]
  */
 export const pad = (x: Tensor, padding: readonly number[], options: number | PadOptions = {}): Tensor => {
+  checkList("pad", "whole numbers", padding);
   const { mode = "constant", value = 0 } = typeof options === "object" ? options : { value: options };
   if (padding.length % 2 !== 0 || padding.length / 2 > x.ndim || !padding.every(Number.isInteger))
     throw new ArgumentError(

@@ -1,6 +1,6 @@
 import { ArgumentError } from "../error.ts";
 import { namedScope } from "../named-scope.ts";
-import { checkCount, showShape } from "../shape.ts";
+import { checkList, checkCount, showShape } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { expand, reshape } from "./move/move.ts";
 
@@ -15,6 +15,7 @@ import { expand, reshape } from "./move/move.ts";
  */
 export const tile = (x: Tensor, repeats: readonly number[]): Tensor =>
   namedScope("tile", () => {
+    checkList("tile", "repeats", repeats);
     if (repeats.length < x.ndim)
       throw new ArgumentError(
         `tile: expected a repeat for each dim of ${showShape(x.shape)}, got ${showShape(repeats)}`,

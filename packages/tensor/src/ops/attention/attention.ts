@@ -1,5 +1,5 @@
 import { ArgumentError, DTypeError, ShapeError } from "../../error.ts";
-import { defaultGenerator, type Generator } from "../../generator.ts";
+import { defaultGenerator, drawFrom, type Generator } from "../../generator.ts";
 import { defineOp, run } from "../../op.ts";
 import { namedScope } from "../../named-scope.ts";
 import { broadcastShapes, type Layout, numel, sameShape, type Shape, showShape, type TensorSpec } from "../../shape.ts";
@@ -162,7 +162,12 @@ export const scaledDotProductAttention = (
     const headed = [q, k, v].map((x) => headsInside(stretch(x, lead), lead)) as [Tensor, Tensor, Tensor];
     const mask = attnMask && lead.length !== 2 && attnMask.ndim > 2 ? maskOf(attnMask, lead, k.size(-2)) : attnMask;
     const attrs = { scale: scale ?? 1 / Math.sqrt(q.size(-1)), causal: isCausal, skipPaddedQueries, dropoutP };
-    const y = run(attentionOp, [...headed, mask], attrs, dropoutP > 0 ? generator.draw() : NO_DRAW)[0];
+    const y = run(
+      attentionOp,
+      [...headed, mask],
+      attrs,
+      dropoutP > 0 ? drawFrom("scaledDotProductAttention", generator) : NO_DRAW,
+    )[0];
     return reshape(permute(y, [0, 2, 1, 3]), [...lead, y.size(1), y.size(3)]);
   });
 };

@@ -14,6 +14,7 @@ import {
   sameShape,
   showShape,
   type Shape,
+  checkList,
 } from "../../shape.ts";
 import { namedScope } from "../../named-scope.ts";
 import type { Tensor } from "../../tensor.ts";
@@ -158,6 +159,7 @@ export const flatten = (x: Tensor, start = 0, end = -1): Tensor => {
 
 /** The dims in another order, as a view: dim i of the result is dim `dims[i]` of x. {@link https://docs.pytorch.org/docs/stable/generated/torch.permute.html torch.permute} */
 export const permute = (x: Tensor, dims: readonly number[]): Tensor => {
+  checkList("permute", "dims", dims);
   const order = dims.map((dim) => normalizeDim("permute", dim, x.shape));
   if (order.length !== x.ndim || new Set(order).size !== x.ndim)
     throw new ShapeError(`permute: expected each dim of ${showShape(x.shape)} once, got ${showShape(dims)}`);
@@ -173,6 +175,7 @@ export const transpose = (x: Tensor, dim0: number, dim1: number): Tensor => {
 
 /** Sizes of 1 stretched and leading dims added, as a view; −1 keeps a size. {@link https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html torch.Tensor.expand} */
 export const expand = (x: Tensor, shape: Shape): Tensor => {
+  checkList("expand", "sizes", shape);
   const lead = shape.length - x.ndim;
   return run(expandOp, [x], {
     shape: shape.map((size, d) => (size === -1 && d >= lead ? x.shape[d - lead]! : size)),
@@ -249,6 +252,7 @@ export const chunk = (x: Tensor, chunks: number, dim = 0): Tensor[] => {
 export const split = (x: Tensor, length: number | readonly number[], dim = 0): Tensor[] => {
   const at = normalizeDim("split", dim, x.shape);
   const size = x.shape[at] ?? 1;
+  if (typeof length !== "number") checkList("split", "lengths", length);
   const lengths = typeof length === "number" ? equalLengths(size, length) : length;
   for (const each of lengths) checkCount("split", "length", each);
   const sum = lengths.reduce((total, each) => total + each, 0);

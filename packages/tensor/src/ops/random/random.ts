@@ -1,7 +1,7 @@
 import { resolveDevice, type Backend } from "../../backend.ts";
 import type { CreateOptions } from "../../create.ts";
 import { ArgumentError, DTypeError } from "../../error.ts";
-import { defaultGenerator, type Generator } from "../../generator.ts";
+import { defaultGenerator, drawFrom, type Generator } from "../../generator.ts";
 import { isInt32, MAX_INT32, MIN_INT32 } from "../../host-data.ts";
 import { defineOp, run, type Scalar } from "../../op.ts";
 import { namedScope } from "../../named-scope.ts";
@@ -63,7 +63,7 @@ const fill = (
   { device, generator = defaultGenerator }: RandomOptions,
 ): Tensor => {
   checkShape(name, shape);
-  return run(op, [], { device: resolveDevice(device), shape }, generator.draw())[0];
+  return run(op, [], { device: resolveDevice(device), shape }, drawFrom(name, generator))[0];
 };
 
 /**
@@ -122,7 +122,7 @@ export const dropout = (
   checkProbability("dropout", p);
   if (!training || p === 0) return x;
   if (p === 1) return mul(x, 0);
-  return run(dropoutOp, [x], { p }, generator.draw())[0];
+  return run(dropoutOp, [x], { p }, drawFrom("dropout", generator))[0];
 };
 
 const checkProbability = (op: string, p: number): void => {
