@@ -87,7 +87,7 @@ onEveryDevice(() => {
       close(await pulled((x) => t.pow(x, 3e9), [3e9, 1e-9], [1, 1]), [Infinity, 0]);
     }));
 
-  it("hardSwish, hardSigmoid and hardTanh have their limits far out, where a product makes NaN in PyTorch", () =>
+  it("hardSwish, hardSigmoid and hardTanh have the slopes of their limits far out; hardSwish of −∞ is NaN, as in PyTorch", () =>
     withoutLeaks(async () => {
       const far = [-Infinity, -3e38, 3e38, Infinity];
       const values = async (f: (x: t.Tensor) => t.Tensor): Promise<number[]> => {
@@ -97,7 +97,7 @@ onEveryDevice(() => {
         return read;
       };
       for (const [f, limits, slopes] of [
-        [t.hardSwish, [0, 0, Math.fround(3e38), Infinity], [0, 0, 1, 1]],
+        [t.hardSwish, [NaN, 0, Math.fround(3e38), Infinity], [0, 0, 1, 1]],
         [t.hardSigmoid, [0, 0, 1, 1], [0, 0, 0, 0]],
         [(x: t.Tensor) => t.hardTanh(x), [-1, -1, 1, 1], [0, 0, 0, 0]],
       ] as const) {
