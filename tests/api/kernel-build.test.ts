@@ -109,7 +109,7 @@ describe("tessera-wasm", { timeout: 120_000 }, () => {
     const built = await build(folder);
     expect(built.code, built.output).toBe(0);
     expect(built.output).toMatch(
-      /baseWasm, \d+ bytes of .*\n.*relaxedWasm, \d+ bytes of WebAssembly\n.*wideWasm, \d+ bytes/,
+      /baseWasm, \d+ bytes of .*\n.*relaxedWasm, \d+ bytes of WebAssembly, as \d+\n.*wideWasm, \d+ bytes/,
     );
 
     const text = generated(folder);
