@@ -34,6 +34,7 @@ const everySystem = [
 export default defineConfig(
   globalIgnores([
     "**/dist/",
+    "**/.bundled-*/",
     "**/build/",
     "**/coverage/",
     "**/runs/",

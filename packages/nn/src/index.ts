@@ -1,4 +1,5 @@
 export * as functional from "./functional.ts";
+export * as metrics from "./metrics.ts";
 export * as init from "./init.ts";
 export * from "./layers/activations.ts";
 export { attend, type AttendOptions } from "./layers/attend.ts";
@@ -13,7 +14,9 @@ export { Identity } from "./layers/identity.ts";
 export { KeyValueCache } from "./layers/key-value-cache.ts";
 export { LayerNorm, type LayerNormOptions } from "./layers/layer-norm.ts";
 export { Linear, type LinearOptions } from "./layers/linear.ts";
+export { ModuleDict } from "./layers/module-dict.ts";
 export { ModuleList } from "./layers/module-list.ts";
+export { ParameterList } from "./layers/parameter-list.ts";
 export {
   MultiHeadAttention,
   type AttentionInputs,
