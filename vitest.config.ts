@@ -74,7 +74,9 @@ const ALONE = [
   ...["device", "faults", "out-of-memory", "reading", "training-after-loss"].map(
     (name) => `tests/webgpu/${name}.test.ts`,
   ),
-  ...["tests/ops/engine.test.ts", "tests/ops/error-bounds.test.ts", "tests/cli/queue.test.ts"],
+  "tests/ops/engine.test.ts",
+  "tests/ops/error-bounds.test.ts",
+  "tests/cli/queue.test.ts",
 ];
 
 export default defineConfig({

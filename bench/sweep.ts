@@ -35,8 +35,21 @@ const CELLS = 40;
 
 /** 13 layers at 3 densities, and the dense model: each cell is a recovery of 40 steps and an evaluation. */
 const sweep = (out: string, ...more: string[]): string[] => [
-  ...["sensitivity", model, "--densities", "0.5,0.25,0.1", "--block-size", "16", "--recovery-steps", "40"],
-  ...["--limit", "600", "--threads", "1", "--out", out, ...more],
+  "sensitivity",
+  model,
+  "--densities",
+  "0.5,0.25,0.1",
+  "--block-size",
+  "16",
+  "--recovery-steps",
+  "40",
+  "--limit",
+  "600",
+  "--threads",
+  "1",
+  "--out",
+  out,
+  ...more,
 ];
 
 interface Pair {

@@ -22,8 +22,11 @@ const MAX_OUTPUT = 1 << 28;
 
 /** Everything is compiled at once by the optimising compiler, one function after the other: the trace names a function at its beginning. */
 const FLAGS = [
-  ...["--experimental-wasm-revectorize", "--trace-wasm-revectorize"],
-  ...["--no-liftoff", "--no-wasm-lazy-compilation", "--single-threaded"],
+  "--experimental-wasm-revectorize",
+  "--trace-wasm-revectorize",
+  "--no-liftoff",
+  "--no-wasm-lazy-compilation",
+  "--single-threaded",
 ];
 
 /**

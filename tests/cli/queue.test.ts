@@ -29,9 +29,25 @@ beforeAll(async () => {
 
 /** A sweep of the dense model and four cells for each seed. */
 const sweep = (out: string, ...more: string[]): string[] => [
-  ...["sensitivity", path("fine"), "--train", path("texts.tsv"), "--test", path("texts.tsv"), "--block-size", "4"],
-  ...["--layers", "intermediate", "--densities", "0.5,0.25", "--criterion", "random", "--threads", "1"],
-  ...["--out", path(out), ...more],
+  "sensitivity",
+  path("fine"),
+  "--train",
+  path("texts.tsv"),
+  "--test",
+  path("texts.tsv"),
+  "--block-size",
+  "4",
+  "--layers",
+  "intermediate",
+  "--densities",
+  "0.5,0.25",
+  "--criterion",
+  "random",
+  "--threads",
+  "1",
+  "--out",
+  path(out),
+  ...more,
 ];
 
 const linesOf = (folder: string): string[] => {

@@ -140,7 +140,12 @@ describe("allocate", { timeout: 60_000 }, () => {
     expect(found.measured!.parameters).toBe(found.expected.parameters);
     expect(found.measured!.loss).toBeGreaterThan(0);
     const patched = await json<{ parameters: { after: number }; model: string }>(
-      ...["patch", path("fine"), "--patterns", found.path, "--out", path("patched")],
+      "patch",
+      path("fine"),
+      "--patterns",
+      found.path,
+      "--out",
+      path("patched"),
     );
     expect(patched.parameters.after).toBe(found.expected.parameters);
     const evaluated = await json<{ loss: number }>("evaluate", patched.model, "--test", path("texts.tsv"));
@@ -167,7 +172,7 @@ describe("allocate", { timeout: 60_000 }, () => {
         ...more,
         ...run,
       );
-      const { layouts } = await json<{ layouts: { name: string; blocks: number }[] }>(...["info", path(out!)]);
+      const { layouts } = await json<{ layouts: { name: string; blocks: number }[] }>("info", path(out!));
       expect(layouts.map(({ name }) => name).toSorted()).toEqual([...wanted.keys()].toSorted());
       for (const { name, blocks } of layouts)
         expect(Math.abs(blocks / (name.includes("attention") ? 16 : 64) - wanted.get(name)!)).toBeLessThan(0.04);
@@ -189,7 +194,14 @@ describe("allocate", { timeout: 60_000 }, () => {
     const start = await json<Found>(...args(), "--parameters", "80%", "--measure");
     const evolved = await json<Found & { loss: number }>(
       ...args(),
-      ...["--parameters", "80%", "--method", "evolutionary", "--generations", "2", "--offspring", "2"],
+      "--parameters",
+      "80%",
+      "--method",
+      "evolutionary",
+      "--generations",
+      "2",
+      "--offspring",
+      "2",
     );
     expect(evolved.loss).toBeLessThanOrEqual(start.measured!.loss);
   });
@@ -211,7 +223,15 @@ describe("allocate", { timeout: 60_000 }, () => {
 
 test("patch judges blocks by what texts say of them", { timeout: 60_000 }, async () => {
   const patch = (out: string, ...more: string[]): string[] => [
-    ...["patch", path("fine"), "--density", "0.5", "--block-size", "4", "--out", path(out), ...more],
+    "patch",
+    path("fine"),
+    "--density",
+    "0.5",
+    "--block-size",
+    "4",
+    "--out",
+    path(out),
+    ...more,
   ];
   const kept = (out: string): Buffer => readFileSync(path(out, "model.safetensors"));
   await json(...patch("by-magnitude"));

@@ -169,7 +169,11 @@ describe("sparse trainings", { timeout: 120_000 }, () => {
   test("export writes a file of the model, with sparse weights dense or sparse", async () => {
     const bytesOf = async (folder: string, ...more: string[]): Promise<number> => {
       const { file, bytes } = await json<{ file: string; bytes: number }>(
-        ...["export", path("gradual"), "--out", path(folder), ...more],
+        "export",
+        path("gradual"),
+        "--out",
+        path(folder),
+        ...more,
       );
       expect((await stat(file)).size).toBe(bytes);
       return bytes;

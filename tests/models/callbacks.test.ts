@@ -60,8 +60,14 @@ it("callbacks are called in order, with the training as it stands", () =>
     expect(seen).toEqual([
       "start 0 of 2",
       "begin 0",
-      ...["step 0", "gradients 0 true true", "taken 1", "loss 5 at 1"],
-      ...["step 1", "gradients 1 true true", "taken 2", "loss 4 at 2"],
+      "step 0",
+      "gradients 0 true true",
+      "taken 1",
+      "loss 5 at 1",
+      "step 1",
+      "gradients 1 true true",
+      "taken 2",
+      "loss 4 at 2",
       "end 2",
       "stop",
     ]);

@@ -9,8 +9,13 @@ const folders = [
   ...["roberta", "bert"].flatMap((architecture) =>
     ["mlm", "mlm-sparse", "classification"].map((task) => `${architecture}-${task}`),
   ),
-  ...["roberta-classification-sparse", "roberta-token-classification", "roberta-question-answering"],
-  ...["distilbert-mlm", "distilbert-classification", "vit-image-classification", "vit-image-classification-sparse"],
+  "roberta-classification-sparse",
+  "roberta-token-classification",
+  "roberta-question-answering",
+  "distilbert-mlm",
+  "distilbert-classification",
+  "vit-image-classification",
+  "vit-image-classification-sparse",
 ];
 const causal = ["gpt2-causal", "gpt2-causal-sparse", "llama-causal", "llama-causal-sparse"];
 /** The software adapter takes seconds for a model: of every architecture that came after the first two, one set. */

@@ -22,7 +22,14 @@ import { expect, it } from "vitest";
 import { withoutLeaks } from "../support/leaks.ts";
 import { runOnnx, withOnnxRuntime } from "./runtime.ts";
 
-const text = { vocabSize: 90, hiddenSize: 32, numHiddenLayers: 2, numAttentionHeads: 4, intermediateSize: 64, maxPositionEmbeddings: 40 }; // prettier-ignore
+const text = {
+  vocabSize: 90,
+  hiddenSize: 32,
+  numHiddenLayers: 2,
+  numAttentionHeads: 4,
+  intermediateSize: 64,
+  maxPositionEmbeddings: 40,
+};
 const options = (): { generator: Generator } => ({ generator: new Generator(7) });
 const models: { readonly [name: string]: () => PreTrainedModel } = {
   RobertaForMaskedLM: () => new RobertaForMaskedLM(new RobertaConfig({ ...text, padTokenId: 1 }), options()),
@@ -38,7 +45,14 @@ const models: { readonly [name: string]: () => PreTrainedModel } = {
   LlamaForCausalLM: () => new LlamaForCausalLM(new LlamaConfig({ ...text, numKeyValueHeads: 2 }), options()),
   ViTForImageClassification: () =>
     new ViTForImageClassification(
-      new ViTConfig({ hiddenSize: 32, numHiddenLayers: 2, numAttentionHeads: 4, intermediateSize: 64, imageSize: 16, patchSize: 4 }), // prettier-ignore
+      new ViTConfig({
+        hiddenSize: 32,
+        numHiddenLayers: 2,
+        numAttentionHeads: 4,
+        intermediateSize: 64,
+        imageSize: 16,
+        patchSize: 4,
+      }),
       options(),
     ),
 };

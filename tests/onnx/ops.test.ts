@@ -26,8 +26,19 @@ import { runOnnx, withOnnxRuntime } from "./runtime.ts";
 
 /** Ops that a model's forward pass in evaluation does not have, or that ONNX has no form for. */
 const NOT_IN_ONNX = [
-  ...["dropout", "rand", "randn", "crossEntropy", "globalNorm", "atan2", "gatherBlocks", "sdd"],
-  ...["adam", "sgd", "sgdMomentum", "runningStatistics", "overlapAdd"],
+  "dropout",
+  "rand",
+  "randn",
+  "crossEntropy",
+  "globalNorm",
+  "atan2",
+  "gatherBlocks",
+  "sdd",
+  "adam",
+  "sgd",
+  "sgdMomentum",
+  "runningStatistics",
+  "overlapAdd",
 ];
 
 /** A module without parameters. */
@@ -66,7 +77,9 @@ const isSkipped = (name: string, { throws, note = "" }: AnySample): boolean =>
 /** Values of float32 that ONNX Runtime computes by its own polynomials. */
 const closeTo = (mine: readonly number[], theirs: readonly number[]): string | null => {
   const scale = mine.reduce((max, x) => (Number.isFinite(x) ? Math.max(max, Math.abs(x)) : max), 1);
-  const at = mine.findIndex((x, i) => !(Object.is(x, theirs[i]) || x === theirs[i] || Math.abs(x - theirs[i]!) <= 2e-5 * scale)); // prettier-ignore
+  const at = mine.findIndex(
+    (x, i) => !(Object.is(x, theirs[i]) || x === theirs[i] || Math.abs(x - theirs[i]!) <= 2e-5 * scale),
+  );
   return at < 0 && mine.length === theirs.length ? null : `at ${at}: ${mine[at]} here, ${theirs[at]} there`;
 };
 

@@ -52,7 +52,9 @@ const products = (): void => {
     ofTensors(`product ${m} x ${k} x ${n}`, () => {
       const { value, pullback } = vjp(
         (x: Tensor, w: Tensor, bias: Tensor) => linear(x, w, bias, { activation: "gelu" }),
-        ...[normals(m, k), normals(n, k), normals(n)],
+        normals(m, k),
+        normals(n, k),
+        normals(n),
       );
       return [matmul(normals(m, k), normals(k, n)), value, ...pullback(normals(m, n)).map((gradient) => gradient!)];
     });
@@ -74,7 +76,9 @@ const sparseProducts = (): void => {
           const { value, pullback } = vjp(
             (x: Tensor, values: Tensor, bias: Tensor) =>
               blockSparseLinear(x, { shape, blockSize, blocks, index, values }, bias),
-            ...[normals(tokens, inFeatures), values, normals(outFeatures)],
+            normals(tokens, inFeatures),
+            values,
+            normals(outFeatures),
           );
           return [value, ...pullback(normals(tokens, outFeatures)).map((gradient) => gradient!)];
         });

@@ -44,7 +44,12 @@ export const buildGraph = (
     return formula;
   };
   const dimsOf = (pick: (trace: Trace) => readonly number[], what: string): Size[] =>
-    pick(first).map((_, d) => sizeOf(traces.map((trace) => pick(trace)[d]!), what)); // prettier-ignore
+    pick(first).map((_, d) =>
+      sizeOf(
+        traces.map((trace) => pick(trace)[d]!),
+        what,
+      ),
+    );
 
   const inputs = [...first.inputs].map(([name, value]) => ({
     name,
@@ -70,10 +75,19 @@ export const buildGraph = (
       inputs: traced.inputs.map((input) => input && tensors.get(input.index)!),
       inputSpecs: traced.inputs,
       attrs: traced.attrs,
-      size: (pick) => sizeOf(same.map((one) => pick(one.attrs, shapesOf(one))), traced.op), // prettier-ignore
+      size: (pick) =>
+        sizeOf(
+          same.map((one) => pick(one.attrs, shapesOf(one))),
+          traced.op,
+        ),
       sizes: (pick) => {
         const lists = same.map((one) => pick(one.attrs, shapesOf(one)));
-        return lists[0]!.map((_, d) => sizeOf(lists.map((list) => list[d]!), traced.op)); // prettier-ignore
+        return lists[0]!.map((_, d) =>
+          sizeOf(
+            lists.map((list) => list[d]!),
+            traced.op,
+          ),
+        );
       },
       constant: (input) => {
         const tensor = constants.get(traced.inputs[input]!.index);

@@ -34,7 +34,11 @@ const ids = (sizes: Sizes): Tensor => zeros([sizes["batch"]!, sizes["tokens"]!],
  */
 export const exportModel = async (model: PreTrainedModel, options: ExportModelOptions = {}): Promise<Uint8Array> => {
   const { device } = model.parameters()[0]!;
-  const config = model.config as { readonly imageSize?: number; readonly numChannels?: number; readonly typeVocabSize?: number }; // prettier-ignore
+  const config = model.config as {
+    readonly imageSize?: number;
+    readonly numChannels?: number;
+    readonly typeVocabSize?: number;
+  };
   const { imageSize, numChannels = 3, typeVocabSize = 1 } = config;
   const forward = (model as unknown as { forward: Forward }).forward.bind(model);
   const outputs = (given: Parameters<Forward>[0]): NamedTensors => {

@@ -106,7 +106,11 @@ export class GraphBuilder {
     if (sizes.every((size) => typeof size === "number")) return this.constant(sizes, "int64");
     return sizes.length === 1
       ? this.size(sizes[0]!)
-      : this.node("Concat", sizes.map((size) => this.size(size)), { axis: { int: 0 } }); // prettier-ignore
+      : this.node(
+          "Concat",
+          sizes.map((size) => this.size(size)),
+          { axis: { int: 0 } },
+        );
   }
 
   /** One size as an int64 [1]. */

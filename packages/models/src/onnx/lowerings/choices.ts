@@ -35,7 +35,13 @@ const cumsum: Lowering<AttrsOf<typeof reduce.cumsumOp>> = (call, graph) => {
 
 /** What a sum of chosen elements starts from. */
 const startOf = (call: GraphCall<AttrsOf<typeof index.indexAddOp>>, graph: GraphBuilder): string =>
-  call.inputs[0] ?? filled(call.sizes(({ shape }) => shape), 0, call.inputSpecs[2]!.dtype, graph); // prettier-ignore
+  call.inputs[0] ??
+  filled(
+    call.sizes(({ shape }) => shape),
+    0,
+    call.inputSpecs[2]!.dtype,
+    graph,
+  );
 
 const scatterAdd: Lowering<AttrsOf<typeof index.scatterAddOp>> = (call, graph) => {
   const attributes = { axis: { int: call.attrs.dim }, reduction: { text: "add" } };

@@ -13,7 +13,11 @@ export const onnxOps: readonly string[] = Object.keys(lowerings);
 
 /** The lowering of an op; `undefined` for one that has none. */
 export const loweringOf = (op: string, own: { readonly [op: string]: Lowering<never> }): Lowering | undefined => {
-  const found = Object.hasOwn(own, op) ? own[op] : Object.hasOwn(lowerings, op) ? lowerings[op as keyof typeof lowerings] : undefined; // prettier-ignore
+  const found = Object.hasOwn(own, op)
+    ? own[op]
+    : Object.hasOwn(lowerings, op)
+      ? lowerings[op as keyof typeof lowerings]
+      : undefined;
   // The record knows which attributes belong to which name; a trace has them by name alone.
   return found as Lowering | undefined;
 };

@@ -69,7 +69,10 @@ const layerNormOf = (call: GraphCall<NormAttrs>, x: string, at: number, graph: G
 const rmsNorm: Lowering<NormAttrs> = (call, graph) => {
   const { dims, eps } = call.attrs;
   const x = given(call);
-  const axes = graph.constant(Array.from({ length: dims }, (_, d) => d - dims), "int64"); // prettier-ignore
+  const axes = graph.constant(
+    Array.from({ length: dims }, (_, d) => d - dims),
+    "int64",
+  );
   const mean = graph.node("ReduceMean", [graph.node("Mul", [x, x]), axes], { keepdims: { int: 1 } });
   const root = graph.node("Sqrt", [graph.node("Add", [mean, graph.scalar(eps)])]);
   const y = graph.node("Div", [x, root]);
@@ -81,14 +84,23 @@ const attention: Lowering<AttentionAttrs> = (call, graph) => {
   const { scale, causal, skipPaddedQueries, dropoutP } = call.attrs;
   if (dropoutP > 0)
     throw new OnnxError(`exportOnnx: expected attention that drops nothing, got dropoutP ${dropoutP}; set it to 0`);
-  const [q, k, v] = [permute(given(call), [0, 2, 1, 3], graph), permute(given(call, 1), [0, 2, 3, 1], graph), permute(given(call, 2), [0, 2, 1, 3], graph)]; // prettier-ignore
+  const [q, k, v] = [
+    permute(given(call), [0, 2, 1, 3], graph),
+    permute(given(call, 1), [0, 2, 3, 1], graph),
+    permute(given(call, 2), [0, 2, 1, 3], graph),
+  ];
   const never = graph.scalar(-Infinity);
   let scores = graph.node("Mul", [graph.node("MatMul", [q, k]), graph.scalar(scale)]);
   const mask = call.inputs[3];
   if (mask && call.inputSpecs[3]!.dtype === "bool") scores = graph.node("Where", [mask, scores, never]);
   else if (mask) scores = graph.node("Add", [scores, mask]);
   if (causal) {
-    const all = filled(call.sizes((_, [queries, keys]) => [queries![1]!, keys![1]!]), 1, "float32", graph); // prettier-ignore
+    const all = filled(
+      call.sizes((_, [queries, keys]) => [queries![1]!, keys![1]!]),
+      1,
+      "float32",
+      graph,
+    );
     const before = graph.node("Cast", [graph.node("Trilu", [all], { upper: { int: 0 } })], { to: { int: 9 } });
     scores = graph.node("Where", [before, scores, never]);
   }
