@@ -76,3 +76,13 @@ it.each([...things, ["null", null] as const])("%s for a generator is refused", (
     );
   }),
 );
+
+it("null where a tensor is needed is refused by name, and stays an option where it is one", () =>
+  withoutLeaks(() => {
+    for (const name of ["exp", "sigmoid", "erf"])
+      expect(() => t.scope(() => void loose[name]!(null)), name).toThrow(
+        `${name}: a tensor expected as input 0, got null; make one with tensor(…)`,
+      );
+    expect(() => t.scope(() => void loose["embedding"]!(null, t.ones([2, 2])))).toThrow("embedding: a tensor expected");
+    t.scope((): void => void t.linear(t.ones([1, 2]), t.ones([3, 2]), null));
+  }));

@@ -239,13 +239,28 @@ export const run = <S extends Signature>(op: Op<S>, inputs: S["inputs"], ...rest
 
 const runRecorded = ({ op, inputs, attrs, scalars }: Recorded): readonly (Tensor | null)[] => {
   const device = commonDevice(op.name, inputs, attrs);
-  const specs = op.infer(inputs, attrs);
+  const specs = inferred(op, inputs, attrs);
   const watching = recorders.filter((recorder) => recorder.wants(inputs));
   const outputs = hasKernels(op)
     ? compute({ op, inputs, attrs, scalars }, device, specs, watching.length > 0)
     : [view(op as ViewOp<Signature>, inputs[0]!, attrs)];
   for (const recorder of watching) recorder.record({ op, inputs, outputs, attrs, scalars });
   return outputs;
+};
+
+/** What an op makes. A rule that reads a `null` was given one where it needs a tensor: the types say so, JavaScript does not. */
+const inferred = (
+  op: Op<Signature>,
+  inputs: readonly (Tensor | null)[],
+  attrs: object,
+): readonly (TensorSpec | null)[] => {
+  try {
+    return op.infer(inputs, attrs);
+  } catch (error) {
+    const at = inputs.indexOf(null);
+    if (at < 0 || !(error instanceof TypeError)) throw error;
+    throw new ArgumentError(`${op.name}: a tensor expected as input ${at}, got null; make one with tensor(…)`);
+  }
 };
 
 /** Shares the storage where the layout rule allows, else copies into row-major order first. */
