@@ -69,11 +69,12 @@ const inBrowser = (name: string, headers: Record<string, string>): TestProjectCo
   },
 });
 
-/** Files that take the GPU away, count what opening it does, or load modules anew: each has a process, and a device, of its own. */
+/** Files that take the GPU away, count what opening it does, fill all memory, or load modules anew: each has a process, and a device, of its own. */
 const ALONE = [
   ...["device", "faults", "out-of-memory", "reading", "training-after-loss"].map(
     (name) => `tests/webgpu/${name}.test.ts`,
   ),
+  "tests/tensor/out-of-memory.test.ts",
   "tests/ops/engine.test.ts",
   "tests/ops/error-bounds.test.ts",
   "tests/cli/queue.test.ts",
